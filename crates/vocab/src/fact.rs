@@ -1,0 +1,325 @@
+//! Owns the facts of the journal: everything a report may ever ask is a function of these.
+//!
+//! A fact says what happened, in the past tense. Times are in [`Event`]: `at` for people,
+//! `up` for durations (the wall clock may jump, the monotonic one does not).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CallId, EventId, OfferId, OperatorId, Time, WallTime};
+
+/// A fact with its id and its two times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique over restarts; ids of one boot are consecutive.
+    pub id: EventId,
+    /// Wall-clock time, UTC.
+    pub at: WallTime,
+    /// Monotonic time within the boot of `id`; subtract two of one boot for a duration.
+    pub up: Time,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// An operator as named in the journal: readable without any other table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorRef {
+    /// Row in `operators`.
+    pub id: OperatorId,
+    /// Sign-in name, which is also the SIP user.
+    pub login: String,
+    /// Full name for people.
+    pub name: String,
+    /// Number of the operator's workplace ("линия оператора").
+    pub line: String,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The engine began to take calls.
+    EngineStarted {
+        /// Version of the program.
+        version: String,
+    },
+    /// Written once a second while calls are up, so that a crash is dated to the second.
+    EngineAlive {
+        /// Calls up at that moment.
+        calls: u32,
+    },
+    /// The engine stopped in an orderly way.
+    EngineStopped,
+    /// An INVITE of a known trunk (or operator) reached the engine.
+    CallArrived {
+        /// The new call.
+        call: CallId,
+        /// The number that was dialled, normalised.
+        number: String,
+        /// The caller's number, normalised; empty if withheld.
+        caller: String,
+        /// The caller's display name; may be empty.
+        caller_name: String,
+        /// The trunk that brought the call, or `operator:LOGIN`.
+        trunk: String,
+        /// The plan that serves the number; empty if none does.
+        plan: String,
+        /// The Call-ID of the caller's INVITE, to find the call in a SIP trace.
+        sip_call_id: String,
+    },
+    /// The engine answered the caller (200 OK to the caller's INVITE).
+    CallAnswered {
+        /// Which call.
+        call: CallId,
+    },
+    /// The notice that the call is recorded was played to its end.
+    NoticePlayed {
+        /// Which call.
+        call: CallId,
+        /// Name of the prompt.
+        prompt: String,
+    },
+    /// The call began to wait in a queue.
+    QueueEntered {
+        /// Which call.
+        call: CallId,
+        /// Which queue, by name.
+        queue: String,
+        /// Priority; higher is served first.
+        priority: u8,
+    },
+    /// A queued call began to ring at an operator.
+    OfferMade {
+        /// Which call.
+        call: CallId,
+        /// The new offer.
+        offer: OfferId,
+        /// The queue it came from.
+        queue: String,
+        /// To whom.
+        operator: OperatorRef,
+        /// Why this operator and not another, in words for a supervisor.
+        why: String,
+    },
+    /// An offer came to an end.
+    OfferEnded {
+        /// Which call.
+        call: CallId,
+        /// Which offer.
+        offer: OfferId,
+        /// How.
+        result: OfferResult,
+        /// Final SIP status of the operator's telephone, if it sent one.
+        status: Option<u16>,
+    },
+    /// The call left the queue.
+    QueueLeft {
+        /// Which call.
+        call: CallId,
+        /// Which queue, by name.
+        queue: String,
+        /// How, in the terms of METRICS.md.
+        outcome: QueueOutcome,
+    },
+    /// An operator and the caller began to talk.
+    SegmentStarted {
+        /// Which call.
+        call: CallId,
+        /// Number of the segment within the call, from 1.
+        segment: u16,
+        /// Who talks to the caller.
+        operator: OperatorRef,
+        /// The offer that was accepted.
+        offer: OfferId,
+        /// Whether the segment is to be recorded.
+        recorded: bool,
+    },
+    /// They stopped.
+    SegmentEnded {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Who ended it.
+        ended_by: EndedBy,
+    },
+    /// The call is over. Exactly one per call.
+    CallEnded {
+        /// Which call.
+        call: CallId,
+        /// The call's one outcome.
+        outcome: Outcome,
+        /// Who ended it.
+        ended_by: EndedBy,
+        /// Final SIP status sent to or by the caller, if the call was never answered.
+        status: Option<u16>,
+        /// Why, in words, where outcome and party do not say it.
+        reason: String,
+    },
+    /// A recording is on disk, whole and readable.
+    RecordingStored {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// What and where.
+        file: RecordingFile,
+    },
+    /// A segment that should have audio has none, or not all of it.
+    RecordingMissing {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Why.
+        reason: MissingReason,
+    },
+    /// A telephone of an operator became reachable or stopped being so.
+    OperatorReachable {
+        /// Who.
+        operator: OperatorRef,
+        /// Whether there is at least one live registration.
+        reachable: bool,
+    },
+}
+
+impl Fact {
+    /// The call the fact belongs to, if it belongs to one.
+    #[must_use]
+    pub const fn call(&self) -> Option<CallId> {
+        match self {
+            Self::EngineStarted { .. }
+            | Self::EngineAlive { .. }
+            | Self::EngineStopped
+            | Self::OperatorReachable { .. } => None,
+            Self::CallArrived { call, .. }
+            | Self::CallAnswered { call }
+            | Self::NoticePlayed { call, .. }
+            | Self::QueueEntered { call, .. }
+            | Self::OfferMade { call, .. }
+            | Self::OfferEnded { call, .. }
+            | Self::QueueLeft { call, .. }
+            | Self::SegmentStarted { call, .. }
+            | Self::SegmentEnded { call, .. }
+            | Self::CallEnded { call, .. }
+            | Self::RecordingStored { call, .. }
+            | Self::RecordingMissing { call, .. } => Some(*call),
+        }
+    }
+}
+
+/// How an offer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferResult {
+    /// The operator answered.
+    Answered,
+    /// The operator's telephone said busy (486, 600).
+    Busy,
+    /// The operator declined (603, or another final answer that is a person's choice).
+    Rejected,
+    /// It rang until the ring time was over.
+    NoAnswer,
+    /// No answer of any kind came, or the telephone cannot be reached (408, 404, 480, 5xx).
+    Unreachable,
+    /// The caller hung up while it rang.
+    CallerGone,
+    /// The call left the queue for another reason while it rang (time-out, closing).
+    Withdrawn,
+}
+
+/// How a call left a queue: METRICS.md, `outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueOutcome {
+    /// An operator answered.
+    Answered,
+    /// The caller hung up while waiting.
+    Abandoned,
+    /// It was sent on to another queue or place.
+    Overflowed,
+    /// The queue's longest wait passed.
+    TimedOut,
+    /// The queue is closed or nobody serves it.
+    Closed,
+    /// The queue was full.
+    RefusedFull,
+    /// The caller chose to be called back.
+    CallbackTaken,
+}
+
+/// A call's one outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// At least one operator talked to the caller.
+    Answered,
+    /// The caller hung up while waiting for an operator.
+    Abandoned,
+    /// The caller hung up before the queue: while it rang, in the greeting or the menu.
+    AbandonedEarly,
+    /// The longest wait passed.
+    TimedOut,
+    /// The hotline was closed, or nobody served the queue.
+    Closed,
+    /// The queue was full.
+    RefusedFull,
+    /// The plan ended the call by itself (an announcement and no queue).
+    Served,
+    /// The number dialled belongs to no plan (404).
+    UnknownNumber,
+    /// The call could not be carried on for a technical reason (media, protocol, limits).
+    Failed,
+    /// The engine stopped or crashed while the call was up.
+    Interrupted,
+}
+
+/// Who ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The caller.
+    Caller,
+    /// The operator.
+    Operator,
+    /// The engine: plan, limit, failure, crash.
+    Engine,
+}
+
+/// A stored recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingFile {
+    /// Path below the root of recordings, with `/` between its parts.
+    pub path: String,
+    /// SHA-256 of the file, 64 lower-case hex digits.
+    pub sha256: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Length of the audio.
+    pub duration_ms: u64,
+    /// Packets of the caller's side in the file, and those known to be lost on the way.
+    pub caller_packets: u64,
+    /// See `caller_packets`.
+    pub caller_lost: u64,
+    /// Packets of the operator's side in the file, and those known to be lost on the way.
+    pub operator_packets: u64,
+    /// See `operator_packets`.
+    pub operator_lost: u64,
+    /// Packets that reached the engine and could not be kept (disk too slow or full).
+    pub dropped: u64,
+    /// Whether it was put together from the spool after a crash.
+    pub repaired: bool,
+}
+
+/// Why a segment has no recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingReason {
+    /// Neither side sent a packet.
+    NoAudio,
+    /// The disk was full or refused the write.
+    DiskFailed,
+    /// The spool lost it in a crash.
+    LostInCrash,
+    /// The plan or the settings say that it is not recorded.
+    NotRequired,
+}

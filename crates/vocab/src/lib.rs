@@ -1,0 +1,32 @@
+//! The field's nouns, shared by every crate: time, ids, causes, facts of the journal,
+//! commands to the media plane and what it reports.
+//!
+//! Contract: plain data only. Nothing here does IO, reads a clock, locks or allocates in the
+//! background. Cores exchange these types; the process in `src/` carries them between threads.
+//!
+//! ```
+//! use std::time::Duration;
+//! use vocab::{CallId, Time};
+//!
+//! let start = Time::from_millis(1_000);
+//! assert_eq!((start + Duration::from_secs(2)).since(start), Duration::from_secs(2));
+//! assert_eq!(CallId::new(7, 1).to_string(), "00000007-00000001");
+//! ```
+//!
+//! Non-goals: behaviour. A type that decides something belongs to the crate that owns the decision.
+
+mod fact;
+mod id;
+mod live;
+pub mod media;
+mod number;
+mod time;
+
+pub use fact::{
+    EndedBy, Event, Fact, MissingReason, OfferResult, OperatorRef, Outcome, QueueOutcome,
+    RecordingFile,
+};
+pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
+pub use live::{LiveCounts, LiveOperator, OperatorState, Snapshot};
+pub use number::Redacted;
+pub use time::{Time, WallTime};

@@ -1,0 +1,76 @@
+//! Owns the live picture that screens show: counts and operators' states at one moment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::OperatorId;
+
+/// What the engine observes of an operator. Derived from live legs, timers and registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperatorState {
+    /// No telephone is registered.
+    Unreachable,
+    /// Registered and free to take a call.
+    Free,
+    /// An offer was decided; the telephone does not ring yet.
+    Reserved,
+    /// The telephone rings.
+    Ringing,
+    /// In talk with a caller.
+    Talking,
+    /// Finishing the work of the last call.
+    WrapUp,
+    /// Set aside for a while after offers that went unanswered.
+    Resting,
+}
+
+/// One operator in the live picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveOperator {
+    /// Who.
+    pub id: OperatorId,
+    /// Full name, or the sign-in name where there is none.
+    pub name: String,
+    /// Number of the workplace.
+    pub line: String,
+    /// What the engine observes.
+    pub state: OperatorState,
+    /// How long the state has lasted, milliseconds.
+    pub since_ms: u64,
+}
+
+/// Totals since the start and figures of this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveCounts {
+    /// Calls up now.
+    pub calls: u32,
+    /// Calls in a queue now.
+    pub waiting: u32,
+    /// Calls in talk now.
+    pub talking: u32,
+    /// The longest wait of the calls in a queue now, milliseconds.
+    pub longest_wait_ms: u64,
+    /// Calls that arrived since the start.
+    pub arrived: u64,
+    /// Calls an operator answered since the start.
+    pub answered: u64,
+    /// Calls whose caller hung up while waiting, since the start.
+    pub abandoned: u64,
+    /// Calls refused since the start: unknown number, engine full, wrong password.
+    pub refused: u64,
+    /// Wrong passwords since the start.
+    pub auth_failures: u64,
+    /// Malformed packets since the start.
+    pub malformed: u64,
+    /// Broken invariants since the start. Always zero, or there is a bug.
+    pub bugs: u64,
+}
+
+/// The live picture at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Totals and figures of this moment.
+    pub counts: LiveCounts,
+    /// Every operator of the settings, in order of their lines.
+    pub operators: Vec<LiveOperator>,
+}
