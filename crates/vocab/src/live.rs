@@ -22,6 +22,8 @@ pub enum OperatorState {
     WrapUp,
     /// Set aside for a while after offers that went unanswered.
     Resting,
+    /// Reachable, but the person chose not to take calls.
+    Paused,
 }
 
 /// One operator in the live picture.
