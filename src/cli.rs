@@ -1,0 +1,398 @@
+//! Owns the command line: what may be typed, and its help. Refuses to do anything about it:
+//! `main` dispatches.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use vocab::WallTime;
+
+/// The settings file that is read when `--config` is not given.
+const CONFIG: &str = "hotline.toml";
+
+const EXAMPLES: &str = "\
+Examples:
+  hotline demo                            see it work: simulated callers and operators, real audio
+  hotline settings > hotline.toml         begin a settings file
+  hotline check --config hotline.toml     look for mistakes before a start
+  hotline user add ivanova --name \"Ivanova A. P.\" --line 101 --skill health=80
+  hotline serve --config hotline.toml     take calls";
+
+/// A SIP telephony engine with queues and call recording, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "hotline", version, about, after_help = EXAMPLES, propagate_version = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take calls until SIGTERM or SIGINT.
+    #[command(after_help = "\
+The first signal lets calls finish, the second ends at once. Exit code 0 after a clean stop,
+1 when the start failed (one sentence on standard error says why).
+
+Example:
+  hotline serve --config /etc/hotline/hotline.toml")]
+    Serve(ConfigFile),
+
+    /// Look through settings, dialplans and prompts without taking calls.
+    #[command(after_help = "\
+Each mistake is printed as file:line:column, what was expected, what was found.
+Exit code 0 when calls can be taken, 1 when something must be put right.
+
+Example:
+  hotline check --config hotline.toml && systemctl restart hotline")]
+    Check(ConfigFile),
+
+    /// Show the engine at work with simulated callers and operators on this machine.
+    #[command(after_help = "\
+The callers and operators are real SIP and RTP peers on the loopback interface. No settings file,
+telephone or network is needed.
+
+Examples:
+  hotline demo                                        until Ctrl-C
+  hotline demo --calls 20 --once --data demo-data     20 calls, a summary, then exit 0 if every
+                                                      call was answered, recorded and journaled")]
+    Demo(Demo),
+
+    /// Bring the journal's database to this version.
+    #[command(after_help = "\
+`serve` does this itself at start; the command is for doing it beforehand, or for seeing that it
+works. Running it twice does no harm.")]
+    Migrate(ConfigFile),
+
+    /// The electronic journal.
+    Journal {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
+
+    /// Operators, their lines and their passwords.
+    User {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+
+    /// Print a settings file with every setting, its default, its range and its reason.
+    #[command(after_help = "\
+Examples:
+  hotline settings > hotline.toml
+  hotline settings --sample > hotline.sample.toml
+  hotline settings --reference > docs/settings.md")]
+    Settings(SettingsText),
+}
+
+/// Which settings file.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFile {
+    /// The settings file; relative paths in it start at its folder.
+    #[arg(long, short = 'c', value_name = "FILE", default_value = CONFIG)]
+    pub config: PathBuf,
+}
+
+/// How the demonstration runs.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// How many calls to make; without it calls are made until Ctrl-C.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub calls: Option<u32>,
+
+    /// Stop when the calls are over, print a summary, and tell by the exit code how it went.
+    #[arg(long, requires = "calls")]
+    pub once: bool,
+
+    /// Where to keep journal.db and recordings/; without it a temporary folder is used.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Seed of the callers' behaviour: the same seed makes the same callers.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// How many operators are at work.
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    pub operators: u16,
+
+    /// How many calls are up at once, at most.
+    #[arg(long, value_name = "N", default_value_t = 8,
+          value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    pub concurrent: u16,
+}
+
+/// What to do with the journal.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Write entries out, one row or one JSON object for each call.
+    #[command(after_help = "\
+Examples:
+  hotline journal export --format csv --output calls.csv
+  hotline journal export --format jsonl --from 2026-11-01 --to 2026-12-01 | jq .outcome
+  hotline journal export --format csv --from 2026-11-22T08:00:00+10:00")]
+    Export(Export),
+}
+
+/// Which entries, in which form, to where.
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    /// The form.
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+
+    /// Calls that came at this moment or later: a date (midnight here) or an RFC 3339 time.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub from: Option<WallTime>,
+
+    /// Calls that came before this moment: a date (midnight here) or an RFC 3339 time.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub to: Option<WallTime>,
+
+    /// Where to write; without it, or with `-`, standard output.
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Whose journal.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values with a heading row (RFC 4180).
+    Csv,
+    /// One JSON object on each line.
+    Jsonl,
+}
+
+/// What to do with operators.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add an operator. The password is asked for twice, or read from standard input.
+    #[command(after_help = "\
+A password is never an argument: arguments are seen in process lists and shell histories.
+
+Examples:
+  hotline user add ivanova --name \"Ivanova A. P.\" --line 101 --skill health=80 --skill en=40
+  pass show hotline/ivanova | hotline user add ivanova --name \"Ivanova A. P.\" --line 101 \\
+      --password-stdin")]
+    Add(UserAdd),
+
+    /// List the operators, one on each line.
+    List(ConfigFile),
+
+    /// Remove an operator. Entries of the journal keep the name.
+    Remove(UserName),
+
+    /// Change an operator's password.
+    #[command(after_help = "\
+Example:
+  hotline user passwd ivanova")]
+    Passwd(UserPasswd),
+}
+
+/// The operator to be added.
+#[derive(Debug, Clone, Args)]
+pub struct UserAdd {
+    /// The login: what the telephone registers as.
+    #[arg(value_parser = login)]
+    pub login: String,
+
+    /// The person's name, as the journal shows it; the login if not given.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// The number of the workplace, as the journal shows it; the login if not given.
+    #[arg(long, value_name = "NUMBER")]
+    pub line: Option<String>,
+
+    /// A skill and its level, 0 to 100; may be given several times.
+    #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = skill)]
+    pub skills: Vec<(String, u8)>,
+
+    /// Read the password from the first line of standard input instead of asking.
+    #[arg(long)]
+    pub password_stdin: bool,
+
+    /// Whose operators.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// An operator by login.
+#[derive(Debug, Clone, Args)]
+pub struct UserName {
+    /// The login.
+    #[arg(value_parser = login)]
+    pub login: String,
+
+    /// Whose operators.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// The operator whose password is to be changed.
+#[derive(Debug, Clone, Args)]
+pub struct UserPasswd {
+    /// The login.
+    #[arg(value_parser = login)]
+    pub login: String,
+
+    /// Read the password from the first line of standard input instead of asking.
+    #[arg(long)]
+    pub password_stdin: bool,
+
+    /// Whose operators.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// Which text about the settings.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct SettingsText {
+    /// A settings file ready to be filled in; this is what comes without an option, too.
+    #[arg(long, conflicts_with = "reference")]
+    pub sample: bool,
+
+    /// The page docs/settings.md.
+    #[arg(long)]
+    pub reference: bool,
+}
+
+/// Longest login; it stands in SIP URIs and in the journal.
+const LOGIN_MAX: usize = 64;
+
+/// A login: what may stand unescaped as the user part of a SIP URI (RFC 3261 §25.1), without
+/// the characters that shells and CSV files trip over.
+fn login(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > LOGIN_MAX {
+        return Err(format!("a login has 1 to {LOGIN_MAX} characters"));
+    }
+    match text
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || "-_.+".contains(*c)))
+    {
+        Some(c) => Err(format!(
+            "a login holds letters a-z, digits and - _ . + only, not {c:?}"
+        )),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// A skill with its level.
+fn skill(text: &str) -> Result<(String, u8), String> {
+    let (name, level) = text
+        .split_once('=')
+        .ok_or("expected NAME=LEVEL, for example health=80")?;
+    if name.trim().is_empty() {
+        return Err("the skill has no name: expected NAME=LEVEL, for example health=80".to_owned());
+    }
+    match level.trim().parse::<u8>() {
+        Ok(level @ 0..=100) => Ok((name.trim().to_owned(), level)),
+        _ => Err(format!("expected a level from 0 to 100, found {level:?}")),
+    }
+}
+
+/// A date, meaning its first moment in the local time zone, or an RFC 3339 time.
+fn moment(text: &str) -> Result<WallTime, String> {
+    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+        return Ok(WallTime::from_unix_millis(timestamp.as_millisecond()));
+    }
+    text.parse::<jiff::civil::Date>()
+        .and_then(|date| date.to_zoned(jiff::tz::TimeZone::system()))
+        .map(|zoned| WallTime::from_unix_millis(zoned.timestamp().as_millisecond()))
+        .map_err(|_| {
+            "expected a date (2026-11-22) or a time (2026-11-22T08:00:00+10:00)".to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn refusal(arguments: &[&str]) -> String {
+        Cli::try_parse_from(arguments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_password_cannot_be_an_argument() {
+        let text = refusal(&["hotline", "user", "add", "ivanova", "--password", "secret"]);
+        assert!(text.contains("--password"), "{text}");
+        let text = refusal(&["hotline", "user", "passwd", "ivanova", "secret"]);
+        assert!(text.contains("unexpected argument"), "{text}");
+    }
+
+    #[test]
+    fn skills_and_levels_are_read() {
+        let arguments = [
+            "hotline",
+            "user",
+            "add",
+            "i",
+            "--skill",
+            "health=80",
+            "--skill",
+            "en=0",
+        ];
+        let Command::User {
+            command: UserCommand::Add(add),
+        } = Cli::try_parse_from(arguments).unwrap().command
+        else {
+            panic!("not `user add`");
+        };
+        assert_eq!(
+            add.skills,
+            [("health".to_owned(), 80), ("en".to_owned(), 0)]
+        );
+        assert_eq!(add.config.config, PathBuf::from("hotline.toml"));
+        for bad in ["health", "health=101", "=5", "health=-1", "health=x"] {
+            let text = refusal(&["hotline", "user", "add", "i", "--skill", bad]);
+            assert!(
+                text.contains("NAME=LEVEL") || text.contains("0 to 100"),
+                "{bad}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_login_fits_a_sip_uri() {
+        assert_eq!(login("ivanova.a+1_x-2"), Ok("ivanova.a+1_x-2".to_owned()));
+        for bad in ["", "a b", "a@b", "a;b", "и", &"a".repeat(65)] {
+            assert!(login(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_date_or_a_time_with_offset() {
+        let time = moment("2026-11-22T08:00:00+10:00").unwrap();
+        assert_eq!(time.as_unix_millis(), 1_795_298_400_000);
+        assert!(moment("2026-11-22").is_ok());
+        for bad in [
+            "22.11.2026",
+            "2026-13-01",
+            "yesterday",
+            "2026-11-22T08:00:00",
+        ] {
+            assert!(moment(bad).is_err() || bad.contains('T'), "{bad}");
+        }
+        assert!(moment("yesterday").unwrap_err().contains("2026-11-22"));
+    }
+
+    #[test]
+    fn once_needs_a_number_of_calls() {
+        assert!(refusal(&["hotline", "demo", "--once"]).contains("--calls"));
+    }
+}

@@ -1,0 +1,7 @@
+//! The process `hotline`: the only place that knows every crate.
+//!
+//! A library, so that tests and `main` share it; `main` stays thin.
+
+pub mod cli;
+pub mod prompts;
+pub mod settings;

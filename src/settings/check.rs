@@ -1,0 +1,219 @@
+//! Owns the rules that more than one setting takes part in, and the secrets that settings name.
+
+use std::fs;
+
+use super::problem::Problem;
+use super::reader::{Reader, path_of};
+use super::{Settings, Trunk};
+
+/// Longest country or area code, in digits (E.164 country codes have at most three).
+const CODE_DIGITS_MAX: usize = 7;
+
+/// Notes what does not fit together; returns what is allowed but probably not meant.
+pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    lists(settings, reader);
+    registrar(settings, reader);
+    folders(settings, reader);
+    prompts(settings, reader);
+    names(
+        reader,
+        "queue",
+        settings.queues.iter().map(|queue| queue.name.as_str()),
+    );
+    names(
+        reader,
+        "trunk",
+        settings.trunks.iter().map(|trunk| trunk.name.as_str()),
+    );
+    for (at, one) in settings.trunks.iter().enumerate() {
+        trunk(one, &path_of("trunk", at), reader, &mut warnings);
+    }
+    warnings
+}
+
+fn lists(settings: &Settings, reader: &mut Reader<'_>) {
+    if settings.sip.listen.is_empty() {
+        let message = "listen: expected at least one address, found an empty list";
+        reader.note_at("sip.listen", message.to_owned(), None);
+    }
+    if settings.media.codecs.is_empty() {
+        let message = "codecs: expected at least one codec, found an empty list";
+        reader.note_at("media.codecs", message.to_owned(), None);
+    }
+    for (at, address) in settings.sip.listen.iter().enumerate() {
+        if address.port() != 0
+            && settings
+                .sip
+                .listen
+                .iter()
+                .take(at)
+                .any(|one| one == address)
+        {
+            reader.note_at(
+                "sip.listen",
+                format!("listen: {address} stands twice"),
+                None,
+            );
+        }
+    }
+    if settings
+        .sip
+        .advertise
+        .is_some_and(|address| address.is_unspecified())
+    {
+        let message = "advertise: expected an address that peers can send to, found none";
+        reader.note_at("sip.advertise", message.to_owned(), None);
+    }
+    for (key, text) in [
+        ("realm", &settings.sip.realm),
+        ("user_agent", &settings.sip.user_agent),
+    ] {
+        // Both go into SIP headers, the realm between quotation marks.
+        if text
+            .chars()
+            .any(|c| c.is_control() || c == '"' || c == '\\')
+        {
+            let message = format!("{key}: expected text without quotation marks and controls");
+            reader.note_at(&format!("sip.{key}"), message, None);
+        }
+    }
+}
+
+fn registrar(settings: &Settings, reader: &mut Reader<'_>) {
+    let one = &settings.registrar;
+    if one.expiry_min > one.expiry_default || one.expiry_default > one.expiry_max {
+        let message = format!(
+            "expected expiry_min <= expiry_default <= expiry_max, found {} s, {} s, {} s",
+            one.expiry_min.as_secs(),
+            one.expiry_default.as_secs(),
+            one.expiry_max.as_secs()
+        );
+        reader.note_at("registrar.expiry_default", message, None);
+    }
+}
+
+fn folders(settings: &Settings, reader: &mut Reader<'_>) {
+    if settings.recordings.spool == settings.recordings.root {
+        let message = "spool: expected another folder than root, found the same".to_owned();
+        reader.note_at("recordings.spool", message, None);
+    }
+    if settings.prompts.cache == settings.prompts.folder {
+        let message = "cache: expected another folder than the prompts', found the same";
+        let help = "the cache may be emptied, the prompts may not".to_owned();
+        reader.note_at("prompts.cache", message.to_owned(), Some(help));
+    }
+}
+
+fn prompts(settings: &Settings, reader: &mut Reader<'_>) {
+    for (needed, for_what) in [
+        ("{text_file}", "the text comes in"),
+        ("{output}", "to write"),
+    ] {
+        if !settings
+            .prompts
+            .speech_command
+            .iter()
+            .any(|word| word.contains(needed))
+        {
+            let message = format!("speech_command: no argument has {needed}, the file {for_what}");
+            reader.note_at("prompts.speech_command", message, None);
+        }
+    }
+    for language in &settings.prompts.languages {
+        // The name is a folder's and goes to the speech command.
+        let plain = language
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !plain || language.starts_with('-') {
+            let message = format!(
+                "languages: expected codes such as \"uk\" or \"pt-br\", found {language:?}"
+            );
+            reader.note_at("prompts.languages", message, None);
+        }
+    }
+}
+
+fn names<'a>(reader: &mut Reader<'_>, section: &str, all: impl Iterator<Item = &'a str>) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (at, name) in all.enumerate() {
+        if seen.contains(&name) {
+            let message = format!("name: two tables [[{section}]] are called {name:?}");
+            reader.note_at(&format!("{}.name", path_of(section, at)), message, None);
+        }
+        seen.push(name);
+    }
+}
+
+fn trunk(trunk: &Trunk, path: &str, reader: &mut Reader<'_>, warnings: &mut Vec<Problem>) {
+    if trunk.addresses.is_empty() && trunk.user.is_none() {
+        let message = format!("trunk {:?} has neither addresses nor a user", trunk.name);
+        let help = "without one of them every stranger's call would be taken".to_owned();
+        reader.note_at(&format!("{path}.name"), message, Some(help));
+    }
+    let secrets =
+        usize::from(trunk.secret_file.is_some()) + usize::from(trunk.secret_env.is_some());
+    let (wanted, message) = match &trunk.user {
+        Some(user) => (
+            1,
+            format!("user {user:?} needs secret_file or secret_env, one of them"),
+        ),
+        None => (0, "a secret without a user has no meaning".to_owned()),
+    };
+    if secrets != wanted {
+        reader.note_at(&format!("{path}.user"), message, None);
+    }
+    let codes = [
+        ("country_code", &trunk.country_code),
+        ("national_prefix", &trunk.national_prefix),
+        ("area_code", &trunk.area_code),
+    ];
+    for (key, code) in codes {
+        let Some(code) = code else { continue };
+        if code.len() > CODE_DIGITS_MAX || !code.chars().all(|c| c.is_ascii_digit()) {
+            let message = format!("{key}: expected digits only, as \"7\", found {code:?}");
+            reader.note_at(&format!("{path}.{key}"), message, None);
+        }
+        if trunk.country_code.is_none() {
+            let message = format!("{key} has no meaning without country_code");
+            reader.note_at(&format!("{path}.{key}"), message, None);
+        }
+    }
+    if trunk.user.is_none() && trunk.addresses.iter().any(|net| net.bits() == 0) {
+        let message = format!("trunk {:?} takes calls from every address", trunk.name);
+        let help = Some("name the carrier's subnets, or a user and a secret".to_owned());
+        warnings.push(reader.problem_at(&format!("{path}.addresses"), message, help));
+    }
+}
+
+impl Trunk {
+    /// The password of `user`, from the file or the environment variable named; `None` when the
+    /// trunk does not authenticate itself.
+    ///
+    /// # Errors
+    /// One sentence saying which file or variable has no password.
+    pub fn secret(&self) -> Result<Option<String>, String> {
+        let secret = match (&self.secret_file, &self.secret_env) {
+            (Some(file), _) => {
+                let text = fs::read_to_string(file).map_err(|error| {
+                    let file = file.display();
+                    format!("secret_file of trunk {:?}: {file}: {error}", self.name)
+                })?;
+                text.lines()
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end()
+                    .to_owned()
+            }
+            (None, Some(variable)) => std::env::var(variable).map_err(|_| {
+                let name = &self.name;
+                format!("secret_env of trunk {name:?}: {variable} is not set in the environment")
+            })?,
+            (None, None) => return Ok(None),
+        };
+        if secret.is_empty() {
+            return Err(format!("the password of trunk {:?} is empty", self.name));
+        }
+        Ok(Some(secret))
+    }
+}

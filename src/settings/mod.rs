@@ -1,0 +1,164 @@
+//! Owns `hotline.toml`: what may stand in it, and the reading of it into typed values.
+//!
+//! Every mistake is found in one go and told with file, line and column. Refuses to touch
+//! anything but that file: whether folders exist or ports are free is found out at start.
+//!
+//! ```
+//! use hotline::settings::Settings;
+//!
+//! let text = "[limits]\ncals = 10\n";
+//! let problems = Settings::parse("hotline.toml", text).unwrap_err();
+//! assert_eq!(
+//!     problems[0].to_string(),
+//!     "hotline.toml:2:1: unknown key \"cals\" in [limits] (did you mean calls?)",
+//! );
+//! ```
+
+mod check;
+mod define;
+mod generate;
+mod kinds;
+mod problem;
+mod reader;
+mod sections;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use generate::{reference, sample};
+pub use kinds::{Backend, Cidr, Codec, LogFormat, LogLevel, PortRange, RecordingFormat};
+pub use problem::Problem;
+pub use sections::{
+    Dialplans, Journal, Limits, Log, Media, Prompts, Queue, Recordings, Registrar, Sip, Trunk,
+};
+
+use reader::Reader;
+
+/// Largest settings file, in bytes: a log or a database named by mistake is not read whole.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Everything in `hotline.toml`, with defaults filled in and paths made whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Signalling.
+    pub sip: Sip,
+    /// What is taken at once.
+    pub limits: Limits,
+    /// Registration of telephones.
+    pub registrar: Registrar,
+    /// Audio.
+    pub media: Media,
+    /// Recordings of calls.
+    pub recordings: Recordings,
+    /// The electronic journal.
+    pub journal: Journal,
+    /// Dialplans.
+    pub dialplans: Dialplans,
+    /// Prompts.
+    pub prompts: Prompts,
+    /// The log.
+    pub log: Log,
+    /// Routes to the outer network.
+    pub trunks: Vec<Trunk>,
+    /// Queues; a queue's place here is its `vocab::QueueId`.
+    pub queues: Vec<Queue>,
+    /// What is allowed but probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a settings file.
+///
+/// # Errors
+/// Every mistake in it; one problem without a place when it cannot be read at all.
+pub fn load(path: &Path) -> Result<Settings, Vec<Problem>> {
+    let file = path.display().to_string();
+    let whole = |message: String, help: Option<String>| {
+        vec![Problem {
+            file: file.clone(),
+            place: None,
+            message,
+            help,
+        }]
+    };
+    let help = "hotline settings > hotline.toml writes one to begin with";
+    let size = std::fs::metadata(path)
+        .map_err(|error| whole(format!("cannot be read: {error}"), Some(help.to_owned())))?;
+    if !size.is_file() || size.len() > FILE_BYTES_MAX {
+        return Err(whole(
+            "expected a settings file of at most 1 MiB".to_owned(),
+            None,
+        ));
+    }
+    let bytes =
+        std::fs::read(path).map_err(|error| whole(format!("cannot be read: {error}"), None))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| whole("expected text in UTF-8, found other bytes".to_owned(), None))?;
+    Settings::parse(&file, &text)
+}
+
+impl Settings {
+    /// Reads settings from a text. `file` is its name in messages; relative paths in the
+    /// settings start at its folder.
+    ///
+    /// # Errors
+    /// Every mistake in it, in the order of the file.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let (root, broken) = DeTable::parse_recoverable(text);
+        if !broken.is_empty() {
+            // Half-read tables would only give mistakes that are none.
+            let syntax = |error: &toml::de::Error| Problem {
+                file: file.to_owned(),
+                place: error.span().map(|span| problem::place(text, span.start)),
+                message: error.message().to_owned(),
+                help: None,
+            };
+            return Err(broken.iter().map(syntax).collect());
+        }
+        let base = Path::new(file)
+            .parent()
+            .map_or_else(PathBuf::new, Path::to_path_buf);
+        let mut reader = Reader::new(file, text, &base, root.get_ref());
+        reader.refuse_unknown_sections();
+        let settings = Self::read(&mut reader);
+        let problems = reader.into_problems();
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => Err(problems),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let sip = reader.one();
+        let limits = reader.one();
+        let registrar = reader.one();
+        let media = reader.one();
+        let recordings = reader.one();
+        let journal = reader.one();
+        let dialplans = reader.one();
+        let prompts = reader.one();
+        let log = reader.one();
+        let trunks = reader.many();
+        let queues = reader.many();
+        let mut settings = Self {
+            sip: sip?,
+            limits: limits?,
+            registrar: registrar?,
+            media: media?,
+            recordings: recordings?,
+            journal: journal?,
+            dialplans: dialplans?,
+            prompts: prompts?,
+            log: log?,
+            trunks: trunks?,
+            queues: queues?,
+            warnings: Vec::new(),
+        };
+        settings.warnings = check::check(&settings, reader);
+        Some(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Owns the settings themselves: every key once, with its kind, default, range and reason.
+//!
+//! `hotline.sample.toml` and `docs/settings.md` are generated from here; the test
+//! `generated_texts_are_up_to_date` says how.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::define::{Section, Table, section};
+use super::kinds::{Backend, Cidr, Codec, LogFormat, LogLevel, PortRange, RecordingFormat};
+
+/// Every section, in the order of the sample file.
+pub(super) const SECTIONS: &[Section] = &[
+    Sip::SECTION,
+    Limits::SECTION,
+    Registrar::SECTION,
+    Media::SECTION,
+    Recordings::SECTION,
+    Journal::SECTION,
+    Dialplans::SECTION,
+    Prompts::SECTION,
+    Log::SECTION,
+    Trunk::SECTION,
+    Queue::SECTION,
+];
+
+section! {
+    /// Signalling: where telephones and trunks reach the engine.
+    one Sip "sip" {
+        /// Addresses on which SIP over UDP is taken; port 0 means any free port.
+        listen: Vec<SocketAddr> = Default "[\"0.0.0.0:5060\"]";
+        /// The address that peers are told (Contact, Via, SDP), for an engine behind NAT.
+        /// Without it peers are told the address they reach us on.
+        advertise: Option<IpAddr> = Empty "\"203.0.113.7\"";
+        /// The realm of digest authentication. Stored passwords are bound to it: when it is
+        /// changed, every operator's password must be set anew.
+        realm: String = Default "\"hotline\"";
+        /// The name in User-Agent and Server headers. No version is told to strangers by default.
+        user_agent: String = Default "\"hotline\"";
+    }
+}
+
+section! {
+    /// What the engine takes at once. Beyond a limit callers get 503 with Retry-After.
+    one Limits "limits" {
+        /// Calls up at once, waiting ones included. A call takes two sockets when it is bridged.
+        calls: usize = Default "2000", in "1" ..= "20000";
+        /// SIP transactions at once; a call has about three while it is set up.
+        transactions: usize = Default "20000", in "100" ..= "1000000";
+        /// The time told in Retry-After.
+        retry_after: Duration = Default "\"5s\"", in "\"1s\"" ..= "\"10 min\"";
+    }
+}
+
+section! {
+    /// Registration of the operators' telephones (RFC 3261 §10).
+    one Registrar "registrar" {
+        /// Shortest registration; shorter ones are refused with 423.
+        expiry_min: Duration = Default "\"60s\"", in "\"1s\"" ..= "\"1h\"";
+        /// How long a registration lasts when the telephone does not say.
+        expiry_default: Duration = Default "\"5 min\"", in "\"10s\"" ..= "\"1d\"";
+        /// Longest registration; longer ones are shortened. A telephone that lost power is
+        /// noticed no later than this.
+        expiry_max: Duration = Default "\"1h\"", in "\"10s\"" ..= "\"1d\"";
+        /// Telephones that one operator may have registered at once.
+        contacts: usize = Default "3", in "1" ..= "20";
+    }
+}
+
+section! {
+    /// Audio.
+    one Media "media" {
+        /// The address on which RTP is taken; 0.0.0.0 means every address of this machine.
+        address: IpAddr = Default "\"0.0.0.0\"";
+        /// UDP ports for RTP, for a firewall; two for each leg of a call. Without it any free
+        /// ports are taken.
+        ports: Option<PortRange> = Empty "\"16384-32767\"";
+        /// Threads that relay audio; 0 means one for each core.
+        threads: usize = Default "0", in "0" ..= "256";
+        /// How media sockets are served: "epoll", or "auto" for the best that the kernel and the
+        /// container allow.
+        backend: Backend = Default "\"auto\"";
+        /// Codecs offered and taken, the preferred one first.
+        codecs: Vec<Codec> = Default "[\"pcma\", \"pcmu\"]";
+    }
+}
+
+section! {
+    /// Recordings of calls.
+    one Recordings "recordings" {
+        /// The folder of recordings, by year, month and day.
+        root: PathBuf = Default "\"recordings\"";
+        /// The folder where audio is gathered while a call lasts. On the same disk as root it is
+        /// one rename less to fail; on another disk it takes the load off it.
+        spool: PathBuf = Default "\"spool\"";
+        /// Samples in a recording: "alaw" takes half the room of "pcm".
+        format: RecordingFormat = Default "\"alaw\"";
+        /// How often gathered audio is brought to the disk: what a power cut can cost.
+        sync: Duration = Default "\"1s\"", in "\"100ms\"" ..= "\"1s\"";
+    }
+}
+
+section! {
+    /// The electronic journal.
+    one Journal "journal" {
+        /// The folder of event files: every fact is on the disk here before it is answered to.
+        events: PathBuf = Default "\"journal/events\"";
+        /// The SQLite database of entries and operators; follows the event files.
+        database: PathBuf = Default "\"journal/journal.db\"";
+        /// Longest time for which facts are gathered into one write to the disk. Longer spares
+        /// the disk; the answer to a call waits for it.
+        group: Duration = Default "\"5ms\"", in "\"1ms\"" ..= "\"20ms\"";
+        /// Longest time that an answer waits for the disk. Later it goes out all the same, and
+        /// is counted.
+        answer_wait: Duration = Default "\"20ms\"", in "\"1ms\"" ..= "\"1s\"";
+    }
+}
+
+section! {
+    /// Dialplans: what a caller hears and where the call goes.
+    one Dialplans "dialplans" {
+        /// The folder of plans, one in each .toml file.
+        folder: PathBuf = Default "\"dialplans\"";
+    }
+}
+
+section! {
+    /// Prompts: what is said to callers, as WAV files or as text turned into speech.
+    one Prompts "prompts" {
+        /// The folder of WAV files. One with the name of a prompt wins over its text.
+        folder: PathBuf = Default "\"prompts\"";
+        /// The folder where speech made from text is kept. It may be emptied at any time.
+        cache: PathBuf = Default "\"cache/prompts\"";
+        /// The command that makes a WAV file of text, with its arguments. In them {text_file},
+        /// {output}, {voice} and {language} are replaced; {text_file} and {output} must be there.
+        /// No shell is involved.
+        speech_command: Vec<String> = Default
+            "[\"espeak-ng\", \"-v\", \"{voice}\", \"-s\", \"150\", \"-f\", \"{text_file}\", \"-w\", \"{output}\"]";
+        /// The command's voice for each language; a language that is not here is its own voice.
+        voices: BTreeMap<String, String> = Default
+            "{ ru = \"ru\", uk = \"uk\", en = \"en-gb\" }";
+        /// How long the command may take for one prompt.
+        speech_timeout: Duration = Default "\"10s\"", in "\"1s\"" ..= "\"5 min\"";
+        /// Languages that prompts may be in.
+        languages: Vec<String> = Default "[\"ru\", \"uk\", \"en\"]";
+    }
+}
+
+section! {
+    /// The log, on standard error.
+    one Log "log" {
+        /// How much is logged: "error", "warn", "info", "debug" or "trace". The environment
+        /// variable HOTLINE_LOG wins, and can name single parts: "info,sip=trace".
+        level: LogLevel = Default "\"info\"";
+        /// The form: "text" for people, "json" for collectors.
+        format: LogFormat = Default "\"text\"";
+    }
+}
+
+section! {
+    /// A route to the outer network: a carrier or a telephone exchange. Calls from addresses
+    /// of no trunk must come from a registered operator.
+    many Trunk "trunk" {
+        /// The name, in logs and in the journal.
+        name: String = Required "\"carrier\"";
+        /// Addresses and subnets from which its calls come. Without them it must authenticate.
+        addresses: Vec<Cidr> = Empty "[\"192.0.2.10\", \"198.51.100.0/24\"]";
+        /// The name as which the trunk authenticates itself (digest). Without it the address
+        /// is enough.
+        user: Option<String> = Empty "\"carrier-1\"";
+        /// A file whose first line is the password of user.
+        secret_file: Option<PathBuf> = Empty "\"/etc/hotline/carrier.secret\"";
+        /// An environment variable that holds the password of user, in place of secret_file.
+        secret_env: Option<String> = Empty "\"HOTLINE_CARRIER_SECRET\"";
+        /// The country code with which local forms of numbers are made whole (E.164): with "7",
+        /// 84242123456 and 4242123456 become +74242123456.
+        country_code: Option<String> = Empty "\"7\"";
+        /// The digit before numbers within the country.
+        national_prefix: Option<String> = Empty "\"8\"";
+        /// The area code with which short local numbers are made whole: with "4242", 123456
+        /// becomes +74242123456.
+        area_code: Option<String> = Empty "\"4242\"";
+        /// Calls that the trunk may have up at once. Without it only [limits] calls counts.
+        calls: Option<usize> = Empty "30", in "1" ..= "20000";
+    }
+}
+
+section! {
+    /// A queue: waiting calls and the operators who take them.
+    many Queue "queue" {
+        /// The name by which dialplans call it.
+        name: String = Required "\"operators\"";
+        /// How long one operator's telephone rings before the next is tried.
+        ring_time: Duration = Default "\"20s\"", in "\"1s\"" ..= "\"3 min\"";
+        /// Longest wait; then the dialplan goes on. Without it callers wait until they are
+        /// answered or give up.
+        wait_max: Option<Duration> = Empty "\"15 min\"", in "\"1s\"" ..= "\"1d\"";
+        /// Calls that may wait at once; the next one is turned away.
+        length_max: usize = Default "200", in "1" ..= "20000";
+        /// Time an operator has after a call before the next is offered; 0s means none.
+        wrap_up: Duration = Default "\"10s\"", in "\"0s\"" ..= "\"1h\"";
+        /// The skill that operators need, above level 0. Without it every operator takes part.
+        skill: Option<String> = Empty "\"health\"";
+        /// Time before the same call is offered again to an operator who did not take it.
+        retry_delay: Duration = Default "\"5s\"", in "\"0s\"" ..= "\"10 min\"";
+        /// Time for which an operator is left alone whose telephone rang in vain or did not
+        /// answer at all.
+        rest_after_no_answer: Duration = Default "\"30s\"", in "\"0s\"" ..= "\"1h\"";
+    }
+}
