@@ -1,0 +1,87 @@
+//! Owns `%HH` escapes of URIs (RFC 3261 §19.1.2).
+
+use core::fmt::{self, Write};
+
+/// What may stand unescaped beside the `unreserved` characters.
+pub(super) type Unescaped = &'static [u8];
+
+/// `user-unreserved`.
+pub(super) const USER: Unescaped = b"&=+$,;?/";
+/// The `password` characters.
+pub(super) const PASSWORD: Unescaped = b"&=+$,";
+/// RFC 3966 `phonedigit` and `phonedigit-hex`.
+pub(super) const TEL: Unescaped = b"+#";
+
+const fn is_unreserved(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(
+            octet,
+            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
+        )
+}
+
+/// Writes text with everything escaped that may not stand as it is.
+pub(super) fn write(out: &mut impl Write, text: &str, unescaped: Unescaped) -> fmt::Result {
+    for octet in text.bytes() {
+        if is_unreserved(octet) || unescaped.contains(&octet) {
+            out.write_char(char::from(octet))?;
+        } else {
+            write!(out, "%{octet:02X}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Undoes escapes; `None` if one is not followed by two digits or the result is not UTF-8.
+pub(super) fn decode(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        if octet != b'%' {
+            octets.push(octet);
+            continue;
+        }
+        let mut digit = || rest.next().and_then(|octet| char::from(octet).to_digit(16));
+        let (high, low) = (digit()?, digit()?);
+        octets.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(octets).ok()
+}
+
+/// For comparison: escapes undone, ASCII in lower case.
+pub(super) fn folded(text: &str) -> String {
+    let mut text = decode(text).unwrap_or_else(|| text.to_owned());
+    text.make_ascii_lowercase();
+    text
+}
+
+/// Equal but for case and needless escapes.
+pub(super) fn same_text(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || ((a.contains('%') || b.contains('%')) && folded(a) == folded(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_and_redone() {
+        let text = "a b%\u{0}@яю\r\n";
+        let mut out = String::new();
+        write(&mut out, text, USER).unwrap();
+        assert_eq!(out, "a%20b%25%00%40%D1%8F%D1%8E%0D%0A");
+        assert_eq!(decode(&out).as_deref(), Some(text));
+        for broken in ["%", "%4", "%zz", "%FF", "%+1"] {
+            assert_eq!(decode(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn comparison_ignores_case_and_needless_escapes() {
+        assert!(same_text("%61B", "Ab"));
+        assert!(!same_text("%61", "b"));
+    }
+}

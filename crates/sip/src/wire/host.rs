@@ -1,0 +1,194 @@
+//! Owns hosts and ports as they stand in URIs and Via.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::error::{ParseError, malformed};
+use super::scan::{number, trim};
+
+/// A host: a name, or an IP address (IPv6 in brackets on the wire).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// A domain name as it came; empty in `tel:` and unknown schemes.
+    Name(String),
+    /// An IP address.
+    Ip(IpAddr),
+}
+
+impl Host {
+    /// Reads a host without port.
+    ///
+    /// # Errors
+    /// If the text is neither a domain name, an IPv4 address nor an IPv6 address in brackets.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        HostRef::parse(text, "host").map(Self::from)
+    }
+
+    /// The address, if the host is one.
+    #[must_use]
+    pub const fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Name(_) => None,
+            Self::Ip(address) => Some(*address),
+        }
+    }
+
+    /// The same host: names without regard to case.
+    #[must_use]
+    pub fn equivalent(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(a), Self::Name(b)) => a.eq_ignore_ascii_case(b),
+            (Self::Ip(a), Self::Ip(b)) => a == b,
+            (Self::Name(_), Self::Ip(_)) | (Self::Ip(_), Self::Name(_)) => false,
+        }
+    }
+}
+
+impl From<IpAddr> for Host {
+    fn from(address: IpAddr) -> Self {
+        Self::Ip(address)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+/// A host on borrowed text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum HostRef<'a> {
+    Name(&'a str),
+    Ip(IpAddr),
+}
+
+impl<'a> HostRef<'a> {
+    pub(super) fn parse(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        if let Some(inner) = text.strip_prefix('[') {
+            let inner = inner
+                .strip_suffix(']')
+                .ok_or(malformed(part, "']' expected after an IPv6 address"))?;
+            return parse_ipv6(inner)
+                .map(|address| Self::Ip(address.into()))
+                .ok_or(malformed(part, "IPv6 address expected in '[]'"));
+        }
+        if text.as_bytes().first().is_some_and(u8::is_ascii_digit)
+            && let Ok(address) = text.parse::<Ipv4Addr>()
+        {
+            return Ok(Self::Ip(address.into()));
+        }
+        // '_' is not in the grammar but stands in host names that are in use.
+        let named =
+            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+        if text.is_empty() || !text.bytes().all(named) {
+            return Err(malformed(part, "host name or address expected"));
+        }
+        Ok(Self::Name(text))
+    }
+
+    /// Reads `host` or `host:port`; white space around the colon is allowed (sent-by).
+    pub(super) fn parse_with_port(
+        text: &'a str,
+        part: &'static str,
+    ) -> Result<(Self, Option<u16>), ParseError> {
+        let search = if text.starts_with('[') {
+            text.find(']').unwrap_or(0)
+        } else {
+            0
+        };
+        let colon = text
+            .bytes()
+            .skip(search)
+            .position(|octet| octet == b':')
+            .map(|at| at + search);
+        let Some(at) = colon else {
+            return Ok((Self::parse(text, part)?, None));
+        };
+        let (host, port) = super::scan::cut(text, at);
+        let port = number(trim(port), u64::from(u16::MAX))
+            .and_then(|port| u16::try_from(port).ok())
+            .ok_or(malformed(part, "port number expected after ':'"))?;
+        Ok((Self::parse(trim(host), part)?, Some(port)))
+    }
+}
+
+impl From<HostRef<'_>> for Host {
+    fn from(host: HostRef<'_>) -> Self {
+        match host {
+            HostRef::Name(name) => Self::Name(name.to_owned()),
+            HostRef::Ip(address) => Self::Ip(address),
+        }
+    }
+}
+
+/// RFC 5118 §4.10: the grammar of RFC 3261 yields `2001:db8:::192.0.2.1`; it means two colons.
+fn parse_ipv6(text: &str) -> Option<Ipv6Addr> {
+    text.parse().ok().or_else(|| {
+        text.contains(":::")
+            .then(|| text.replacen(":::", "::", 1).parse().ok())
+            .flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_read_and_printed() {
+        for text in [
+            "example.com",
+            "192.0.2.1",
+            "[2001:db8::10]",
+            "a_b.local",
+            "010.1",
+        ] {
+            assert_eq!(Host::parse(text).unwrap().to_string(), text);
+        }
+        let faulty_grammar = Host::parse("[2001:db8:::192.0.2.1]").unwrap();
+        assert_eq!(
+            faulty_grammar,
+            Host::parse("[2001:db8::192.0.2.1]").unwrap()
+        );
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for text in [
+            "",
+            "2001:db8::1",
+            "[::1",
+            "::1]",
+            "a b",
+            "a@b",
+            "[fe80::1%eth0]",
+            "хост",
+        ] {
+            assert!(Host::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ports_are_read_after_the_brackets() {
+        let read = |text| HostRef::parse_with_port(text, "test").map(|(h, p)| (Host::from(h), p));
+        assert_eq!(read("[2001:db8::10:5070]").unwrap().1, None);
+        assert_eq!(read("[2001:db8::10]:5070").unwrap().1, Some(5070));
+        assert_eq!(read("h : 5061").unwrap().1, Some(5061));
+        for text in [
+            "h:",
+            "h:65536",
+            "h:x",
+            "h:1:2",
+            ":5060",
+            "2001:db8::10",
+            "[::1]x:1",
+        ] {
+            assert!(read(text).is_err(), "{text:?}");
+        }
+    }
+}

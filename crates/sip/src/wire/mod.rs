@@ -1,0 +1,40 @@
+//! SIP on the wire: the bounded single-pass parser, the printer, and the types between them.
+//!
+//! Owns the grammar of RFC 3261 §25 and its limits. Knows no transaction, dialog or socket.
+//!
+//! Reading is strict where a fault could be a trick (framing, several values, control characters)
+//! and liberal where telephones are (spaces, unquoted display names, missing Max-Forwards).
+
+mod check;
+mod cseq;
+mod error;
+mod escape;
+mod header_name;
+mod headers;
+mod host;
+pub mod limits;
+mod message;
+mod method;
+mod name_addr;
+mod params;
+mod parse;
+mod print;
+mod reason;
+mod scan;
+mod uri;
+mod via;
+
+pub use cseq::CSeq;
+pub use error::{Malformed, ParseError};
+pub use header_name::HeaderName;
+pub use headers::Headers;
+pub use host::Host;
+pub use message::{Message, Start};
+pub use method::Method;
+pub use name_addr::NameAddr;
+pub use params::Params;
+pub use parse::{Datagram, parse_datagram};
+pub use reason::reason_phrase;
+pub use scan::{Values, quote, unquote};
+pub use uri::{Scheme, Uri};
+pub use via::{MAGIC_COOKIE, Via};

@@ -1,0 +1,221 @@
+//! Owns addresses with a display name and header parameters: From, To, Contact, Route and kin.
+
+use core::fmt;
+
+use super::error::{ParseError, malformed};
+use super::params::Params;
+use super::scan::{ParamScan, closing_quote, cut, quote, trim, unquote};
+use super::uri::{Uri, UriRef};
+
+/// `name-addr` or `addr-spec` with parameters (RFC 3261 §20.10). Always printed with `<>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameAddr {
+    /// The display name, unquoted.
+    pub display: Option<String>,
+    /// The address.
+    pub uri: Uri,
+    /// Parameters of the header field, not of the URI.
+    pub params: Params,
+}
+
+impl NameAddr {
+    /// An address without display name and parameters.
+    #[must_use]
+    pub const fn new(uri: Uri) -> Self {
+        Self {
+            display: None,
+            uri,
+            params: Params::new(),
+        }
+    }
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// If the text is not an address, or is a list of several.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        Self::parse_in(text, "address")
+    }
+
+    pub(super) fn parse_in(text: &str, part: &'static str) -> Result<Self, ParseError> {
+        let address = NameAddrRef::parse(text, part)?;
+        Ok(Self {
+            display: display_name(address.display),
+            uri: address.uri.into(),
+            params: Params::parse_in(address.params, part)?,
+        })
+    }
+
+    /// The `tag` parameter.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.params.value("tag")
+    }
+
+    /// The same address with this tag.
+    #[must_use]
+    pub fn with_tag(mut self, tag: &str) -> Self {
+        self.params.set("tag", Some(tag));
+        self
+    }
+}
+
+impl fmt::Display for NameAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(display) = &self.display {
+            write!(f, "{} ", quote(display))?;
+        }
+        write!(f, "<{}>{}", self.uri, self.params)
+    }
+}
+
+fn display_name(raw: &str) -> Option<String> {
+    if raw.starts_with('"') {
+        return Some(unquote(raw).into_owned());
+    }
+    (!raw.is_empty()).then(|| raw.to_owned())
+}
+
+/// A checked address on borrowed text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NameAddrRef<'a> {
+    display: &'a str,
+    pub(super) uri: UriRef<'a>,
+    /// From the first `;` on.
+    params: &'a str,
+}
+
+impl<'a> NameAddrRef<'a> {
+    pub(super) fn parse(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        let text = trim(text);
+        let (display, rest) = if text.starts_with('"') {
+            let end = closing_quote(text).ok_or(malformed(part, "closing quote expected"))?;
+            let after = end + 1;
+            let rest = trim(text.get(after..).unwrap_or(""));
+            if !rest.starts_with('<') {
+                return Err(malformed(part, "'<' expected after the display name"));
+            }
+            (text.get(..after).unwrap_or(text), rest)
+        } else {
+            // In an addr-spec, which has no '<', ';' begins the header parameters.
+            match text
+                .bytes()
+                .position(|octet| matches!(octet, b'<' | b'"' | b';' | b','))
+            {
+                Some(at) if text.as_bytes().get(at) == Some(&b'<') => (
+                    trim(text.get(..at).unwrap_or("")),
+                    text.get(at..).unwrap_or(""),
+                ),
+                _ => return Self::parse_addr_spec(text, part),
+            }
+        };
+        let inner = rest.strip_prefix('<').unwrap_or(rest);
+        let end = inner
+            .bytes()
+            .position(|octet| octet == b'>')
+            .ok_or(malformed(part, "'>' expected after the address"))?;
+        let (uri, params) = cut(inner, end);
+        let uri = UriRef::parse(uri, part)?;
+        Self::checked(display, uri, trim(params), part)
+    }
+
+    /// Without `<>` a URI may hold no comma, question mark or semicolon (RFC 3261 §20).
+    fn parse_addr_spec(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        let end = text
+            .bytes()
+            .position(|octet| octet == b';')
+            .unwrap_or(text.len());
+        let uri = trim(text.get(..end).unwrap_or(text));
+        let params = text.get(end..).unwrap_or("");
+        if uri.bytes().any(|octet| matches!(octet, b',' | b'?')) {
+            return Err(malformed(part, "',' or '?' in an address without '<>'"));
+        }
+        Self::checked("", UriRef::parse(uri, part)?, params, part)
+    }
+
+    fn checked(
+        display: &'a str,
+        uri: UriRef<'a>,
+        params: &'a str,
+        part: &'static str,
+    ) -> Result<Self, ParseError> {
+        ParamScan::new(params, part).try_for_each(|param| param.map(|_| ()))?;
+        Ok(Self {
+            display,
+            uri,
+            params,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> NameAddr {
+        NameAddr::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_forms_of_rfc_3261_are_read() {
+        let a = address("\"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com> ; tag = 98asjd8");
+        assert_eq!(a.display.as_deref(), Some("J Rosenberg \\\""));
+        assert_eq!(a.tag(), Some("98asjd8"));
+        let a = address("sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n");
+        assert_eq!((a.display.as_deref(), a.tag()), (None, Some("1918181833n")));
+        assert!(a.uri.params.is_empty());
+        let a = address("caller<sip:caller@example.com;lr>;tag=323");
+        assert_eq!(a.display.as_deref(), Some("caller"));
+        assert!(a.uri.params.has("lr") && !a.params.has("lr"));
+        let a = address("token1~` token2'+_ token3*%!.- <sip:m@h>;p=\"<;,>\";tag=_t~1'+`*%!-.");
+        assert_eq!(a.display.as_deref(), Some("token1~` token2'+_ token3*%!.-"));
+        assert_eq!(a.tag(), Some("_t~1'+`*%!-."));
+        assert_eq!(
+            address("<tel:+79140000000>").uri.user.as_deref(),
+            Some("+79140000000")
+        );
+        assert_eq!(
+            address("sip:a@h;p=\"<x>\"").params.value("p"),
+            Some("\"<x>\"")
+        );
+    }
+
+    #[test]
+    fn unquoted_names_in_other_alphabets_are_read_and_printed_quoted() {
+        let a = address("Горячая линия (1) <sip:1300@h>");
+        assert_eq!(a.to_string(), "\"Горячая линия (1)\" <sip:1300@h>");
+        assert_eq!(address(&a.to_string()), a);
+        assert_eq!(address("\"\" <sip:a@h>").to_string(), "\"\" <sip:a@h>");
+    }
+
+    #[test]
+    fn faulty_addresses_are_refused() {
+        for text in [
+            "",
+            "<sip:a@h",
+            "\"x <sip:a@h>",
+            "\"x\" sip:a@h",
+            "Bell, A <sip:a@h>",
+            "< sip:a@h >",
+            "<sip:a@h>;;",
+            "<sip:a@h>;tag=",
+            "<sip:a@h> x",
+            "sip:a@h?x=y",
+            "sip:a@h, sip:b@h",
+            "<sip:a@h>, <sip:b@h>",
+            "<>",
+            "a\"b <sip:a@h>",
+            "*",
+        ] {
+            assert!(NameAddr::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn with_tag_replaces_the_tag() {
+        assert_eq!(
+            address("<sip:a@h>;tag=1;x").with_tag("2").to_string(),
+            "<sip:a@h>;tag=2;x"
+        );
+    }
+}

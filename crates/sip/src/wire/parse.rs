@@ -1,0 +1,360 @@
+//! Owns the way from the octets of a datagram to a message: framing, lines, header fields.
+
+use super::error::{Malformed, ParseError, malformed};
+use super::header_name::HeaderName;
+use super::headers::Headers;
+use super::message::{Message, Start};
+use super::method::Method;
+use super::scan::{is_space, is_token, number, trim};
+use super::uri::UriRef;
+use super::{check, limits};
+
+/// What a datagram holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Datagram {
+    /// A message.
+    Message(Message),
+    /// Nothing but line ends, spaces and NULs: keeps a NAT binding open. No answer.
+    KeepAlive,
+}
+
+/// Reads one datagram (RFC 3261 §18.3). Octets after Content-Length are ignored.
+///
+/// # Errors
+/// If it is no well-formed message; the error holds the answer, if there is one.
+pub fn parse_datagram(bytes: &[u8]) -> Result<Datagram, Malformed> {
+    let begin = bytes
+        .iter()
+        .position(|octet| !matches!(octet, b'\r' | b'\n' | b' ' | b'\t' | b'\0'));
+    let Some(begin) = begin else {
+        return Ok(Datagram::KeepAlive);
+    };
+    let drop = |problem| Malformed {
+        problem,
+        answer: None,
+    };
+    if bytes.len() > limits::MESSAGE_OCTETS {
+        return Err(drop(ParseError::TooLong {
+            part: "message octets",
+            limit: limits::MESSAGE_OCTETS,
+        }));
+    }
+    let bytes = bytes.get(begin..).unwrap_or(bytes);
+    let valid = match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        // Only the head has to be text; a binary body is cut off first.
+        Err(_) => {
+            let (head, body) = split_head(bytes);
+            let head = String::from_utf8_lossy(head);
+            return Reader::default().read(&head, Some(body));
+        }
+    };
+    Reader::default().read(valid, None)
+}
+
+/// Head with its closing empty line, and body.
+fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut from = 0;
+    while let Some(at) = bytes.iter().skip(from).position(|octet| *octet == b'\n') {
+        from += at + 1;
+        let rest = bytes.get(from..).unwrap_or(&[]);
+        let blank = if rest.starts_with(b"\r\n") {
+            2
+        } else {
+            usize::from(rest.starts_with(b"\n"))
+        };
+        if blank > 0 {
+            return bytes.split_at_checked(from + blank).unwrap_or((bytes, &[]));
+        }
+    }
+    (bytes, &[])
+}
+
+/// Reads on after the first fault, so that there is something to answer with.
+#[derive(Default)]
+struct Reader {
+    fault: Option<ParseError>,
+}
+
+impl Reader {
+    fn note<T>(&mut self, result: Result<T, ParseError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.fault.get_or_insert(problem);
+                None
+            }
+        }
+    }
+
+    /// `body`: if it was cut off already.
+    fn read(mut self, text: &str, body: Option<&[u8]>) -> Result<Datagram, Malformed> {
+        let (line, rest) = next_line(text);
+        let start = StartLine::of(line);
+        let Some(kind) = start.kind() else {
+            let problem = malformed("start line", "neither a request nor a response of SIP");
+            return Err(Malformed {
+                problem,
+                answer: None,
+            });
+        };
+        let parsed = start.parse();
+        let parsed = self.note(parsed);
+        let (headers, rest) = self.read_headers(rest);
+        let method = match kind {
+            Kind::Request { method } => Some(method),
+            Kind::Response => None,
+        };
+        let length = self.note(check::fields(&headers, method)).flatten();
+        let available = body.unwrap_or(rest.as_bytes());
+        let body = match length {
+            None => available,
+            Some(length) => match available.get(..length) {
+                Some(body) => body,
+                None => {
+                    let why = "larger than what came";
+                    self.note::<()>(Err(malformed("Content-Length", why)));
+                    &[]
+                }
+            },
+        };
+        match (self.fault, parsed) {
+            (None, Some(start)) => Ok(Datagram::Message(Message {
+                start,
+                headers,
+                body: body.to_vec(),
+            })),
+            (fault, _) => {
+                let problem = fault.unwrap_or(malformed("start line", "unreadable"));
+                let answer = method.and_then(|method| check::answer(&headers, method, &problem));
+                Err(Malformed { problem, answer })
+            }
+        }
+    }
+
+    /// Header fields up to the empty line, and what follows it.
+    fn read_headers<'a>(&mut self, mut rest: &'a str) -> (Headers, &'a str) {
+        let mut headers = Headers::with_capacity(16);
+        loop {
+            if rest.is_empty() {
+                self.note::<()>(Err(malformed(
+                    "header section",
+                    "closing empty line expected",
+                )));
+                return (headers, rest);
+            }
+            let (line, after) = next_line(rest);
+            if line.is_empty() {
+                return (headers, after);
+            }
+            let field = rest;
+            rest = after;
+            let mut folded = false;
+            while rest.as_bytes().first().copied().is_some_and(is_space) {
+                (_, rest) = next_line(rest);
+                folded = true;
+            }
+            if headers.len() >= limits::HEADER_FIELDS {
+                let limit = limits::HEADER_FIELDS;
+                self.note::<()>(Err(ParseError::TooLong {
+                    part: "header fields",
+                    limit,
+                }));
+                return (headers, "");
+            }
+            let field = field.get(..field.len() - rest.len()).unwrap_or(line);
+            if field.len() > limits::LINE_OCTETS {
+                let limit = limits::LINE_OCTETS;
+                self.note::<()>(Err(ParseError::TooLong {
+                    part: "header octets",
+                    limit,
+                }));
+                continue;
+            }
+            let read = if folded {
+                read_field(&unfold(field))
+            } else {
+                read_field(line)
+            };
+            if let Some((name, value)) = self.note(read) {
+                headers.push(name, value);
+            }
+        }
+    }
+}
+
+/// A line without its end (CRLF or LF), and the rest.
+fn next_line(text: &str) -> (&str, &str) {
+    let Some(at) = text.find('\n') else {
+        return (text, "");
+    };
+    let (line, rest) = super::scan::cut(text, at);
+    (line.strip_suffix('\r').unwrap_or(line), rest)
+}
+
+/// RFC 3261 §7.3.1: a line end with the white space around it is one space.
+fn unfold(field: &str) -> String {
+    let mut out = String::with_capacity(field.len());
+    for (at, line) in field.lines().enumerate() {
+        if at > 0 {
+            out.push(' ');
+        }
+        out.push_str(trim(line));
+    }
+    out
+}
+
+fn read_field(line: &str) -> Result<(HeaderName, String), ParseError> {
+    let colon = line
+        .bytes()
+        .position(|octet| octet == b':')
+        .ok_or(malformed("header field", "name expected before ':'"))?;
+    let (name, value) = super::scan::cut(line, colon);
+    let name = name.trim_end_matches([' ', '\t']);
+    if !is_token(name) {
+        return Err(malformed("header field", "name is no token"));
+    }
+    let value = trim(value);
+    let name = HeaderName::parse(name);
+    if has_control(value) && !controls_are_escaped(value) {
+        return Err(malformed("header field", "control character"));
+    }
+    Ok((name, value.to_owned()))
+}
+
+/// No early return, so that the compiler makes wide comparisons of it.
+fn has_control(value: &str) -> bool {
+    value.bytes().fold(false, |found, octet| {
+        found | ((octet < b' ') & (octet != b'\t')) | (octet == 0x7f)
+    })
+}
+
+/// Control characters may stand in quoted strings after a backslash, CR and LF never
+/// (RFC 3261 §25.1 quoted-pair).
+fn controls_are_escaped(value: &str) -> bool {
+    let mut escaped = false;
+    for octet in value.bytes() {
+        match octet {
+            b'\r' | b'\n' => return false,
+            b'\t' => escaped = false,
+            0..b' ' | 0x7f if !escaped => return false,
+            b'\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    true
+}
+
+enum Kind<'a> {
+    Request { method: &'a str },
+    Response,
+}
+
+/// The three parts of a start line, not checked.
+struct StartLine<'a> {
+    first: &'a str,
+    middle: &'a str,
+    last: &'a str,
+    whole: &'a str,
+}
+
+impl<'a> StartLine<'a> {
+    fn of(line: &'a str) -> Self {
+        let (first, rest) = match line.bytes().position(|octet| octet == b' ') {
+            Some(at) => super::scan::cut(line, at),
+            None => (line, ""),
+        };
+        let (middle, last) = match rest.bytes().rposition(|octet| octet == b' ') {
+            Some(at) => super::scan::cut(rest, at),
+            None => (rest, ""),
+        };
+        Self {
+            first,
+            middle,
+            last,
+            whole: line,
+        }
+    }
+
+    fn kind(&self) -> Option<Kind<'a>> {
+        if self.first.len() >= 4 && self.first.get(..4)?.eq_ignore_ascii_case("SIP/") {
+            return Some(Kind::Response);
+        }
+        // Anything may come to the port; only what looks like a request of SIP gets an answer.
+        let sip = self.whole.trim_end().rsplit(' ').next()?;
+        let versioned = sip
+            .get(..4)
+            .is_some_and(|text| text.eq_ignore_ascii_case("SIP/"));
+        (is_token(self.first) && versioned).then_some(Kind::Request { method: self.first })
+    }
+
+    fn parse(&self) -> Result<Start, ParseError> {
+        if self.whole.len() > limits::LINE_OCTETS {
+            return Err(ParseError::TooLong {
+                part: "start line octets",
+                limit: limits::LINE_OCTETS,
+            });
+        }
+        match self.kind() {
+            Some(Kind::Request { method }) => self.parse_request(method),
+            Some(Kind::Response) => self.parse_response(),
+            None => Err(malformed(
+                "start line",
+                "neither a request nor a response of SIP",
+            )),
+        }
+    }
+
+    fn parse_request(&self, method: &str) -> Result<Start, ParseError> {
+        let last = if self.last.is_empty() {
+            self.whole.trim_end()
+        } else {
+            self.last
+        };
+        let version = last.rsplit(' ').next().unwrap_or(last);
+        if !version.eq_ignore_ascii_case("SIP/2.0") {
+            return Err(ParseError::Version);
+        }
+        if self.last.is_empty() {
+            return Err(malformed(
+                "Request-Line",
+                "method, URI and version with one space between",
+            ));
+        }
+        let method = Method::parse(method).ok_or(malformed("Request-Line", "method expected"))?;
+        let uri = UriRef::parse(self.middle, "Request-URI")?;
+        // RFC 3261 §19.1.1, table 1: no headers in a Request-URI.
+        if uri.has_headers() {
+            return Err(malformed("Request-URI", "headers are not allowed"));
+        }
+        Ok(Start::Request {
+            method,
+            uri: uri.into(),
+        })
+    }
+
+    fn parse_response(&self) -> Result<Start, ParseError> {
+        if !self.first.eq_ignore_ascii_case("SIP/2.0") {
+            return Err(ParseError::Version);
+        }
+        let rest = self.whole.get(self.first.len()..).unwrap_or("");
+        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        let (code, reason) = match rest.bytes().position(|octet| octet == b' ') {
+            Some(at) => super::scan::cut(rest, at),
+            None => (rest, ""),
+        };
+        let status = (code.len() == 3)
+            .then(|| number(code, 699))
+            .flatten()
+            .and_then(|status| u16::try_from(status).ok())
+            .filter(|status| *status >= 100)
+            .ok_or(malformed("Status-Line", "status from 100 to 699 expected"))?;
+        if has_control(reason) {
+            return Err(malformed("Status-Line", "control character"));
+        }
+        Ok(Start::Response {
+            status,
+            reason: reason.to_owned(),
+        })
+    }
+}

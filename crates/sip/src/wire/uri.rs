@@ -1,0 +1,503 @@
+//! Owns URIs: `sip:`, `sips:`, `tel:`, and others as opaque text. Resolves nothing.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use super::error::{ParseError, malformed};
+use super::host::{Host, HostRef};
+use super::params::Params;
+use super::scan::{ParamScan, cut, trim};
+use super::{escape, limits};
+
+/// The scheme of a URI.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:` (RFC 3966).
+    Tel,
+    /// Any other, in lower case, without the colon.
+    Other(String),
+}
+
+impl Scheme {
+    /// The scheme without the colon.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Sip => "sip",
+            Self::Sips => "sips",
+            Self::Tel => "tel",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// A URI (RFC 3261 §19.1). Prints back what was read, but for needless or missing escapes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uri {
+    /// What kind of URI it is.
+    pub scheme: Scheme,
+    /// `sip:`: the user, unescaped. `tel:`: the number. Other schemes: all that follows the colon.
+    pub user: Option<String>,
+    /// The password, unescaped. Never logged; only old telephones send it.
+    pub password: Option<String>,
+    /// The host; an empty name in `tel:` and other schemes.
+    pub host: Host,
+    /// The port, if it is written.
+    pub port: Option<u16>,
+    /// The URI's own parameters.
+    pub params: Params,
+    /// What follows the `?`, as it came.
+    pub headers: Option<String>,
+}
+
+impl Uri {
+    /// A `sip:` URI.
+    #[must_use]
+    pub fn sip(user: Option<&str>, host: Host, port: Option<u16>) -> Self {
+        Self {
+            scheme: Scheme::Sip,
+            user: user.map(str::to_owned),
+            password: None,
+            host,
+            port,
+            params: Params::new(),
+            headers: None,
+        }
+    }
+
+    /// Reads a URI without `<>`.
+    ///
+    /// # Errors
+    /// If the text is not a URI, or too long.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        UriRef::parse(text, "URI").map(Self::from)
+    }
+
+    /// The socket address, when the host is an IP address; the port is 5060 (5061 for `sips:`)
+    /// unless it is written.
+    #[must_use]
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        let default = if self.scheme == Scheme::Sips {
+            5061
+        } else {
+            5060
+        };
+        self.host
+            .ip()
+            .map(|address| SocketAddr::new(address, self.port.unwrap_or(default)))
+    }
+
+    /// The same URI by RFC 3261 §19.1.4.
+    #[must_use]
+    pub fn equivalent(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.user == other.user
+            && self.password == other.password
+            && self.host.equivalent(&other.host)
+            && self.port == other.port
+            && params_agree(&self.params, &other.params)
+            && headers_agree(self.headers.as_deref(), other.headers.as_deref())
+    }
+}
+
+/// These must be in both or in none; any other parameter only has to agree when it is in both.
+const COMPARED_PARAMS: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
+
+fn params_agree(a: &Params, b: &Params) -> bool {
+    let same = |name: &str| match (a.get(name), b.get(name)) {
+        (Some(x), Some(y)) => escape::same_text(x.unwrap_or(""), y.unwrap_or("")),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    COMPARED_PARAMS.iter().all(|name| same(name))
+        && a.iter().all(|(name, _)| !b.has(name) || same(name))
+}
+
+/// Header components must all be equal, in any order.
+fn headers_agree(a: Option<&str>, b: Option<&str>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else {
+        return a.is_none() && b.is_none();
+    };
+    let parts = |text: &str| {
+        let mut parts: Vec<String> = text.split('&').map(escape::folded).collect();
+        parts.sort_unstable();
+        parts
+    };
+    parts(a) == parts(b)
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.scheme.as_str())?;
+        match self.scheme {
+            Scheme::Other(_) => {
+                return f.write_str(self.user.as_deref().unwrap_or(""));
+            }
+            Scheme::Tel => escape::write(f, self.user.as_deref().unwrap_or(""), escape::TEL)?,
+            Scheme::Sip | Scheme::Sips => {
+                if let Some(user) = &self.user {
+                    escape::write(f, user, escape::USER)?;
+                    if let Some(password) = &self.password {
+                        f.write_str(":")?;
+                        escape::write(f, password, escape::PASSWORD)?;
+                    }
+                    f.write_str("@")?;
+                }
+                write!(f, "{}", self.host)?;
+                if let Some(port) = self.port {
+                    write!(f, ":{port}")?;
+                }
+            }
+        }
+        write!(f, "{}", self.params)?;
+        match &self.headers {
+            Some(headers) => write!(f, "?{headers}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A checked URI on borrowed text: what `parse_datagram` uses where nothing is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UriRef<'a> {
+    scheme: &'a str,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    host: HostRef<'a>,
+    port: Option<u16>,
+    params: &'a str,
+    headers: Option<&'a str>,
+}
+
+impl<'a> UriRef<'a> {
+    pub(super) fn parse(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        if text.len() > limits::URI_OCTETS {
+            return Err(ParseError::TooLong {
+                part: "URI octets",
+                limit: limits::URI_OCTETS,
+            });
+        }
+        let never = |octet: u8| octet <= b' ' || octet == 0x7f || matches!(octet, b'<' | b'>');
+        if text.bytes().any(never) {
+            return Err(malformed(
+                part,
+                "space, control character or bracket in a URI",
+            ));
+        }
+        let colon = text
+            .bytes()
+            .position(|octet| octet == b':')
+            .ok_or(malformed(part, "scheme expected before ':'"))?;
+        let (scheme, rest) = cut(text, colon);
+        if scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") {
+            Self::parse_sip(scheme, rest, part)
+        } else if scheme.eq_ignore_ascii_case("tel") {
+            Self::parse_tel(scheme, rest, part)
+        } else {
+            Self::parse_other(scheme, rest, part)
+        }
+    }
+
+    fn parse_sip(scheme: &'a str, rest: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        let at = rest.bytes().position(|octet| octet == b'@');
+        let (userinfo, rest) = match at {
+            Some(at) => {
+                let (userinfo, rest) = cut(rest, at);
+                (Some(userinfo), rest)
+            }
+            None => (None, rest),
+        };
+        let (user, password) = match userinfo {
+            None => (None, None),
+            Some(userinfo) => match userinfo.bytes().position(|octet| octet == b':') {
+                Some(at) => {
+                    let (user, password) = cut(userinfo, at);
+                    (Some(user), Some(password))
+                }
+                None => (Some(userinfo), None),
+            },
+        };
+        for text in user.iter().chain(password.iter()) {
+            check_userinfo(text, part)?;
+        }
+        if user == Some("") {
+            return Err(malformed(part, "user expected before '@'"));
+        }
+        let (rest, headers) = match rest.bytes().position(|octet| octet == b'?') {
+            Some(at) => {
+                let (rest, headers) = cut(rest, at);
+                (rest, Some(headers))
+            }
+            None => (rest, None),
+        };
+        let (hostport, params) = split_params(rest);
+        let (host, port) = HostRef::parse_with_port(hostport, part)?;
+        check_params(params, part)?;
+        if headers.is_some_and(|headers| headers.contains('"')) {
+            return Err(malformed(part, "quote in the headers of a URI"));
+        }
+        Ok(Self {
+            scheme,
+            user,
+            password,
+            host,
+            port,
+            params,
+            headers,
+        })
+    }
+
+    fn parse_tel(scheme: &'a str, rest: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        let (number, params) = split_params(rest);
+        if number.is_empty() {
+            return Err(malformed(part, "number expected after 'tel:'"));
+        }
+        check_userinfo(number, part)?;
+        check_params(params, part)?;
+        Ok(Self {
+            params,
+            ..Self::opaque(scheme, number)
+        })
+    }
+
+    fn parse_other(scheme: &'a str, rest: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        let named =
+            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
+        let alphabetic = scheme
+            .as_bytes()
+            .first()
+            .is_some_and(u8::is_ascii_alphabetic);
+        if !alphabetic || !scheme.bytes().all(named) || rest.is_empty() || rest.contains('"') {
+            return Err(malformed(part, "scheme and text expected"));
+        }
+        Ok(Self::opaque(scheme, rest))
+    }
+
+    const fn opaque(scheme: &'a str, user: &'a str) -> Self {
+        Self {
+            scheme,
+            user: Some(user),
+            password: None,
+            host: HostRef::Name(""),
+            port: None,
+            params: "",
+            headers: None,
+        }
+    }
+
+    pub(super) const fn has_headers(&self) -> bool {
+        self.headers.is_some()
+    }
+}
+
+fn split_params(text: &str) -> (&str, &str) {
+    let at = text
+        .bytes()
+        .position(|octet| octet == b';')
+        .unwrap_or(text.len());
+    (text.get(..at).unwrap_or(text), text.get(at..).unwrap_or(""))
+}
+
+fn check_params(params: &str, part: &'static str) -> Result<(), ParseError> {
+    if params.contains('"') {
+        return Err(malformed(part, "quote in the parameters of a URI"));
+    }
+    ParamScan::new(params, part).try_for_each(|param| param.map(|_| ()))
+}
+
+fn check_userinfo(text: &str, part: &'static str) -> Result<(), ParseError> {
+    if text.contains('"') {
+        return Err(malformed(part, "quote in the user of a URI"));
+    }
+    if text.contains('%') && escape::decode(text).is_none() {
+        return Err(malformed(
+            part,
+            "'%' without two hexadecimal digits, or not UTF-8",
+        ));
+    }
+    Ok(())
+}
+
+impl From<UriRef<'_>> for Uri {
+    fn from(uri: UriRef<'_>) -> Self {
+        let scheme = if uri.scheme.eq_ignore_ascii_case("sip") {
+            Scheme::Sip
+        } else if uri.scheme.eq_ignore_ascii_case("sips") {
+            Scheme::Sips
+        } else if uri.scheme.eq_ignore_ascii_case("tel") {
+            Scheme::Tel
+        } else {
+            Scheme::Other(uri.scheme.to_ascii_lowercase())
+        };
+        let decode = |text: &str| match scheme {
+            Scheme::Other(_) => text.to_owned(),
+            Scheme::Sip | Scheme::Sips | Scheme::Tel => {
+                escape::decode(text).unwrap_or_else(|| text.to_owned())
+            }
+        };
+        Self {
+            user: uri.user.map(decode),
+            password: uri.password.map(decode),
+            host: uri.host.into(),
+            port: uri.port,
+            // Checked when the reference was made, so this cannot fail.
+            params: Params::parse_in(trim(uri.params), "URI").unwrap_or_default(),
+            headers: uri.headers.map(str::to_owned),
+            scheme,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri {
+        Uri::parse(text).unwrap()
+    }
+
+    #[test]
+    fn uris_are_printed_as_they_came() {
+        for text in [
+            "sip:example.com",
+            "sip:1300@192.0.2.1:5070;transport=udp;lr",
+            "sips:a:b@[2001:db8::1]:5061",
+            "sip:user@example.com?Route=%3Csip:sip.example.com%3E",
+            "sip:null-%00-null@example.com",
+            "sip:user;par=u%40example.net@example.com",
+            "tel:+7-4242-12-34-56;phone-context=example.com",
+            "tel:*78#",
+            "urn:service:sos",
+            "soap.beep://192.0.2.103:3002",
+            "sip:%D0%B0@example.com",
+        ] {
+            assert_eq!(uri(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn users_are_unescaped_once() {
+        assert_eq!(
+            uri("sip:sips%3Auser%40example.com@example.net")
+                .user
+                .unwrap(),
+            "sips:user@example.com"
+        );
+        assert_eq!(uri("sip:%2525@h").user.unwrap(), "%25");
+        assert_eq!(
+            uri("sip:user;par=u%40example.net@h").user.unwrap(),
+            "user;par=u@example.net"
+        );
+    }
+
+    #[test]
+    fn the_unusual_uri_of_rfc_4475_is_read() {
+        let text = "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com";
+        let uri = uri(text);
+        assert_eq!(
+            uri.password.as_deref(),
+            Some("&it+has=1,weird!*pas$wo~d_too.(doesn't-it)")
+        );
+        assert_eq!(uri.host, Host::Name("example.com".into()));
+        assert_eq!(Uri::parse(&uri.to_string()).unwrap(), uri);
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused() {
+        for text in [
+            "",
+            "sip:",
+            "sip",
+            "1300",
+            "sip:@h",
+            "sip:a@",
+            "sip:a@b@c",
+            "sip:a b@c",
+            "<sip:a@b>",
+            "sip:2001:db8::10",
+            "sip:a@h:99999",
+            "sip:a%4@h",
+            "sip:a%FF@h",
+            "sip:a@h;",
+            "sip:a@h;;",
+            "tel:",
+            "1a:b",
+            "sip:\"a\"@h",
+            "sip:a@h\r\n",
+        ] {
+            assert!(Uri::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Uri::parse(&format!("sip:{}@h", "a".repeat(limits::URI_OCTETS))).is_err());
+    }
+
+    #[test]
+    fn equivalence_follows_rfc_3261_19_1_4() {
+        let pairs = [
+            (
+                "sip:%61lice@atlanta.com;transport=TCP",
+                "sip:alice@AtLanTa.CoM;Transport=tcp",
+            ),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            (
+                "sip:carol@chicago.com;newparam=5",
+                "sip:carol@chicago.com;security=on",
+            ),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+        ];
+        for (a, b) in pairs {
+            assert!(
+                uri(a).equivalent(&uri(b)) && uri(b).equivalent(&uri(a)),
+                "{a} {b}"
+            );
+        }
+        let pairs = [
+            (
+                "SIP:ALICE@AtLanTa.CoM;Transport=udp",
+                "sip:alice@AtLanTa.CoM;Transport=UDP",
+            ),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            (
+                "sip:carol@chicago.com",
+                "sip:carol@chicago.com?Subject=next%20meeting",
+            ),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            ("sip:a@h;p=1", "sip:a@h;p=2"),
+            ("sip:a@h", "sips:a@h"),
+        ];
+        for (a, b) in pairs {
+            assert!(
+                !uri(a).equivalent(&uri(b)) && !uri(b).equivalent(&uri(a)),
+                "{a} {b}"
+            );
+        }
+    }
+
+    #[test]
+    fn socket_addresses_have_default_ports() {
+        assert_eq!(
+            uri("sip:a@192.0.2.1").socket_addr(),
+            Some("192.0.2.1:5060".parse().unwrap())
+        );
+        assert_eq!(
+            uri("sips:[::1]").socket_addr(),
+            Some("[::1]:5061".parse().unwrap())
+        );
+        assert_eq!(
+            uri("sip:[::1]:9").socket_addr(),
+            Some("[::1]:9".parse().unwrap())
+        );
+        assert_eq!(uri("sip:a@example.com").socket_addr(), None);
+    }
+}
