@@ -208,6 +208,21 @@ pub enum MediaEvent {
     },
 }
 
+impl MediaEvent {
+    /// The call the event is about.
+    #[must_use]
+    pub const fn call(&self) -> CallId {
+        match self {
+            Self::Opened { call, .. }
+            | Self::OpenFailed { call, .. }
+            | Self::PlayEnded { call, .. }
+            | Self::AudioStarted { call, .. }
+            | Self::Digit { call, .. }
+            | Self::Closed { call, .. } => *call,
+        }
+    }
+}
+
 /// What came and went on a leg.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegCounts {
