@@ -299,13 +299,14 @@ fn skill(text: &str) -> Result<(String, u8), String> {
     }
 }
 
-/// A date, meaning its first moment in the local time zone, or an RFC 3339 time.
+/// An RFC 3339 time, or a date or a time of the local time zone.
 fn moment(text: &str) -> Result<WallTime, String> {
     if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
         return Ok(WallTime::from_unix_millis(timestamp.as_millisecond()));
     }
-    text.parse::<jiff::civil::Date>()
-        .and_then(|date| date.to_zoned(jiff::tz::TimeZone::system()))
+    // A civil time without its hour is the midnight that begins the day.
+    text.parse::<jiff::civil::DateTime>()
+        .and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::system()))
         .map(|zoned| WallTime::from_unix_millis(zoned.timestamp().as_millisecond()))
         .map_err(|_| {
             "expected a date (2026-11-22) or a time (2026-11-22T08:00:00+10:00)".to_owned()

@@ -22,7 +22,10 @@ pub fn sample() -> String {
         }
         text.push_str(&heading(section));
         text.push('\n');
-        for field in section.fields {
+        for (at, field) in section.fields.iter().enumerate() {
+            if at > 0 {
+                text.push('\n');
+            }
             for line in field.why {
                 comment(&mut text, line.trim());
             }

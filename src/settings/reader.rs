@@ -47,9 +47,7 @@ impl<'a> Reader<'a> {
         let Some(value) = self.root.get(T::SECTION.name) else {
             return Some(Vec::new());
         };
-        let Some(array) = value.get_ref().as_array() else {
-            return None;
-        };
+        let array = value.get_ref().as_array()?;
         let read: Vec<_> = (0..array.len())
             .map(|at| T::read(self, &path_of(T::SECTION.name, at)))
             .collect();
@@ -231,7 +229,7 @@ impl<'a> Reader<'a> {
             None => self.root.get(path),
             Some((name, rest)) => {
                 let at: usize = rest.trim_end_matches(']').parse().ok()?;
-                self.root.get(name)?.get_ref().as_array()?.iter().nth(at)
+                self.root.get(name)?.get_ref().as_array()?.get(at)
             }
         }
     }
