@@ -17,7 +17,7 @@ pub(super) fn fields(headers: &Headers, method: Option<&str>) -> Result<Option<u
         match name {
             HeaderName::Via => {
                 seen.via = true;
-                each(value, |via| ViaRef::parse(via).map(|_| ()))?;
+                each(value, via)?;
             }
             HeaderName::From => {
                 once(&mut seen.from, "From")?;
@@ -103,6 +103,16 @@ fn once(seen: &mut bool, name: &'static str) -> Result<(), ParseError> {
         return Err(ParseError::Repeated(name));
     }
     *seen = true;
+    Ok(())
+}
+
+fn via(value: &str) -> Result<(), ParseError> {
+    if ViaRef::parse(value)?.bare_cookie {
+        return Err(malformed(
+            "Via",
+            "branch holds nothing but the magic cookie",
+        ));
+    }
     Ok(())
 }
 

@@ -77,27 +77,30 @@ const PART: &str = "Via";
 /// A checked Via on borrowed text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ViaRef<'a> {
+    version: &'a str,
     transport: &'a str,
     host: HostRef<'a>,
     port: Option<u16>,
     /// From the first `;` on.
     params: &'a str,
+    /// The branch is nothing but the cookie: it tells no transaction from another.
+    pub(super) bare_cookie: bool,
 }
 
 impl<'a> ViaRef<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, ParseError> {
-        let via = Self::parse_hop(text)?;
+        let mut via = Self::parse_hop(text)?;
+        if via.version != "2.0" {
+            return Err(malformed(PART, "SIP/2.0 expected"));
+        }
         for param in ParamScan::new(via.params, PART) {
             let (name, value) = param?;
-            let bare = name.eq_ignore_ascii_case("branch") && value == Some(MAGIC_COOKIE);
-            if bare {
-                return Err(malformed(PART, "branch holds nothing but the magic cookie"));
-            }
+            via.bare_cookie |= name.eq_ignore_ascii_case("branch") && value == Some(MAGIC_COOKIE);
         }
         Ok(via)
     }
 
-    /// Protocol and sent-by; the parameters are not looked at.
+    /// Protocol and sent-by; version and parameters are not looked at.
     fn parse_hop(text: &'a str) -> Result<Self, ParseError> {
         let semicolon = text
             .bytes()
@@ -109,7 +112,7 @@ impl<'a> ViaRef<'a> {
         let (name, rest) = split_slash(hop).ok_or(no_slash)?;
         let (version, rest) = split_slash(rest).ok_or(no_slash)?;
         let rest = trim(rest);
-        if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
+        if !name.eq_ignore_ascii_case("SIP") {
             return Err(malformed(PART, "SIP/2.0 expected"));
         }
         let space = rest
@@ -122,15 +125,17 @@ impl<'a> ViaRef<'a> {
         }
         let (host, port) = HostRef::parse_with_port(trim(sent_by), PART)?;
         Ok(Self {
+            version,
             transport,
             host,
             port,
             params,
+            bare_cookie: false,
         })
     }
 
     /// What can be used of a faulty value: the hop and the parameters before the fault. Lets a
-    /// request with a broken Via be answered.
+    /// request with a broken Via, or of another version, be answered.
     pub(super) fn salvage(text: &'a str) -> Option<Via> {
         let via = Self::parse_hop(text).ok()?;
         let mut params = Params::new();
@@ -198,7 +203,6 @@ mod tests {
             "HTTP/2.0/UDP h",
             "SIP/2.0/UDP h;;",
             "SIP/2.0/UDP h;branch=",
-            "SIP/2.0/UDP h;branch=z9hG4bK",
             "SIP/2.0/U,P h",
             "SIP/2.0/UDP a b",
             "SIP/2.0/UDP h:0x1",
@@ -215,6 +219,8 @@ mod tests {
             v.to_string(),
             "SIP/2.0/UDP 192.0.2.15:5062;rport;branch=z9hG4bK1"
         );
+        let v = ViaRef::salvage("SIP/7.0/UDP h;branch=z9hG4bK1").unwrap();
+        assert_eq!(v.to_string(), "SIP/2.0/UDP h;branch=z9hG4bK1");
         assert!(ViaRef::salvage("SIP/2.0/UDP").is_none());
     }
 }
