@@ -1,0 +1,304 @@
+//! Owns one operator's machine: what the operator is doing, and what an observer sees of it.
+//!
+//! It refuses to choose calls, and it holds no timers: a phase carries its deadline and the core
+//! sets it.
+//!
+//! ```text
+//! input \ phase   Idle       Offered                 Talking      WrapUp     Resting
+//! offer           Offered    (not chosen: only Idle operators are in the pool)
+//! ringing         -          Offered, ringing        -            -          -
+//! accepted        -          Talking                 -            -          -
+//! declined        -          Idle, or Resting from   -            -          -
+//!                            the second in a row
+//! unanswered      -          Resting                 -            -          -
+//! withdrawn       -          Idle, place kept        -            -          -
+//! freed           -          -                       WrapUp/Idle  -          -
+//! wrap-up over    -          -                       -            Idle       -
+//! rest over       -          -                       -            -          Idle
+//! reachable       Idle       Offered                 Talking      WrapUp     Idle if the telephone
+//!                                                                            was at fault
+//! unpaused        Idle       Offered                 Talking      WrapUp     Idle if the person
+//!                                                                            was at fault
+//! ```
+//! `-` is ignored: a late or repeated signal about something that is over. Losing the telephone and
+//! pausing change no phase: an offer may still be answered and a talk goes on; what they change is
+//! what follows. Seen from outside, a phase with a call in it wins; then `Unreachable`, `Paused`,
+//! `Resting`, `Free`.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use vocab::{OfferId, OperatorState, Time};
+
+use crate::pool::Membership;
+use crate::settings::DECLINES_IN_A_ROW_MAX;
+
+/// What an operator is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Offered { offer: OfferId, ringing: bool },
+    Talking { wrap_up: Duration },
+    WrapUp { until: Time },
+    Resting { until: Time, fault: Fault },
+}
+
+/// What made an operator rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nobody answered, or somebody kept declining.
+    Person,
+    /// The telephone could not be reached.
+    Telephone,
+}
+
+/// What happened to an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Happened {
+    Offered { offer: OfferId },
+    Ringing,
+    Accepted { wrap_up: Duration },
+    Declined { rest: Duration },
+    Unanswered { rest: Duration, fault: Fault },
+    Withdrawn,
+    Freed,
+    WrapUpOver,
+    RestOver,
+    CameBack,
+    Unpaused,
+}
+
+/// One operator.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    /// In the table of operators. One that is not gets no offers and goes when nothing holds it.
+    pub(crate) listed: bool,
+    pub(crate) reachable: bool,
+    pub(crate) paused: bool,
+    pub(crate) skills: BTreeMap<String, u8>,
+    pub(crate) memberships: Vec<Membership>,
+    pub(crate) phase: Phase,
+    /// Orders operators of one level: longest idle first.
+    pub(crate) idle_since: Time,
+    /// Whether the operator stands in the pool's sets, under `idle_since` and `memberships`.
+    pub(crate) pooled: bool,
+    declines_in_a_row: u8,
+    shown: OperatorState,
+    shown_since: Time,
+}
+
+impl Operator {
+    pub(crate) const fn new(now: Time) -> Self {
+        Self {
+            listed: false,
+            reachable: false,
+            paused: false,
+            skills: BTreeMap::new(),
+            memberships: Vec::new(),
+            phase: Phase::Idle,
+            idle_since: now,
+            pooled: false,
+            declines_in_a_row: 0,
+            shown: OperatorState::Unreachable,
+            shown_since: now,
+        }
+    }
+
+    /// May get an offer now.
+    pub(crate) fn is_free(&self) -> bool {
+        self.listed && self.shown == OperatorState::Free
+    }
+
+    /// Whether anything would be lost if the record went.
+    pub(crate) fn is_forgettable(&self) -> bool {
+        !self.listed && !self.reachable && !self.paused && self.phase == Phase::Idle
+    }
+
+    /// What an observer sees, and since when.
+    pub(crate) const fn shown(&self) -> (OperatorState, Time) {
+        (self.shown, self.shown_since)
+    }
+
+    /// Moves the machine by its table.
+    pub(crate) fn happened(&mut self, now: Time, what: Happened) {
+        let before = self.phase;
+        self.phase = self.next(now, what);
+        self.count_declines(before, what);
+        self.show(now);
+        let place_kept = what == Happened::Withdrawn || matches!(what, Happened::Offered { .. });
+        if self.phase != before && !place_kept {
+            self.idle_since = now;
+        }
+    }
+
+    /// A telephone came or went.
+    pub(crate) fn set_reachable(&mut self, now: Time, reachable: bool) {
+        if self.reachable == reachable {
+            return;
+        }
+        self.reachable = reachable;
+        if reachable {
+            self.declines_in_a_row = 0;
+            self.available_since(now);
+            self.happened(now, Happened::CameBack);
+        } else {
+            self.show(now);
+        }
+    }
+
+    /// The person chose.
+    pub(crate) fn set_paused(&mut self, now: Time, paused: bool) {
+        if self.paused == paused {
+            return;
+        }
+        self.paused = paused;
+        if paused {
+            self.show(now);
+        } else {
+            self.declines_in_a_row = 0;
+            self.available_since(now);
+            self.happened(now, Happened::Unpaused);
+        }
+    }
+
+    fn next(&self, now: Time, what: Happened) -> Phase {
+        let phase = self.phase;
+        match phase {
+            Phase::Idle => match what {
+                Happened::Offered { offer } => Phase::Offered {
+                    offer,
+                    ringing: false,
+                },
+                Happened::Ringing
+                | Happened::Accepted { .. }
+                | Happened::Declined { .. }
+                | Happened::Unanswered { .. }
+                | Happened::Withdrawn
+                | Happened::Freed
+                | Happened::WrapUpOver
+                | Happened::RestOver
+                | Happened::CameBack
+                | Happened::Unpaused => phase,
+            },
+            Phase::Offered { offer, .. } => match what {
+                Happened::Ringing => Phase::Offered {
+                    offer,
+                    ringing: true,
+                },
+                Happened::Accepted { wrap_up } => Phase::Talking { wrap_up },
+                Happened::Declined { rest } => {
+                    if self.declines_in_a_row + 1 < DECLINES_IN_A_ROW_MAX {
+                        Phase::Idle
+                    } else {
+                        Phase::Resting {
+                            until: now + rest,
+                            fault: Fault::Person,
+                        }
+                    }
+                }
+                Happened::Unanswered { rest, fault } => Phase::Resting {
+                    until: now + rest,
+                    fault,
+                },
+                Happened::Withdrawn => Phase::Idle,
+                // A second offer is never chosen; the rest belongs to what was before this offer.
+                Happened::Offered { .. }
+                | Happened::Freed
+                | Happened::WrapUpOver
+                | Happened::RestOver
+                | Happened::CameBack
+                | Happened::Unpaused => phase,
+            },
+            Phase::Talking { wrap_up } => match what {
+                Happened::Freed if wrap_up.is_zero() => Phase::Idle,
+                Happened::Freed => Phase::WrapUp {
+                    until: now + wrap_up,
+                },
+                Happened::Offered { .. }
+                | Happened::Ringing
+                | Happened::Accepted { .. }
+                | Happened::Declined { .. }
+                | Happened::Unanswered { .. }
+                | Happened::Withdrawn
+                | Happened::WrapUpOver
+                | Happened::RestOver
+                | Happened::CameBack
+                | Happened::Unpaused => phase,
+            },
+            Phase::WrapUp { .. } => match what {
+                Happened::WrapUpOver => Phase::Idle,
+                // A second Freed must not start the wrap-up again, nor a new registration end it.
+                Happened::Offered { .. }
+                | Happened::Ringing
+                | Happened::Accepted { .. }
+                | Happened::Declined { .. }
+                | Happened::Unanswered { .. }
+                | Happened::Withdrawn
+                | Happened::Freed
+                | Happened::RestOver
+                | Happened::CameBack
+                | Happened::Unpaused => phase,
+            },
+            Phase::Resting { fault, .. } => match what {
+                Happened::RestOver => Phase::Idle,
+                Happened::CameBack if fault == Fault::Telephone => Phase::Idle,
+                Happened::Unpaused if fault == Fault::Person => Phase::Idle,
+                Happened::Offered { .. }
+                | Happened::Ringing
+                | Happened::Accepted { .. }
+                | Happened::Declined { .. }
+                | Happened::Unanswered { .. }
+                | Happened::Withdrawn
+                | Happened::Freed
+                | Happened::WrapUpOver
+                | Happened::CameBack
+                | Happened::Unpaused => phase,
+            },
+        }
+    }
+
+    fn count_declines(&mut self, before: Phase, what: Happened) {
+        if !matches!(before, Phase::Offered { .. }) {
+            return;
+        }
+        match what {
+            Happened::Declined { .. } => {
+                self.declines_in_a_row = (self.declines_in_a_row + 1).min(DECLINES_IN_A_ROW_MAX);
+            }
+            Happened::Accepted { .. } => self.declines_in_a_row = 0,
+            Happened::Offered { .. }
+            | Happened::Ringing
+            | Happened::Unanswered { .. }
+            | Happened::Withdrawn
+            | Happened::Freed
+            | Happened::WrapUpOver
+            | Happened::RestOver
+            | Happened::CameBack
+            | Happened::Unpaused => {}
+        }
+    }
+
+    /// Becoming available starts the idle time anew, unless something else will when it is over.
+    fn available_since(&mut self, now: Time) {
+        if self.phase == Phase::Idle {
+            self.idle_since = now;
+        }
+    }
+
+    fn show(&mut self, now: Time) {
+        let shown = match self.phase {
+            Phase::Offered { ringing: false, .. } => OperatorState::Reserved,
+            Phase::Offered { ringing: true, .. } => OperatorState::Ringing,
+            Phase::Talking { .. } => OperatorState::Talking,
+            Phase::WrapUp { .. } => OperatorState::WrapUp,
+            Phase::Idle | Phase::Resting { .. } if !self.reachable => OperatorState::Unreachable,
+            Phase::Idle | Phase::Resting { .. } if self.paused => OperatorState::Paused,
+            Phase::Resting { .. } => OperatorState::Resting,
+            Phase::Idle => OperatorState::Free,
+        };
+        if shown != self.shown {
+            self.shown = shown;
+            self.shown_since = now;
+        }
+    }
+}
