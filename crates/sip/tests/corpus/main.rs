@@ -1,0 +1,106 @@
+//! A corpus of our own: one message per class of fault; the file name begins with the verdict.
+//!
+//! `parse-…` is a message, `keepalive-…` is none and needs no answer, `400-…` and `505-…` are
+//! answered so, `drop-…` is thrown away.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::path::PathBuf;
+
+use sip::wire::{Datagram, HeaderName, parse_datagram};
+
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/messages");
+    let mut corpus: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (
+                path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                std::fs::read(&path).unwrap(),
+            )
+        })
+        .collect();
+    corpus.sort();
+    corpus
+}
+
+#[test]
+fn every_message_gets_the_verdict_in_its_name() {
+    let corpus = corpus();
+    assert!(corpus.len() >= 60, "{} messages", corpus.len());
+    let mut wrong = Vec::new();
+    for (name, bytes) in corpus {
+        let (got, why) = match parse_datagram(&bytes) {
+            Ok(Datagram::Message(_)) => ("parse".to_owned(), String::new()),
+            Ok(Datagram::KeepAlive) => ("keepalive".to_owned(), String::new()),
+            Err(malformed) => {
+                let status = malformed.answer.as_ref().and_then(|answer| answer.status());
+                let got = status.map_or("drop".to_owned(), |status| status.to_string());
+                (got, malformed.problem.to_string())
+            }
+        };
+        if name.split('-').next() != Some(got.as_str()) {
+            wrong.push(format!("{name}: {got} ({why})"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn answers_can_be_sent_back_and_read() {
+    for (name, bytes) in corpus() {
+        let Some(answer) = parse_datagram(&bytes).err().and_then(|m| m.answer) else {
+            continue;
+        };
+        assert!(answer.call_id().is_ok(), "{name}");
+        assert_eq!(answer.via().unwrap().port, Some(5060), "{name}");
+        let text = String::from_utf8(answer.to_bytes()).unwrap();
+        assert!(
+            !text.replace("\r\n", "").contains(['\r', '\n', '\0']),
+            "{name}: {text}"
+        );
+        assert!(
+            text.ends_with("Content-Length: 0\r\n\r\n"),
+            "{name}: {text}"
+        );
+    }
+}
+
+#[test]
+fn the_same_fault_gets_the_same_octets() {
+    for (name, bytes) in corpus() {
+        let answer = || {
+            parse_datagram(&bytes)
+                .err()
+                .and_then(|m| m.answer)
+                .map(|a| a.to_bytes())
+        };
+        assert_eq!(answer(), answer(), "{name}");
+    }
+}
+
+#[test]
+fn a_bare_cr_makes_no_header() {
+    for (name, bytes) in corpus() {
+        if let Ok(Datagram::Message(message)) = parse_datagram(&bytes) {
+            for (header, value) in message.headers.iter() {
+                assert!(!value.contains(['\r', '\n']), "{name}");
+                assert!(!value.contains("evil"), "{name}: {header}");
+            }
+            let printed = String::from_utf8_lossy(&message.to_bytes()).into_owned();
+            let lengths = printed.matches("Content-Length:").count();
+            assert_eq!(
+                lengths,
+                1,
+                "{name}: {:?}",
+                message.headers.first(&HeaderName::ContentLength)
+            );
+        }
+    }
+}
