@@ -19,6 +19,8 @@ mod name_addr;
 mod params;
 mod parse;
 mod print;
+#[cfg(test)]
+mod properties;
 mod reason;
 mod scan;
 mod uri;
