@@ -1,0 +1,158 @@
+//! Owns transactions: RFC 3261 §17 with RFC 6026, over UDP. Requests and responses are paired,
+//! lost ones repeated, repeated ones absorbed.
+//!
+//! Refuses to do: sockets, clocks, randomness (the caller gives time and branches), dialogs, and
+//! the decision what to answer.
+//!
+//! Four machines, each with its table: [`client`] (INVITE, other) and [`server`] (INVITE, other).
+//! `table` routes messages and timers to them.
+
+mod client;
+mod deadlines;
+mod key;
+mod routing;
+mod server;
+mod slab;
+mod table;
+
+use core::net::SocketAddr;
+
+use vocab::Time;
+
+use crate::wire::Message;
+
+pub use deadlines::Timers;
+pub use key::stateless_tag;
+pub use table::Transactions;
+
+use deadlines::Armed;
+
+/// What carries the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// One message per datagram, unreliable.
+    Udp,
+}
+
+impl Transport {
+    /// The name in a Via header field.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+        }
+    }
+}
+
+/// A pair of addresses between which messages pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Flow {
+    /// What carries them.
+    pub transport: Transport,
+    /// Our socket.
+    pub local: SocketAddr,
+    /// The peer as we see it.
+    pub remote: SocketAddr,
+}
+
+/// A request of ours and its responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientTx(u64);
+
+/// A peer's request and our responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerTx(u64);
+
+/// What the transaction layer wants done or known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Hand these octets to the socket of the flow.
+    Send {
+        /// From where to where.
+        flow: Flow,
+        /// The message.
+        bytes: Vec<u8>,
+        /// The server transaction whose response this is; `None` for requests, ACKs, the
+        /// automatic 100 and answers made without the user (200 to CANCEL, 481, 482, 503).
+        tx: Option<ServerTx>,
+        /// True for the first transmission of a response that the user gave; such a one may be
+        /// held back until the journal is on disk.
+        first: bool,
+    },
+    /// A new request, neither ACK nor CANCEL. Answer it with [`Transactions::respond`].
+    Request {
+        /// For the answer.
+        tx: ServerTx,
+        /// Where it came from (not necessarily where the response goes).
+        flow: Flow,
+        /// The request; its topmost Via carries `received` and `rport`.
+        request: Message,
+    },
+    /// The ACK for our 2xx, once.
+    Ack {
+        /// The INVITE.
+        tx: ServerTx,
+        /// With the peer's SDP answer if our 2xx held the offer.
+        ack: Message,
+    },
+    /// CANCEL for an INVITE without final response; it was answered 200. Answer the INVITE 487.
+    Cancelled {
+        /// The INVITE.
+        tx: ServerTx,
+    },
+    /// No ACK came within 64*T1 of our 2xx: end the call with BYE (RFC 3261 §13.3.1.4).
+    AckMissing {
+        /// The INVITE.
+        tx: ServerTx,
+    },
+    /// A response other than 100. One final response per transaction; for INVITE also the 2xx of
+    /// further branches, told by their To tags.
+    Response {
+        /// The request that it answers.
+        tx: ClientTx,
+        /// The response, validated by nobody but the parser.
+        response: Message,
+    },
+    /// No final response came (timer B or F, or 64*T1 after CANCEL). Treat like 408.
+    TimedOut {
+        /// The request.
+        tx: ClientTx,
+    },
+}
+
+/// One step of a machine: what it is told besides its input, and what it wants done.
+#[derive(Debug)]
+struct Turn<'a, Id> {
+    tx: Id,
+    now: Time,
+    /// When the timer that fired was due: retransmissions keep their schedule although the caller
+    /// was late. `now` for all other inputs.
+    due: Time,
+    timers: Timers,
+    flow: Flow,
+    armed: Armed,
+    out: &'a mut std::collections::VecDeque<Output>,
+}
+
+impl<Id> Turn<'_, Id> {
+    /// Arms the retransmission timer.
+    fn retransmit_in(&mut self, interval: std::time::Duration) {
+        let exact = self.due + interval;
+        // Stalled for longer than the interval: no burst of what was missed.
+        let at = if exact > self.now {
+            exact
+        } else {
+            self.now + interval
+        };
+        self.armed.retransmit = Some(at);
+    }
+
+    /// Arms the timer that ends the state.
+    fn end_in(&mut self, life: std::time::Duration) {
+        self.armed.end = Some(self.now + life);
+    }
+
+    fn stop(&mut self) {
+        self.armed = Armed::default();
+    }
+}

@@ -1,0 +1,130 @@
+//! Owns the addressing of responses: what a server writes into the topmost Via of a request, and
+//! where the response goes (RFC 3261 §18.2.1, §18.2.2, RFC 3581 §4).
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::wire::{HeaderName, Host, Message, Via};
+
+/// Completes the topmost Via with `received` and `rport` and tells where responses go.
+pub(super) fn mark(request: &mut Message, mut via: Via, source: SocketAddr) -> SocketAddr {
+    // `::ffff:192.0.2.1` is an IPv4 peer seen by a socket for both families.
+    let address = source.ip().to_canonical();
+    let asked_rport = via.params.get("rport").is_some();
+    let named = match &via.host {
+        Host::Ip(ip) => ip.to_canonical() == address,
+        Host::Name(_) => false,
+    };
+    // A `received` that the peer wrote itself must not steer the response.
+    let forged = via.params.has("received");
+    if asked_rport {
+        via.params.set("rport", Some(&source.port().to_string()));
+    }
+    if asked_rport || !named {
+        via.params.set("received", Some(&address.to_string()));
+    } else if forged {
+        via.params.remove("received");
+    }
+    let port = if asked_rport {
+        source.port()
+    } else {
+        sent_by_port(&via)
+    };
+    if asked_rport || !named || forged {
+        replace_top(request, &via);
+    }
+    // maddr is for multicast, which we do not serve; obeying it would let a stranger aim our
+    // responses at a third party.
+    with_port(source, port)
+}
+
+fn sent_by_port(via: &Via) -> u16 {
+    // Port 0 cannot be sent to.
+    via.port.filter(|port| *port != 0).unwrap_or(5060)
+}
+
+fn with_port(source: SocketAddr, port: u16) -> SocketAddr {
+    match source {
+        SocketAddr::V4(v4) => SocketAddr::new(IpAddr::V4(*v4.ip()), port),
+        // The scope of a link-local address must survive.
+        SocketAddr::V6(mut v6) => {
+            v6.set_port(port);
+            SocketAddr::V6(v6)
+        }
+    }
+}
+
+/// Several Via values may share one line; only the first one of the first line changes.
+fn replace_top(request: &mut Message, via: &Via) {
+    let name = HeaderName::Via;
+    let Some(line) = request.headers.first(&name) else {
+        return;
+    };
+    let first = request.headers.values(&name).next().unwrap_or("");
+    let rest = line.trim_start().strip_prefix(first).unwrap_or("");
+    let line = format!("{via}{rest}");
+    request.headers.replace_first(name, line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Method;
+    use crate::wire::Uri;
+
+    fn marked(via: &str, source: &str) -> (String, String) {
+        let uri = Uri::parse("sip:1300@example.com").unwrap();
+        let mut request = Message::request(Method::Options, uri);
+        request.headers.push(HeaderName::Via, via);
+        let parsed = request.via().unwrap();
+        let to = mark(&mut request, parsed, source.parse().unwrap());
+        (
+            request.headers.first(&HeaderName::Via).unwrap().to_owned(),
+            to.to_string(),
+        )
+    }
+
+    #[test]
+    fn rport_brings_the_response_to_the_source() {
+        let (via, to) = marked(
+            "SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bKa",
+            "192.0.2.7:31000",
+        );
+        assert_eq!(to, "192.0.2.7:31000");
+        assert!(via.contains(";rport=31000"), "{via}");
+        assert!(via.contains(";received=192.0.2.7"), "{via}");
+    }
+
+    #[test]
+    fn without_rport_the_sent_by_port_counts() {
+        let (via, to) = marked(
+            "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKa",
+            "192.0.2.7:31000",
+        );
+        assert_eq!(to, "192.0.2.7:5070");
+        assert!(via.contains(";received=192.0.2.7"), "{via}");
+        let (via, to) = marked("SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKa", "192.0.2.7:31000");
+        assert_eq!(to, "192.0.2.7:5060");
+        assert!(!via.contains("received"), "{via}");
+    }
+
+    #[test]
+    fn forged_received_and_maddr_do_not_steer() {
+        let (via, to) = marked(
+            "SIP/2.0/UDP 192.0.2.7;received=203.0.113.9;maddr=203.0.113.9;branch=z9hG4bKa",
+            "192.0.2.7:5060",
+        );
+        assert_eq!(to, "192.0.2.7:5060");
+        assert!(!via.contains("received"), "{via}");
+    }
+
+    #[test]
+    fn ipv6_sources_and_shared_lines_work() {
+        let (via, to) = marked(
+            "SIP/2.0/UDP phone.example:5062;branch=z9hG4bKa;rport , SIP/2.0/UDP b;branch=z9hG4bKb",
+            "[2001:db8::9]:6000",
+        );
+        assert_eq!(to, "[2001:db8::9]:6000");
+        assert!(via.contains("received=2001:db8::9"), "{via}");
+        assert!(via.ends_with("SIP/2.0/UDP b;branch=z9hG4bKb"), "{via}");
+    }
+}
