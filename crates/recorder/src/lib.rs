@@ -1,1 +1,390 @@
-//! recorder
+//! Recording of calls: raw RTP packets from the media threads into a spool on disk, and from
+//! there, after the segment, into one stereo WAV with a manifest per recording.
+//!
+//! Contract:
+//! - A [`Tap`] belongs to one media thread. It never blocks and never allocates; what does not fit
+//!   is dropped, counted, and shown in the recording's manifest.
+//! - What reached the tap is in the spool within [`Settings::sync_every`] plus one drain (50 ms)
+//!   and survives `kill -9` and power loss from then on.
+//! - Each `start` is followed by exactly one [`Report::Stored`] or [`Report::Missing`] in the life
+//!   of the recorder; a later process may still report `Stored` for one that was `Missing`
+//!   because of the disk, out of the spool it left.
+//! - [`start`] first repairs what an earlier process left in the spool and reports it on the
+//!   calling thread, before it returns.
+//!
+//! ```
+//! use recorder::{Format, Report, Settings};
+//! use vocab::media::{RecordingKey, Side};
+//! use vocab::{CallId, Time, WallTime};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let settings = Settings::new(dir.path().join("recordings"), dir.path().join("spool"));
+//! let (reports, seen) = std::sync::mpsc::channel();
+//! let wall = WallTime::from_unix_millis(1_795_000_000_000); // of Time::ZERO
+//! let (mut taps, recorder) =
+//!     recorder::start(settings, wall, move |report| drop(reports.send(report)))?;
+//!
+//! let key = RecordingKey { call: CallId::new(7, 1), segment: 1 };
+//! let mut rtp = vec![0x80, 8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+//! rtp.extend([0xd5; 160]);
+//! taps[0].start(key, Time::from_millis(1_000));
+//! taps[0].packet(key, Side::Caller, Time::from_millis(1_020), &rtp);
+//! taps[0].stop(key, Time::from_millis(1_100));
+//! recorder.stop();
+//! assert!(matches!(seen.recv()?, Report::Stored { file, .. } if file.duration_ms == 100));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Non-goals: deciding what is recorded (the switch), whether a call may go on unrecorded (policy),
+//! retention, encryption, playback.
+
+pub mod disk;
+
+mod block;
+mod finaliser;
+mod g711;
+mod manifest;
+mod mixer;
+mod names;
+mod repair;
+mod ring;
+mod rtp;
+mod sequence;
+mod shared;
+mod spool;
+mod tap;
+mod timeline;
+mod wav;
+mod window;
+mod writer;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::{fmt, io};
+
+use vocab::media::RecordingKey;
+use vocab::{MissingReason, RecordingFile, WallTime};
+
+use crate::disk::{Disk, RealDisk};
+use crate::finaliser::Finaliser;
+use crate::shared::Shared;
+
+pub use crate::manifest::{Manifest, SideManifest};
+pub use crate::shared::Counts;
+pub use crate::tap::Tap;
+
+/// Encoding of the WAV files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// G.711 A-law, 8 bits: 58 MB an hour of stereo; as the telephones sent it.
+    Alaw,
+    /// Linear PCM, 16 bits: twice that; every program can open it.
+    Pcm,
+}
+
+/// What the recorder needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Root of the recordings.
+    pub root: PathBuf,
+    /// Directory of the spool; best on the same disk as nothing else that is slow.
+    pub spool: PathBuf,
+    /// Encoding of the WAV files.
+    pub format: Format,
+    /// How many taps to make: one per media thread. At least 1.
+    pub threads: usize,
+    /// Bytes between each media thread and the writer; at least 65,536. A recorded call fills
+    /// 20 kB a second, so 16 MiB ride out a disk that hangs for 3 s under 250 calls.
+    pub ring_bytes: usize,
+    /// Longest time between two syncs of the spool: what a power cut can lose. At most 1 s.
+    pub sync_every: Duration,
+}
+
+impl Settings {
+    /// A-law, one tap, 16 MiB of ring, a sync every 500 ms.
+    #[must_use]
+    pub fn new(root: PathBuf, spool: PathBuf) -> Self {
+        Self {
+            root,
+            spool,
+            format: Format::Alaw,
+            threads: 1,
+            ring_bytes: 16 << 20,
+            sync_every: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Bounds that are not policy; other than default only in tests and on unusual machines.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A spool file is closed when it is this long. Small files give space back sooner.
+    pub spool_file_bytes: u64,
+    /// Audio held in memory while the spool cannot be written; beyond it, it is dropped.
+    pub backlog_bytes: usize,
+    /// Recordings at once per tap; a `start` beyond it is refused and reported `Missing`.
+    pub live_per_tap: usize,
+    /// Wait before the first retry of a failed write; doubles up to 64 times this.
+    pub retry_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            spool_file_bytes: 64 << 20,
+            backlog_bytes: 64 << 20,
+            live_per_tap: 4_096,
+            retry_after: Duration::from_millis(500),
+        }
+    }
+}
+
+/// What the recorder reports. Called on the recorder's threads, and during [`start`] on its caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// A recording is durable on disk.
+    Stored {
+        /// Which.
+        key: RecordingKey,
+        /// What and where.
+        file: RecordingFile,
+    },
+    /// A recording that was started will not be there.
+    Missing {
+        /// Which.
+        key: RecordingKey,
+        /// Why.
+        reason: MissingReason,
+    },
+    /// Spool or recordings cannot be written. Once per episode; work is retried.
+    DiskTrouble {
+        /// What failed, where, and what the system said.
+        message: String,
+    },
+    /// Writing works again.
+    DiskFine,
+}
+
+/// Why the recorder could not start. Each is one plain sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A directory or file cannot be used.
+    #[error("cannot use {path} for recordings: {source}; check that it is a writable directory")]
+    Unusable {
+        /// Which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process records into the same spool.
+    #[error("the recording spool {path} is in use by another process")]
+    InUse {
+        /// The spool.
+        path: PathBuf,
+    },
+    /// A setting is out of its range.
+    #[error("recording setting out of range: {0}")]
+    Setting(&'static str),
+    /// A thread could not be started.
+    #[error("cannot start a recorder thread: {0}")]
+    Thread(io::Error),
+}
+
+/// Starts the writer and the finaliser. `wall` is the wall-clock time of `Time::ZERO`; it names the
+/// dated folders and stands in the manifests.
+///
+/// # Errors
+/// When a directory cannot be used, is in use, or a setting is out of range.
+pub fn start<R>(
+    settings: Settings,
+    wall: WallTime,
+    report: R,
+) -> Result<(Vec<Tap>, Recorder), StartError>
+where
+    R: Fn(Report) + Send + Clone + 'static,
+{
+    start_on(
+        Arc::new(RealDisk),
+        settings,
+        Limits::default(),
+        wall,
+        report,
+    )
+}
+
+/// [`start`] with a disk and limits of one's own.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_on<R>(
+    disk: Arc<dyn Disk>,
+    settings: Settings,
+    limits: Limits,
+    wall: WallTime,
+    report: R,
+) -> Result<(Vec<Tap>, Recorder), StartError>
+where
+    R: Fn(Report) + Send + Clone + 'static,
+{
+    check(&settings)?;
+    prepare(disk.as_ref(), &settings.root)?;
+    prepare(disk.as_ref(), &settings.spool)?;
+    let lock = lock(&settings.spool)?;
+
+    let shared = Arc::new(Shared::default());
+    let mut finaliser = Finaliser::new(
+        Arc::clone(&disk),
+        settings.root.clone(),
+        settings.format,
+        limits.retry_after,
+        Arc::clone(&shared),
+        report.clone(),
+    );
+    let next_file = repair::run(&disk, &settings.spool, &mut finaliser).map_err(|source| {
+        StartError::Unusable {
+            path: settings.spool.clone(),
+            source,
+        }
+    })?;
+
+    let (taps, rings): (Vec<_>, Vec<_>) = (0..settings.threads)
+        .map(|_| {
+            tap::pair(
+                settings.ring_bytes,
+                limits.live_per_tap,
+                Arc::clone(&shared),
+            )
+        })
+        .unzip();
+    // Unbounded because nothing may wait for it; a job holds 24 bytes per half second of call, and
+    // its audio is on disk.
+    let (jobs, work) = crossbeam_channel::unbounded();
+    let finaliser = std::thread::Builder::new()
+        .name("recorder-wav".into())
+        .spawn(move || finaliser.run(&work))
+        .map_err(StartError::Thread)?;
+    let spool = spool::Spool::new(disk, settings.spool, next_file, limits.spool_file_bytes);
+    let writer = writer::Writer::new(writer::Parts {
+        rings,
+        spool,
+        jobs,
+        wall,
+        sync_every: settings.sync_every,
+        limits,
+        shared: Arc::clone(&shared),
+        report,
+    });
+    let writer = std::thread::Builder::new()
+        .name("recorder-spool".into())
+        .spawn(move || writer.run())
+        .map_err(StartError::Thread)?;
+    let recorder = Recorder {
+        writer: Some(writer),
+        finaliser: Some(finaliser),
+        shared,
+        _lock: lock,
+    };
+    Ok((taps, recorder))
+}
+
+fn check(settings: &Settings) -> Result<(), StartError> {
+    if settings.threads == 0 {
+        return Err(StartError::Setting("threads must be at least 1"));
+    }
+    if settings.ring_bytes < 65_536 {
+        return Err(StartError::Setting("ring_bytes must be at least 65536"));
+    }
+    if settings.sync_every.is_zero() || settings.sync_every > Duration::from_secs(1) {
+        return Err(StartError::Setting(
+            "sync_every must be above 0 and at most 1 s",
+        ));
+    }
+    Ok(())
+}
+
+/// Makes a directory and proves that it can be written.
+fn prepare(disk: &dyn Disk, dir: &Path) -> Result<(), StartError> {
+    let probe = dir.join(".write-probe");
+    disk.make_dirs(dir)
+        .and_then(|()| disk.create(&probe))
+        .and_then(|_| disk.remove(&probe))
+        .map_err(|source| StartError::Unusable {
+            path: dir.to_owned(),
+            source,
+        })
+}
+
+/// Two processes in one spool would each "repair" the other's live recordings.
+fn lock(spool: &Path) -> Result<File, StartError> {
+    let unusable = |source| StartError::Unusable {
+        path: spool.to_owned(),
+        source,
+    };
+    let file = File::create(spool.join("lock")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse {
+            path: spool.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+/// The running recorder. Dropping it stops it as [`Recorder::stop`] does.
+pub struct Recorder {
+    writer: Option<JoinHandle<()>>,
+    finaliser: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    _lock: File,
+}
+
+impl Recorder {
+    /// Takes what is in the rings, finalises every recording and joins the threads. One that was
+    /// never stopped ends with its last packet and is marked repaired. What the disk refuses even
+    /// now is reported `Missing`, and stays in the spool for the next start if it got that far.
+    pub fn stop(mut self) {
+        self.close();
+    }
+
+    /// Recordings started and not yet reported stored or missing.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.shared.pending()
+    }
+
+    /// Totals since the start, for metrics.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.counts()
+    }
+
+    fn close(&mut self) {
+        self.shared.ask_to_stop();
+        for thread in [self.writer.take(), self.finaliser.take()]
+            .into_iter()
+            .flatten()
+        {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("a recorder thread ended by a panic");
+            }
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("pending", &self.pending())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! Owns what the recorder's threads share: counters and the disk's state. No lock, no policy.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+
+use crate::Report;
+
+/// Totals since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packets that reached a tap and could not be kept: ring full, or disk in trouble too long.
+    pub dropped: u64,
+    /// `start` for a recording that was already running.
+    pub started_twice: u64,
+    /// `packet` or `stop` for a recording that is not running.
+    pub unknown: u64,
+    /// `start` beyond the limit of recordings at once, or with no room even for that.
+    pub refused: u64,
+    /// Recordings stored.
+    pub stored: u64,
+    /// Recordings reported missing.
+    pub missing: u64,
+    /// Packets in the spool.
+    pub packets: u64,
+    /// Bytes written to the spool.
+    pub spool_bytes: u64,
+}
+
+/// Which thread sees the disk fail; one bit each, so that an episode ends when both are fine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Who {
+    Writer = 1,
+    Finaliser = 2,
+}
+
+/// Statistics use relaxed order: no other memory depends on them.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pending: AtomicUsize,
+    stopping: AtomicBool,
+    trouble: AtomicU8,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) started_twice: AtomicU64,
+    pub(crate) unknown: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) stored: AtomicU64,
+    pub(crate) missing: AtomicU64,
+    pub(crate) packets: AtomicU64,
+    pub(crate) spool_bytes: AtomicU64,
+}
+
+/// Adds one to a statistic.
+pub(crate) fn bump(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Shared {
+    pub(crate) fn began(&self) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// After the report, so that `pending() == 0` means that all reports were made.
+    pub(crate) fn ended(&self) {
+        let _ = self
+            .pending
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn ask_to_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// The disk failed for `who`; the first to see it reports.
+    pub(crate) fn disk_failed(&self, who: Who, message: String, report: &impl Fn(Report)) {
+        if self.trouble.fetch_or(who as u8, Ordering::SeqCst) == 0 {
+            tracing::error!(%message, "recordings cannot be written");
+            report(Report::DiskTrouble { message });
+        }
+    }
+
+    /// The disk works for `who`; the last to recover reports.
+    pub(crate) fn disk_works(&self, who: Who, report: &impl Fn(Report)) {
+        if self.trouble.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let bit = who as u8;
+        if self.trouble.fetch_and(!bit, Ordering::SeqCst) == bit {
+            tracing::info!("recordings can be written again");
+            report(Report::DiskFine);
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            dropped: read(&self.dropped),
+            started_twice: read(&self.started_twice),
+            unknown: read(&self.unknown),
+            refused: read(&self.refused),
+            stored: read(&self.stored),
+            missing: read(&self.missing),
+            packets: read(&self.packets),
+            spool_bytes: read(&self.spool_bytes),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Owns the media thread's end: it puts packets into the ring, or counts them. Refuses to wait, to
+//! allocate and to log.
+//!
+//! Room for control records is kept free at the end of the ring, and if even that is full they wait
+//! in a small queue, so that starts and stops are never lost and never change places with audio.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use vocab::Time;
+use vocab::media::{RecordingKey, Side};
+
+use crate::ring::{self, Control};
+use crate::shared::{Shared, bump};
+
+/// The producer's end of a ring; one per media thread.
+#[derive(Debug)]
+pub struct Tap {
+    ring: Producer<u8>,
+    /// Bytes of the ring that audio may not use.
+    reserve: usize,
+    /// Made with twice the room of `limit`, so that it never grows.
+    live: HashMap<RecordingKey, Slot>,
+    limit: usize,
+    next_handle: u32,
+    /// Control records for which the ring had no room; made with all its room.
+    waiting: VecDeque<(u32, Time, Control)>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    handle: u32,
+    /// Packets that did not fit and are not yet told to the writer: caller's, operator's.
+    dropped: [u32; 2],
+}
+
+/// A tap and the end from which the writer reads.
+pub(crate) fn pair(bytes: usize, limit: usize, shared: Arc<Shared>) -> (Tap, Consumer<u8>) {
+    let (producer, consumer) = RingBuffer::new(bytes);
+    let tap = Tap {
+        ring: producer,
+        reserve: bytes / 8,
+        live: HashMap::with_capacity(limit.saturating_mul(2)),
+        limit,
+        next_handle: 0,
+        waiting: VecDeque::with_capacity(limit.saturating_mul(4)),
+        shared,
+    };
+    (tap, consumer)
+}
+
+impl Tap {
+    /// Begins a recording. One that is running already is left as it is, and counted.
+    pub fn start(&mut self, key: RecordingKey, at: Time) {
+        if self.live.contains_key(&key) {
+            bump(&self.shared.started_twice);
+            return;
+        }
+        self.shared.began();
+        self.next_handle = self.next_handle.wrapping_add(1);
+        let handle = self.next_handle;
+        if self.live.len() >= self.limit {
+            bump(&self.shared.refused);
+            self.control(handle, at, Control::Refused(key));
+        } else if self.control(handle, at, Control::Start(key)) {
+            self.live.insert(
+                key,
+                Slot {
+                    handle,
+                    dropped: [0; 2],
+                },
+            );
+        }
+    }
+
+    /// Records a packet that arrived. Not RTP is recorded too, and sorted out by the finaliser.
+    pub fn packet(&mut self, key: RecordingKey, side: Side, arrived: Time, rtp: &[u8]) {
+        self.settle();
+        let Some(slot) = self.live.get_mut(&key) else {
+            bump(&self.shared.unknown);
+            return;
+        };
+        let index = side as usize;
+        let owed = slot.dropped.get(index).copied().unwrap_or(0);
+        let length = u16::try_from(rtp.len()).ok();
+        // A packet after a gap also needs room to tell of the gap.
+        let room = ring::HEADER + rtp.len() + ring::CONTROL + self.reserve;
+        let (Some(length), true, true) =
+            (length, self.waiting.is_empty(), self.ring.slots() >= room)
+        else {
+            if let Some(dropped) = slot.dropped.get_mut(index) {
+                *dropped = dropped.saturating_add(1);
+            }
+            bump(&self.shared.dropped);
+            return;
+        };
+        let handle = slot.handle;
+        if owed > 0 {
+            if let Some(dropped) = slot.dropped.get_mut(index) {
+                *dropped = 0;
+            }
+            self.control(handle, arrived, Control::Dropped(side, owed));
+        }
+        let header = ring::packet_header(handle, side, arrived, length);
+        // Header and packet become visible together. Room was checked above, and only this thread
+        // takes it.
+        let Ok(mut chunk) = self.ring.write_chunk(header.len() + rtp.len()) else {
+            return;
+        };
+        let (first, second) = chunk.as_mut_slices();
+        let (first, second) = fill(first, second, &header);
+        fill(first, second, rtp);
+        chunk.commit_all();
+    }
+
+    /// Ends a recording at this time, which also sets its length.
+    pub fn stop(&mut self, key: RecordingKey, at: Time) {
+        let Some(slot) = self.live.remove(&key) else {
+            bump(&self.shared.unknown);
+            return;
+        };
+        let [caller, operator] = slot.dropped;
+        for (side, count) in [(Side::Caller, caller), (Side::Operator, operator)] {
+            if count > 0 {
+                self.control(slot.handle, at, Control::Dropped(side, count));
+            }
+        }
+        self.control(slot.handle, at, Control::Stop);
+    }
+
+    /// Bytes of audio that fit at this moment; for tests and load generators that pace themselves.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.ring.slots().saturating_sub(self.reserve)
+    }
+
+    /// Writes a control record, or puts it behind those that wait. False: not even that.
+    fn control(&mut self, handle: u32, at: Time, what: Control) -> bool {
+        self.settle();
+        if self.waiting.is_empty() && self.push(handle, at, what) {
+            return true;
+        }
+        if self.waiting.len() < self.waiting.capacity() {
+            self.waiting.push_back((handle, at, what));
+            return true;
+        }
+        // The disk has hung through the ring, its reserve and the queue: about 90,000 records at
+        // default settings. A lost stop ends its recording with its last packet when the tap goes.
+        if let Control::Start(_) | Control::Refused(_) = what {
+            bump(&self.shared.refused);
+            self.shared.ended();
+        }
+        false
+    }
+
+    fn settle(&mut self) {
+        while let Some(&(handle, at, what)) = self.waiting.front() {
+            if !self.push(handle, at, what) {
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    fn push(&mut self, handle: u32, at: Time, what: Control) -> bool {
+        let (bytes, length) = ring::control(handle, at, what);
+        bytes
+            .get(..length)
+            .is_some_and(|bytes| self.ring.push_entire_slice(bytes).is_ok())
+    }
+}
+
+/// Copies `bytes` to the front of two slices that follow each other; what is left of them.
+fn fill<'a>(
+    first: &'a mut [u8],
+    second: &'a mut [u8],
+    bytes: &[u8],
+) -> (&'a mut [u8], &'a mut [u8]) {
+    let (here, there) = bytes.split_at(bytes.len().min(first.len()));
+    let (to, first) = first.split_at_mut(here.len());
+    to.copy_from_slice(here);
+    let (to, second) = second.split_at_mut(there.len().min(second.len()));
+    to.copy_from_slice(there.get(..to.len()).unwrap_or_default());
+    (first, second)
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
