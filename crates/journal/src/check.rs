@@ -1,0 +1,191 @@
+//! Owns the invariants of a finished entry. Judges facts; repairs nothing.
+//!
+//! Call it when the call is over and its recordings are finalised: a call that is still up, or a
+//! recording that is still being made, is reported as a problem.
+
+use vocab::{OfferResult, Outcome, QueueOutcome};
+
+use crate::entry::{Entry, Moment, Segment};
+
+impl Entry {
+    /// Says, in words, each invariant that does not hold. Empty for a sound entry.
+    #[must_use]
+    pub fn check(&self) -> Vec<String> {
+        let mut problems = self.oddities.clone();
+        if self.arrival.is_none() {
+            problems.push("it never arrived".to_owned());
+        }
+        if self.end.is_none() {
+            problems.push("it has no outcome".to_owned());
+        }
+        self.check_queues(&mut problems);
+        self.check_offers(&mut problems);
+        self.check_segments(&mut problems);
+        self.check_outcome(&mut problems);
+        self.check_recordings(&mut problems);
+        problems
+    }
+
+    /// Every stay has exactly one outcome (the identity of METRICS.md) and they do not overlap.
+    fn check_queues(&self, problems: &mut Vec<String>) {
+        for queue in &self.queues {
+            if queue.left.is_none() {
+                problems.push(format!("it never left the queue {:?}", queue.queue));
+            }
+        }
+        for (first, second) in self.queues.iter().zip(self.queues.iter().skip(1)) {
+            if first
+                .left
+                .is_some_and(|(left, _)| after(left, second.entered))
+            {
+                problems.push(format!("it was in two queues at once, {:?}", second.queue));
+            }
+        }
+    }
+
+    /// Every offer ended, and each answered one became one segment of the same operator.
+    fn check_offers(&self, problems: &mut Vec<String>) {
+        for (place, offer) in self.offers.iter().enumerate() {
+            if self
+                .offers
+                .iter()
+                .take(place)
+                .any(|earlier| earlier.offer == offer.offer)
+            {
+                problems.push(format!("offer {} was made twice", offer.offer));
+            }
+            let segments = self
+                .segments
+                .iter()
+                .filter(|s| s.offer == offer.offer)
+                .count();
+            match offer.ended.as_ref().map(|end| end.result) {
+                None => problems.push(format!("offer {} never ended", offer.offer)),
+                Some(OfferResult::Answered) if segments != 1 => {
+                    problems.push(format!(
+                        "offer {} was answered but led to {segments} segments",
+                        offer.offer
+                    ));
+                }
+                Some(OfferResult::Answered) => {}
+                Some(_) if segments != 0 => {
+                    problems.push(format!(
+                        "offer {} was not answered but led to a segment",
+                        offer.offer
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Segments are numbered from 1, follow each other, and lie within the call.
+    fn check_segments(&self, problems: &mut Vec<String>) {
+        for (segment, expected) in self.segments.iter().zip(1_u16..) {
+            let number = segment.number;
+            if number != expected {
+                problems.push(format!(
+                    "segment {number} stands where {expected} is expected"
+                ));
+            }
+            match self
+                .offers
+                .iter()
+                .find(|offer| offer.offer == segment.offer)
+            {
+                None => problems.push(format!("segment {number} comes from no offer")),
+                Some(offer) if offer.operator.id != segment.operator.id => {
+                    problems.push(format!(
+                        "segment {number} is not with the operator of its offer"
+                    ));
+                }
+                Some(_) => {}
+            }
+            let Some((ended, _)) = segment.ended else {
+                problems.push(format!("segment {number} never ended"));
+                continue;
+            };
+            if self
+                .end
+                .as_ref()
+                .is_some_and(|end| after(ended, end.moment))
+            {
+                problems.push(format!("segment {number} ended after the call"));
+            }
+        }
+        for (first, second) in self.segments.iter().zip(self.segments.iter().skip(1)) {
+            if first
+                .ended
+                .is_some_and(|(ended, _)| after(ended, second.started))
+            {
+                problems.push(format!(
+                    "segment {} began before the one before it ended",
+                    second.number
+                ));
+            }
+        }
+        if let (Some(talk), Some(whole)) = (self.talk(), self.duration())
+            && talk > whole
+        {
+            problems.push("its segments sum up to more than the call".to_owned());
+        }
+    }
+
+    fn check_outcome(&self, problems: &mut Vec<String>) {
+        let Some(end) = &self.end else { return };
+        let talked = !self.segments.is_empty();
+        let left = |wanted| {
+            self.queues
+                .iter()
+                .any(|q| q.left.is_some_and(|(_, o)| o == wanted))
+        };
+        let fits = match end.outcome {
+            Outcome::Answered => talked && left(QueueOutcome::Answered),
+            Outcome::Abandoned => !talked && left(QueueOutcome::Abandoned),
+            Outcome::TimedOut => !talked && left(QueueOutcome::TimedOut),
+            Outcome::Closed => !talked,
+            Outcome::RefusedFull => !talked && !left(QueueOutcome::Answered),
+            Outcome::AbandonedEarly | Outcome::Served | Outcome::UnknownNumber => {
+                !talked && self.queues.is_empty() && self.offers.is_empty()
+            }
+            Outcome::Failed | Outcome::Interrupted => true, // may happen at any point
+        };
+        if !fits {
+            problems.push(format!(
+                "its outcome {:?} does not fit {} segments and {} queue entries",
+                end.outcome,
+                self.segments.len(),
+                self.queues.len()
+            ));
+        }
+    }
+
+    fn check_recordings(&self, problems: &mut Vec<String>) {
+        for segment in self.recordings_awaited() {
+            problems.push(format!(
+                "segment {segment} has neither recording nor a reason for none"
+            ));
+        }
+        for (number, recording) in &self.recordings {
+            if !self
+                .segments
+                .iter()
+                .any(|segment: &Segment| segment.number == *number)
+            {
+                problems.push(format!("a recording belongs to no segment: {number}"));
+            }
+            if let Some(file) = &recording.file
+                && (file.path.is_empty() || file.sha256.len() != 64)
+            {
+                problems.push(format!(
+                    "the recording of segment {number} has no path or no SHA-256"
+                ));
+            }
+        }
+    }
+}
+
+/// Whether `a` is later than `b`, as far as one boot's clock can tell.
+fn after(a: Moment, b: Moment) -> bool {
+    a.boot == b.boot && a.up > b.up
+}

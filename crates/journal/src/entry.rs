@@ -1,0 +1,487 @@
+//! Owns the fold from a call's events to its entry: the one place where the journal's figures of
+//! a call are computed. Pure: no SQL, no clock, no file.
+//!
+//! The fold is idempotent and does not depend on the order in which events are handed in: they
+//! are sorted by id and doubled ones are dropped. A recording may become known long after the
+//! call ended, even in a later boot.
+//!
+//! Durations are differences of `up` within one boot. Should the two events be of different boots
+//! (a damaged file), the wall clock is used, never below zero.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use vocab::{
+    CallId, EndedBy, Event, EventId, Fact, MissingReason, OfferId, OfferResult, OperatorRef,
+    Outcome, QueueOutcome, RecordingFile, Time, WallTime,
+};
+
+/// When something happened, in both times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The boot in which `up` counts.
+    pub boot: u32,
+    /// Wall-clock time.
+    pub at: WallTime,
+    /// Monotonic time.
+    pub up: Time,
+}
+
+impl Moment {
+    /// The moment of an event.
+    #[must_use]
+    pub const fn of(event: &Event) -> Self {
+        Self {
+            boot: event.id.boot(),
+            at: event.at,
+            up: event.up,
+        }
+    }
+
+    /// How long after this `later` is, in whole milliseconds rounded down, so that stored parts
+    /// sum up to the stored whole; zero if it is not after it.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        if self.boot == later.boot {
+            let us = later.up.as_micros().saturating_sub(self.up.as_micros());
+            return Duration::from_millis(us / 1_000);
+        }
+        let ms = later
+            .at
+            .as_unix_millis()
+            .saturating_sub(self.at.as_unix_millis());
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    }
+}
+
+/// One stay in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueEntry {
+    /// The event that entered it.
+    pub event: EventId,
+    /// Name of the queue.
+    pub queue: String,
+    /// Priority; higher is served first.
+    pub priority: u8,
+    /// When the wait began.
+    pub entered: Moment,
+    /// When and how it ended; `None` while waiting.
+    pub left: Option<(Moment, QueueOutcome)>,
+}
+
+/// One ringing at an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Its id.
+    pub offer: OfferId,
+    /// The queue it came from.
+    pub queue: String,
+    /// To whom.
+    pub operator: OperatorRef,
+    /// Why this operator.
+    pub why: String,
+    /// When ringing began.
+    pub made: Moment,
+    /// When and how it ended; `None` while it rings.
+    pub ended: Option<OfferEnd>,
+}
+
+/// How an offer ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferEnd {
+    /// When.
+    pub moment: Moment,
+    /// How.
+    pub result: OfferResult,
+    /// Final SIP status of the operator's telephone, if any.
+    pub status: Option<u16>,
+}
+
+/// One talk with an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Number within the call, from 1.
+    pub number: u16,
+    /// Who talked to the caller.
+    pub operator: OperatorRef,
+    /// The offer that was accepted.
+    pub offer: OfferId,
+    /// Whether it was to be recorded.
+    pub recorded: bool,
+    /// When the talk began.
+    pub started: Moment,
+    /// When and by whom it ended; `None` while they talk.
+    pub ended: Option<(Moment, EndedBy)>,
+}
+
+/// What is known of a segment's recording. Both fields are set when only a part was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Segment of the call.
+    pub segment: u16,
+    /// When the journal first heard of it.
+    pub known: Moment,
+    /// The file.
+    pub file: Option<RecordingFile>,
+    /// Why there is none, or not all of it.
+    pub missing: Option<MissingReason>,
+}
+
+/// How the call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// When.
+    pub moment: Moment,
+    /// The call's one outcome.
+    pub outcome: Outcome,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// Final SIP status, if the call was never answered.
+    pub status: Option<u16>,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What `CallArrived` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// When.
+    pub moment: Moment,
+    /// The number dialled.
+    pub number: String,
+    /// The caller's number; empty if withheld.
+    pub caller: String,
+    /// The caller's display name; may be empty.
+    pub caller_name: String,
+    /// The trunk that brought it.
+    pub trunk: String,
+    /// The plan that serves the number; empty if none does.
+    pub plan: String,
+    /// Call-ID of the caller's INVITE.
+    pub sip_call_id: String,
+}
+
+/// One call of the electronic journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which call.
+    pub call: CallId,
+    /// How it came; `None` only if that event was lost.
+    pub arrival: Option<Arrival>,
+    /// When the engine answered the caller.
+    pub answered_by_engine: Option<Moment>,
+    /// When the caller had heard that the call is recorded.
+    pub notice_played: Option<Moment>,
+    /// Stays in queues, in order.
+    pub queues: Vec<QueueEntry>,
+    /// Offers, in order.
+    pub offers: Vec<Offer>,
+    /// Segments, in order.
+    pub segments: Vec<Segment>,
+    /// Recordings by segment.
+    pub recordings: BTreeMap<u16, Recording>,
+    /// The end; `None` while the call is up.
+    pub end: Option<End>,
+    /// Events that fit nothing, in words; each is a bug of the engine or a damaged file.
+    pub(crate) oddities: Vec<String>,
+}
+
+impl Entry {
+    /// Folds the events of one call. Events of other calls and doubled ones are left out; `None`
+    /// if nothing remains.
+    #[must_use]
+    pub fn of<'a>(call: CallId, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
+        let sorted: BTreeMap<EventId, &Event> = events
+            .into_iter()
+            .filter(|event| event.fact.call() == Some(call))
+            .map(|event| (event.id, event))
+            .collect();
+        if sorted.is_empty() {
+            return None;
+        }
+        let mut entry = Self {
+            call,
+            arrival: None,
+            answered_by_engine: None,
+            notice_played: None,
+            queues: Vec::new(),
+            offers: Vec::new(),
+            segments: Vec::new(),
+            recordings: BTreeMap::new(),
+            end: None,
+            oddities: Vec::new(),
+        };
+        for event in sorted.into_values() {
+            entry.apply(event);
+        }
+        Some(entry)
+    }
+
+    fn apply(&mut self, event: &Event) {
+        let moment = Moment::of(event);
+        match &event.fact {
+            Fact::EngineStarted { .. }
+            | Fact::EngineAlive { .. }
+            | Fact::EngineStopped
+            | Fact::OperatorReachable { .. } => {} // of no call, so filtered out by `of`
+            Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
+            Fact::CallAnswered { .. } => {
+                self.answered_by_engine.get_or_insert(moment);
+            }
+            Fact::NoticePlayed { .. } => {
+                self.notice_played.get_or_insert(moment);
+            }
+            Fact::QueueEntered {
+                queue, priority, ..
+            } => self.queues.push(QueueEntry {
+                event: event.id,
+                queue: queue.clone(),
+                priority: *priority,
+                entered: moment,
+                left: None,
+            }),
+            Fact::QueueLeft { queue, outcome, .. } => self.left_queue(moment, queue, *outcome),
+            Fact::OfferMade {
+                offer,
+                queue,
+                operator,
+                why,
+                ..
+            } => self.offers.push(Offer {
+                offer: *offer,
+                queue: queue.clone(),
+                operator: operator.clone(),
+                why: why.clone(),
+                made: moment,
+                ended: None,
+            }),
+            Fact::OfferEnded {
+                offer,
+                result,
+                status,
+                ..
+            } => {
+                self.offer_ended(
+                    *offer,
+                    OfferEnd {
+                        moment,
+                        result: *result,
+                        status: *status,
+                    },
+                );
+            }
+            Fact::SegmentStarted {
+                segment,
+                operator,
+                offer,
+                recorded,
+                ..
+            } => {
+                self.segments.push(Segment {
+                    number: *segment,
+                    operator: operator.clone(),
+                    offer: *offer,
+                    recorded: *recorded,
+                    started: moment,
+                    ended: None,
+                });
+            }
+            Fact::SegmentEnded {
+                segment, ended_by, ..
+            } => {
+                self.segment_ended(moment, *segment, *ended_by);
+            }
+            Fact::CallEnded {
+                outcome,
+                ended_by,
+                status,
+                reason,
+                ..
+            } => self.ended(End {
+                moment,
+                outcome: *outcome,
+                ended_by: *ended_by,
+                status: *status,
+                reason: reason.clone(),
+            }),
+            Fact::RecordingStored { segment, file, .. } => {
+                self.recording(*segment, moment).file = Some(file.clone());
+            }
+            Fact::RecordingMissing {
+                segment, reason, ..
+            } => {
+                self.recording(*segment, moment).missing = Some(*reason);
+            }
+        }
+    }
+
+    fn arrived(&mut self, moment: Moment, fact: &Fact) {
+        let Fact::CallArrived {
+            number,
+            caller,
+            caller_name,
+            trunk,
+            plan,
+            sip_call_id,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        if self.arrival.is_some() {
+            self.oddities.push("it arrived twice".to_owned());
+            return;
+        }
+        self.arrival = Some(Arrival {
+            moment,
+            number: number.clone(),
+            caller: caller.clone(),
+            caller_name: caller_name.clone(),
+            trunk: trunk.clone(),
+            plan: plan.clone(),
+            sip_call_id: sip_call_id.clone(),
+        });
+    }
+
+    fn left_queue(&mut self, moment: Moment, queue: &str, outcome: QueueOutcome) {
+        let open = self
+            .queues
+            .iter_mut()
+            .rev()
+            .find(|q| q.left.is_none() && q.queue == queue);
+        match open {
+            Some(entry) => entry.left = Some((moment, outcome)),
+            None => self
+                .oddities
+                .push(format!("it left the queue {queue:?} without being in it")),
+        }
+    }
+
+    fn offer_ended(&mut self, offer: OfferId, end: OfferEnd) {
+        match self
+            .offers
+            .iter_mut()
+            .find(|o| o.offer == offer && o.ended.is_none())
+        {
+            Some(open) => open.ended = Some(end),
+            None => self
+                .oddities
+                .push(format!("offer {offer} ended without being open")),
+        }
+    }
+
+    fn segment_ended(&mut self, moment: Moment, segment: u16, ended_by: EndedBy) {
+        match self
+            .segments
+            .iter_mut()
+            .find(|s| s.number == segment && s.ended.is_none())
+        {
+            Some(open) => open.ended = Some((moment, ended_by)),
+            None => self
+                .oddities
+                .push(format!("segment {segment} ended without being open")),
+        }
+    }
+
+    fn ended(&mut self, end: End) {
+        if self.end.is_some() {
+            self.oddities.push("it ended twice".to_owned());
+            return;
+        }
+        self.end = Some(end);
+    }
+
+    fn recording(&mut self, segment: u16, known: Moment) -> &mut Recording {
+        self.recordings.entry(segment).or_insert(Recording {
+            segment,
+            known,
+            file: None,
+            missing: None,
+        })
+    }
+}
+
+/// Figures.
+impl Entry {
+    /// Time in queues, all stays that ended together; `None` if it never entered one.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        (!self.queues.is_empty()).then(|| self.queues.iter().filter_map(QueueEntry::wait).sum())
+    }
+
+    /// From arrival to the start of the first segment; `None` if no operator answered.
+    #[must_use]
+    pub fn wait_from_arrival(&self) -> Option<Duration> {
+        let arrival = self.arrival.as_ref()?;
+        Some(arrival.moment.until(self.segments.first()?.started))
+    }
+
+    /// Time with operators, all segments that ended together; `None` if there were none.
+    #[must_use]
+    pub fn talk(&self) -> Option<Duration> {
+        (!self.segments.is_empty()).then(|| self.segments.iter().filter_map(Segment::talk).sum())
+    }
+
+    /// From arrival to end.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        Some(
+            self.arrival
+                .as_ref()?
+                .moment
+                .until(self.end.as_ref()?.moment),
+        )
+    }
+
+    /// How long the offer of a segment rang: the line answer time of METRICS.md.
+    #[must_use]
+    pub fn ring_of(&self, segment: &Segment) -> Option<Duration> {
+        self.offers
+            .iter()
+            .find(|offer| offer.offer == segment.offer)?
+            .ring()
+    }
+
+    /// Segments that are to have a recording and of which nothing is known yet.
+    pub fn recordings_awaited(&self) -> impl Iterator<Item = u16> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.recorded && !self.recordings.contains_key(&segment.number))
+            .map(|segment| segment.number)
+    }
+
+    /// Whether the call belongs to a boot: its ids are made of it.
+    pub(crate) const fn arrived_in(&self, boot: u32) -> bool {
+        self.call.boot() == boot
+    }
+
+    /// Whether no more events are to be expected.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.end.is_some() && self.recordings_awaited().next().is_none()
+    }
+}
+
+impl QueueEntry {
+    /// How long the call waited; `None` while it waits.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.left.map(|(left, _)| self.entered.until(left))
+    }
+}
+
+impl Offer {
+    /// How long it rang; `None` while it rings.
+    #[must_use]
+    pub fn ring(&self) -> Option<Duration> {
+        self.ended.as_ref().map(|end| self.made.until(end.moment))
+    }
+}
+
+impl Segment {
+    /// How long they talked; `None` while they talk.
+    #[must_use]
+    pub fn talk(&self) -> Option<Duration> {
+        self.ended.map(|(ended, _)| self.started.until(ended))
+    }
+}

@@ -1,0 +1,217 @@
+//! Owns the export of entries as CSV and JSON Lines. Holds a page of calls in memory, not the
+//! table, and no read transaction between pages (it would keep SQLite's WAL from shrinking): a
+//! call that goes on meanwhile is written as it is when its turn comes.
+//!
+//! Times are ISO 8601 in UTC with milliseconds; durations stay in milliseconds; ids are as in file
+//! names. Every entry column of the schema is there, under its name.
+//!
+//! CSV is made to be opened in a spreadsheet, where a text that begins with `=`, `+`, `-`, `@`, a
+//! tab or a carriage return may run as a formula: such a text gets a leading apostrophe. A
+//! telephone number does not: `+` or `-` followed by digits only is a number to a spreadsheet and
+//! can do nothing, and numbers must stay usable. Control characters become U+FFFD in CSV; in JSON
+//! they are escaped and everything is as it was.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use vocab::{CallId, WallTime};
+
+use crate::error::DatabaseError;
+use crate::query::{self, Range};
+use crate::rows::{CallRows, EntryRow, Row, Value};
+
+/// Calls read at a time.
+const PAGE: u32 = 500;
+
+/// Why an export ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The output does not take more.
+    #[error("the export cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Writes the entries of a range as CSV (RFC 4180) with a header row; returns how many.
+///
+/// # Errors
+/// If the database fails or the output does not take more.
+pub async fn csv(database: &Path, range: Range, output: impl Write) -> Result<u64, ExportError> {
+    let mut journal = query::open(database).await?;
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(output);
+    writer
+        .write_record(EntryRow::TABLE.columns)
+        .map_err(into_io)?;
+    let (mut after, mut written) = (None, 0);
+    loop {
+        let page = journal.page(range, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(CallId::from_i64(last.call));
+        for row in &page {
+            let values = row.values();
+            let cells = EntryRow::TABLE.columns.iter().zip(&values);
+            writer
+                .write_record(cells.map(|(column, value)| cell(column, value)))
+                .map_err(into_io)?;
+            written += 1;
+        }
+    }
+    writer.flush()?;
+    Ok(written)
+}
+
+/// Writes the entries of a range as JSON Lines, each with its queue entries, offers, segments and
+/// recordings; returns how many.
+///
+/// # Errors
+/// If the database fails or the output does not take more.
+pub async fn jsonl(database: &Path, range: Range, output: impl Write) -> Result<u64, ExportError> {
+    let mut journal = query::open(database).await?;
+    let mut writer = io::BufWriter::new(output);
+    let (mut after, mut written) = (None, 0);
+    loop {
+        let page = journal.page(range, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(CallId::from_i64(last.call));
+        for row in page {
+            let Some(rows) = journal.call(CallId::from_i64(row.call)).await? else {
+                continue;
+            };
+            serde_json::to_writer(&mut writer, &CallObject(&rows)).map_err(io::Error::from)?;
+            writer.write_all(b"\n")?;
+            written += 1;
+        }
+    }
+    writer.flush()?;
+    Ok(written)
+}
+
+fn into_io(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// A value as text for people and programs alike, before any care for spreadsheets.
+fn plain(column: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Bool(bool) => Some(bool.to_string()),
+        Value::Integer(id) if is_id(column) => Some(CallId::from_i64(*id).to_string()),
+        Value::Integer(ms) if column.ends_with("_at") => Some(utc(*ms)),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Text(text) => Some(text.clone()),
+    }
+}
+
+/// Columns of boot-numbered ids; all of them are written in the same way.
+fn is_id(column: &str) -> bool {
+    matches!(column, "call" | "offer" | "event")
+}
+
+/// ISO 8601, UTC, milliseconds. A time that no calendar has stays a number.
+fn utc(ms: i64) -> String {
+    let time = WallTime::from_unix_millis(ms).as_unix_millis();
+    jiff::Timestamp::from_millisecond(time)
+        .map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
+}
+
+fn cell(column: &str, value: &Value) -> String {
+    let text = plain(column, value).unwrap_or_default();
+    match value {
+        Value::Text(_) => harmless(&text),
+        Value::Null | Value::Bool(_) | Value::Integer(_) => text,
+    }
+}
+
+/// The text as a spreadsheet may have it.
+fn harmless(text: &str) -> String {
+    let mut safe: String = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    // Spreadsheets also take the full-width forms.
+    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    if risky && !is_number(text) {
+        safe.insert(0, '\'');
+    }
+    safe
+}
+
+/// `+` or `-` and digits only.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
+}
+
+/// A row as a JSON object, in the order of its columns.
+struct Object<'a, R>(&'a R);
+
+impl<R: Row> Serialize for Object<'_, R> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        write_cells(&mut map, self.0)?;
+        map.end()
+    }
+}
+
+struct List<'a, R>(&'a [R]);
+
+impl<R: Row> Serialize for List<'_, R> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut list = to.serialize_seq(Some(self.0.len()))?;
+        for row in self.0 {
+            list.serialize_element(&Object(row))?;
+        }
+        list.end()
+    }
+}
+
+struct CallObject<'a>(&'a CallRows);
+
+impl Serialize for CallObject<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let CallRows {
+            entry,
+            queue_entries,
+            offers,
+            segments,
+            recordings,
+        } = self.0;
+        let mut map = to.serialize_map(None)?;
+        write_cells(&mut map, entry)?;
+        map.serialize_entry("queue_list", &List(queue_entries))?;
+        map.serialize_entry("offer_list", &List(offers))?;
+        map.serialize_entry("segment_list", &List(segments))?;
+        map.serialize_entry("recording_list", &List(recordings))?;
+        map.end()
+    }
+}
+
+fn write_cells<M: SerializeMap>(map: &mut M, row: &impl Row) -> Result<(), M::Error> {
+    let values = row.values();
+    let columns = columns_of(row);
+    for (column, value) in columns.iter().zip(&values) {
+        match value {
+            Value::Null => map.serialize_entry(column, &())?,
+            Value::Bool(bool) => map.serialize_entry(column, bool)?,
+            Value::Integer(number) if !is_id(column) && !column.ends_with("_at") => {
+                map.serialize_entry(column, number)?;
+            }
+            Value::Integer(_) | Value::Text(_) => {
+                map.serialize_entry(column, &plain(column, value))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn columns_of<R: Row>(_row: &R) -> &'static [&'static str] {
+    R::TABLE.columns
+}

@@ -1,0 +1,401 @@
+//! Owns the table of operators: who may register a telephone, and at which line. Refuses to see a
+//! password: the caller gives HA1 values (`sip::auth::Secrets`).
+//!
+//! Each function opens the database at the given path, and makes and migrates it if need be, so
+//! that operators can be added before the first start. A running engine notices changes with
+//! [`Watch`], whatever program made them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use sqlx::SqliteConnection;
+use vocab::OperatorId;
+
+use crate::error::DatabaseError;
+use crate::store;
+
+/// Longest login, name or line, in characters.
+const TEXT_MAX: usize = 128;
+
+/// Highest level of a skill.
+const LEVEL_MAX: u8 = 100;
+
+/// One operator.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Number, never given twice. Ignored by [`add`], which gives one.
+    pub id: OperatorId,
+    /// Sign-in name and SIP user; unique without regard to case.
+    pub login: String,
+    /// Full name for people; may be empty.
+    pub name: String,
+    /// Number of the workplace; unique.
+    pub line: String,
+    /// HA1 by SHA-256, 64 hex digits.
+    pub ha1_sha256: String,
+    /// HA1 by MD5, 32 hex digits.
+    pub ha1_md5: String,
+    /// Skills and their levels, 0 to 100.
+    pub skills: BTreeMap<String, u8>,
+    /// Whether the operator may register and is offered calls.
+    pub enabled: bool,
+}
+
+impl fmt::Debug for Operator {
+    /// Leaves the secrets out: they are as good as passwords to whoever speaks digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator")
+            .field("id", &self.id)
+            .field("login", &self.login)
+            .field("line", &self.line)
+            .field("skills", &self.skills)
+            .field("enabled", &self.enabled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an operator cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The login is not a SIP user name.
+    #[error(
+        "the login {0:?} cannot be used: 1 to 128 letters, digits and - _ . ! ~ * ' ( ) are allowed"
+    )]
+    Login(String),
+    /// A name or line that cannot be shown.
+    #[error("the {field} {value:?} cannot be used: at most 128 characters, no control characters{}", if *.field == "line" { ", not empty" } else { "" })]
+    Text {
+        /// `name` or `line`.
+        field: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// A level above 100 or a skill without a name.
+    #[error(
+        "the skill {skill:?} with level {level} cannot be used: a skill has a name and a level from 0 to 100"
+    )]
+    Skill {
+        /// Its name.
+        skill: String,
+        /// Its level.
+        level: u8,
+    },
+    /// Not the result of a hash.
+    #[error("the secrets of {0:?} are not HA1 values of 64 and 32 hex digits")]
+    Secrets(String),
+    /// The login is taken.
+    #[error("there is already an operator with the login {0:?}")]
+    LoginTaken(String),
+    /// The line is taken.
+    #[error("the line {line:?} belongs to the operator {login:?}")]
+    LineTaken {
+        /// The line.
+        line: String,
+        /// Whose it is.
+        login: String,
+    },
+    /// No such operator.
+    #[error("there is no operator with the login {0:?}; `hotline user list` shows them all")]
+    Unknown(String),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Adds an operator and returns it with its number.
+///
+/// # Errors
+/// If a field is not allowed, the login or line is taken, or the database cannot be used.
+pub async fn add(database: &Path, operator: Operator) -> Result<Operator, OperatorError> {
+    check_login(&operator.login)?;
+    check_text("name", &operator.name)?;
+    check_text("line", &operator.line)?;
+    check_secrets(&operator.login, &operator.ha1_sha256, &operator.ha1_md5)?;
+    let skills = skills_json(&operator.skills)?;
+    let mut connection = store::open(database).await?;
+    let inserted = sqlx::query_scalar::<_, i64>(
+        "INSERT INTO operators (login, name, line, ha1_sha256, ha1_md5, skills, enabled)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    )
+    .bind(&operator.login)
+    .bind(&operator.name)
+    .bind(&operator.line)
+    .bind(&operator.ha1_sha256)
+    .bind(&operator.ha1_md5)
+    .bind(skills)
+    .bind(operator.enabled)
+    .fetch_one(&mut connection)
+    .await;
+    match inserted {
+        Ok(id) => Ok(Operator {
+            id: number(id),
+            ..operator
+        }),
+        Err(error) if is_unique_violation(&error) => {
+            Err(who_has(database, &mut connection, operator).await?)
+        }
+        Err(error) => Err(DatabaseError::of(database, error).into()),
+    }
+}
+
+/// All operators, by line: numeric lines in order of their numbers, then the others.
+///
+/// # Errors
+/// If the database cannot be used.
+pub async fn list(database: &Path) -> Result<Vec<Operator>, OperatorError> {
+    let mut connection = store::open(database).await?;
+    read(database, &mut connection).await
+}
+
+/// Removes an operator. The journal keeps what they did under their name.
+///
+/// # Errors
+/// If there is none of that login or the database cannot be used.
+pub async fn remove(database: &Path, login: &str) -> Result<(), OperatorError> {
+    let mut connection = store::open(database).await?;
+    let result = sqlx::query("DELETE FROM operators WHERE login = ?")
+        .bind(login)
+        .execute(&mut connection);
+    let done = result
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
+    changed_one(login, done.rows_affected())
+}
+
+/// Replaces an operator's secrets (a new password).
+///
+/// # Errors
+/// If there is none of that login, the values are no HA1, or the database cannot be used.
+pub async fn set_secrets(
+    database: &Path,
+    login: &str,
+    ha1_sha256: &str,
+    ha1_md5: &str,
+) -> Result<(), OperatorError> {
+    check_secrets(login, ha1_sha256, ha1_md5)?;
+    let mut connection = store::open(database).await?;
+    let done = sqlx::query("UPDATE operators SET ha1_sha256 = ?, ha1_md5 = ? WHERE login = ?")
+        .bind(ha1_sha256)
+        .bind(ha1_md5)
+        .bind(login)
+        .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
+    changed_one(login, done.rows_affected())
+}
+
+/// Allows or forbids an operator to register and be offered calls.
+///
+/// # Errors
+/// If there is none of that login or the database cannot be used.
+pub async fn set_enabled(database: &Path, login: &str, enabled: bool) -> Result<(), OperatorError> {
+    let mut connection = store::open(database).await?;
+    let done = sqlx::query("UPDATE operators SET enabled = ? WHERE login = ?")
+        .bind(enabled)
+        .bind(login)
+        .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
+    changed_one(login, done.rows_affected())
+}
+
+/// Replaces an operator's skills.
+///
+/// # Errors
+/// If there is none of that login, a skill is not allowed, or the database cannot be used.
+pub async fn set_skills(
+    database: &Path,
+    login: &str,
+    skills: &BTreeMap<String, u8>,
+) -> Result<(), OperatorError> {
+    let json = skills_json(skills)?;
+    let mut connection = store::open(database).await?;
+    let done = sqlx::query("UPDATE operators SET skills = ? WHERE login = ?")
+        .bind(json)
+        .bind(login)
+        .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
+    changed_one(login, done.rows_affected())
+}
+
+/// The version of the table: another number after each change, by whatever program.
+///
+/// # Errors
+/// If the database cannot be used.
+pub async fn version(database: &Path) -> Result<i64, DatabaseError> {
+    let mut connection = store::open_reader(database).await?;
+    read_version(database, &mut connection).await
+}
+
+/// A connection kept open to ask often whether operators changed (a few microseconds each time).
+#[derive(Debug)]
+pub struct Watch {
+    database: PathBuf,
+    connection: SqliteConnection,
+    seen: Option<i64>,
+}
+
+impl Watch {
+    /// Begins to watch; the first [`Watch::changes`] gives the table as it is.
+    ///
+    /// # Errors
+    /// If the database cannot be used.
+    pub async fn open(database: &Path) -> Result<Self, DatabaseError> {
+        let connection = store::open_reader(database).await?;
+        Ok(Self {
+            database: database.to_path_buf(),
+            connection,
+            seen: None,
+        })
+    }
+
+    /// The whole table if it changed since the last call.
+    ///
+    /// # Errors
+    /// If the database cannot be used; ask again later.
+    pub async fn changes(&mut self) -> Result<Option<Vec<Operator>>, OperatorError> {
+        // The version first: a change between the two reads is then seen again, not missed.
+        let version = read_version(&self.database, &mut self.connection).await?;
+        if self.seen == Some(version) {
+            return Ok(None);
+        }
+        let operators = read(&self.database, &mut self.connection).await?;
+        self.seen = Some(version);
+        Ok(Some(operators))
+    }
+}
+
+async fn read_version(
+    database: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<i64, DatabaseError> {
+    sqlx::query_scalar("SELECT version FROM operators_version")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| DatabaseError::of(database, error))
+}
+
+#[derive(sqlx::FromRow)]
+struct OperatorRow {
+    id: i64,
+    login: String,
+    name: String,
+    line: String,
+    ha1_sha256: String,
+    ha1_md5: String,
+    skills: String,
+    enabled: bool,
+}
+
+async fn read(
+    database: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Operator>, OperatorError> {
+    let rows: Vec<OperatorRow> = sqlx::query_as(
+        "SELECT id, login, name, line, ha1_sha256, ha1_md5, skills, enabled FROM operators
+         ORDER BY length(line), line, id",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|error| DatabaseError::of(database, error))?;
+    let operator = |row: OperatorRow| {
+        let skills = serde_json::from_str(&row.skills).unwrap_or_else(|error| {
+            tracing::error!(operator = row.id, %error, "skills in the database are not readable");
+            BTreeMap::new()
+        });
+        Operator {
+            id: number(row.id),
+            login: row.login,
+            name: row.name,
+            line: row.line,
+            ha1_sha256: row.ha1_sha256,
+            ha1_md5: row.ha1_md5,
+            skills,
+            enabled: row.enabled,
+        }
+    };
+    Ok(rows.into_iter().map(operator).collect())
+}
+
+/// RFC 3261 §25.1 `user` without escapes: unreserved only. The other characters it allows
+/// (`&=+$,;?/`) would need care in every place that prints a login.
+fn check_login(login: &str) -> Result<(), OperatorError> {
+    let unreserved = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()".contains(c);
+    if login.is_empty() || login.len() > TEXT_MAX || !login.chars().all(unreserved) {
+        return Err(OperatorError::Login(login.to_owned()));
+    }
+    Ok(())
+}
+
+fn check_text(field: &'static str, value: &str) -> Result<(), OperatorError> {
+    let empty = field == "line" && value.trim().is_empty();
+    if empty || value.chars().count() > TEXT_MAX || value.chars().any(char::is_control) {
+        return Err(OperatorError::Text {
+            field,
+            value: value.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn check_secrets(login: &str, sha256: &str, md5: &str) -> Result<(), OperatorError> {
+    let hex = |text: &str, length| {
+        text.len() == length && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+    };
+    if hex(sha256, 64) && hex(md5, 32) {
+        return Ok(());
+    }
+    Err(OperatorError::Secrets(login.to_owned()))
+}
+
+fn skills_json(skills: &BTreeMap<String, u8>) -> Result<String, OperatorError> {
+    for (skill, &level) in skills {
+        if level > LEVEL_MAX || skill.trim().is_empty() || skill.chars().any(char::is_control) {
+            return Err(OperatorError::Skill {
+                skill: skill.clone(),
+                level,
+            });
+        }
+    }
+    Ok(serde_json::to_value(skills).unwrap_or_default().to_string())
+}
+
+fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| error.is_unique_violation())
+}
+
+/// Which of the two unique columns is taken, and by whom.
+async fn who_has(
+    database: &Path,
+    connection: &mut SqliteConnection,
+    operator: Operator,
+) -> Result<OperatorError, DatabaseError> {
+    let holder: Option<String> = sqlx::query_scalar("SELECT login FROM operators WHERE line = ?")
+        .bind(&operator.line)
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
+    Ok(match holder {
+        Some(login) if !login.eq_ignore_ascii_case(&operator.login) => OperatorError::LineTaken {
+            line: operator.line,
+            login,
+        },
+        Some(_) | None => OperatorError::LoginTaken(operator.login),
+    })
+}
+
+fn changed_one(login: &str, rows: u64) -> Result<(), OperatorError> {
+    if rows == 0 {
+        Err(OperatorError::Unknown(login.to_owned()))
+    } else {
+        Ok(())
+    }
+}
+
+fn number(id: i64) -> OperatorId {
+    OperatorId(u32::try_from(id).unwrap_or(u32::MAX))
+}
