@@ -1,0 +1,33 @@
+# What one does with this tree. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench setup
+
+# Given on to `hotline demo`: make run ARGS='--calls 20 --once --data demo-data'
+ARGS ?=
+
+help: ## this list
+	@echo 'hotline: a SIP telephony engine with queues and call recording'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  make run ARGS='--calls 20 --once --data demo-data'   20 calls, then a summary"
+
+run: ## install what is missing, build, and show the engine at work with simulated calls
+	@scripts/setup run
+	cargo build --release --locked --bin hotline
+	@cargo run --quiet --release --locked --bin hotline -- demo $(ARGS)
+
+test: ## everything that must hold before a merge, real telephones included
+	@scripts/test
+
+lint: ## format and clippy, without building for a run
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+bench: ## the benchmarks of the crates (docs/benchmarks.md has the whole-process ones)
+	@scripts/setup run
+	cargo bench --locked --workspace --bench '*'
+
+setup: ## install what run and test need, if it is missing
+	@scripts/setup test

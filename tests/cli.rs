@@ -1,0 +1,186 @@
+//! Bad input at the command line and in the settings: one plain sentence, the right exit code.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn hotline(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn both(output: &Output) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(!err.contains("panicked"), "{err}");
+    format!("{out}{err}")
+}
+
+/// A folder with a settings file, and a dialplan that fits it.
+struct Place(TempDir);
+
+impl Place {
+    fn new(settings: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        let plan = r#"
+name = "test"
+numbers = ["1300"]
+languages = ["en"]
+
+[[step]]
+answer = {}
+
+[[step]]
+say = { name = "greeting", notice = true, text = { en = "This call is recorded." } }
+
+[[step]]
+queue = { name = "operators", music = "music/waiting.wav" }
+
+[[step]]
+hangup = {}
+"#;
+        place.write("dialplans/test.toml", plan);
+        place.write("hotline.toml", settings);
+        place
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn check(&self) -> Output {
+        hotline(&["check", "--config", &self.file("hotline.toml")])
+    }
+}
+
+const QUEUE: &str = "[[queue]]\nname = \"operators\"\n";
+
+#[test]
+fn a_good_place_passes_the_check() {
+    let place = Place::new(QUEUE);
+    let output = place.check();
+    assert_eq!(output.status.code(), Some(0), "{}", both(&output));
+}
+
+#[test]
+fn every_mistake_in_the_settings_is_told_with_its_place() {
+    let place = Place::new("[limits]\ncals = 5\n[sip]\nlisten = [\"nowhere\"]\n");
+    let output = place.check();
+    let text = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let file = place.file("hotline.toml");
+    assert!(
+        text.contains(&format!("{file}:2:1: unknown key \"cals\"")),
+        "{text}"
+    );
+    assert!(text.contains("did you mean calls?"), "{text}");
+    assert!(
+        text.contains(&format!("{file}:4:11: listen: expected an address")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_missing_settings_file_is_one_sentence() {
+    let place = Place::new("");
+    for command in ["check", "serve", "migrate"] {
+        let output = hotline(&[command, "--config", &place.file("none.toml")]);
+        let text = both(&output);
+        assert_eq!(output.status.code(), Some(1), "{command}: {text}");
+        assert!(
+            text.contains("none.toml") && text.contains("cannot be read"),
+            "{command}: {text}"
+        );
+        assert!(text.trim().lines().count() <= 2, "{command}: {text}");
+    }
+}
+
+#[test]
+fn a_broken_dialplan_is_told_with_its_place() {
+    let place = Place::new(QUEUE);
+    place.write(
+        "dialplans/broken.toml",
+        "name = \"broken\"\nnumbers = [\"1400\"]\nlangages = []\n",
+    );
+    let output = place.check();
+    let text = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("broken.toml:3:"), "{text}");
+    assert!(text.contains("languages"), "the nearest known key: {text}");
+}
+
+#[test]
+fn a_plan_with_an_unknown_queue_is_refused() {
+    let place = Place::new("[[queue]]\nname = \"others\"\n");
+    let output = place.check();
+    let text = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("operators"), "{text}");
+}
+
+#[test]
+fn a_prompt_that_cannot_be_made_is_refused() {
+    let settings = format!(
+        "{QUEUE}[prompts]\nspeech_command = [\"surely-no-such-command\", \"{{text_file}}\", \
+         \"{{output}}\"]\n"
+    );
+    let place = Place::new(&settings);
+    let output = place.check();
+    let text = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("greeting") && text.contains("surely-no-such-command"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_told_with_exit_code_2() {
+    let cases: [&[&str]; 7] = [
+        &[],
+        &["answer"],
+        &["serve", "--confg", "x"],
+        &["demo", "--calls", "none"],
+        &["demo", "--once"],
+        &["user", "add", "ivanova", "--password", "secret"],
+        &["journal", "export", "--format", "xml"],
+    ];
+    for arguments in cases {
+        let output = hotline(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            both(&output)
+        );
+    }
+}
+
+#[test]
+fn settings_and_version_are_printed() {
+    let sample = hotline(&["settings"]);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("hotline.sample.toml");
+    assert_eq!(
+        String::from_utf8_lossy(&sample.stdout),
+        fs::read_to_string(path).unwrap()
+    );
+    let reference = hotline(&["settings", "--reference"]);
+    assert!(String::from_utf8_lossy(&reference.stdout).starts_with("# Settings"));
+    let version = String::from_utf8(hotline(&["--version"]).stdout).unwrap();
+    assert_eq!(
+        version.trim(),
+        format!("hotline {}", env!("CARGO_PKG_VERSION"))
+    );
+}
