@@ -1,0 +1,231 @@
+//! The shipped plans against their traces, and bad plans against the messages expected of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dialplan::{Plan, Plans};
+
+fn folder(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The TOML files of a folder, in order.
+fn plans_in(path: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder(path)).expect("the folder is there");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    files.sort();
+    assert!(!files.is_empty(), "no plans in {path}");
+    files
+}
+
+fn load(file: &Path) -> Result<Plan, String> {
+    let name = file.file_name().unwrap().to_string_lossy();
+    dialplan::parse(&name, &fs::read_to_string(file).unwrap()).map_err(|mistakes| {
+        mistakes
+            .iter()
+            .map(|mistake| format!("{mistake}\n"))
+            .collect::<String>()
+    })
+}
+
+#[test]
+fn every_shipped_plan_does_what_its_trace_says() {
+    for file in plans_in("../../dialplans") {
+        let plan = load(&file).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let expected = fs::read_to_string(file.with_extension("trace")).expect("a trace beside it");
+        assert_eq!(plan.trace(), expected, "{}", file.display());
+        assert_eq!(
+            plan.name,
+            file.file_stem().unwrap().to_string_lossy(),
+            "named as its file"
+        );
+    }
+}
+
+#[test]
+fn the_shipped_plans_go_together() {
+    let plans = plans_in("../../dialplans")
+        .into_iter()
+        .map(|file| Arc::new(load(&file).unwrap()));
+    let plans = Plans::new(plans.collect()).unwrap();
+    assert_eq!(plans.find("1300").unwrap().name, "health-line");
+}
+
+#[test]
+fn every_bad_plan_is_refused_with_the_messages_expected() {
+    for file in plans_in("tests/bad") {
+        let mistakes = load(&file).expect_err("a bad plan");
+        let expected = fs::read_to_string(file.with_extension("txt")).unwrap_or_default();
+        assert_eq!(mistakes, expected, "{}", file.display());
+    }
+}
+
+fn plan(file: &str, name: &str, numbers: &str) -> Arc<Plan> {
+    let text = format!(
+        "name = \"{name}\"\nnumbers = {numbers}\nlanguages = [\"en\"]\n[[step]]\nanswer = {{}}\n\
+         [[step]]\nqueue = {{ name = \"operatrs\", recorded = false }}\n"
+    );
+    Arc::new(dialplan::parse(file, &text).unwrap())
+}
+
+#[test]
+fn a_number_in_two_plans_is_told_with_both_places() {
+    let (one, two) = (
+        plan("one.toml", "one", "[\"1\"]"),
+        plan("two.toml", "two", "[\"2\", \"1\"]"),
+    );
+    let mistakes = Plans::new(vec![one, two]).unwrap_err();
+    assert_eq!(mistakes.len(), 1);
+    assert_eq!(
+        mistakes[0].to_string(),
+        "two.toml:2:17: the number \"1\" is served by another plan (plan `one`, one.toml:2:12)"
+    );
+}
+
+#[test]
+fn two_plans_of_one_name_are_refused() {
+    let (one, two) = (
+        plan("one.toml", "same", "[\"1\"]"),
+        plan("two.toml", "same", "[\"2\"]"),
+    );
+    let mistakes = Plans::new(vec![one, two]).unwrap_err();
+    let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["two.toml:1:8: the plan name `same` is taken (plan `same`, one.toml:1:8)"]
+    );
+}
+
+#[test]
+fn a_number_finds_its_plan_and_no_other() {
+    let plans = Plans::new(vec![
+        plan("one.toml", "one", "[\"1\", \"+1\"]"),
+        plan("two.toml", "two", "[\"2\"]"),
+    ])
+    .unwrap();
+    assert_eq!(plans.find("+1").unwrap().name, "one");
+    assert_eq!(plans.find("2").unwrap().name, "two");
+    assert_eq!(plans.find("+2"), None);
+    assert_eq!(plans.numbers().collect::<Vec<_>>(), ["+1", "1", "2"]);
+}
+
+#[test]
+fn a_queue_that_the_settings_lack_is_told_with_the_nearest() {
+    let plan = plan("one.toml", "one", "[\"1\"]");
+    assert_eq!(plan.queues().collect::<Vec<_>>(), ["operatrs"]);
+    assert!(plan.unknown_queues(&["operatrs"]).is_empty());
+    assert_eq!(
+        plan.unknown_queues(&["doctors", "operators"])[0].to_string(),
+        "one.toml:7:18: no queue `operatrs` in the settings (did you mean `operators`?)"
+    );
+}
+
+#[test]
+fn prompts_are_listed_once_for_each_language_and_music_without_one() {
+    let plan = load(&folder("../../dialplans/health-line.toml")).unwrap();
+    let prompts = plan.prompts();
+    let listed: Vec<(&str, &str)> = prompts
+        .iter()
+        .map(|prompt| (prompt.name.as_str(), prompt.language.as_str()))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            ("greeting", "en"),
+            ("greeting", "ru"),
+            ("music/waiting.wav", ""),
+            ("sorry", "en"),
+            ("sorry", "ru"),
+        ]
+    );
+    assert_eq!(prompts[2].file.as_deref(), Some("music/waiting.wav"));
+    assert!(prompts[1].text.as_deref().unwrap().contains("записываются"));
+}
+
+#[test]
+fn one_file_serves_all_languages_and_a_text_may_stand_beside_it() {
+    let text = "name = \"a\"\nnumbers = [\"1\"]\nlanguages = [\"ru\", \"en\"]\n[[step]]\nanswer = {}\n\
+                [[step]]\nsay = { name = \"b\", file = \"b.wav\", text = { en = \"Hello\" } }\n";
+    let prompts = dialplan::parse("a.toml", text).unwrap().prompts();
+    assert_eq!(prompts[0].text.as_deref(), Some("Hello"));
+    assert_eq!(prompts[1].text, None);
+    assert!(
+        prompts
+            .iter()
+            .all(|prompt| prompt.file.as_deref() == Some("b.wav"))
+    );
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_unread() {
+    let text = "#".repeat(dialplan::limits::FILE_BYTES + 1);
+    let mistakes = dialplan::parse("large.toml", &text).unwrap_err();
+    assert_eq!(
+        mistakes[0].to_string(),
+        "large.toml:1:1: a plan has at most 262144 bytes, found 262145"
+    );
+}
+
+#[test]
+fn mistakes_are_bounded() {
+    let text: String = (0..1_000)
+        .map(|number| format!("key{number} = 1\n"))
+        .collect();
+    let mistakes = dialplan::parse("many.toml", &text).unwrap_err();
+    assert_eq!(mistakes.len(), dialplan::limits::MISTAKES);
+}
+
+/// Pieces of plans, good and bad, from which proptest makes files.
+const PIECES: [&str; 24] = [
+    "name = \"a\"\n",
+    "numbers = [\"1\"]\n",
+    "numbers = [\"1\", \"1\", 1]\n",
+    "languages = [\"ru\"]\n",
+    "languages = [\"ru\", \"e\"]\n",
+    "notice = \"none\"\n",
+    "[[step]]\n",
+    "[step]\n",
+    "step = []\n",
+    "answer = {}\n",
+    "answer.x = 1\n",
+    "say = { name = \"b\", text = { ru = \"в\" } }\n",
+    "say = { file = \"ы/../b.wav\" }\n",
+    "queue = { name = \"q\" }\n",
+    "queue = { name = \"q\", priority = -1 }\n",
+    "hangup = { status = 0x1ff }\n",
+    "hangup = {}\n",
+    "[step.say]\n",
+    "notice = true\n",
+    "text = 1979-05-27\n",
+    "\u{feff}",
+    "é = \"",
+    "\"\"\"",
+    "\r\n",
+];
+
+proptest::proptest! {
+    #[test]
+    fn any_file_is_a_plan_that_runs_to_its_end_or_a_list_of_mistakes_inside_of_it(
+        pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..20),
+        cut in 0_usize..400,
+    ) {
+        let text: String = pieces.concat().chars().take(cut).collect();
+        match dialplan::parse("any.toml", &text) {
+            Ok(plan) => proptest::prop_assert!(plan.trace().trim_end().contains("outcome")),
+            Err(mistakes) => {
+                proptest::prop_assert!(!mistakes.is_empty());
+                let lines = text.matches('\n').count() + 1;
+                let inside = |line: usize, column: usize| {
+                    line <= lines && (1..=text.len() + 1).contains(&column)
+                };
+                proptest::prop_assert!(mistakes.iter().all(|m| inside(m.line, m.column)));
+            }
+        }
+    }
+}
