@@ -149,8 +149,13 @@ impl HeaderName {
             return Self::of_compact(letter.to_ascii_lowercase())
                 .unwrap_or_else(|| Self::Other(name.to_owned()));
         }
+        let begins_alike = |known: &&Self| {
+            let begin = |text: &str| text.bytes().next().map(|octet| octet | 0x20);
+            begin(known.as_str()) == begin(name)
+        };
         Self::of_length(name.len())
             .iter()
+            .filter(begins_alike)
             .find(|known| known.as_str().eq_ignore_ascii_case(name))
             .cloned()
             .unwrap_or_else(|| Self::Other(name.to_owned()))

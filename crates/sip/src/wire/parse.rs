@@ -134,7 +134,7 @@ impl Reader {
 
     /// Header fields up to the empty line, and what follows it.
     fn read_headers<'a>(&mut self, mut rest: &'a str) -> (Headers, &'a str) {
-        let mut headers = Headers::with_capacity(16);
+        let mut headers = Headers::with_capacity(24);
         loop {
             if rest.is_empty() {
                 self.note::<()>(Err(malformed(

@@ -6,13 +6,46 @@ use std::borrow::Cow;
 use super::error::{ParseError, malformed};
 use super::limits;
 
-/// True for the octets of a token, and nothing else.
-const fn is_token_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(
-            octet,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+const TOKEN: u8 = 1;
+const PARAM: u8 = 2;
+
+/// What each octet may be part of; one look-up instead of a dozen comparisons.
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut octet: u8 = 0;
+    let mut rest: &mut [u8] = &mut classes;
+    while let Some((class, tail)) = rest.split_first_mut() {
+        *class = class_of(octet);
+        rest = tail;
+        octet = octet.wrapping_add(1);
+    }
+    classes
+}
+
+const fn class_of(octet: u8) -> u8 {
+    match octet {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => TOKEN | PARAM,
+        b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~' => TOKEN | PARAM,
+        // The union of what the URI grammar allows in its parameters (`paramchar`), of hosts and
+        // of bare IPv6 addresses (RFC 5118 §4.5); and UTF-8.
+        b'[' | b']' | b'/' | b':' | b'&' | b'$' | b'(' | b')' | b'@' | b'?' | b'#' => PARAM,
+        0x80.. => PARAM,
+        _ => 0,
+    }
+}
+
+fn is_token_octet(octet: u8) -> bool {
+    CLASSES
+        .get(usize::from(octet))
+        .is_some_and(|class| class & TOKEN != 0)
+}
+
+fn is_param_octet(octet: u8) -> bool {
+    CLASSES
+        .get(usize::from(octet))
+        .is_some_and(|class| class & PARAM != 0)
 }
 
 /// True if the text is a token.
@@ -27,7 +60,15 @@ pub(super) const fn is_space(octet: u8) -> bool {
 
 /// Without white space at both ends.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let octets = text.as_bytes();
+    let Some(begin) = octets.iter().position(|octet| !is_space(*octet)) else {
+        return "";
+    };
+    let end = octets
+        .iter()
+        .rposition(|octet| !is_space(*octet))
+        .unwrap_or(begin);
+    text.get(begin..=end).unwrap_or(text)
 }
 
 /// The text before and after the octet at `at`. Cannot fail for positions of ASCII octets.
@@ -110,9 +151,15 @@ pub fn quote(text: &str) -> String {
     out
 }
 
-/// Position of the first octet of `set` outside of quotes and, if `angles`, of `<>`.
+/// Position of the first `needle` outside of quotes and, if `angles`, of `<>`.
 /// An unterminated quote or bracket reaches to the end of the text.
-fn find_outside(text: &str, set: &[u8], angles: bool) -> Option<usize> {
+fn find_outside(text: &str, needle: u8, angles: bool) -> Option<usize> {
+    // Most texts hold no needle, or nothing that could hide it.
+    let first = text.find(char::from(needle))?;
+    let before = text.get(..first)?;
+    if !before.contains('"') && !(angles && before.contains('<')) {
+        return Some(first);
+    }
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
     for (at, octet) in text.bytes().enumerate() {
         if quoted {
@@ -124,7 +171,7 @@ fn find_outside(text: &str, set: &[u8], angles: bool) -> Option<usize> {
             }
         } else if bracketed {
             bracketed = octet != b'>';
-        } else if set.contains(&octet) {
+        } else if octet == needle {
             return Some(at);
         } else {
             quoted = octet == b'"';
@@ -163,7 +210,7 @@ impl<'a> Iterator for Values<'a> {
         let comma = if self.left == 0 {
             None
         } else {
-            find_outside(text, b",", true)
+            find_outside(text, b',', true)
         };
         let (value, rest) = match comma {
             Some(at) => {
@@ -206,7 +253,7 @@ impl<'a> ParamScan<'a> {
             .rest
             .strip_prefix(';')
             .ok_or(malformed(part, "';' expected before a parameter"))?;
-        let end = find_outside(rest, b";", false);
+        let end = find_outside(rest, b';', false);
         let (param, rest) = match end {
             Some(at) => (rest.get(..at).unwrap_or(rest), rest.get(at..).unwrap_or("")),
             None => (rest, ""),
@@ -247,17 +294,6 @@ impl<'a> Iterator for ParamScan<'a> {
         }
         Some(step)
     }
-}
-
-/// Octets of names and unquoted values: the union of token and of what the URI grammar allows in
-/// its parameters (`paramchar`), of hosts and of bare IPv6 addresses (RFC 5118 §4.5).
-const fn is_param_octet(octet: u8) -> bool {
-    is_token_octet(octet)
-        || matches!(
-            octet,
-            b'[' | b']' | b'/' | b':' | b'&' | b'$' | b'(' | b')' | b'@' | b'?' | b'#'
-        )
-        || octet >= 0x80
 }
 
 fn is_param_name(text: &str) -> bool {
