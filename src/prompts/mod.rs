@@ -88,12 +88,17 @@ pub struct Library {
 pub fn prepare(refs: &[PromptRef], settings: &Settings) -> Library {
     let mut library = Library::default();
     let mut command_missing = false;
-    for prompt in refs {
-        let there = library
-            .prompts
-            .iter()
-            .any(|one| one.name == prompt.name && one.language == prompt.language);
-        if there {
+    for (at, prompt) in refs.iter().enumerate() {
+        let mut earlier = refs.iter().take(at);
+        let same = |one: &&PromptRef| one.name == prompt.name && one.language == prompt.language;
+        if let Some(first) = earlier.find(same) {
+            if first != prompt {
+                library.problems.push(Problem {
+                    name: prompt.name.clone(),
+                    language: prompt.language.clone(),
+                    message: "two plans give it different texts or files: rename one".to_owned(),
+                });
+            }
             continue;
         }
         let (pcm, source) = match audio(prompt, settings, &mut command_missing) {

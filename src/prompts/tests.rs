@@ -284,6 +284,18 @@ fn prompts_that_cannot_be_are_told() {
 }
 
 #[test]
+fn one_name_means_one_prompt() {
+    let place = Place::with_recorded_speech();
+    let same = [spoken("a", "ru", "раз"), spoken("a", "ru", "раз")];
+    let library = prepare(&same, &place.settings);
+    assert_eq!((library.prompts.len(), library.problems.len()), (1, 0));
+    let other = [spoken("a", "ru", "раз"), spoken("a", "ru", "два")];
+    let library = prepare(&other, &place.settings);
+    assert_eq!((library.prompts.len(), library.problems.len()), (1, 1));
+    assert!(library.problems[0].to_string().contains("rename one"));
+}
+
+#[test]
 fn wav_files_of_every_kind_sound_the_same() {
     let place = Place::with_script("exit 1");
     let reference = prepare(

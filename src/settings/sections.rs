@@ -39,6 +39,9 @@ section! {
         realm: String = Default "\"hotline\"";
         /// The name in User-Agent and Server headers. No version is told to strangers by default.
         user_agent: String = Default "\"hotline\"";
+        /// How long an operator's telephone may be wholly silent to an invitation before it counts
+        /// as unreachable and the next operator is tried.
+        unreachable_after: Duration = Default "\"4s\"", in "\"1s\"" ..= "\"32s\"";
     }
 }
 
@@ -49,6 +52,8 @@ section! {
         calls: usize = Default "2000", in "1" ..= "20000";
         /// SIP transactions at once; a call has about three while it is set up.
         transactions: usize = Default "20000", in "100" ..= "1000000";
+        /// Longest call; it ends what a vanished telephone left behind.
+        call_longest: Duration = Default "\"4h\"", in "\"1 min\"" ..= "\"2d\"";
         /// The time told in Retry-After.
         retry_after: Duration = Default "\"5s\"", in "\"1s\"" ..= "\"10 min\"";
     }
@@ -129,7 +134,8 @@ section! {
 section! {
     /// Prompts: what is said to callers, as WAV files or as text turned into speech.
     one Prompts "prompts" {
-        /// The folder of WAV files. One with the name of a prompt wins over its text.
+        /// The folder of WAV files. One with the name of a prompt (name.wav, or ru/name.wav for one
+        /// language) wins over its text.
         folder: PathBuf = Default "\"prompts\"";
         /// The folder where speech made from text is kept. It may be emptied at any time.
         cache: PathBuf = Default "\"cache/prompts\"";
@@ -179,11 +185,12 @@ section! {
         country_code: Option<String> = Empty "\"7\"";
         /// The digit before numbers within the country.
         national_prefix: Option<String> = Empty "\"8\"";
+        /// Digits of a number within the country, without the digit before it: 10 in Russia, 9 in
+        /// Ukraine.
+        national_length: usize = Default "10", in "4" ..= "14";
         /// The area code with which short local numbers are made whole: with "4242", 123456
         /// becomes +74242123456.
         area_code: Option<String> = Empty "\"4242\"";
-        /// Calls that the trunk may have up at once. Without it only [limits] calls counts.
-        calls: Option<usize> = Empty "30", in "1" ..= "20000";
     }
 }
 

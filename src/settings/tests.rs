@@ -65,7 +65,7 @@ user = "c1"
 secret_env = "X"
 country_code = "7"
 national_prefix = "8"
-calls = 0x1e
+national_length = 0x0a
 [[queue]]
 name = "operators"
 ring_time = "1 min 5s"
@@ -79,7 +79,7 @@ name = "second"
     assert_eq!(settings.media.ports, Some(PortRange(20_000..=20_999)));
     assert_eq!(settings.log.format, LogFormat::Json);
     assert!(settings.trunks[0].addresses[0].contains("192.0.2.77".parse().unwrap()));
-    assert_eq!(settings.trunks[0].calls, Some(30));
+    assert_eq!(settings.trunks[0].national_length, 10);
     assert_eq!(settings.queues[0].ring_time, Duration::from_secs(65));
     assert_eq!(settings.queues[0].wait_max, Some(Duration::from_secs(900)));
     assert_eq!(settings.queues[1].wait_max, None);
