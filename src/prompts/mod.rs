@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 
 use dialplan::PromptRef;
 
-use crate::settings::Prompts as Settings;
+use crate::settings::Settings;
 
 /// Samples in a second of every prepared prompt, the rate of G.711.
 pub const RATE: u32 = 8_000;
@@ -127,10 +127,11 @@ pub fn prepare(refs: &[PromptRef], settings: &Settings) -> Library {
 /// The audio of one prompt and where it came from, or what is wrong.
 fn audio(
     prompt: &PromptRef,
-    settings: &Settings,
+    all: &Settings,
     command_missing: &mut bool,
 ) -> Result<(Vec<i16>, Source), String> {
-    let candidates = candidates(prompt, &settings.folder)?;
+    let settings = &all.prompts;
+    let candidates = candidates(prompt, all)?;
     if let Some(path) = candidates.iter().find(|path| path.is_file()) {
         let sound = wav::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         return Ok((sound.prepared(), Source::File(path.clone())));
@@ -184,7 +185,7 @@ fn is_music(prompt: &PromptRef) -> bool {
 }
 
 /// The WAV files that would win over the text, in order.
-fn candidates(prompt: &PromptRef, folder: &Path) -> Result<Vec<PathBuf>, String> {
+fn candidates(prompt: &PromptRef, settings: &Settings) -> Result<Vec<PathBuf>, String> {
     for text in [
         Some(&prompt.name),
         prompt.file.as_ref(),
@@ -197,12 +198,15 @@ fn candidates(prompt: &PromptRef, folder: &Path) -> Result<Vec<PathBuf>, String>
             .all(|part| matches!(part, Component::Normal(_)))
         {
             return Err(format!(
-                "expected a name or a path below the prompts folder, found {text:?}"
+                "expected a name or a path below the folder of prompts, found {text:?}"
             ));
         }
     }
+    let folder = &settings.prompts.folder;
     let mut all = Vec::new();
     if let Some(file) = &prompt.file {
+        // Beside the plan that names it, or among the other prompts.
+        all.push(settings.dialplans.folder.join(file));
         all.push(folder.join(file));
     }
     let name = match prompt.name.strip_suffix(".wav") {

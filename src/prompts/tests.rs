@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
-use crate::settings::Settings as AllSettings;
 
 /// A folder with settings whose speech command is a script.
 struct Place {
@@ -31,16 +30,14 @@ impl Place {
             "{output}",
             "{voice}",
         ];
-        place.settings.speech_command = words.map(str::to_owned).to_vec();
+        place.settings.prompts.speech_command = words.map(str::to_owned).to_vec();
         place
     }
 
     fn with_default_command() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("hotline.toml");
-        let settings = AllSettings::parse(file.to_str().unwrap(), "")
-            .unwrap()
-            .prompts;
+        let settings = Settings::parse(file.to_str().unwrap(), "").unwrap().prompts;
         Self { dir, settings }
     }
 
@@ -82,7 +79,7 @@ impl Place {
             "{output}",
             "{voice}",
         ];
-        place.settings.speech_command = words.map(str::to_owned).to_vec();
+        place.settings.prompts.speech_command = words.map(str::to_owned).to_vec();
         place
     }
 
@@ -122,7 +119,7 @@ fn text_becomes_speech_once_and_is_kept() {
     assert_eq!(first.prompts[0].source, Source::Speech);
     assert_eq!(prepare(&refs, &place.settings), first);
     assert_eq!(place.runs(), ["ru Здравствуйте", "en-gb Hello"]);
-    let kept = fs::read_dir(&place.settings.cache).unwrap().count();
+    let kept = fs::read_dir(&place.settings.prompts.cache).unwrap().count();
     assert_eq!(kept, 2, "only finished speech stays in the cache");
 }
 
@@ -133,10 +130,15 @@ fn a_changed_text_voice_or_command_is_made_anew() {
     let _ = prepare(&[spoken("a", "ru", "два")], &place.settings);
     place
         .settings
+        .prompts
         .voices
         .insert("ru".to_owned(), "other".to_owned());
     let _ = prepare(&[spoken("a", "ru", "два")], &place.settings);
-    place.settings.speech_command.push("more".to_owned());
+    place
+        .settings
+        .prompts
+        .speech_command
+        .push("more".to_owned());
     let _ = prepare(&[spoken("a", "ru", "два")], &place.settings);
     assert_eq!(place.runs(), ["ru раз", "ru два", "other два", "other два"]);
 }
@@ -146,7 +148,7 @@ fn a_damaged_file_in_the_cache_is_made_anew() {
     let place = Place::with_recorded_speech();
     let refs = [spoken("a", "ru", "раз")];
     let first = prepare(&refs, &place.settings);
-    let kept = fs::read_dir(&place.settings.cache)
+    let kept = fs::read_dir(&place.settings.prompts.cache)
         .unwrap()
         .next()
         .unwrap()
@@ -173,8 +175,11 @@ fn a_wav_file_of_the_same_name_wins_over_the_text() {
     let named = place.wav("prompts/own/hello.wav");
     let mut with_file = spoken("greeting", "uk", "x");
     with_file.file = Some("own/hello.wav".to_owned());
-    let library = prepare(&[with_file], &place.settings);
+    let library = prepare(std::slice::from_ref(&with_file), &place.settings);
     assert_eq!(library.prompts[0].source, Source::File(named));
+    let beside = place.wav("dialplans/own/hello.wav");
+    let library = prepare(&[with_file], &place.settings);
+    assert_eq!(library.prompts[0].source, Source::File(beside));
     assert!(place.runs().is_empty());
 }
 
@@ -221,7 +226,10 @@ fn a_failing_command_is_told_with_code_and_first_complaint() {
         text.ends_with("ended with exit code 3: no such voice"),
         "{text}"
     );
-    assert_eq!(fs::read_dir(&place.settings.cache).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(&place.settings.prompts.cache).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -234,7 +242,7 @@ fn a_command_that_writes_nothing_is_told() {
 #[test]
 fn a_command_that_hangs_is_stopped_with_its_children() {
     let mut place = Place::with_script("sleep 600 & sleep 600");
-    place.settings.speech_timeout = Duration::from_millis(200);
+    place.settings.prompts.speech_timeout = Duration::from_millis(200);
     let begun = Instant::now();
     let text = problem(&prepare(&[spoken("greeting", "ru", "x")], &place.settings));
     assert!(text.contains("was stopped after"), "{text}");
@@ -244,7 +252,7 @@ fn a_command_that_hangs_is_stopped_with_its_children() {
 #[test]
 fn a_missing_command_is_told_once_in_full() {
     let mut place = Place::with_script("");
-    place.settings.speech_command[0] = "surely-no-such-command".to_owned();
+    place.settings.prompts.speech_command[0] = "surely-no-such-command".to_owned();
     let refs = [spoken("a", "ru", "x"), spoken("b", "ru", "y")];
     let library = prepare(&refs, &place.settings);
     let texts: Vec<_> = library.problems.iter().map(ToString::to_string).collect();
@@ -275,10 +283,14 @@ fn prompts_that_cannot_be_are_told() {
     );
     for name in ["../etc/passwd", "/etc/passwd", "a/../../b"] {
         let text = problem(&prepare(&[spoken(name, "ru", "x")], &place.settings));
-        assert!(text.contains("below the prompts folder"), "{text}");
+        assert!(text.contains("below the folder of prompts"), "{text}");
     }
-    fs::create_dir_all(&place.settings.folder).unwrap();
-    fs::write(place.settings.folder.join("bad.wav"), b"this is no audio").unwrap();
+    fs::create_dir_all(&place.settings.prompts.folder).unwrap();
+    fs::write(
+        place.settings.prompts.folder.join("bad.wav"),
+        b"this is no audio",
+    )
+    .unwrap();
     let text = problem(&prepare(&[spoken("bad", "ru", "x")], &place.settings));
     assert!(text.contains("bad.wav: expected a WAV file"), "{text}");
 }
@@ -324,7 +336,7 @@ fn wav_files_of_every_kind_sound_the_same() {
             bits_per_sample: bits,
             sample_format: format,
         };
-        let path = place.settings.folder.join("kind.wav");
+        let path = place.settings.prompts.folder.join("kind.wav");
         let mut writer = hound::WavWriter::create(path, spec).unwrap();
         for at in 0..16_000 {
             match format {
@@ -359,7 +371,7 @@ fn alike(one: &[i16], other: &[i16]) -> bool {
 #[test]
 fn an_alaw_file_is_read() {
     let place = Place::with_script("exit 1");
-    fs::create_dir_all(&place.settings.folder).unwrap();
+    fs::create_dir_all(&place.settings.prompts.folder).unwrap();
     // RIFF header of one channel at 8 kHz, then a square of 400 Hz at codes of ±4032.
     let data: Vec<u8> = (0..8_000u32)
         .map(|at| if (at / 10) % 2 == 0 { 0x9a } else { 0x1a })
@@ -371,7 +383,7 @@ fn an_alaw_file_is_read() {
     bytes.extend(b"fact\x04\0\0\0\x40\x1f\0\0data");
     bytes.extend(8_000u32.to_le_bytes());
     bytes.extend(&data);
-    fs::write(place.settings.folder.join("law.wav"), bytes).unwrap();
+    fs::write(place.settings.prompts.folder.join("law.wav"), bytes).unwrap();
     let library = prepare(&[spoken("law", "ru", "")], &place.settings);
     assert_eq!(library.problems, []);
     let pcm = &library.prompts[0].pcm;
