@@ -37,7 +37,7 @@ impl Place {
     fn with_default_command() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("hotline.toml");
-        let settings = Settings::parse(file.to_str().unwrap(), "").unwrap().prompts;
+        let settings = Settings::parse(file.to_str().unwrap(), "").unwrap();
         Self { dir, settings }
     }
 
