@@ -1,0 +1,243 @@
+//! Owns what becomes of one packet: a pure function of the legs' states, the bytes and the time.
+//! No socket, no clock, no allocation; any bytes are handled without a panic.
+//!
+//! [`receive`] judges a packet of a leg's peer; [`forward`] turns it, in place, into the packet
+//! for the other leg's peer; [`prompt`] makes a packet of our own.
+
+use core::net::SocketAddr;
+
+use vocab::Time;
+use vocab::media::{Codec, LegCounts, Remote};
+
+use crate::audio::FRAME_SAMPLES;
+use crate::digits::Digits;
+use crate::g711;
+use crate::incoming::Incoming;
+use crate::latch::{Admission, Latch, Latching};
+use crate::outgoing::{Content, Outgoing};
+use crate::rtp::{HEADER_BYTES, Header};
+
+/// Octets of a packet that we make.
+pub(crate) const FRAME_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
+
+/// One leg as far as packets can change it.
+#[derive(Debug)]
+pub(crate) struct Party {
+    remote: Option<Remote>,
+    latch: Latch,
+    incoming: Incoming,
+    digits: Digits,
+    outgoing: Outgoing,
+    heard: bool,
+    received: u64,
+    sent: u64,
+    refused: u64,
+}
+
+/// A packet of the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// Its header.
+    pub(crate) header: Header,
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// Whether it is the first the peer ever sent.
+    pub(crate) first: bool,
+    /// Where the peer is, if this packet settled it.
+    pub(crate) locked: Option<SocketAddr>,
+    /// The key whose press begins with it.
+    pub(crate) digit: Option<char>,
+}
+
+/// What a packet of the peer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Audio in this law.
+    Audio(Codec),
+    /// A telephone-event.
+    Event,
+    /// Nothing to pass on: empty (keep-alive, RFC 6263 §4.3).
+    Empty,
+}
+
+impl Party {
+    /// A leg whose peer is not known yet; `random` begins its outgoing stream.
+    pub(crate) fn new(random: u64) -> Self {
+        Self {
+            remote: None,
+            latch: Latch::default(),
+            incoming: Incoming::default(),
+            digits: Digits::default(),
+            outgoing: Outgoing::new(random),
+            heard: false,
+            received: 0,
+            sent: 0,
+            refused: 0,
+        }
+    }
+
+    /// The negotiation says where and how. True if the peer is to be looked for anew.
+    pub(crate) fn set_remote(&mut self, now: Time, remote: Remote) -> bool {
+        self.remote = Some(remote);
+        self.latch.aim(now, remote.address)
+    }
+
+    /// Where to send.
+    pub(crate) const fn target(&self) -> Option<SocketAddr> {
+        self.latch.target()
+    }
+
+    /// What is sent to the peer stops; the next source begins with a marker.
+    pub(crate) const fn interrupt(&mut self) {
+        self.outgoing.interrupt();
+    }
+
+    /// A packet left for the peer.
+    pub(crate) const fn note_sent(&mut self) {
+        self.sent += 1;
+    }
+
+    /// What came and went so far.
+    pub(crate) fn counts(&self) -> LegCounts {
+        LegCounts {
+            received: self.received,
+            sent: self.sent,
+            lost: self.incoming.lost(),
+            refused: self.refused,
+        }
+    }
+
+    /// What a payload type means on this leg. Both laws are understood, as their types are static
+    /// and a peer may change between the two it offered (RFC 3264 §5.1).
+    fn kind(remote: &Remote, payload_type: u8) -> Option<Kind> {
+        // Some peers send events on the type they themselves receive them on.
+        let events = [remote.dtmf_receive, remote.dtmf_send];
+        match payload_type {
+            0 => Some(Kind::Audio(Codec::Pcmu)),
+            8 => Some(Kind::Audio(Codec::Pcma)),
+            other => events.contains(&Some(other)).then_some(Kind::Event),
+        }
+    }
+
+    fn arrive(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        packet: &[u8],
+        latching: Latching,
+    ) -> Option<Arrival> {
+        let remote = self.remote?;
+        let header = Header::parse(packet)?;
+        let kind = Self::kind(&remote, header.payload_type)?;
+        let fits = match kind {
+            Kind::Audio(law) => law == remote.codec,
+            Kind::Event | Kind::Empty => true,
+        };
+        let locked = match self.latch.admit(now, from, &header, fits, latching) {
+            Admission::Refused => return None,
+            Admission::Accepted => None,
+            Admission::Locked => Some(from),
+        };
+        let payload = packet.get(header.payload()).unwrap_or_default();
+        let digit = match kind {
+            Kind::Event => self.digits.note(now, &header, payload),
+            Kind::Audio(_) | Kind::Empty => None,
+        };
+        self.received += 1;
+        self.incoming.note(&header);
+        let first = !core::mem::replace(&mut self.heard, true);
+        let kind = if payload.is_empty() {
+            Kind::Empty
+        } else {
+            kind
+        };
+        Some(Arrival {
+            header,
+            kind,
+            first,
+            locked,
+            digit,
+        })
+    }
+}
+
+/// Judges a packet that reached a leg. `None`: it is a stranger's, or not what was agreed on.
+pub(crate) fn receive(
+    leg: &mut Party,
+    now: Time,
+    from: SocketAddr,
+    packet: &[u8],
+    latching: Latching,
+) -> Option<Arrival> {
+    let arrival = leg.arrive(now, from, packet, latching);
+    if arrival.is_none() {
+        leg.refused += 1;
+    }
+    arrival
+}
+
+/// Turns a packet of one party into one for the other, within the bytes of the first. `None` if
+/// nothing is to be sent.
+pub(crate) fn forward<'packet>(
+    to: &mut Party,
+    now: Time,
+    arrival: &Arrival,
+    packet: &'packet mut [u8],
+) -> Option<&'packet [u8]> {
+    let remote = to.remote?;
+    if !remote.send {
+        to.outgoing.interrupt();
+        return None;
+    }
+    let range = arrival.header.payload();
+    let length = u32::try_from(range.len()).ok()?;
+    let (payload_type, content) = match arrival.kind {
+        Kind::Audio(_) => (remote.codec.payload_type(), Content::Audio(length)),
+        Kind::Event => match remote.dtmf_send {
+            Some(payload_type) => (payload_type, Content::Event),
+            None => {
+                to.outgoing.leave_out(&arrival.header);
+                return None;
+            }
+        },
+        Kind::Empty => {
+            to.outgoing.leave_out(&arrival.header);
+            return None;
+        }
+    };
+    let header = to
+        .outgoing
+        .map(now, &arrival.header, payload_type, content)?;
+    // The new header goes right before the payload, wherever that is; padding is cut off.
+    let start = range.start.checked_sub(HEADER_BYTES)?;
+    let packet = packet.get_mut(start..range.end)?;
+    let (place, payload) = packet.split_at_mut_checked(HEADER_BYTES)?;
+    place.copy_from_slice(&header.to_bytes());
+    if let Kind::Audio(law) = arrival.kind
+        && law != remote.codec
+    {
+        g711::translate(law, payload);
+    }
+    Some(packet)
+}
+
+/// The law in which a prompt is to be sent to a leg now; `None` if it must not be sent: the peer
+/// is not known or is on hold.
+pub(crate) fn prompt_law(to: &Party) -> Option<Codec> {
+    to.remote
+        .filter(|remote| remote.send)
+        .map(|remote| remote.codec)
+}
+
+/// Puts a header before a prompt's frame of 20 ms.
+pub(crate) fn prompt(to: &mut Party, now: Time, law: Codec, frame: &mut [u8; FRAME_BYTES]) {
+    let header = to
+        .outgoing
+        .own(now, law.payload_type(), FRAME_SAMPLES as u32);
+    for (place, octet) in frame.iter_mut().zip(header.to_bytes()) {
+        *place = octet;
+    }
+}
+
+#[cfg(test)]
+mod tests;

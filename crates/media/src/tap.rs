@@ -1,0 +1,29 @@
+//! Owns the seam between the media plane and whoever records.
+
+use vocab::Time;
+use vocab::media::{RecordingKey, Side};
+
+/// Where packets to be recorded go. Called on the media thread: it never blocks and never
+/// allocates.
+pub trait Tap: Send {
+    /// A recording begins.
+    fn start(&mut self, key: RecordingKey, at: Time);
+
+    /// A packet with audio arrived from one side: the whole RTP packet as its peer sent it.
+    fn packet(&mut self, key: RecordingKey, side: Side, arrived: Time, rtp: &[u8]);
+
+    /// A recording is over; no packet of it follows.
+    fn stop(&mut self, key: RecordingKey, at: Time);
+}
+
+/// Records nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTap;
+
+impl Tap for NoTap {
+    fn start(&mut self, _key: RecordingKey, _at: Time) {}
+
+    fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {}
+
+    fn stop(&mut self, _key: RecordingKey, _at: Time) {}
+}

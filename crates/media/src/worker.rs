@@ -1,0 +1,364 @@
+//! Owns the legs of one media thread, outright: commands in, packets through, events out.
+//! Knows no clock and no thread: `turn` is told the time, so it runs on simulated sockets too.
+
+mod play;
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use udp_io::{Batch, Packet, SocketId, Udp};
+use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+use vocab::{CallId, LegId, Time};
+
+use crate::audio::Audio;
+use crate::latch::Latching;
+use crate::metronome::Metronome;
+use crate::ports::{Pair, Ports};
+use crate::relay::{self, Kind, Party};
+use crate::tap::Tap;
+use play::Playing;
+
+/// The legs of one media thread.
+pub(crate) struct Worker<U, R> {
+    udp: U,
+    ports: Ports,
+    latching: Latching,
+    tap: Box<dyn Tap>,
+    report: R,
+    prompts: BTreeMap<PromptId, Audio>,
+    metronome: Metronome,
+    /// By socket, so that a packet finds its leg without a search.
+    legs: Vec<Option<Leg>>,
+    by_id: BTreeMap<LegId, SocketId>,
+    /// What is being recorded, and the caller's end of the bridge.
+    recordings: BTreeMap<RecordingKey, SocketId>,
+    random: RandomState,
+}
+
+struct Leg {
+    call: CallId,
+    id: LegId,
+    sockets: Pair,
+    party: Party,
+    /// Whether the system knows the peer: no address is needed to send.
+    connected: bool,
+    playing: Option<Playing>,
+    bridge: Option<Bridge>,
+}
+
+/// One leg's end of a bridge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Bridge {
+    other: SocketId,
+    record: Option<RecordingKey>,
+    side: Side,
+}
+
+impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
+    pub(crate) fn new(
+        udp: U,
+        ports: Ports,
+        latching: Latching,
+        tap: Box<dyn Tap>,
+        report: R,
+    ) -> Self {
+        Self {
+            udp,
+            ports,
+            latching,
+            tap,
+            report,
+            prompts: BTreeMap::new(),
+            metronome: Metronome::new(),
+            legs: Vec::new(),
+            by_id: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            random: RandomState::new(),
+        }
+    }
+
+    /// More prompts, or new versions; what plays now plays on.
+    pub(crate) fn add_prompts(&mut self, prompts: BTreeMap<PromptId, Audio>) {
+        self.prompts.extend(prompts);
+    }
+
+    pub(crate) const fn udp(&mut self) -> &mut U {
+        &mut self.udp
+    }
+
+    /// When the next prompt frame is due.
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        self.metronome.next_due()
+    }
+
+    /// Handles the packets that are ready, then sends the prompt frames that are due. Says how many
+    /// packets there were. `clock` is read once per batch.
+    pub(crate) fn turn(&mut self, batch: &mut Batch, clock: impl Fn() -> Time) -> usize {
+        let mut count = 0;
+        loop {
+            let more = self.udp.receive(batch);
+            let now = clock();
+            count += batch.len();
+            for packet in batch.packets() {
+                self.relay(now, packet);
+            }
+            if !more {
+                break;
+            }
+        }
+        self.play_due(clock());
+        count
+    }
+
+    /// Obeys. A leg that is not known is left alone: its `Closed` was reported.
+    pub(crate) fn command(&mut self, now: Time, command: MediaCommand) {
+        tracing::trace!(?command, "media command");
+        match command {
+            MediaCommand::Open { call, leg } => self.open(call, leg),
+            MediaCommand::SetRemote { leg, remote, .. } => self.set_remote(now, leg, remote),
+            MediaCommand::Play {
+                leg,
+                prompt,
+                repeat,
+                token,
+                ..
+            } => {
+                self.play(now, leg, prompt, repeat, token);
+            }
+            MediaCommand::Stop { leg, .. } => self.stop_playing(self.socket_of(leg)),
+            MediaCommand::Bridge {
+                caller,
+                operator,
+                record,
+                ..
+            } => {
+                self.bridge(now, caller, operator, record);
+            }
+            MediaCommand::Unbridge { leg, .. } => self.unbridge(now, self.socket_of(leg)),
+            MediaCommand::Close { leg, .. } => self.close(now, leg),
+        }
+    }
+
+    /// Closes every leg, so that recordings are ended and ports are free.
+    pub(crate) fn close_all(&mut self, now: Time) {
+        while let Some((leg, _)) = self.by_id.first_key_value() {
+            let leg = *leg;
+            self.close(now, leg);
+        }
+    }
+
+    fn relay(&mut self, now: Time, packet: Packet<'_>) {
+        let Some(leg) = leg_at(&mut self.legs, Some(packet.socket)) else {
+            return;
+        };
+        let party = &mut leg.party;
+        let arrival = relay::receive(party, now, packet.from, packet.bytes, self.latching);
+        let Some(arrival) = arrival else {
+            return;
+        };
+        if let Some(peer) = arrival.locked {
+            // Should the system refuse, packets are sent with the address, which works as well.
+            leg.connected = self.udp.connect(packet.socket, peer).is_ok();
+        }
+        if arrival.first {
+            (self.report)(MediaEvent::AudioStarted {
+                call: leg.call,
+                leg: leg.id,
+            });
+        }
+        if let Some(digit) = arrival.digit {
+            (self.report)(MediaEvent::Digit {
+                call: leg.call,
+                leg: leg.id,
+                digit,
+            });
+        }
+        let Some(bridge) = leg.bridge else {
+            return;
+        };
+        if let (Some(key), Kind::Audio(_)) = (bridge.record, arrival.kind) {
+            self.tap.packet(key, bridge.side, now, packet.bytes);
+        }
+        if let Some(other) = leg_at(&mut self.legs, Some(bridge.other))
+            && let Some(bytes) = relay::forward(&mut other.party, now, &arrival, packet.bytes)
+        {
+            send(&mut self.udp, other, bytes);
+        }
+    }
+
+    fn open(&mut self, call: CallId, leg: LegId) {
+        if let Some(known) = leg_at(&mut self.legs, self.by_id.get(&leg).copied()) {
+            (self.report)(MediaEvent::Opened {
+                call,
+                leg,
+                port: known.sockets.port,
+            });
+            return;
+        }
+        let sockets = match self.ports.open(&mut self.udp) {
+            Ok(sockets) => sockets,
+            Err(problem) => {
+                tracing::warn!(%call, %leg, %problem, "no socket for a leg");
+                let reason = problem.to_string();
+                (self.report)(MediaEvent::OpenFailed { call, leg, reason });
+                return;
+            }
+        };
+        let index = sockets.rtp.index();
+        while self.legs.len() <= index {
+            self.legs.push(None);
+        }
+        let mut hasher = self.random.build_hasher();
+        hasher.write_u64(leg.as_u64());
+        let party = Party::new(hasher.finish());
+        if let Some(place) = self.legs.get_mut(index) {
+            *place = Some(Leg {
+                call,
+                id: leg,
+                sockets,
+                party,
+                connected: false,
+                playing: None,
+                bridge: None,
+            });
+        }
+        self.by_id.insert(leg, sockets.rtp);
+        tracing::debug!(%call, %leg, port = sockets.port, "leg opened");
+        (self.report)(MediaEvent::Opened {
+            call,
+            leg,
+            port: sockets.port,
+        });
+    }
+
+    fn set_remote(&mut self, now: Time, leg: LegId, remote: Remote) {
+        let socket = self.socket_of(leg);
+        if let Some(leg) = leg_at(&mut self.legs, socket)
+            && leg.party.set_remote(now, remote)
+            && leg.connected
+        {
+            leg.connected = false;
+            if let Err(problem) = self.udp.disconnect(leg.sockets.rtp) {
+                // The leg would hear its former peer only.
+                tracing::error!(leg = %leg.id, %problem, "a socket cannot be freed of its peer");
+            }
+        }
+    }
+
+    fn bridge(&mut self, now: Time, caller: LegId, operator: LegId, record: Option<RecordingKey>) {
+        let ends = (self.socket_of(caller), self.socket_of(operator));
+        let (Some(at_caller), Some(at_operator), true) = (ends.0, ends.1, caller != operator)
+        else {
+            // One party is gone already. Its recording, empty, is accounted for all the same.
+            self.start_recording(now, record);
+            self.stop_recording(now, record);
+            return;
+        };
+        // The same bridge again goes on, and so does its recording.
+        let before = leg_at(&mut self.legs, ends.0).and_then(|leg| leg.bridge);
+        let again = Bridge {
+            other: at_operator,
+            record,
+            side: Side::Caller,
+        };
+        if before == Some(again) {
+            return;
+        }
+        for socket in [at_caller, at_operator] {
+            self.unbridge(now, Some(socket));
+            self.stop_playing(Some(socket));
+        }
+        self.start_recording(now, record);
+        if let Some(key) = record {
+            self.recordings.insert(key, at_caller);
+        }
+        let sides = [
+            (at_caller, at_operator, Side::Caller),
+            (at_operator, at_caller, Side::Operator),
+        ];
+        for (socket, other, side) in sides {
+            if let Some(leg) = leg_at(&mut self.legs, Some(socket)) {
+                leg.bridge = Some(Bridge {
+                    other,
+                    record,
+                    side,
+                });
+            }
+        }
+    }
+
+    fn unbridge(&mut self, now: Time, socket: Option<SocketId>) {
+        let leg = leg_at(&mut self.legs, socket);
+        let Some(bridge) = leg.and_then(|leg| leg.bridge.take()) else {
+            return;
+        };
+        if let Some(other) = leg_at(&mut self.legs, Some(bridge.other)) {
+            other.bridge = None;
+            other.party.interrupt();
+        }
+        if let Some(leg) = leg_at(&mut self.legs, socket) {
+            leg.party.interrupt();
+        }
+        self.stop_recording(now, bridge.record);
+    }
+
+    fn start_recording(&mut self, now: Time, record: Option<RecordingKey>) {
+        if let Some(key) = record {
+            // Should another bridge have it, that one ends: one recording has two sides.
+            let holder = self.recordings.get(&key).copied();
+            self.unbridge(now, holder);
+            self.tap.start(key, now);
+        }
+    }
+
+    fn stop_recording(&mut self, now: Time, record: Option<RecordingKey>) {
+        if let Some(key) = record {
+            self.recordings.remove(&key);
+            self.tap.stop(key, now);
+        }
+    }
+
+    fn close(&mut self, now: Time, leg: LegId) {
+        let socket = self.socket_of(leg);
+        self.unbridge(now, socket);
+        self.stop_playing(socket);
+        self.by_id.remove(&leg);
+        let place = socket.and_then(|socket| self.legs.get_mut(socket.index()));
+        let Some(leg) = place.and_then(Option::take) else {
+            return;
+        };
+        self.ports.close(&mut self.udp, leg.sockets);
+        let counts: LegCounts = leg.party.counts();
+        tracing::debug!(call = %leg.call, leg = %leg.id, ?counts, "leg closed");
+        (self.report)(MediaEvent::Closed {
+            call: leg.call,
+            leg: leg.id,
+            counts,
+        });
+    }
+
+    fn socket_of(&self, leg: LegId) -> Option<SocketId> {
+        self.by_id.get(&leg).copied()
+    }
+}
+
+/// The leg at a socket. A function of the table only, so that the rest stays free to use.
+fn leg_at(legs: &mut [Option<Leg>], socket: Option<SocketId>) -> Option<&mut Leg> {
+    legs.get_mut(socket?.index())?.as_mut()
+}
+
+/// Sends to a leg's peer. A packet the system does not take is lost, as on the network.
+fn send(udp: &mut impl Udp, leg: &mut Leg, bytes: &[u8]) {
+    let to = if leg.connected {
+        None
+    } else {
+        leg.party.target()
+    };
+    if (leg.connected || to.is_some()) && udp.send(leg.sockets.rtp, to, bytes).is_ok() {
+        leg.party.note_sent();
+    }
+}
+
+#[cfg(test)]
+mod tests;
