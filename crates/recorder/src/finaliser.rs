@@ -248,7 +248,8 @@ impl<R: Fn(Report)> Finaliser<R> {
         Ok(manifest)
     }
 
-    /// Last: where a manifest is, its audio is whole.
+    /// After the audio; one sync makes both names durable, and a manifest without its audio counts
+    /// for nothing at the next start.
     fn write_manifest(&self, manifest: &Manifest, place: &Place) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
         text.push(b'\n');
@@ -256,8 +257,6 @@ impl<R: Fn(Report)> Finaliser<R> {
         let file = self.disk.create(&part)?;
         file.write_at(&text, 0)?;
         file.sync()?;
-        // The audio's name must be on disk before the manifest's.
-        self.disk.sync_dir(&place.dir)?;
         self.disk.rename(&part, &place.whole("json"))?;
         self.disk.sync_dir(&place.dir)
     }

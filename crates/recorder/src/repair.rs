@@ -14,6 +14,7 @@ use crate::block::Header;
 use crate::disk::Disk;
 use crate::finaliser::{Finaliser, Job};
 use crate::spool::{self, Extent, Found, SpoolFile, Track};
+use crate::writer::LAST_PACKET;
 
 /// Blocks of one recording by their number; the same block is found twice when a write failed and
 /// was repeated into another file.
@@ -84,7 +85,11 @@ fn job(key: RecordingKey, blocks: &Blocks) -> Option<Job> {
         key,
         wall: first.wall,
         start: first.start,
-        stop: last.last,
+        stop: if last.stopped {
+            last.last
+        } else {
+            last.last + LAST_PACKET
+        },
         audio: last.audio,
         dropped: last.dropped,
         repaired: true,

@@ -54,6 +54,7 @@ pub(crate) fn pair(bytes: usize, limit: usize, shared: Arc<Shared>) -> (Tap, Con
 impl Tap {
     /// Begins a recording. One that is running already is left as it is, and counted.
     pub fn start(&mut self, key: RecordingKey, at: Time) {
+        self.settle();
         if self.live.contains_key(&key) {
             bump(&self.shared.started_twice);
             return;
@@ -117,6 +118,7 @@ impl Tap {
 
     /// Ends a recording at this time, which also sets its length.
     pub fn stop(&mut self, key: RecordingKey, at: Time) {
+        self.settle();
         let Some(slot) = self.live.remove(&key) else {
             bump(&self.shared.unknown);
             return;
@@ -138,7 +140,6 @@ impl Tap {
 
     /// Writes a control record, or puts it behind those that wait. False: not even that.
     fn control(&mut self, handle: u32, at: Time, what: Control) -> bool {
-        self.settle();
         if self.waiting.is_empty() && self.push(handle, at, what) {
             return true;
         }

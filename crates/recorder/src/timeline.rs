@@ -198,3 +198,249 @@ impl Timeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Samples of a 20 ms packet.
+    const PACKET: i64 = 160;
+
+    /// A packet on its way: when it arrives, and what it is.
+    #[derive(Debug, Clone, Copy)]
+    struct Sent {
+        arrival: i64,
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        /// Marks the payload, to find it again.
+        mark: u8,
+    }
+
+    /// `count` packets from `arrival` on, 20 ms apart, without jitter.
+    fn steady(arrival: i64, count: i64, timestamp: u32, sequence: u16) -> Vec<Sent> {
+        (0..count)
+            .map(|n| Sent {
+                arrival: arrival + n * PACKET,
+                ssrc: 7,
+                sequence: sequence.wrapping_add(n as u16),
+                timestamp: timestamp.wrapping_add((n * PACKET) as u32),
+                mark: n as u8,
+            })
+            .collect()
+    }
+
+    /// Places packets in order of arrival, as the mixer does.
+    fn place(packets: &[Sent]) -> Vec<Placed> {
+        let mut timeline = Timeline::default();
+        let mut out = Vec::new();
+        for sent in packets {
+            let payload = [sent.mark; PACKET as usize];
+            let rtp = Rtp {
+                payload_type: 8,
+                sequence: sent.sequence,
+                timestamp: sent.timestamp,
+                ssrc: sent.ssrc,
+                payload: &payload,
+            };
+            timeline.push(sent.arrival, Codec::Pcma, &rtp);
+            out.extend(std::iter::from_fn(|| timeline.next(Some(sent.arrival))));
+        }
+        out.extend(std::iter::from_fn(|| timeline.next(None)));
+        assert_eq!(out.len(), packets.len());
+        out
+    }
+
+    fn positions(packets: &[Sent]) -> Vec<i64> {
+        place(packets)
+            .iter()
+            .map(|placed| placed.position)
+            .collect()
+    }
+
+    #[test]
+    fn a_late_start_is_silence_before_it() {
+        let packets = steady(40_000, 100, u32::MAX - 500, 65_530);
+        let expected: Vec<_> = packets.iter().map(|sent| sent.arrival).collect();
+        assert_eq!(positions(&packets), expected);
+    }
+
+    #[test]
+    fn loss_and_discontinuous_transmission_leave_their_gap() {
+        let mut packets = steady(0, 200, 9, 9);
+        packets.retain(|sent| !(40..90).contains(&sent.mark) && sent.mark % 7 != 3);
+        let expected: Vec<_> = packets.iter().map(|sent| sent.arrival).collect();
+        assert_eq!(positions(&packets), expected);
+    }
+
+    #[test]
+    fn overtaken_packets_come_back_to_their_place() {
+        let mut packets = steady(0, 100, 5_000, 100);
+        // Three packets are late by 60 ms, and one by 1.2 s.
+        for at in [10, 40, 70] {
+            packets[at].arrival += 3 * PACKET;
+        }
+        packets[20].arrival += 60 * PACKET;
+        packets.sort_by_key(|sent| sent.arrival);
+        for placed in place(&packets) {
+            assert_eq!(placed.position, i64::from(placed.payload[0]) * PACKET);
+        }
+    }
+
+    #[test]
+    fn a_burst_after_a_stall_finds_its_place() {
+        for stall in [30, 100, 300] {
+            let mut packets = steady(0, 600, 5_000, 100);
+            let resumed = (100 + stall) * PACKET;
+            for sent in &mut packets[100..] {
+                sent.arrival = sent.arrival.max(resumed);
+            }
+            let expected: Vec<_> = (0..600).map(|n| n * PACKET).collect();
+            assert_eq!(positions(&packets), expected, "stall of {stall} packets");
+        }
+    }
+
+    #[test]
+    fn a_delayed_first_packet_does_not_delay_the_stream() {
+        let mut packets = steady(0, 100, 5_000, 100);
+        for sent in &mut packets[..10] {
+            sent.arrival = 10 * PACKET;
+        }
+        assert_eq!(
+            positions(&packets),
+            (0..100).map(|n| n * PACKET).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_new_source_is_placed_by_its_arrival() {
+        let mut packets = steady(0, 100, 5_000, 100);
+        for sent in &mut packets[50..] {
+            sent.ssrc = 8;
+            sent.timestamp = sent.timestamp.wrapping_add(0x9000_0000);
+            sent.sequence = sent.sequence.wrapping_add(30_000);
+            sent.arrival += 5 * PACKET;
+        }
+        let expected: Vec<_> = packets.iter().map(|sent| sent.arrival).collect();
+        assert_eq!(positions(&packets), expected);
+    }
+
+    #[test]
+    fn jumps_of_the_timestamp_are_placed_by_arrival() {
+        // Of any size, forwards and backwards, without a change of source.
+        for jump in [
+            4_000,
+            9_000,
+            0x7000_0000,
+            0x9000_0000,
+            u32::MAX - 9_000,
+            u32::MAX - 4_000,
+        ] {
+            let mut packets = steady(0, 200, 5_000, 100);
+            for sent in &mut packets[100..] {
+                sent.timestamp = sent.timestamp.wrapping_add(jump);
+            }
+            let expected: Vec<_> = packets.iter().map(|sent| sent.arrival).collect();
+            assert_eq!(positions(&packets), expected, "jump of {jump:#x}");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_that_stands_still_in_a_pause_is_placed_by_arrival() {
+        for pause in [3_000, 20_000] {
+            let mut packets = steady(0, 200, 5_000, 100);
+            for sent in &mut packets[100..] {
+                sent.arrival += pause;
+            }
+            let expected: Vec<_> = packets.iter().map(|sent| sent.arrival).collect();
+            assert_eq!(positions(&packets), expected, "pause of {pause} samples");
+        }
+    }
+
+    #[test]
+    fn a_flood_is_placed_without_end_of_memory() {
+        let packets: Vec<_> = (0..50_000u32)
+            .map(|n| Sent {
+                arrival: 5,
+                ssrc: 1,
+                sequence: n as u16,
+                timestamp: n * 160,
+                mark: 0,
+            })
+            .collect();
+        assert_eq!(place(&packets).len(), packets.len());
+    }
+
+    #[test]
+    fn the_gap_of_a_slewing_clock_is_bridged() {
+        // 200 ppm slow: the offset has to grow.
+        let packets: Vec<_> = (0..6_000i64)
+            .map(|n| Sent {
+                arrival: n * PACKET + n * PACKET / 5_000,
+                ssrc: 1,
+                sequence: n as u16,
+                timestamp: (n * PACKET) as u32,
+                mark: 0,
+            })
+            .collect();
+        let placed = place(&packets);
+        let moved: Vec<_> = placed.iter().filter(|placed| placed.bridge > 0).collect();
+        assert!(moved.len() > 5, "{} steps", moved.len());
+        for pair in placed.windows(2) {
+            let gap = pair[1].position - pair[0].position - PACKET;
+            assert_eq!(gap, pair[1].bridge as i64);
+        }
+    }
+
+    proptest! {
+        /// Jitter, loss, reorder and a drifting clock together: each packet lies within 20 ms of
+        /// where its sound was made.
+        #[test]
+        fn every_packet_lies_within_20_ms_of_its_time(
+            ppm in -300i64..=300,
+            timestamp: u32,
+            sequence: u16,
+            jitter in proptest::collection::vec(0i64..320, 1_500),
+            lost in proptest::collection::vec(0u8..10, 1_500),
+        ) {
+            let mut packets: Vec<(i64, Sent)> = (0..1_500i64)
+                .filter(|n| lost[*n as usize] != 0)
+                .map(|n| {
+                    // True time in our clock; the sender's own counts PACKET for it.
+                    let true_time = n * PACKET + n * PACKET * ppm / 1_000_000;
+                    let sent = Sent {
+                        arrival: true_time + jitter[n as usize],
+                        ssrc: 3,
+                        sequence: sequence.wrapping_add(n as u16),
+                        timestamp: timestamp.wrapping_add((n * PACKET) as u32),
+                        mark: 0,
+                    };
+                    (true_time, sent)
+                })
+                .collect();
+            packets.sort_by_key(|(_, sent)| sent.arrival);
+            let sent: Vec<_> = packets.iter().map(|(_, sent)| *sent).collect();
+            for ((true_time, _), position) in packets.iter().zip(positions(&sent)) {
+                let off = position - true_time;
+                prop_assert!(off.abs() <= 160, "{off} samples off");
+            }
+        }
+
+        /// Whatever comes, each packet gets a place.
+        #[test]
+        fn nothing_is_swallowed(
+            chaos in proptest::collection::vec((0i64..2_000, 0u32..3, any::<u16>(), any::<u32>()), 1..400),
+        ) {
+            let mut arrival = 0;
+            let packets: Vec<_> = chaos
+                .into_iter()
+                .map(|(after, ssrc, sequence, timestamp)| {
+                    arrival += after;
+                    Sent { arrival, ssrc, sequence, timestamp, mark: 0 }
+                })
+                .collect();
+            place(&packets);
+        }
+    }
+}

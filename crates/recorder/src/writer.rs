@@ -29,6 +29,8 @@ const DRAIN_EVERY: Duration = Duration::from_millis(50);
 const DRAIN_STEP: usize = 256 << 10;
 /// Gathered bytes that are written without waiting for `sync_every`.
 const WRITE_AT: usize = 8 << 20;
+/// Where there is no Stop, the last packet is let sound to its end: the usual 20 ms.
+pub(crate) const LAST_PACKET: Duration = Duration::from_millis(20);
 /// Tries to write at the end, before what is left is given up.
 const LAST_TRIES: u32 = 3;
 
@@ -241,7 +243,7 @@ impl<R: Fn(Report)> Writer<R> {
     fn cut(&mut self, which: impl Fn(&Name) -> bool) {
         for (name, live) in &mut self.live {
             if which(name) && live.stop.is_none() {
-                live.stop = Some(live.last);
+                live.stop = Some(live.last + LAST_PACKET);
                 live.cut = true;
             }
         }
@@ -351,7 +353,7 @@ fn seal(
     entries: &mut Vec<(Name, Extent)>,
 ) {
     let position = batch.len() as u64;
-    let stop = live.stop.filter(|_| live.closed);
+    let stop = live.stop.filter(|_| live.closed && !live.cut);
     let header = Header {
         key: live.key,
         wall,
@@ -359,7 +361,7 @@ fn seal(
         sequence: live.blocks,
         first: live.first,
         last: stop.unwrap_or(live.last),
-        stopped: stop.is_some() && !live.cut,
+        stopped: stop.is_some(),
         audio: live.audio,
         dropped: live.dropped,
     };
