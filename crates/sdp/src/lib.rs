@@ -1,1 +1,129 @@
-//! sdp
+//! Offer and answer (RFC 3264) for one G.711 audio stream with telephone-events (RFC 4733).
+//!
+//! Owns what a leg says about its media and what it understands of the peer's words. The text is
+//! read and written by the `sdp-types` crate, behind a pre-pass that forgives what real telephones
+//! do. No IO, no clock: ports, session ids and versions are given.
+//!
+//! Not here: SRTP, ICE, video, fax; streams of those kinds are refused with port 0.
+//!
+//! ```
+//! use sdp::Local;
+//! use vocab::media::Codec;
+//!
+//! let local = Local {
+//!     address: "192.0.2.1".parse()?,
+//!     port: 20_000,
+//!     session_id: 7,
+//!     version: 1,
+//!     codecs: &[Codec::Pcma, Codec::Pcmu],
+//!     dtmf: Some(101),
+//! };
+//! let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+//!              m=audio 4000 RTP/AVP 0 8\r\n";
+//! let (answer, remote) = sdp::answer(offer.as_bytes(), &local)?;
+//! assert_eq!((remote.codec, remote.address.port()), (Codec::Pcma, 4000));
+//! assert!(answer.contains("m=audio 20000 RTP/AVP 8\r\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod read;
+mod stream;
+mod write;
+
+use core::net::IpAddr;
+
+use thiserror::Error;
+use vocab::media::{Codec, Remote};
+
+use read::Description;
+use stream::{Fit, Preference, fit};
+
+/// Our side of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Local<'a> {
+    /// Where the peer must send its audio; only streams of the same IP version fit.
+    pub address: IpAddr,
+    /// The RTP port there.
+    pub port: u16,
+    /// The `o=` session id: stays the same for the life of a leg.
+    pub session_id: u64,
+    /// The `o=` version: one more with every changed description (RFC 3264 §8).
+    pub version: u64,
+    /// What we speak, best first.
+    pub codecs: &'a [Codec],
+    /// The payload type of telephone-events in our offers. In answers it is the offerer's;
+    /// `None` means that we take none.
+    pub dtmf: Option<u8>,
+}
+
+/// Why there is no session.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The body is no SDP: 400.
+    #[error("malformed SDP: {0}")]
+    Malformed(String),
+    /// The peer asks for what we lack: 488 with a Warning.
+    #[error("no session: {0}")]
+    NothingInCommon(String),
+}
+
+/// There is no audio stream at all, or only disabled ones.
+const NO_AUDIO: &str = "no audio stream offered";
+
+impl Refusal {
+    /// The code of the Warning header (RFC 3261 §20.43); `None` with a 400.
+    #[must_use]
+    pub fn warning_code(&self) -> Option<u16> {
+        match self {
+            Self::Malformed(_) => None,
+            Self::NothingInCommon(reason) if reason == NO_AUDIO => Some(304),
+            Self::NothingInCommon(_) => Some(305),
+        }
+    }
+}
+
+/// An offer of one audio stream with all our codecs.
+#[must_use]
+pub fn offer(local: &Local<'_>) -> String {
+    write::offer(local)
+}
+
+/// Answers an offer: one codec, telephone-events if both sides have them, every other stream
+/// refused with port 0. Also says how to reach the peer.
+///
+/// # Errors
+/// If the offer is malformed or has no audio stream that fits.
+pub fn answer(offer: &[u8], local: &Local<'_>) -> Result<(String, Remote), Refusal> {
+    let offer = Description::read(offer)?;
+    let (at, fit) = first_fit(&offer, local, Preference::Ours)?;
+    let remote = fit.remote(fit.dtmf);
+    Ok((write::answer(&offer, at, &fit, local), remote))
+}
+
+/// Reads the peer's answer to our offer.
+///
+/// # Errors
+/// If the answer is malformed, refuses the stream, or has nothing of what we offered.
+pub fn accept(answer: &[u8], local: &Local<'_>) -> Result<Remote, Refusal> {
+    let answer = Description::read(answer)?;
+    let (_, fit) = first_fit(&answer, local, Preference::Theirs)?;
+    Ok(fit.remote(local.dtmf.filter(|_| fit.dtmf.is_some())))
+}
+
+/// The first audio stream that fits; the reason why the first one does not, if none does.
+fn first_fit(
+    description: &Description,
+    local: &Local<'_>,
+    preference: Preference,
+) -> Result<(usize, Fit), Refusal> {
+    let mut reason = None;
+    for (at, stream) in description.streams().enumerate() {
+        match fit(&stream, local, preference) {
+            Ok(fit) => return Ok((at, fit)),
+            Err(why) => reason = reason.or(why),
+        }
+    }
+    Err(Refusal::NothingInCommon(
+        reason.unwrap_or_else(|| NO_AUDIO.to_owned()),
+    ))
+}

@@ -1,0 +1,242 @@
+//! Owns the judgement whether one stream fits us, and how.
+
+use core::net::{IpAddr, SocketAddr};
+
+use sdp_types::RtpMap;
+use vocab::media::{Codec, Remote};
+
+use crate::Local;
+use crate::read::Stream;
+
+/// Who may send, as one side says it (RFC 8866 §6.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Both,
+    SendOnly,
+    ReceiveOnly,
+    Inactive,
+}
+
+impl Direction {
+    fn of_attribute(name: &str) -> Option<Self> {
+        [
+            Self::Both,
+            Self::SendOnly,
+            Self::ReceiveOnly,
+            Self::Inactive,
+        ]
+        .into_iter()
+        .find(|direction| direction.as_str().eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::ReceiveOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// What the other side answers (RFC 3264 §6.1).
+    pub(crate) const fn mirrored(self) -> Self {
+        match self {
+            Self::Both => Self::Both,
+            Self::SendOnly => Self::ReceiveOnly,
+            Self::ReceiveOnly => Self::SendOnly,
+            Self::Inactive => Self::Inactive,
+        }
+    }
+
+    const fn without_receiving(self) -> Self {
+        match self {
+            Self::Both | Self::SendOnly => Self::SendOnly,
+            Self::ReceiveOnly | Self::Inactive => Self::Inactive,
+        }
+    }
+
+    const fn receives(self) -> bool {
+        matches!(self, Self::Both | Self::ReceiveOnly)
+    }
+}
+
+/// Whose order of codecs decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Preference {
+    /// We answer.
+    Ours,
+    /// They answer our offer: what stands first is what they will send (RFC 3264 §6.1).
+    Theirs,
+}
+
+/// A stream that fits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fit {
+    address: SocketAddr,
+    pub(crate) codec: Codec,
+    /// The peer's payload type of telephone-events, if both sides have them.
+    pub(crate) dtmf: Option<u8>,
+    /// The peer's direction.
+    pub(crate) direction: Direction,
+}
+
+impl Fit {
+    pub(crate) const fn remote(&self, dtmf_receive: Option<u8>) -> Remote {
+        Remote {
+            address: self.address,
+            codec: self.codec,
+            dtmf_send: self.dtmf,
+            dtmf_receive,
+            send: self.direction.receives(),
+        }
+    }
+}
+
+/// Judges a stream. The error is `None` for what is no live audio at all, else the reason.
+pub(crate) fn fit(
+    stream: &Stream<'_>,
+    local: &Local<'_>,
+    preference: Preference,
+) -> Result<Fit, Option<String>> {
+    let media = stream.media;
+    if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 {
+        return Err(None);
+    }
+    // AVPF only adds feedback, which nobody has to send (RFC 4585 §3.6.1).
+    if !["RTP/AVP", "RTP/AVPF"]
+        .iter()
+        .any(|plain| media.proto.eq_ignore_ascii_case(plain))
+    {
+        return Err(Some(format!(
+            "RTP/AVP expected, not {}",
+            shown(&media.proto)
+        )));
+    }
+    let ip = address(stream).map_err(Some)?;
+    let reachable = ip.is_unspecified() || ip.is_ipv4() == local.address.is_ipv4();
+    if ip.is_multicast() || !reachable {
+        return Err(Some(format!("no way from {} to {ip}", local.address)));
+    }
+    let formats = Formats::of(stream);
+    let codec = formats
+        .choose(local.codecs, preference, &media.fmt)
+        .ok_or_else(|| Some("PCMA or PCMU at 8000 Hz expected".to_owned()))?;
+    let dtmf = local
+        .dtmf
+        .and(formats.dtmf)
+        .filter(|kind| *kind != codec.payload_type());
+    let said = stream
+        .attributes()
+        .find_map(|attribute| Direction::of_attribute(&attribute.attribute))
+        .unwrap_or(Direction::Both);
+    // RFC 3264 §8.4: the old way of holding a call.
+    let direction = if ip.is_unspecified() {
+        said.without_receiving()
+    } else {
+        said
+    };
+    Ok(Fit {
+        address: SocketAddr::new(ip, media.port),
+        codec,
+        dtmf,
+        direction,
+    })
+}
+
+fn address(stream: &Stream<'_>) -> Result<IpAddr, String> {
+    let connection = stream.connection().ok_or("c= line expected")?;
+    let text = connection.connection_address.as_str();
+    // A multicast address may have `/ttl/count`; brackets are a mistake of some.
+    let text = text
+        .split('/')
+        .next()
+        .unwrap_or(text)
+        .trim_matches(['[', ']']);
+    text.parse::<IpAddr>()
+        .map(|address| address.to_canonical())
+        .map_err(|_| format!("IP address expected in c=, not {}", shown(text)))
+}
+
+/// At most 40 characters of the peer's text, none of them able to break a header.
+fn shown(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'))
+        .take(40)
+        .collect()
+}
+
+/// The payload types of a stream and what they mean.
+struct Formats {
+    /// Bit n: payload type n is listed.
+    listed: u128,
+    /// Bit n: an rtpmap gives payload type n another meaning than its static one.
+    redefined: u128,
+    /// The first listed telephone-event/8000.
+    dtmf: Option<u8>,
+}
+
+impl Formats {
+    fn of(stream: &Stream<'_>) -> Self {
+        let mut formats = Self {
+            listed: 0,
+            redefined: 0,
+            dtmf: None,
+        };
+        for kind in stream.media.fmt.split_whitespace() {
+            formats.listed |= kind.parse().map_or(0, bit);
+        }
+        for map in stream.media.attributes_typed::<RtpMap>().flatten() {
+            formats.note(&map);
+        }
+        formats
+    }
+
+    fn note(&mut self, map: &RtpMap) {
+        let kind = map.payload_type;
+        let mono = map
+            .encoding_params
+            .as_deref()
+            .is_none_or(|channels| channels == "1");
+        let is = |name: &str| {
+            mono && map.clock_rate == 8000 && map.encoding_name.eq_ignore_ascii_case(name)
+        };
+        if is("telephone-event") && self.lists(kind) {
+            self.dtmf = self.dtmf.or(Some(kind));
+        }
+        let plain = (kind == Codec::Pcmu.payload_type() && is("PCMU"))
+            || (kind == Codec::Pcma.payload_type() && is("PCMA"));
+        if !plain {
+            self.redefined |= bit(kind);
+        }
+    }
+
+    const fn lists(&self, kind: u8) -> bool {
+        self.listed & bit(kind) != 0
+    }
+
+    fn choose(&self, codecs: &[Codec], preference: Preference, fmt: &str) -> Option<Codec> {
+        let mut common = codecs.iter().copied().filter(|codec| self.have(*codec));
+        match preference {
+            Preference::Ours => common.next(),
+            Preference::Theirs => {
+                let place = |codec: &Codec| {
+                    let kind = codec.payload_type();
+                    fmt.split_whitespace()
+                        .position(|listed| listed.parse() == Ok(kind))
+                };
+                common.min_by_key(place)
+            }
+        }
+    }
+
+    /// Only on its static payload type: the media plane knows no other.
+    const fn have(&self, codec: Codec) -> bool {
+        let kind = codec.payload_type();
+        self.lists(kind) && self.redefined & bit(kind) == 0
+    }
+}
+
+/// No bit for what is no payload type.
+const fn bit(kind: u8) -> u128 {
+    if kind < 128 { 1 << kind } else { 0 }
+}

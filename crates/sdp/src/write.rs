@@ -1,0 +1,118 @@
+//! Owns the descriptions that we send.
+
+use sdp_types::{Attribute, Connection, Media, Origin, Session};
+use vocab::media::Codec;
+
+use crate::Local;
+use crate::read::Description;
+use crate::stream::{Direction, Fit};
+
+/// Milliseconds of audio per packet.
+const PACKET_MS: &str = "20";
+/// The keys 0-9, *, #, A-D (RFC 4733 §3.2).
+const EVENTS: &str = "0-15";
+
+pub(crate) fn offer(local: &Local<'_>) -> String {
+    let audio = audio("RTP/AVP", local.codecs, local.dtmf, Direction::Both, local);
+    text(session(local, vec![audio]))
+}
+
+pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_>) -> String {
+    let answered = |(place, stream): (usize, crate::read::Stream<'_>)| {
+        if place == at {
+            audio(
+                &stream.media.proto,
+                &[fit.codec],
+                fit.dtmf,
+                fit.direction.mirrored(),
+                local,
+            )
+        } else {
+            refused(stream.media)
+        }
+    };
+    text(session(
+        local,
+        offer.streams().enumerate().map(answered).collect(),
+    ))
+}
+
+fn session(local: &Local<'_>, medias: Vec<Media>) -> Session {
+    let origin = Origin::with_ip_addr(local.session_id, local.version, local.address);
+    Session {
+        connection: Some(Connection::from_ip_addr(local.address)),
+        medias,
+        ..Session::new(origin, "-")
+    }
+}
+
+fn audio(
+    proto: &str,
+    codecs: &[Codec],
+    dtmf: Option<u8>,
+    direction: Direction,
+    local: &Local<'_>,
+) -> Media {
+    let mut formats: Vec<String> = Vec::with_capacity(codecs.len() + 1);
+    let mut attributes = Vec::with_capacity(codecs.len() + 4);
+    for codec in codecs {
+        let kind = codec.payload_type();
+        formats.push(kind.to_string());
+        attributes.push(attribute("rtpmap", format!("{kind} {}/8000", name(*codec))));
+    }
+    if let Some(kind) = dtmf {
+        formats.push(kind.to_string());
+        attributes.push(attribute("rtpmap", format!("{kind} telephone-event/8000")));
+        attributes.push(attribute("fmtp", format!("{kind} {EVENTS}")));
+    }
+    attributes.push(attribute("ptime", PACKET_MS.to_owned()));
+    attributes.push(Attribute {
+        attribute: direction.as_str().to_owned(),
+        value: None,
+    });
+    Media {
+        attributes,
+        ..bare("audio", local.port, proto, &formats.join(" "))
+    }
+}
+
+/// Port 0 refuses a stream (RFC 3264 §6).
+fn refused(media: &Media) -> Media {
+    bare(&media.media, 0, &media.proto, &media.fmt)
+}
+
+fn bare(media: &str, port: u16, proto: &str, fmt: &str) -> Media {
+    Media {
+        media: media.to_owned(),
+        port,
+        num_ports: None,
+        proto: proto.to_owned(),
+        fmt: fmt.to_owned(),
+        media_title: None,
+        connections: Vec::new(),
+        bandwidths: Vec::new(),
+        key: None,
+        attributes: Vec::new(),
+    }
+}
+
+fn attribute(name: &str, value: String) -> Attribute {
+    Attribute {
+        attribute: name.to_owned(),
+        value: Some(value),
+    }
+}
+
+const fn name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Pcmu => "PCMU",
+        Codec::Pcma => "PCMA",
+    }
+}
+
+fn text(session: Session) -> String {
+    let mut octets = Vec::with_capacity(512);
+    // Writing to a Vec cannot fail, and what is written is text.
+    let _ = session.write(&mut octets);
+    String::from_utf8(octets).unwrap_or_default()
+}
