@@ -169,11 +169,7 @@ impl Registrar {
     }
 
     /// Puts a user's new bindings in place of the old ones.
-    fn store(&mut self, user: &Arc<str>, mut bindings: Vec<Binding>) {
-        bindings.sort_by(|a, b| {
-            b.q.cmp(&a.q)
-                .then_with(|| b.registered_at.cmp(&a.registered_at))
-        });
+    fn store(&mut self, user: &Arc<str>, bindings: Vec<Binding>) {
         let first = |bindings: &[Binding]| bindings.iter().map(|binding| binding.expires_at).min();
         let due = first(&bindings);
         let old = if bindings.is_empty() {
@@ -264,6 +260,7 @@ fn carried_out(
         Wanted::Contacts(contacts) => {
             // Against what was there before: two contacts of one request have one CSeq.
             let before = bindings.clone();
+            let mut fresh = 0;
             for contact in contacts {
                 let same = |binding: &Binding| contact.is_of(binding);
                 if before
@@ -276,6 +273,7 @@ fn carried_out(
                 if contact.expires.is_zero() {
                     continue;
                 }
+                fresh += 1;
                 bindings.push(Binding {
                     contact: contact.uri.clone(),
                     flow,
@@ -291,14 +289,13 @@ fn carried_out(
             if contacts.len() > settings.contacts_per_user {
                 return Err(Refusal::TooMany);
             }
-            make_room(
-                settings.contacts_per_user,
-                &mut bindings,
-                now,
-                contacts.len(),
-            );
+            make_room(settings.contacts_per_user, &mut bindings, now, fresh);
         }
     }
+    bindings.sort_by(|a, b| {
+        b.q.cmp(&a.q)
+            .then_with(|| b.registered_at.cmp(&a.registered_at))
+    });
     Ok(bindings)
 }
 

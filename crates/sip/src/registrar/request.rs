@@ -97,10 +97,8 @@ fn wanted(settings: &RegistrarSettings, request: &Message) -> Result<Change, Ref
     if contacts.is_empty() {
         return Ok(Change::Nothing);
     }
-    let header = match request.headers.first(&HeaderName::Expires) {
-        None => None,
-        Some(_) => Some(request.expires().unwrap_or(MALFORMED_EXPIRES)),
-    };
+    let header = request.headers.first(&HeaderName::Expires);
+    let header = header.map(|_| request.expires().unwrap_or(MALFORMED_EXPIRES));
     contacts
         .into_iter()
         .map(|contact| checked(settings, header, contact))

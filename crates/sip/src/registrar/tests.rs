@@ -161,7 +161,7 @@ fn expires_comes_from_parameter_header_or_default_within_bounds() {
             / 1000
     };
     let plain = (HeaderName::Contact, "<sip:a@h>");
-    assert_eq!(left(&[plain.clone()]), 3600);
+    assert_eq!(left(std::slice::from_ref(&plain)), 3600);
     assert_eq!(left(&[plain.clone(), (HeaderName::Expires, "120")]), 120);
     assert_eq!(left(&[plain.clone(), (HeaderName::Expires, "soon")]), 3600);
     assert_eq!(

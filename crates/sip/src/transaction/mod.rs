@@ -4,12 +4,13 @@
 //! Refuses to do: sockets, clocks, randomness (the caller gives time and branches), dialogs, and
 //! the decision what to answer.
 //!
-//! Four machines, each with its table: [`client`] (INVITE, other) and [`server`] (INVITE, other).
-//! `table` routes messages and timers to them.
+//! Four machines, each with its table: `client` (INVITE, other) and `server` (INVITE, other).
+//! `table` leads the user's wishes and the timers to them, `receive` what the network brings.
 
 mod client;
 mod deadlines;
 mod key;
+mod receive;
 mod routing;
 mod server;
 mod slab;
@@ -23,6 +24,7 @@ use crate::wire::Message;
 
 pub use deadlines::Timers;
 pub use key::stateless_tag;
+pub use routing::address_response;
 pub use table::Transactions;
 
 use deadlines::Armed;

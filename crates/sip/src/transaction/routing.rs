@@ -3,6 +3,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use super::Flow;
 use crate::wire::{HeaderName, Host, Message, Via};
 
 /// Completes the topmost Via with `received` and `rport` and tells where responses go.
@@ -35,6 +36,19 @@ pub(super) fn mark(request: &mut Message, mut via: Via, source: SocketAddr) -> S
     // maddr is for multicast, which we do not serve; obeying it would let a stranger aim our
     // responses at a third party.
     with_port(source, port)
+}
+
+/// Addresses a response made without a transaction: completes its topmost Via as `mark` does and
+/// gives the flow it goes out on. `flow` is the one that the request came on.
+#[must_use]
+pub fn address_response(response: &mut Message, flow: Flow) -> Flow {
+    match response.via() {
+        Ok(via) => Flow {
+            remote: mark(response, via, flow.remote),
+            ..flow
+        },
+        Err(_) => flow,
+    }
 }
 
 fn sent_by_port(via: &Via) -> u16 {

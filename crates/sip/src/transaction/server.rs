@@ -16,7 +16,7 @@ pub(super) enum Input {
     /// The same request came again.
     Again,
     /// An ACK that belongs to this INVITE.
-    Ack(Message),
+    Ack(Box<Message>),
     /// The user answers.
     Respond {
         /// Its status code.
@@ -177,7 +177,10 @@ impl Invite {
             (Input::Again | Input::Respond { .. }, pending) => Self::Accepted { pending },
             (Input::Ack(ack), Some(_)) => {
                 turn.armed.retransmit = None;
-                turn.out.push_back(Output::Ack { tx: turn.tx, ack });
+                turn.out.push_back(Output::Ack {
+                    tx: turn.tx,
+                    ack: *ack,
+                });
                 Self::Accepted { pending: None }
             }
             (Input::Ack(_) | Input::Retransmit, None) => Self::Accepted { pending: None },

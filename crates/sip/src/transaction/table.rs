@@ -1,5 +1,5 @@
-//! Owns all transactions at once: which message and which timer goes to which machine, and what
-//! is answered without one. The machines themselves are in `client` and `server`.
+//! Owns all transactions at once: what the user and the timers want goes to the right machine from
+//! here, what the network brings from `receive`. The machines are in `client` and `server`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,12 +10,8 @@ use super::client::{self, Client};
 use super::deadlines::{Deadlines, Kind, Owner};
 use super::server::{self, Server};
 use super::slab::Slab;
-use super::{Armed, ClientTx, Flow, Output, ServerTx, Timers, Turn, key, routing};
-use crate::wire::{CSeq, HeaderName, Message, Method, ParseError};
-
-/// What Retry-After says when the limit is reached: long enough for a wave of new calls to pass,
-/// short enough for a caller to wait.
-const RETRY_AFTER_S: &str = "5";
+use super::{Armed, ClientTx, Flow, Output, ServerTx, Timers, Turn, key};
+use crate::wire::{HeaderName, Message, Method};
 
 /// The transaction layer: see the module.
 ///
@@ -24,18 +20,18 @@ const RETRY_AFTER_S: &str = "5";
 #[derive(Debug)]
 pub struct Transactions {
     timers: Timers,
-    limit: usize,
+    pub(super) limit: usize,
     clients: Slab<ClientSlot>,
-    servers: Slab<ServerSlot>,
+    pub(super) servers: Slab<ServerSlot>,
     /// Looked up, never iterated: the order of a hash map cannot reach an output.
-    client_keys: HashMap<Arc<str>, ClientTx>,
-    server_keys: HashMap<Arc<str>, ServerTx>,
-    merge_keys: HashMap<Arc<str>, ServerTx>,
-    ack_keys: HashMap<Arc<str>, ServerTx>,
+    pub(super) client_keys: HashMap<Arc<str>, ClientTx>,
+    pub(super) server_keys: HashMap<Arc<str>, ServerTx>,
+    pub(super) merge_keys: HashMap<Arc<str>, ServerTx>,
+    pub(super) ack_keys: HashMap<Arc<str>, ServerTx>,
     deadlines: Deadlines,
-    out: VecDeque<Output>,
+    pub(super) out: VecDeque<Output>,
     /// Where keys are written before they are looked up, to spare an allocation per message.
-    scratch: String,
+    pub(super) scratch: String,
 }
 
 #[derive(Debug)]
@@ -47,7 +43,7 @@ struct ClientSlot {
 }
 
 #[derive(Debug)]
-struct ServerSlot {
+pub(super) struct ServerSlot {
     machine: Server,
     /// Where the responses go.
     flow: Flow,
@@ -55,15 +51,15 @@ struct ServerSlot {
     merge_key: Option<Arc<str>>,
     ack_key: Option<Arc<str>>,
     /// Of our newest response to an INVITE that has one.
-    to_tag: Option<String>,
+    pub(super) to_tag: Option<String>,
     /// How far the INVITE is, for CANCEL.
-    cancel: Cancellable,
+    pub(super) cancel: Cancellable,
     armed: Armed,
 }
 
 /// Whether a CANCEL still has an effect (RFC 3261 §9.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cancellable {
+pub(super) enum Cancellable {
     Yes,
     /// Cancelled already, or answered finally.
     No,
@@ -127,7 +123,7 @@ impl Transactions {
         let Some(status) = response.status() else {
             return;
         };
-        if matches!(slot.machine, Server::Invite(_)) && slot.cancel_or_pending() {
+        if matches!(slot.machine, Server::Invite(_)) && slot.is_pending() {
             Self::note_response(slot, &mut self.ack_keys, &mut self.scratch, tx, &response);
         }
         // A client that answers the challenge without a new CSeq number is wrong (§22.2) but not
@@ -273,127 +269,6 @@ impl Transactions {
         self.deadlines.len()
     }
 
-    fn receive_response(
-        &mut self,
-        now: Time,
-        status: u16,
-        response: Message,
-    ) -> Result<(), ParseError> {
-        // RFC 3261 §8.1.3.3: more than one Via means that it was not meant for us.
-        if response.headers.values(&HeaderName::Via).nth(1).is_some() {
-            return Ok(());
-        }
-        let via = response.via()?;
-        key::client(
-            &mut self.scratch,
-            via.branch().unwrap_or(""),
-            &response.cseq()?.method,
-        );
-        if let Some(tx) = self.client_keys.get(self.scratch.as_str()).copied() {
-            self.step_client(now, now, tx, client::Input::Response { status, response });
-        }
-        Ok(())
-    }
-
-    fn receive_request(
-        &mut self,
-        now: Time,
-        flow: Flow,
-        mut request: Message,
-    ) -> Result<(), ParseError> {
-        let via = request.via()?;
-        let cseq = request.cseq()?;
-        key::server(&mut self.scratch, &request, &via, &cseq)?;
-        let found = self.server_keys.get(self.scratch.as_str()).copied();
-        if cseq.method == Method::Ack {
-            return self.receive_ack(now, found, &cseq, request);
-        }
-        if let (Some(tx), false) = (found, cseq.method == Method::Cancel) {
-            self.step_server(now, now, tx, server::Input::Again);
-            return Ok(());
-        }
-        let key: Arc<str> = Arc::from(self.scratch.as_str());
-        let reply = Flow {
-            remote: routing::mark(&mut request, via, flow.remote),
-            ..flow
-        };
-        if cseq.method == Method::Cancel {
-            self.receive_cancel(reply, found, &request);
-            return Ok(());
-        }
-        let mergeable = key::merged(&mut self.scratch, &request, &cseq)?;
-        let merged = mergeable && self.merge_keys.contains_key(self.scratch.as_str());
-        let limit = if mergeable {
-            self.limit
-        } else {
-            self.limit.saturating_add(self.limit / 4)
-        };
-        if self.len() >= limit {
-            let mut response = request.respond(503, Some(&key::stateless_tag(&request)));
-            response.headers.set(HeaderName::RetryAfter, RETRY_AFTER_S);
-            self.send_unasked(reply, &response);
-            return Ok(());
-        }
-        let merge_key = (mergeable && !merged).then(|| Arc::from(self.scratch.as_str()));
-        let tx = self.start_server(now, reply, key, merge_key, &request, &cseq.method);
-        if merged {
-            let response = request.respond(482, Some(&key::stateless_tag(&request)));
-            self.respond(now, tx, response);
-        } else {
-            self.out.push_back(Output::Request { tx, flow, request });
-        }
-        Ok(())
-    }
-
-    fn receive_ack(
-        &mut self,
-        now: Time,
-        by_branch: Option<ServerTx>,
-        cseq: &CSeq,
-        ack: Message,
-    ) -> Result<(), ParseError> {
-        key::acknowledged(&mut self.scratch, &ack, cseq)?;
-        // By branch: for a refusal. By dialog: for a 2xx. Old clients reuse the branch for both.
-        let by_dialog = self.ack_keys.get(self.scratch.as_str()).copied();
-        if let Some(tx) = by_dialog.or(by_branch) {
-            self.step_server(now, now, tx, server::Input::Ack(ack));
-        }
-        Ok(())
-    }
-
-    /// RFC 3261 §9.2. CANCEL has no transaction of its own: its copies find the INVITE again for
-    /// as long as that is remembered, and get the same answer. Only INVITEs are looked for: to
-    /// cancel other requests is forbidden (§9.1).
-    fn receive_cancel(&mut self, reply: Flow, found: Option<ServerTx>, cancel: &Message) {
-        let slot = found.and_then(|tx| Some((tx, self.servers.get_mut(tx.0)?)));
-        let Some((tx, slot)) = slot else {
-            let response = cancel.respond(481, Some(&key::stateless_tag(cancel)));
-            self.send_unasked(reply, &response);
-            return;
-        };
-        // "the To tag of the response to the CANCEL and the To tag in the response to the
-        // original request SHOULD be the same".
-        let tag = slot
-            .to_tag
-            .clone()
-            .unwrap_or_else(|| key::stateless_tag(cancel));
-        let had_effect = slot.cancel == Cancellable::Yes;
-        slot.cancel = Cancellable::No;
-        self.send_unasked(reply, &cancel.respond(200, Some(&tag)));
-        if had_effect {
-            self.out.push_back(Output::Cancelled { tx });
-        }
-    }
-
-    fn send_unasked(&mut self, flow: Flow, response: &Message) {
-        self.out.push_back(Output::Send {
-            flow,
-            bytes: response.to_bytes(),
-            tx: None,
-            first: false,
-        });
-    }
-
     /// Remembers what ACK and CANCEL need to know of a response to an INVITE.
     fn note_response(
         slot: &mut ServerSlot,
@@ -421,7 +296,7 @@ impl Transactions {
         }
     }
 
-    fn start_server(
+    pub(super) fn start_server(
         &mut self,
         now: Time,
         flow: Flow,
@@ -505,7 +380,7 @@ impl Transactions {
         tx
     }
 
-    fn step_server(&mut self, now: Time, due: Time, tx: ServerTx, input: server::Input) {
+    pub(super) fn step_server(&mut self, now: Time, due: Time, tx: ServerTx, input: server::Input) {
         let Some(slot) = self.servers.get_mut(tx.0) else {
             return;
         };
@@ -529,7 +404,7 @@ impl Transactions {
         }
     }
 
-    fn step_client(&mut self, now: Time, due: Time, tx: ClientTx, input: client::Input) {
+    pub(super) fn step_client(&mut self, now: Time, due: Time, tx: ClientTx, input: client::Input) {
         let Some(slot) = self.clients.get_mut(tx.0) else {
             return;
         };
@@ -587,7 +462,7 @@ impl Transactions {
 
 impl ServerSlot {
     /// True until the INVITE has its final response.
-    const fn cancel_or_pending(&self) -> bool {
+    const fn is_pending(&self) -> bool {
         matches!(
             self.machine,
             Server::Invite(server::Invite::Proceeding { .. })
