@@ -46,8 +46,11 @@ pub(crate) fn why(occasion: &Occasion, facts: &Facts<'_>) -> String {
                 Some(_) => "Highest level, then longest idle",
                 None => "Longest idle",
             };
-            let others = facts.others_free;
-            let mut text = format!("{strategy}: {level}idle {idle}, {others} others free");
+            let others = match facts.others_free {
+                1 => "1 other".to_owned(),
+                count => format!("{count} others"),
+            };
+            let mut text = format!("{strategy}: {level}idle {idle}, {others} free");
             if passed_over > 0 {
                 let _ = write!(
                     text,
