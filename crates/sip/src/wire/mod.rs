@@ -24,6 +24,7 @@ mod properties;
 mod reason;
 mod scan;
 mod uri;
+mod uri_ref;
 mod via;
 
 pub use cseq::CSeq;

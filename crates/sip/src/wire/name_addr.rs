@@ -5,7 +5,8 @@ use core::fmt;
 use super::error::{ParseError, malformed};
 use super::params::Params;
 use super::scan::{ParamScan, closing_quote, cut, quote, trim, unquote};
-use super::uri::{Uri, UriRef};
+use super::uri::Uri;
+use super::uri_ref::UriRef;
 
 /// `name-addr` or `addr-spec` with parameters (RFC 3261 §20.10). Always printed with `<>`.
 #[derive(Debug, Clone, PartialEq, Eq)]

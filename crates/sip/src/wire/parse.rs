@@ -6,11 +6,15 @@ use super::headers::Headers;
 use super::message::{Message, Start};
 use super::method::Method;
 use super::scan::{is_space, is_token, number, trim};
-use super::uri::UriRef;
+use super::uri_ref::UriRef;
 use super::{check, limits};
 
 /// What a datagram holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages; a box would cost each one"
+)]
 pub enum Datagram {
     /// A message.
     Message(Message),
@@ -22,6 +26,10 @@ pub enum Datagram {
 ///
 /// # Errors
 /// If it is no well-formed message; the error holds the answer, if there is one.
+#[allow(
+    clippy::result_large_err,
+    reason = "no larger than what comes back when all is well"
+)]
 pub fn parse_datagram(bytes: &[u8]) -> Result<Datagram, Malformed> {
     let begin = bytes
         .iter()
@@ -88,6 +96,7 @@ impl Reader {
     }
 
     /// `body`: if it was cut off already.
+    #[allow(clippy::result_large_err, reason = "as for `parse_datagram`")]
     fn read(mut self, text: &str, body: Option<&[u8]>) -> Result<Datagram, Malformed> {
         let (line, rest) = next_line(text);
         let start = StartLine::of(line);

@@ -73,6 +73,13 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
+        unknown => class_phrase(unknown),
+    }
+}
+
+/// An unknown code means what x00 of its class means (RFC 3261 §8.1.3.2); 183 for 1xx.
+const fn class_phrase(status: u16) -> &'static str {
+    match status {
         100..=199 => "Session Progress",
         200..=299 => "OK",
         300..=399 => "Multiple Choices",

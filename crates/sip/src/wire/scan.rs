@@ -157,7 +157,8 @@ fn find_outside(text: &str, needle: u8, angles: bool) -> Option<usize> {
     // Most texts hold no needle, or nothing that could hide it.
     let first = text.find(char::from(needle))?;
     let before = text.get(..first)?;
-    if !before.contains('"') && !(angles && before.contains('<')) {
+    let hidden = before.contains('"') || (angles && before.contains('<'));
+    if !hidden {
         return Some(first);
     }
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
