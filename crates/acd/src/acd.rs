@@ -2,6 +2,9 @@
 //!
 //! It refuses to know how an offer is carried out, and it never looks through all calls or all
 //! operators for an event; only a new table of settings does that (`reload`).
+//!
+//! Longer than 500 lines because calls, offers and operators change in step: the sets they share
+//! stay private to this file.
 
 use core::cmp::Reverse;
 use core::time::Duration;

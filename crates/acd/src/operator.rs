@@ -162,98 +162,90 @@ impl Operator {
     }
 
     fn next(&self, now: Time, what: Happened) -> Phase {
+        use Phase::{Idle, Offered, Resting, Talking, WrapUp};
         let phase = self.phase;
-        match phase {
-            Phase::Idle => match what {
-                Happened::Offered { offer } => Phase::Offered {
-                    offer,
-                    ringing: false,
-                },
+        match (what, phase) {
+            (Happened::Offered { offer }, Idle) => Offered {
+                offer,
+                ringing: false,
+            },
+            // A second offer is never chosen.
+            (
+                Happened::Offered { .. },
+                Offered { .. } | Talking { .. } | WrapUp { .. } | Resting { .. },
+            ) => phase,
+            (Happened::Ringing, Offered { offer, .. }) => Offered {
+                offer,
+                ringing: true,
+            },
+            (Happened::Accepted { wrap_up }, Offered { .. }) => Talking { wrap_up },
+            (Happened::Declined { rest }, Offered { .. }) => self.after_decline(now, rest),
+            (Happened::Unanswered { rest, fault }, Offered { .. }) => Resting {
+                until: now + rest,
+                fault,
+            },
+            (Happened::Withdrawn, Offered { .. }) => Idle,
+            // Said of an offer that is over.
+            (
                 Happened::Ringing
                 | Happened::Accepted { .. }
                 | Happened::Declined { .. }
                 | Happened::Unanswered { .. }
-                | Happened::Withdrawn
-                | Happened::Freed
-                | Happened::WrapUpOver
-                | Happened::RestOver
-                | Happened::CameBack
-                | Happened::Unpaused => phase,
+                | Happened::Withdrawn,
+                Idle | Talking { .. } | WrapUp { .. } | Resting { .. },
+            ) => phase,
+            (Happened::Freed, Talking { wrap_up }) if wrap_up.is_zero() => Idle,
+            (Happened::Freed, Talking { wrap_up }) => WrapUp {
+                until: now + wrap_up,
             },
-            Phase::Offered { offer, .. } => match what {
-                Happened::Ringing => Phase::Offered {
-                    offer,
-                    ringing: true,
+            // A second Freed must not start the wrap-up again.
+            (Happened::Freed, Idle | Offered { .. } | WrapUp { .. } | Resting { .. }) => phase,
+            (Happened::WrapUpOver, WrapUp { .. }) => Idle,
+            (Happened::RestOver, Resting { .. }) => Idle,
+            (
+                Happened::CameBack,
+                Resting {
+                    fault: Fault::Telephone,
+                    ..
                 },
-                Happened::Accepted { wrap_up } => Phase::Talking { wrap_up },
-                Happened::Declined { rest } => {
-                    if self.declines_in_a_row + 1 < DECLINES_IN_A_ROW_MAX {
-                        Phase::Idle
-                    } else {
-                        Phase::Resting {
-                            until: now + rest,
-                            fault: Fault::Person,
-                        }
-                    }
-                }
-                Happened::Unanswered { rest, fault } => Phase::Resting {
-                    until: now + rest,
-                    fault,
+            ) => Idle,
+            (
+                Happened::Unpaused,
+                Resting {
+                    fault: Fault::Person,
+                    ..
                 },
-                Happened::Withdrawn => Phase::Idle,
-                // A second offer is never chosen; the rest belongs to what was before this offer.
-                Happened::Offered { .. }
-                | Happened::Freed
-                | Happened::WrapUpOver
-                | Happened::RestOver
-                | Happened::CameBack
-                | Happened::Unpaused => phase,
-            },
-            Phase::Talking { wrap_up } => match what {
-                Happened::Freed if wrap_up.is_zero() => Phase::Idle,
-                Happened::Freed => Phase::WrapUp {
-                    until: now + wrap_up,
+            ) => Idle,
+            // Deadlines of a phase that is over, and signals that shorten no talk and no wrap-up.
+            (Happened::WrapUpOver, Idle | Offered { .. } | Talking { .. } | Resting { .. })
+            | (
+                Happened::RestOver | Happened::CameBack | Happened::Unpaused,
+                Idle | Offered { .. } | Talking { .. } | WrapUp { .. },
+            )
+            | (
+                Happened::CameBack,
+                Resting {
+                    fault: Fault::Person,
+                    ..
                 },
-                Happened::Offered { .. }
-                | Happened::Ringing
-                | Happened::Accepted { .. }
-                | Happened::Declined { .. }
-                | Happened::Unanswered { .. }
-                | Happened::Withdrawn
-                | Happened::WrapUpOver
-                | Happened::RestOver
-                | Happened::CameBack
-                | Happened::Unpaused => phase,
-            },
-            Phase::WrapUp { .. } => match what {
-                Happened::WrapUpOver => Phase::Idle,
-                // A second Freed must not start the wrap-up again, nor a new registration end it.
-                Happened::Offered { .. }
-                | Happened::Ringing
-                | Happened::Accepted { .. }
-                | Happened::Declined { .. }
-                | Happened::Unanswered { .. }
-                | Happened::Withdrawn
-                | Happened::Freed
-                | Happened::RestOver
-                | Happened::CameBack
-                | Happened::Unpaused => phase,
-            },
-            Phase::Resting { fault, .. } => match what {
-                Happened::RestOver => Phase::Idle,
-                Happened::CameBack if fault == Fault::Telephone => Phase::Idle,
-                Happened::Unpaused if fault == Fault::Person => Phase::Idle,
-                Happened::Offered { .. }
-                | Happened::Ringing
-                | Happened::Accepted { .. }
-                | Happened::Declined { .. }
-                | Happened::Unanswered { .. }
-                | Happened::Withdrawn
-                | Happened::Freed
-                | Happened::WrapUpOver
-                | Happened::CameBack
-                | Happened::Unpaused => phase,
-            },
+            )
+            | (
+                Happened::Unpaused,
+                Resting {
+                    fault: Fault::Telephone,
+                    ..
+                },
+            ) => phase,
+        }
+    }
+
+    fn after_decline(&self, now: Time, rest: Duration) -> Phase {
+        if self.declines_in_a_row + 1 < DECLINES_IN_A_ROW_MAX {
+            return Phase::Idle;
+        }
+        Phase::Resting {
+            until: now + rest,
+            fault: Fault::Person,
         }
     }
 

@@ -74,9 +74,12 @@ fn plan(report: &mut Report<'_>, file: &str, root: Table<'_>) -> Option<Plan> {
         check::notice(report, &steps, notice_waived.as_ref());
     }
     let name = name?;
-    let queue = |placed: &Placed| match (&placed.step, &placed.detail) {
-        (PlanStep::Queue(queue), Some(at)) => Some((queue.name.clone(), report.place(at.start))),
-        _ => None,
+    let named = |wanted: fn(&PlanStep) -> Option<&str>| {
+        let place = |placed: &Placed| {
+            let (name, at) = (wanted(&placed.step)?, placed.detail.as_ref()?);
+            Some((name.to_owned(), report.place(at.start)))
+        };
+        steps.iter().filter_map(place).collect()
     };
     let origin = Origin {
         file: file.to_owned(),
@@ -85,7 +88,8 @@ fn plan(report: &mut Report<'_>, file: &str, root: Table<'_>) -> Option<Plan> {
             .iter()
             .map(|number| report.place(number.span.start))
             .collect(),
-        queues: steps.iter().filter_map(queue).collect(),
+        queues: named(PlanStep::queue_name),
+        prompts: named(PlanStep::prompt_name),
     };
     Some(Plan {
         name: name.value.to_owned(),

@@ -48,6 +48,8 @@ pub(crate) struct Origin {
     pub(crate) numbers: Vec<Place>,
     /// Names of queues in the order of the steps.
     pub(crate) queues: Vec<(String, Place)>,
+    /// Names of prompts in the order of the steps.
+    pub(crate) prompts: Vec<(String, Place)>,
 }
 
 /// One step of a plan.
@@ -61,6 +63,22 @@ pub enum PlanStep {
     Queue(Queue),
     /// End the call.
     Hangup(Hangup),
+}
+
+impl PlanStep {
+    pub(crate) fn queue_name(&self) -> Option<&str> {
+        match self {
+            Self::Queue(queue) => Some(&queue.name),
+            Self::Answer | Self::Say(_) | Self::Hangup(_) => None,
+        }
+    }
+
+    pub(crate) fn prompt_name(&self) -> Option<&str> {
+        match self {
+            Self::Say(say) => Some(&say.name),
+            Self::Answer | Self::Queue(_) | Self::Hangup(_) => None,
+        }
+    }
 }
 
 /// A prompt to be played to its end.
@@ -153,6 +171,14 @@ impl Plan {
         prompts.sort();
         prompts.dedup();
         prompts
+    }
+
+    /// What is heard under the name of a `say`.
+    pub(crate) fn voices(&self, prompt: &str) -> Option<&BTreeMap<String, Voice>> {
+        self.steps.iter().find_map(|step| match step {
+            PlanStep::Say(say) if say.name == prompt => Some(&say.voices),
+            PlanStep::Say(_) | PlanStep::Answer | PlanStep::Queue(_) | PlanStep::Hangup(_) => None,
+        })
     }
 
     /// The names of the queues in which calls of this plan may wait, in order; may repeat.

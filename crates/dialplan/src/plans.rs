@@ -17,11 +17,13 @@ impl Plans {
     /// Puts plans together.
     ///
     /// # Errors
-    /// A number or a plan's name that two plans claim, told at the second of them.
+    /// A number or a plan's name that two plans claim, and a name under which two plans say
+    /// different things: prompts are made and found by name and language. Told at the second plan.
     pub fn new(plans: Vec<Arc<Plan>>) -> Result<Self, Vec<Diagnostic>> {
         let mut mistakes = Vec::new();
         let mut by_name: BTreeMap<&str, &Plan> = BTreeMap::new();
         let mut by_number: BTreeMap<String, (Arc<Plan>, Place)> = BTreeMap::new();
+        let mut by_prompt: BTreeMap<&str, (&Plan, Place)> = BTreeMap::new();
         for plan in &plans {
             if let Some(first) = by_name.insert(&plan.name, plan) {
                 let message = format!("the plan name `{}` is taken", plan.name);
@@ -39,6 +41,13 @@ impl Plans {
                     mistakes.push(clash(plan, *at, message, first, *place));
                 } else {
                     by_number.insert(number.clone(), (Arc::clone(plan), *at));
+                }
+            }
+            for (prompt, at) in &plan.origin.prompts {
+                let (first, place) = *by_prompt.entry(prompt).or_insert((plan, *at));
+                if differ(first, plan, prompt) {
+                    let message = format!("another plan says something else as `{prompt}`");
+                    mistakes.push(clash(plan, *at, message, first, place));
                 }
             }
         }
@@ -67,6 +76,15 @@ impl Plans {
     pub fn numbers(&self) -> impl Iterator<Item = &str> {
         self.by_number.keys().map(String::as_str)
     }
+}
+
+/// Whether two plans say different things under one name in a language that both speak.
+fn differ(one: &Plan, other: &Plan, prompt: &str) -> bool {
+    let (Some(one), Some(other)) = (one.voices(prompt), other.voices(prompt)) else {
+        return false;
+    };
+    one.iter()
+        .any(|(language, voice)| other.get(language).is_some_and(|other| other != voice))
 }
 
 fn clash(plan: &Plan, at: Place, message: String, first: &Plan, there: Place) -> Diagnostic {

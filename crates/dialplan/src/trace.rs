@@ -114,10 +114,7 @@ impl Plan {
     }
 
     fn heard(&self, prompt: &str, language: &str) -> String {
-        let voice = self.steps.iter().find_map(|step| match step {
-            PlanStep::Say(say) if say.name == prompt => say.voices.get(language),
-            PlanStep::Say(_) | PlanStep::Answer | PlanStep::Queue(_) | PlanStep::Hangup(_) => None,
-        });
+        let voice = self.voices(prompt).and_then(|voices| voices.get(language));
         let Some(voice) = voice else {
             return "nothing".to_owned();
         };

@@ -103,6 +103,29 @@ fn two_plans_of_one_name_are_refused() {
 }
 
 #[test]
+fn one_prompt_name_means_one_thing_in_all_plans() {
+    let saying = |name: &str, number: u8, text: &str| {
+        let text = format!(
+            "name = \"{name}\"\nnumbers = [\"{number}\"]\nlanguages = [\"en\"]\n[[step]]\nanswer = {{}}\n\
+             [[step]]\nsay = {{ name = \"hello\", text = {{ en = \"{text}\" }} }}\n"
+        );
+        Arc::new(dialplan::parse(&format!("{name}.toml"), &text).unwrap())
+    };
+    let (one, same, other) = (
+        saying("a", 1, "Hi"),
+        saying("b", 2, "Hi"),
+        saying("c", 3, "Ho"),
+    );
+    assert!(Plans::new(vec![Arc::clone(&one), Arc::clone(&same)]).is_ok());
+    let mistakes = Plans::new(vec![one, same, other]).unwrap_err();
+    assert_eq!(mistakes.len(), 1);
+    assert_eq!(
+        mistakes[0].to_string(),
+        "c.toml:7:16: another plan says something else as `hello` (plan `a`, a.toml:7:16)"
+    );
+}
+
+#[test]
 fn a_number_finds_its_plan_and_no_other() {
     let plans = Plans::new(vec![
         plan("one.toml", "one", "[\"1\", \"+1\"]"),
