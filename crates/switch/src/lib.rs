@@ -1,1 +1,37 @@
-//! switch
+//! The engine's core: call control as a B2BUA, which owns the SIP stack, the ACD and the plans.
+//!
+//! Contract: no IO, no clock, no lock. One [`Input`] at a time goes into [`Switch::handle`] with
+//! the time at which it happened; then [`Switch::poll`] is drained to `None`, and
+//! [`Switch::next_deadline`] says when to come back with [`Input::Deadline`] at the latest. The
+//! same settings and inputs give the same outputs, to the byte.
+//!
+//! ```
+//! use switch::{Input, Switch};
+//! use vocab::{Time, WallTime};
+//!
+//! # let settings = switch::Settings::example();
+//! let mut switch = Switch::new(settings);
+//! switch.handle(Time::ZERO, Input::Wall(WallTime::from_unix_millis(1_700_000_000_000)));
+//! while let Some(output) = switch.poll() {
+//!     // Send the datagram, give the command to the media plane, write the event.
+//!     drop(output);
+//! }
+//! assert_eq!(switch.snapshot().counts.calls, 0);
+//! ```
+//!
+//! Non-goals: sockets, files, sound. What to do is an [`Output`]; the process does it.
+
+mod admission;
+mod call;
+mod context;
+mod engine;
+mod entropy;
+mod input;
+mod output;
+mod settings;
+mod snapshot;
+
+pub use engine::Switch;
+pub use input::Input;
+pub use output::Output;
+pub use settings::{Network, NotANetwork, NumberRules, Operator, Settings, Trunk};

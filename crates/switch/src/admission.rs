@@ -1,0 +1,353 @@
+//! Owns the door: which requests outside a dialog are taken, from whom, for which number.
+
+use sip::{DialogId, Flow, HeaderName, Message, Method, Scheme, ServerTx, Verdict};
+use vocab::{CallId, EndedBy, Fact, Outcome, Redacted};
+
+use crate::call::{Arrival, Call};
+use crate::context::ALLOW;
+use crate::engine::Switch;
+use crate::settings::NumberRules;
+
+/// Who is calling, once known.
+struct Caller {
+    /// Name in the journal.
+    trunk: String,
+    rules: NumberRules,
+    /// An operator's own number, which needs no header.
+    line: Option<(String, String)>,
+}
+
+/// What a check of the caller came to.
+enum Admitted {
+    Yes(Caller),
+    /// Answered already: challenged or refused.
+    No,
+}
+
+impl Switch {
+    /// A new request that belongs to no transaction.
+    pub(crate) fn on_request(&mut self, tx: ServerTx, flow: Flow, request: Message) {
+        if let Some(id) = DialogId::of_incoming(&request) {
+            self.on_dialog_request(tx, &id, &request);
+            return;
+        }
+        if let Some(status) = self.refusal(&request) {
+            self.refuse(tx, &request, status);
+            return;
+        }
+        match request.method() {
+            Some(Method::Invite) => self.on_invite(tx, flow, request),
+            Some(Method::Register) => self.on_register(tx, flow, &request),
+            Some(Method::Options) => self.on_options(tx, flow, &request),
+            // A request for a dialog that we do not have (RFC 3261 §12.2.2).
+            Some(Method::Bye | Method::Update | Method::Info) => {
+                self.ctx.refuse(tx, &request, 481);
+            }
+            Some(Method::Other(_)) | None => self.ctx.refuse(tx, &request, 501),
+            Some(
+                Method::Ack
+                | Method::Cancel
+                | Method::Prack
+                | Method::Refer
+                | Method::Notify
+                | Method::Subscribe
+                | Method::Message
+                | Method::Publish,
+            ) => self.ctx.refuse(tx, &request, 405),
+        }
+    }
+
+    fn on_dialog_request(&mut self, tx: ServerTx, id: &DialogId, request: &Message) {
+        let owner = self.ctx.dialogs.get(id).copied();
+        let call = owner.and_then(|owner| self.calls.get_mut(&owner.call));
+        match (owner, call) {
+            (Some(owner), Some(call)) => {
+                call.on_request(&mut self.ctx, owner.leg, tx, request);
+            }
+            _ => self.ctx.refuse(tx, request, 481),
+        }
+    }
+
+    /// What RFC 3261 §8.2 refuses before a request is looked at: URI scheme, extensions.
+    fn refusal(&self, request: &Message) -> Option<u16> {
+        let scheme = request.request_uri().map(|uri| &uri.scheme);
+        if matches!(scheme, Some(Scheme::Other(_))) {
+            return Some(416);
+        }
+        let wanted = request
+            .headers
+            .all(&HeaderName::Require)
+            .any(|value| !value.is_empty());
+        wanted.then_some(420)
+    }
+
+    fn refuse(&mut self, tx: ServerTx, request: &Message, status: u16) {
+        if status != 420 {
+            self.ctx.refuse(tx, request, status);
+            return;
+        }
+        let tag = self.ctx.entropy.tag();
+        let mut response = request.respond(420, Some(&tag));
+        for value in request.headers.all(&HeaderName::Require) {
+            response.headers.push(HeaderName::Unsupported, value);
+        }
+        self.ctx.respond(tx, response);
+    }
+
+    fn on_options(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
+        let tag = self.ctx.entropy.tag();
+        let mut response = request.respond(200, Some(&tag));
+        response.headers.set(HeaderName::Allow, ALLOW);
+        response.headers.set(HeaderName::Accept, "application/sdp");
+        response
+            .headers
+            .set(HeaderName::Contact, self.ctx.contact(&flow));
+        self.ctx.respond(tx, response);
+    }
+
+    fn on_register(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
+        let Some(user) = self.authenticate(tx, flow, request, |switch, user| {
+            let id = switch.ctx.logins.get(user)?;
+            switch
+                .ctx
+                .operators
+                .get(id)
+                .map(|operator| operator.secrets.clone())
+        }) else {
+            return;
+        };
+        // RFC 3261 §10.3 step 4: a user binds its own address only.
+        let address = request.to().ok().and_then(|to| to.uri.user);
+        if address.as_deref().is_some_and(|address| address != user) {
+            self.ctx.counts.refused += 1;
+            self.ctx.refuse(tx, request, 403);
+            return;
+        }
+        let response = self
+            .ctx
+            .registrar
+            .register(self.ctx.now, &user, flow, request);
+        self.ctx.respond(tx, response);
+    }
+
+    /// Checks the digest; challenges or refuses where it must, and then gives `None`.
+    fn authenticate(
+        &mut self,
+        tx: ServerTx,
+        flow: Flow,
+        request: &Message,
+        secrets: impl Fn(&Self, &str) -> Option<sip::Secrets>,
+    ) -> Option<String> {
+        let (now, source) = (self.ctx.now, flow.remote.ip());
+        let verdict = self
+            .ctx
+            .authenticator
+            .check(now, source, request, |user| secrets(self, user));
+        let stale = match verdict {
+            Verdict::Accepted { user } => return Some(user),
+            Verdict::Missing => false,
+            Verdict::Stale { .. } => true,
+            Verdict::Refused { user } => {
+                self.ctx.counts.auth_failures += 1;
+                self.ctx.counts.refused += 1;
+                tracing::warn!(source = %flow.remote, user = %Redacted(&user), "wrong password");
+                self.ctx.refuse(tx, request, 403);
+                return None;
+            }
+            Verdict::Malformed(what) => {
+                tracing::debug!(source = %flow.remote, what, "malformed credentials");
+                self.ctx.refuse(tx, request, 400);
+                return None;
+            }
+        };
+        let mut response = request.respond(401, Some(&sip::stateless_tag(request)));
+        self.ctx
+            .authenticator
+            .challenge(now, source, stale, &mut response);
+        self.ctx.respond_stateless(tx, response);
+        None
+    }
+
+    fn on_invite(&mut self, tx: ServerTx, flow: Flow, request: Message) {
+        if self.draining || self.live_calls() >= self.ctx.settings.calls_max {
+            self.ctx.counts.refused += 1;
+            self.ctx.refuse_overload(tx, &request);
+            return;
+        }
+        let Admitted::Yes(caller) = self.admit(tx, flow, &request) else {
+            return;
+        };
+        if let Some(status) = unfit_body(&request) {
+            self.ctx.counts.refused += 1;
+            self.ctx.refuse(tx, &request, status);
+            return;
+        }
+        self.ctx.counts.arrived += 1;
+        let dialled = request
+            .request_uri()
+            .and_then(|uri| uri.user.clone())
+            .unwrap_or_default();
+        let number = caller.rules.normalise(&dialled);
+        let (caller_number, caller_name) = match caller.line {
+            Some(line) => line,
+            None => identity(&request, &caller.rules),
+        };
+        let Some(plan) = self
+            .ctx
+            .plans
+            .find(&dialled)
+            .or_else(|| self.ctx.plans.find(&number))
+        else {
+            self.unknown_number(
+                tx,
+                &request,
+                number,
+                caller_number,
+                caller_name,
+                caller.trunk,
+            );
+            return;
+        };
+        let arrival = Arrival {
+            tx,
+            flow,
+            number,
+            caller: caller_number,
+            caller_name,
+            trunk: caller.trunk,
+            plan,
+            invite: request,
+        };
+        if let Some(call) = Call::arrive(&mut self.ctx, arrival) {
+            self.add_call(call);
+        }
+    }
+
+    /// A trunk by its address, or a trunk or operator by its password.
+    fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Admitted {
+        let source = flow.remote.ip();
+        let open = |trunk: &&crate::settings::Trunk| {
+            trunk.credentials.is_none() && !trunk.networks.is_empty() && trunk.covers(source)
+        };
+        if let Some(trunk) = self.ctx.settings.trunks.iter().find(open) {
+            let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
+            return Admitted::Yes(Caller {
+                trunk,
+                rules,
+                line: None,
+            });
+        }
+        let Some(user) = self.authenticate(tx, flow, request, |switch, user| {
+            let trunk = switch
+                .trunk_of(user, source)
+                .and_then(|trunk| trunk.credentials.as_ref());
+            if let Some((_, secrets)) = trunk {
+                return Some(secrets.clone());
+            }
+            let id = switch.ctx.logins.get(user)?;
+            switch
+                .ctx
+                .operators
+                .get(id)
+                .map(|operator| operator.secrets.clone())
+        }) else {
+            return Admitted::No;
+        };
+        if let Some(trunk) = self.trunk_of(&user, source) {
+            let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
+            return Admitted::Yes(Caller {
+                trunk,
+                rules,
+                line: None,
+            });
+        }
+        let operator = self
+            .ctx
+            .logins
+            .get(&user)
+            .and_then(|id| self.ctx.operators.get(id));
+        let line = operator.map(|operator| (operator.line.clone(), operator.name.clone()));
+        Admitted::Yes(Caller {
+            trunk: format!("operator:{user}"),
+            rules: NumberRules::default(),
+            line,
+        })
+    }
+
+    fn trunk_of(&self, user: &str, source: core::net::IpAddr) -> Option<&crate::settings::Trunk> {
+        self.ctx.settings.trunks.iter().find(|trunk| {
+            trunk.covers(source)
+                && trunk
+                    .credentials
+                    .as_ref()
+                    .is_some_and(|(login, _)| login == user)
+        })
+    }
+
+    /// A known caller dialled a number that no plan has: 404, and an entry, since a wrongly
+    /// routed number is somebody's lost call.
+    fn unknown_number(
+        &mut self,
+        tx: ServerTx,
+        request: &Message,
+        number: String,
+        caller: String,
+        caller_name: String,
+        trunk: String,
+    ) {
+        tracing::warn!(trunk, number, "no plan has this number");
+        self.ctx.counts.refused += 1;
+        let call: CallId = self.ctx.call_id();
+        let sip_call_id = request.call_id().unwrap_or_default().to_owned();
+        let plan = String::new();
+        self.ctx.record(Fact::CallArrived {
+            call,
+            number,
+            caller,
+            caller_name,
+            trunk,
+            plan,
+            sip_call_id,
+        });
+        self.ctx.record(Fact::CallEnded {
+            call,
+            outcome: Outcome::UnknownNumber,
+            ended_by: EndedBy::Engine,
+            status: Some(404),
+            reason: String::new(),
+        });
+        self.ctx.refuse(tx, request, 404);
+    }
+}
+
+/// A body that is no session description (RFC 3261 §8.2.3).
+fn unfit_body(request: &Message) -> Option<u16> {
+    if request.body.is_empty() {
+        return None;
+    }
+    let kind = request
+        .headers
+        .first(&HeaderName::ContentType)
+        .unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    (!kind.eq_ignore_ascii_case("application/sdp")).then_some(415)
+}
+
+/// The caller's number and name: P-Asserted-Identity of a trusted trunk (RFC 3325 §9), or From.
+fn identity(request: &Message, rules: &NumberRules) -> (String, String) {
+    let asserted = request
+        .headers
+        .first(&HeaderName::PAssertedIdentity)
+        .and_then(|value| sip::NameAddr::parse(value).ok());
+    let Some(party) = asserted.or_else(|| request.from().ok()) else {
+        return Default::default();
+    };
+    let user = party.uri.user.unwrap_or_default();
+    let anonymous = user.eq_ignore_ascii_case("anonymous");
+    let number = if anonymous {
+        String::new()
+    } else {
+        rules.normalise(&user)
+    };
+    (number, party.display.unwrap_or_default())
+}

@@ -1,0 +1,111 @@
+//! Owns the end of a call: its one outcome, and each leg on its way out.
+
+use core::time::Duration;
+
+use vocab::media::MediaCommand;
+use vocab::{EndedBy, Fact, OfferResult, Outcome, QueueOutcome};
+
+use super::{Call, State};
+use crate::context::{Context, Timer};
+
+/// How long the legs of an ended call may take: a 200 without ACK and then a BYE without answer
+/// are twice 64*T1 (RFC 3261 §17), 64 s; and some.
+const LINGER: Duration = Duration::from_secs(90);
+
+impl Call {
+    /// Ends the call. The first end counts; a later one is ignored.
+    pub(super) fn end(
+        &mut self,
+        ctx: &mut Context,
+        outcome: Outcome,
+        by: EndedBy,
+        status: u16,
+        reason: &str,
+    ) {
+        let state = core::mem::replace(&mut self.state, State::Ended);
+        match state {
+            State::Ended => return,
+            State::Queued { name, .. } => self.leave_queue(ctx, name, outcome),
+            State::Talking { leg } => self.end_segment(ctx, leg, by),
+            State::Opening | State::Answering | State::Saying { .. } => {}
+        }
+        let status = (!self.caller.is_answered()).then_some(status);
+        ctx.record(Fact::CallEnded {
+            call: self.id,
+            outcome,
+            ended_by: by,
+            status,
+            reason: reason.to_owned(),
+        });
+        tracing::info!(call = %self.id, ?outcome, ?by, reason, "call ended");
+        ctx.counts.abandoned += u64::from(outcome == Outcome::Abandoned);
+        self.caller.close(ctx, self.id, status.unwrap_or_default());
+        self.close_operators(ctx);
+        ctx.clear_timers(&self.timers);
+        self.timers = vec![ctx.set_timer(self.id, LINGER, Timer::Linger)];
+    }
+
+    /// Ends the call because something technical went wrong.
+    pub(crate) fn fail(&mut self, ctx: &mut Context, status: u16, reason: &str) {
+        let outcome = if self.segments > 0 {
+            Outcome::Answered
+        } else {
+            Outcome::Failed
+        };
+        self.end(ctx, outcome, EndedBy::Engine, status, reason);
+    }
+
+    /// Ends the call because the engine stops.
+    pub(crate) fn interrupt(&mut self, ctx: &mut Context) {
+        let outcome = if self.segments > 0 {
+            Outcome::Answered
+        } else {
+            Outcome::Interrupted
+        };
+        self.end(ctx, outcome, EndedBy::Engine, 503, "the engine was stopped");
+    }
+
+    fn leave_queue(&mut self, ctx: &mut Context, queue: String, outcome: Outcome) {
+        // What is not the caller's own will is the hotline's: closed to this caller.
+        let outcome = match outcome {
+            Outcome::Abandoned => QueueOutcome::Abandoned,
+            Outcome::TimedOut => QueueOutcome::TimedOut,
+            Outcome::RefusedFull => QueueOutcome::RefusedFull,
+            Outcome::Answered if self.segments > 0 => QueueOutcome::Abandoned,
+            Outcome::Answered
+            | Outcome::AbandonedEarly
+            | Outcome::Closed
+            | Outcome::Served
+            | Outcome::UnknownNumber
+            | Outcome::Failed
+            | Outcome::Interrupted => QueueOutcome::Closed,
+        };
+        let result = if outcome == QueueOutcome::Abandoned {
+            OfferResult::CallerGone
+        } else {
+            OfferResult::Withdrawn
+        };
+        self.withdraw_offers(ctx, result);
+        ctx.record(Fact::QueueLeft {
+            call: self.id,
+            queue,
+            outcome,
+        });
+        ctx.acd.handle(ctx.now, acd::Input::Left { call: self.id });
+    }
+
+    /// Ends the segment on that leg: journal, recording, operator.
+    pub(super) fn end_segment(&mut self, ctx: &mut Context, leg: vocab::LegId, by: EndedBy) {
+        let segment = self.segments;
+        ctx.record(Fact::SegmentEnded {
+            call: self.id,
+            segment,
+            ended_by: by,
+        });
+        ctx.media(MediaCommand::Unbridge { call: self.id, leg });
+        self.segment_ended_by = Some(by);
+        if let Some(operator) = self.legs.get(&leg).map(|leg| leg.operator) {
+            ctx.acd.handle(ctx.now, acd::Input::Freed { operator });
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Owns requests within a dialog: BYE, re-INVITE, UPDATE, OPTIONS, INFO (RFC 3261 §12.2.2).
+
+use sip::{Dialog, HeaderName, Message, Method, ServerTx};
+use vocab::media::{MediaCommand, Remote};
+use vocab::{EndedBy, LegId};
+
+use super::caller::Refused;
+use super::leg::{Description, decorate};
+use super::{Call, caller};
+use crate::context::{ALLOW, Context, Owner};
+
+/// The parts of either kind of leg that a request within its dialog touches.
+struct Parts<'a> {
+    dialog: &'a mut Dialog,
+    description: Option<&'a mut Description>,
+    late_answer: &'a mut bool,
+}
+
+impl Call {
+    fn parts(&mut self, leg: LegId) -> Option<Parts<'_>> {
+        if leg == self.caller.id {
+            return Some(Parts {
+                dialog: &mut self.caller.dialog,
+                description: self.caller.description.as_mut(),
+                late_answer: &mut self.caller.late_answer,
+            });
+        }
+        let leg = self.legs.get_mut(&leg)?;
+        Some(Parts {
+            dialog: leg.dialog.as_mut()?,
+            description: leg.description.as_mut(),
+            late_answer: &mut leg.late_answer,
+        })
+    }
+
+    /// A request of a peer within a dialog of this call.
+    pub(crate) fn on_request(
+        &mut self,
+        ctx: &mut Context,
+        leg: LegId,
+        tx: ServerTx,
+        request: &Message,
+    ) {
+        let Some(parts) = self.parts(leg) else {
+            ctx.refuse(tx, request, 481);
+            return;
+        };
+        if let Err(status) = parts.dialog.accept(request) {
+            ctx.refuse(tx, request, status);
+            return;
+        }
+        match request.method() {
+            Some(Method::Bye) => self.on_bye(ctx, leg, tx, request),
+            Some(Method::Invite) => self.on_modify(ctx, leg, tx, request),
+            // RFC 3311 §5.2; without a body it only shows that the peer lives (RFC 4028).
+            Some(Method::Update) if !request.body.is_empty() => {
+                self.on_modify(ctx, leg, tx, request);
+            }
+            Some(Method::Update | Method::Options | Method::Info) => {
+                self.acknowledge_request(ctx, leg, tx, request);
+            }
+            _ => ctx.refuse(tx, request, 405),
+        }
+    }
+
+    fn on_bye(&mut self, ctx: &mut Context, leg: LegId, tx: ServerTx, request: &Message) {
+        let response = request.respond(200, None);
+        if leg == self.caller.id {
+            let outcome = self.outcome_when_caller_leaves();
+            self.caller.forget(ctx);
+            self.caller.sip = caller::Sip::Closed;
+            self.end(ctx, outcome, EndedBy::Caller, 0, "");
+        } else {
+            self.operator_hung_up(ctx, leg);
+            self.sweep(leg);
+        }
+        // The answer waits until the end of the talk is on disk.
+        ctx.respond_after(ctx.last_event(), tx, response);
+    }
+
+    fn acknowledge_request(
+        &mut self,
+        ctx: &mut Context,
+        leg: LegId,
+        tx: ServerTx,
+        request: &Message,
+    ) {
+        let Some(parts) = self.parts(leg) else { return };
+        parts.dialog.refresh_target(request);
+        let flow = parts.dialog.flow;
+        let mut response = request.respond(200, None);
+        decorate(ctx, &flow, &mut response);
+        if request.method() == Some(&Method::Options) {
+            response.headers.set(HeaderName::Accept, "application/sdp");
+            response.headers.set(HeaderName::Allow, ALLOW);
+        }
+        ctx.respond(tx, response);
+    }
+
+    /// A new description in mid-call: hold, a new address, another codec (RFC 3264 §8).
+    fn on_modify(&mut self, ctx: &mut Context, leg: LegId, tx: ServerTx, request: &Message) {
+        let call = self.id;
+        let Some(Parts {
+            dialog,
+            description: Some(description),
+            late_answer,
+        }) = self.parts(leg)
+        else {
+            ctx.refuse(tx, request, 488);
+            return;
+        };
+        let answered = if request.body.is_empty() {
+            *late_answer = true;
+            Ok((sdp::offer(&description.next_version()), None))
+        } else {
+            sdp::answer(&request.body, &description.next_version())
+                .map(|(body, remote)| (body, Some(remote)))
+                .map_err(Refused::from)
+        };
+        let (body, remote) = match answered {
+            Ok(answered) => answered,
+            Err(refused) => {
+                tracing::info!(call = %call, reason = refused.reason, "modification refused");
+                ctx.refuse(tx, request, refused.status);
+                return;
+            }
+        };
+        dialog.refresh_target(request);
+        let flow = dialog.flow;
+        let mut response = request.respond(200, None);
+        decorate(ctx, &flow, &mut response);
+        let response = response.with_body("application/sdp", body.into_bytes());
+        if let Some(remote) = remote {
+            self.set_remote(ctx, leg, remote);
+        }
+        if request.method() == Some(&Method::Invite) {
+            ctx.own_server(tx, Owner { call, leg });
+        }
+        ctx.respond(tx, response);
+    }
+
+    /// The answer to an offer of ours in a 200, in its ACK.
+    pub(super) fn late_answer_came(&mut self, ctx: &mut Context, leg: LegId, body: &[u8]) {
+        let Some(Parts {
+            description: Some(description),
+            late_answer,
+            ..
+        }) = self.parts(leg)
+        else {
+            return;
+        };
+        *late_answer = false;
+        match sdp::accept(body, &description.local()) {
+            Ok(remote) => self.set_remote(ctx, leg, remote),
+            Err(refusal) => {
+                tracing::warn!(call = %self.id, %refusal, "an ACK's answer has no audio that fits");
+                self.fail(ctx, 488, &format!("the answer in the ACK: {refusal}"));
+            }
+        }
+    }
+
+    fn set_remote(&mut self, ctx: &mut Context, leg: LegId, remote: Remote) {
+        if leg == self.caller.id {
+            self.caller.set_remote(ctx, self.id, remote);
+        } else {
+            ctx.media(MediaCommand::SetRemote {
+                call: self.id,
+                leg,
+                remote,
+            });
+        }
+    }
+
+    /// The ACK of a 200 to a re-INVITE of an operator.
+    pub(crate) fn operator_acknowledged(&mut self, ctx: &mut Context, leg: LegId, ack: &Message) {
+        let waits = self.legs.get(&leg).is_some_and(|leg| leg.late_answer);
+        if waits && !ack.body.is_empty() {
+            self.late_answer_came(ctx, leg, &ack.body);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Owns the services that every call uses: the clock it was told, ids, the journal's ledger, the
+//! transaction layer, the ACD, timers. Refuses to know what a call is doing.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use acd::Acd;
+use dialplan::Plans;
+use sip::{
+    Authenticator, ClientTx, DialogId, Flow, HeaderName, Message, Registrar, ServerTx, Transactions,
+};
+use vocab::media::{MediaCommand, PromptId};
+use vocab::{
+    CallId, Event, EventId, Fact, LegId, LiveCounts, OperatorId, OperatorRef, Time, WallTime,
+};
+
+use crate::entropy::Entropy;
+use crate::output::Output;
+use crate::settings::{Operator, Settings};
+
+/// Methods we take; the value of Allow.
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER";
+
+/// Whose transaction or dialog it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) call: CallId,
+    pub(crate) leg: LegId,
+}
+
+/// The timers of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// When to give up an operator's telephone that has not said a word.
+    Unreachable(LegId),
+    /// When to end a call that lasts longer than any should.
+    Longest,
+    /// When to report an ended call whose legs are still not gone.
+    Linger,
+}
+
+/// Names one set timer.
+pub(crate) type TimerKey = (Time, CallId, Timer);
+
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) now: Time,
+    pub(crate) transactions: Transactions,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) registrar: Registrar,
+    pub(crate) acd: Acd,
+    pub(crate) plans: Plans,
+    pub(crate) entropy: Entropy,
+    pub(crate) operators: BTreeMap<OperatorId, Operator>,
+    pub(crate) logins: BTreeMap<String, OperatorId>,
+    pub(crate) dialogs: BTreeMap<DialogId, Owner>,
+    pub(crate) counts: LiveCounts,
+    prompts: BTreeMap<(String, String), PromptId>,
+    server_owners: BTreeMap<ServerTx, Owner>,
+    client_owners: BTreeMap<ClientTx, Owner>,
+    deadlines: BTreeSet<TimerKey>,
+    gated: BTreeMap<ServerTx, EventId>,
+    outputs: VecDeque<Output>,
+    wall: (Time, WallTime),
+    next_event: u32,
+    next_call: u32,
+    next_leg: u32,
+}
+
+impl Context {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let mut entropy = Entropy::new(settings.seed);
+        let mut acd = Acd::new(settings.boot);
+        acd.handle(Time::ZERO, acd::Input::Queues(settings.queues.clone()));
+        Self {
+            now: Time::ZERO,
+            transactions: Transactions::new(settings.timers, settings.transactions_max),
+            authenticator: Authenticator::new(&settings.realm, entropy.key()),
+            registrar: Registrar::new(settings.registrar),
+            acd,
+            plans: Plans::default(),
+            entropy,
+            operators: BTreeMap::new(),
+            logins: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            counts: LiveCounts::default(),
+            prompts: BTreeMap::new(),
+            server_owners: BTreeMap::new(),
+            client_owners: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            gated: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            wall: (Time::ZERO, WallTime::default()),
+            next_event: 0,
+            next_call: 0,
+            next_leg: 0,
+            settings,
+        }
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Writes a fact into the journal.
+    pub(crate) fn record(&mut self, fact: Fact) -> EventId {
+        self.next_event += 1;
+        let id = EventId::new(self.settings.boot, self.next_event);
+        let (anchor, wall) = self.wall;
+        let at = wall + self.now.since(anchor);
+        self.outputs.push_back(Output::Record(Event {
+            id,
+            at,
+            up: self.now,
+            fact,
+        }));
+        id
+    }
+
+    /// The fact that was recorded last.
+    pub(crate) fn last_event(&self) -> EventId {
+        EventId::new(self.settings.boot, self.next_event)
+    }
+
+    pub(crate) fn set_wall(&mut self, wall: WallTime) {
+        self.wall = (self.now, wall);
+    }
+
+    pub(crate) fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    /// Takes what the transaction layer wants sent; a durable response gets its condition here.
+    pub(crate) fn send(&mut self, flow: Flow, bytes: Vec<u8>, first: Option<ServerTx>) {
+        let after = first.and_then(|tx| self.gated.remove(&tx));
+        self.outputs.push_back(Output::Send { flow, bytes, after });
+    }
+
+    pub(crate) fn call_id(&mut self) -> CallId {
+        self.next_call += 1;
+        CallId::new(self.settings.boot, self.next_call)
+    }
+
+    pub(crate) fn leg_id(&mut self) -> LegId {
+        self.next_leg += 1;
+        LegId::new(self.settings.boot, self.next_leg)
+    }
+
+    /// A broken invariant: counted and logged, and never a reason to stop.
+    pub(crate) fn bug(&mut self, what: &'static str, call: Option<CallId>) {
+        self.counts.bugs += 1;
+        tracing::error!(
+            call = call.map(tracing::field::display),
+            what,
+            "broken invariant"
+        );
+    }
+
+    // Timers.
+
+    /// Sets a timer; the key takes it back.
+    pub(crate) fn set_timer(&mut self, call: CallId, after: Duration, timer: Timer) -> TimerKey {
+        let key = (self.now + after, call, timer);
+        self.deadlines.insert(key);
+        key
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, _, _)| *at)
+    }
+
+    /// Takes out the next timer that is due.
+    pub(crate) fn due(&mut self) -> Option<TimerKey> {
+        let first = *self.deadlines.first()?;
+        if first.0 > self.now {
+            return None;
+        }
+        self.deadlines.remove(&first);
+        Some(first)
+    }
+
+    /// Forgets the timers of a call that is gone.
+    pub(crate) fn clear_timers(&mut self, timers: &[TimerKey]) {
+        for timer in timers {
+            self.deadlines.remove(timer);
+        }
+    }
+
+    // SIP.
+
+    /// The address a peer on this flow should send SIP to.
+    pub(crate) fn sip_address(&self, flow: &Flow) -> SocketAddr {
+        SocketAddr::new(self.media_address(flow), flow.local.port())
+    }
+
+    /// The address a peer on this flow should send audio to.
+    pub(crate) fn media_address(&self, flow: &Flow) -> IpAddr {
+        self.settings.advertised.unwrap_or(flow.local.ip())
+    }
+
+    pub(crate) fn contact(&self, flow: &Flow) -> String {
+        format!("<sip:{}>", self.sip_address(flow))
+    }
+
+    /// Sends a request within or outside a dialog.
+    pub(crate) fn request(&mut self, owner: Owner, flow: Flow, mut request: Message) -> ClientTx {
+        if !self.settings.user_agent.is_empty() {
+            request
+                .headers
+                .set(HeaderName::UserAgent, self.settings.user_agent.as_str());
+        }
+        let branch = self.entropy.branch();
+        let sent_by = self.sip_address(&flow).to_string();
+        let tx = self
+            .transactions
+            .request(self.now, flow, &sent_by, &branch, request);
+        self.client_owners.insert(tx, owner);
+        tx
+    }
+
+    /// Acknowledges a 2xx.
+    pub(crate) fn ack(&mut self, tx: ClientTx, flow: Flow, ack: Message) {
+        let branch = self.entropy.branch();
+        let sent_by = self.sip_address(&flow).to_string();
+        self.transactions
+            .ack(self.now, tx, flow, &sent_by, &branch, ack);
+    }
+
+    pub(crate) fn client_owner(&self, tx: ClientTx) -> Option<Owner> {
+        self.client_owners.get(&tx).copied()
+    }
+
+    pub(crate) fn forget_client(&mut self, tx: ClientTx) {
+        self.client_owners.remove(&tx);
+    }
+
+    /// From now on, what happens to this INVITE from a peer belongs to the leg.
+    pub(crate) fn own_server(&mut self, tx: ServerTx, owner: Owner) {
+        self.server_owners.insert(tx, owner);
+    }
+
+    pub(crate) fn server_owner(&self, tx: ServerTx) -> Option<Owner> {
+        self.server_owners.get(&tx).copied()
+    }
+
+    pub(crate) fn forget_server(&mut self, tx: ServerTx) {
+        self.server_owners.remove(&tx);
+    }
+
+    /// Answers a request.
+    pub(crate) fn respond(&mut self, tx: ServerTx, mut response: Message) {
+        if !self.settings.user_agent.is_empty() {
+            response
+                .headers
+                .set(HeaderName::Server, self.settings.user_agent.as_str());
+        }
+        self.transactions.respond(self.now, tx, response);
+    }
+
+    /// Answers a request once the fact is on disk.
+    pub(crate) fn respond_after(&mut self, event: EventId, tx: ServerTx, response: Message) {
+        self.gated.insert(tx, event);
+        self.respond(tx, response);
+    }
+
+    /// Answers a request that must cost no memory: a stranger's, or one too many.
+    pub(crate) fn respond_stateless(&mut self, tx: ServerTx, mut response: Message) {
+        if !self.settings.user_agent.is_empty() {
+            response
+                .headers
+                .set(HeaderName::Server, self.settings.user_agent.as_str());
+        }
+        self.transactions.respond_stateless(tx, &response);
+    }
+
+    /// Answers a request outside any call.
+    pub(crate) fn refuse(&mut self, tx: ServerTx, request: &Message, status: u16) {
+        let tag = self.entropy.tag();
+        let mut response = request.respond(status, Some(&tag));
+        if matches!(status, 405 | 501) {
+            response.headers.set(HeaderName::Allow, ALLOW);
+        }
+        self.respond(tx, response);
+    }
+
+    /// Refuses a request for want of room: 503 without any state.
+    pub(crate) fn refuse_overload(&mut self, tx: ServerTx, request: &Message) {
+        let tag = sip::stateless_tag(request);
+        let mut response = request.respond(503, Some(&tag));
+        response
+            .headers
+            .set(HeaderName::RetryAfter, self.retry_after());
+        self.respond_stateless(tx, response);
+    }
+
+    /// The value of Retry-After, whole seconds.
+    pub(crate) fn retry_after(&self) -> String {
+        self.settings.retry_after.as_secs().max(1).to_string()
+    }
+
+    // Plans and operators.
+
+    pub(crate) fn set_plans(
+        &mut self,
+        plans: Plans,
+        prompts: BTreeMap<(String, String), PromptId>,
+    ) {
+        self.plans = plans;
+        self.prompts = prompts;
+    }
+
+    /// The sound of a name: in the language, or without words.
+    pub(crate) fn prompt(&self, name: &str, language: &str) -> Option<PromptId> {
+        let key = |language: &str| (name.to_owned(), language.to_owned());
+        self.prompts
+            .get(&key(language))
+            .or_else(|| self.prompts.get(&key("")))
+            .copied()
+    }
+
+    pub(crate) fn operator_ref(&self, id: OperatorId) -> Option<OperatorRef> {
+        let operator = self.operators.get(&id)?;
+        Some(OperatorRef {
+            id,
+            login: operator.login.clone(),
+            name: operator.name.clone(),
+            line: operator.line.clone(),
+        })
+    }
+
+    /// What must be empty when no call is up, for the checkers: name and size of each table.
+    pub(crate) fn tables(&self) -> [(&'static str, usize); 5] {
+        [
+            ("dialogs", self.dialogs.len()),
+            ("server_owners", self.server_owners.len()),
+            ("client_owners", self.client_owners.len()),
+            ("deadlines", self.deadlines.len()),
+            ("gated", self.gated.len()),
+        ]
+    }
+}

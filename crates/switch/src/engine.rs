@@ -1,0 +1,420 @@
+//! Owns the switch as a whole: takes inputs, hands each to the call or service it belongs to.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sip::{ClientTx, Datagram, Flow, Message, ServerTx};
+use vocab::media::MediaEvent;
+use vocab::{CallId, Fact, LiveCounts, OperatorId, Time};
+
+use crate::call::{Call, State};
+use crate::context::{Context, Timer};
+use crate::input::Input;
+use crate::output::Output;
+use crate::settings::{Operator, Settings};
+
+/// How often a fact dates the engine's life while calls are up: a crash is dated to the second.
+const ALIVE_EVERY: Duration = Duration::from_secs(1);
+
+/// The engine's core. See the crate's documentation for how to drive it.
+pub struct Switch {
+    pub(crate) ctx: Context,
+    pub(crate) calls: BTreeMap<CallId, Call>,
+    pub(crate) draining: bool,
+    alive_at: Option<Time>,
+}
+
+impl Switch {
+    /// A switch that knows no plans and no operators yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let mut ctx = Context::new(settings);
+        let version = ctx.settings.version.clone();
+        ctx.record(Fact::EngineStarted { version });
+        Self {
+            ctx,
+            calls: BTreeMap::new(),
+            draining: false,
+            alive_at: None,
+        }
+    }
+
+    /// Takes what happened at `now`. Drain [`Self::poll`] after it.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        // Time never goes back for a core, whatever its inputs' stamps say.
+        self.ctx.now = self.ctx.now.max(now);
+        match input {
+            Input::Datagram { flow, bytes } => self.on_datagram(flow, &bytes),
+            Input::Media(event) => self.on_media(event),
+            Input::RecordingStored { key, file } => {
+                let (call, segment) = (key.call, key.segment);
+                self.ctx.record(Fact::RecordingStored {
+                    call,
+                    segment,
+                    file,
+                });
+            }
+            Input::RecordingMissing { key, reason } => {
+                let (call, segment) = (key.call, key.segment);
+                self.ctx.record(Fact::RecordingMissing {
+                    call,
+                    segment,
+                    reason,
+                });
+            }
+            Input::Wall(wall) => self.ctx.set_wall(wall),
+            Input::Plans { plans, prompts } => self.ctx.set_plans(plans, prompts),
+            Input::Operators(operators) => self.set_operators(operators),
+            Input::Deadline => {}
+            Input::Drain => self.draining = true,
+            Input::Stop => self.stop(),
+        }
+        self.on_time();
+        self.pump();
+        self.keep_alive();
+    }
+
+    /// The next thing to do; `None` when nothing is left.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.ctx.poll()
+    }
+
+    /// When to come back with [`Input::Deadline`], if nothing else happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        [
+            self.ctx.next_deadline(),
+            self.ctx.transactions.next_deadline(),
+            self.ctx.registrar.next_deadline(),
+            self.ctx.acd.next_deadline(),
+            self.alive_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Calls up, those on their way out included.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Sizes of all tables that must be empty when no call is up. For checkers.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(&'static str, usize)> {
+        let mut tables = self.ctx.tables().to_vec();
+        tables.push(("calls", self.calls.len()));
+        tables.push(("transactions", self.ctx.transactions.len()));
+        tables.push(("waiting", self.ctx.acd.waiting()));
+        tables
+    }
+
+    pub(crate) fn live_calls(&self) -> usize {
+        self.calls
+            .values()
+            .filter(|call| call.state != State::Ended)
+            .count()
+    }
+
+    pub(crate) fn add_call(&mut self, call: Call) {
+        self.calls.insert(call.id, call);
+    }
+
+    fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
+        match sip::parse_datagram(bytes) {
+            Ok(Datagram::Message(message)) => {
+                self.ctx.transactions.receive(self.ctx.now, flow, message);
+            }
+            Ok(Datagram::KeepAlive) => {}
+            Err(malformed) => {
+                self.ctx.counts.malformed += 1;
+                tracing::debug!(source = %flow.remote, problem = %malformed.problem, "malformed");
+                if let Some(mut answer) = malformed.answer {
+                    let flow = sip::address_response(&mut answer, flow);
+                    self.ctx.send(flow, answer.to_bytes(), None);
+                }
+            }
+        }
+    }
+
+    fn on_media(&mut self, event: MediaEvent) {
+        let id = event.call();
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.on_media(&mut self.ctx, event);
+            self.sweep(id);
+        }
+    }
+
+    /// Does what is due by now.
+    fn on_time(&mut self) {
+        let now = self.ctx.now;
+        self.ctx.transactions.handle_timeout(now);
+        self.ctx.registrar.handle_timeout(now);
+        self.ctx.acd.handle_timeout(now);
+        while let Some((at, id, timer)) = self.ctx.due() {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.on_timer(&mut self.ctx, at, timer);
+                self.sweep(id);
+            } else if timer != Timer::Linger {
+                self.ctx.bug("a timer outlived its call", Some(id));
+            }
+        }
+    }
+
+    /// Lets the services' outputs reach the calls until all are quiet.
+    fn pump(&mut self) {
+        loop {
+            if let Some(output) = self.ctx.transactions.poll() {
+                self.on_transaction(output);
+            } else if let Some(output) = self.ctx.acd.poll() {
+                self.on_acd(output);
+            } else if let Some(change) = self.ctx.registrar.poll() {
+                self.on_registration(change);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn on_transaction(&mut self, output: sip::Output) {
+        match output {
+            sip::Output::Send {
+                flow,
+                bytes,
+                tx,
+                first,
+            } => {
+                self.ctx.send(flow, bytes, tx.filter(|_| first));
+            }
+            sip::Output::Request { tx, flow, request } => self.on_request(tx, flow, request),
+            sip::Output::Ack { tx, ack } => self.on_ack(tx, &ack),
+            sip::Output::Cancelled { tx } => {
+                if let Some(owner) = self.ctx.server_owner(tx)
+                    && let Some(call) = self.calls.get_mut(&owner.call)
+                {
+                    call.caller_cancelled(&mut self.ctx);
+                    self.sweep(owner.call);
+                }
+            }
+            sip::Output::AckMissing { tx } => self.on_ack_missing(tx),
+            sip::Output::Response { tx, response } => self.on_response(tx, &response),
+            sip::Output::TimedOut { tx } => self.on_timed_out(tx),
+        }
+    }
+
+    fn on_ack(&mut self, tx: ServerTx, ack: &Message) {
+        let Some(owner) = self.ctx.server_owner(tx) else {
+            return;
+        };
+        self.ctx.forget_server(tx);
+        let Some(call) = self.calls.get_mut(&owner.call) else {
+            return;
+        };
+        if owner.leg == call.caller.id {
+            call.caller_acknowledged(&mut self.ctx, ack);
+        } else {
+            call.operator_acknowledged(&mut self.ctx, owner.leg, ack);
+        }
+        self.sweep(owner.call);
+    }
+
+    fn on_ack_missing(&mut self, tx: ServerTx) {
+        let Some(owner) = self.ctx.server_owner(tx) else {
+            return;
+        };
+        self.ctx.forget_server(tx);
+        let Some(call) = self.calls.get_mut(&owner.call) else {
+            return;
+        };
+        tracing::warn!(call = %owner.call, "an answer to an INVITE was never acknowledged");
+        // A re-INVITE without ACK is no reason to cut a talk that goes on.
+        if owner.leg == call.caller.id {
+            call.caller_ack_missing(&mut self.ctx);
+        }
+        self.sweep(owner.call);
+    }
+
+    fn on_response(&mut self, tx: ClientTx, response: &Message) {
+        let Some(owner) = self.ctx.client_owner(tx) else {
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&owner.call) else {
+            return;
+        };
+        if owner.leg == call.caller.id {
+            if response.status().is_some_and(|status| status >= 200) {
+                call.caller_bye_answered(&mut self.ctx);
+            }
+        } else {
+            call.operator_response(&mut self.ctx, owner.leg, tx, response);
+        }
+        self.sweep(owner.call);
+    }
+
+    fn on_timed_out(&mut self, tx: ClientTx) {
+        let Some(owner) = self.ctx.client_owner(tx) else {
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&owner.call) else {
+            return;
+        };
+        if owner.leg == call.caller.id {
+            call.caller_bye_answered(&mut self.ctx);
+        } else {
+            call.operator_timed_out(&mut self.ctx, owner.leg, tx);
+        }
+        self.sweep(owner.call);
+    }
+
+    fn on_acd(&mut self, output: acd::Output) {
+        let id = match &output {
+            acd::Output::Offer { call, .. }
+            | acd::Output::Withdraw { call, .. }
+            | acd::Output::Refused { call, .. }
+            | acd::Output::TimedOut { call, .. } => *call,
+            acd::Output::Stale { .. } => {
+                self.ctx.bug("an offer was accepted after its end", None);
+                return;
+            }
+        };
+        let Some(call) = self.calls.get_mut(&id) else {
+            self.ctx
+                .bug("the ACD speaks of a call that is gone", Some(id));
+            return;
+        };
+        match output {
+            acd::Output::Offer {
+                offer,
+                operator,
+                why,
+                ..
+            } => {
+                call.offer(&mut self.ctx, offer, operator, why);
+            }
+            acd::Output::Withdraw { offer, result, .. } => {
+                call.withdraw(&mut self.ctx, offer, result);
+            }
+            acd::Output::Refused { outcome, .. } => call.queue_over(&mut self.ctx, outcome),
+            acd::Output::TimedOut { .. } => {
+                call.queue_over(&mut self.ctx, vocab::QueueOutcome::TimedOut);
+            }
+            acd::Output::Stale { .. } => {}
+        }
+        self.sweep(id);
+    }
+
+    fn on_registration(&mut self, change: sip::Change) {
+        let (user, reachable) = match change {
+            sip::Change::Reachable { user } => (user, true),
+            sip::Change::Unreachable { user } => (user, false),
+        };
+        let Some(operator) = self.ctx.logins.get(&user).copied() else {
+            return;
+        };
+        if let Some(named) = self.ctx.operator_ref(operator) {
+            self.ctx.record(Fact::OperatorReachable {
+                operator: named,
+                reachable,
+            });
+        }
+        self.ctx.acd.handle(
+            self.ctx.now,
+            acd::Input::Reachable {
+                operator,
+                reachable,
+            },
+        );
+    }
+
+    fn set_operators(&mut self, operators: Vec<Operator>) {
+        let acd = operators
+            .iter()
+            .map(|operator| acd::OperatorSettings {
+                id: operator.id,
+                skills: operator.skills.clone(),
+            })
+            .collect();
+        let known: BTreeSet<OperatorId> = self.ctx.operators.keys().copied().collect();
+        self.ctx.logins = operators
+            .iter()
+            .map(|operator| (operator.login.clone(), operator.id))
+            .collect();
+        // Those who are gone stay nameable while they talk: names are only ever replaced.
+        for operator in operators {
+            self.ctx.operators.insert(operator.id, operator);
+        }
+        self.ctx
+            .acd
+            .handle(self.ctx.now, acd::Input::Operators(acd));
+        let fresh: Vec<OperatorId> = self
+            .ctx
+            .logins
+            .values()
+            .copied()
+            .filter(|id| !known.contains(id))
+            .collect();
+        for operator in fresh {
+            let login = self.ctx.operators.get(&operator).map(|o| o.login.clone());
+            let reachable =
+                login.is_some_and(|login| self.ctx.registrar.bindings(&login).next().is_some());
+            self.ctx.acd.handle(
+                self.ctx.now,
+                acd::Input::Reachable {
+                    operator,
+                    reachable,
+                },
+            );
+        }
+    }
+
+    fn stop(&mut self) {
+        self.draining = true;
+        for call in self.calls.values_mut() {
+            call.interrupt(&mut self.ctx);
+        }
+        self.ctx.record(Fact::EngineStopped);
+    }
+
+    /// Removes a call of which nothing is left.
+    fn sweep(&mut self, id: CallId) {
+        if self.calls.get(&id).is_some_and(Call::is_gone)
+            && let Some(mut call) = self.calls.remove(&id)
+        {
+            call.forget(&mut self.ctx);
+        }
+    }
+
+    fn keep_alive(&mut self) {
+        if self.calls.is_empty() {
+            self.alive_at = None;
+            return;
+        }
+        let due = *self.alive_at.get_or_insert(self.ctx.now + ALIVE_EVERY);
+        if due <= self.ctx.now {
+            let calls = u32::try_from(self.live_calls()).unwrap_or(u32::MAX);
+            self.ctx.record(Fact::EngineAlive { calls });
+            self.alive_at = Some(self.ctx.now + ALIVE_EVERY);
+        }
+    }
+
+    pub(crate) fn counts(&self) -> LiveCounts {
+        let of_state = |wanted: fn(&State) -> bool| {
+            u32::try_from(
+                self.calls
+                    .values()
+                    .filter(|call| wanted(&call.state))
+                    .count(),
+            )
+            .unwrap_or(u32::MAX)
+        };
+        let wait = self.ctx.acd.longest_wait(self.ctx.now).as_millis();
+        LiveCounts {
+            calls: of_state(|state| *state != State::Ended),
+            waiting: of_state(|state| matches!(state, State::Queued { .. })),
+            talking: of_state(|state| matches!(state, State::Talking { .. })),
+            longest_wait_ms: u64::try_from(wait).unwrap_or(u64::MAX),
+            ..self.ctx.counts
+        }
+    }
+}

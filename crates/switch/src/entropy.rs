@@ -1,0 +1,39 @@
+//! Owns the randomness of tags, branches and Call-IDs: a ChaCha20 stream from the seed that the
+//! process gives once. The same seed and inputs give the same outputs.
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+pub(crate) struct Entropy(ChaCha20Rng);
+
+impl Entropy {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self(ChaCha20Rng::from_seed(seed))
+    }
+
+    /// A key for nonces.
+    pub(crate) fn key(&mut self) -> [u8; 32] {
+        let mut key = [0; 32];
+        self.0.fill_bytes(&mut key);
+        key
+    }
+
+    pub(crate) fn number(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A dialog tag: 64 random bits (RFC 3261 §19.3 asks for 32 at least).
+    pub(crate) fn tag(&mut self) -> String {
+        format!("{:016x}", self.0.next_u64())
+    }
+
+    /// A branch with the magic cookie (RFC 3261 §8.1.1.7).
+    pub(crate) fn branch(&mut self) -> String {
+        format!("z9hG4bK{:016x}", self.0.next_u64())
+    }
+
+    /// A Call-ID: 128 random bits, no host (RFC 3261 §8.1.1.4 lets it out).
+    pub(crate) fn call_id(&mut self) -> String {
+        format!("{:016x}{:016x}", self.0.next_u64(), self.0.next_u64())
+    }
+}

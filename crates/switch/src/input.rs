@@ -1,0 +1,55 @@
+//! Owns what may happen to the switch. All of it comes from outside, with its time.
+
+use std::collections::BTreeMap;
+
+use dialplan::Plans;
+use sip::Flow;
+use vocab::media::{MediaEvent, PromptId, RecordingKey};
+use vocab::{MissingReason, RecordingFile, WallTime};
+
+use crate::settings::Operator;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A datagram came from the network.
+    Datagram {
+        /// Where from and where to.
+        flow: Flow,
+        /// Its octets.
+        bytes: Vec<u8>,
+    },
+    /// The media plane reports.
+    Media(MediaEvent),
+    /// A recording was stored.
+    RecordingStored {
+        /// Which.
+        key: RecordingKey,
+        /// What and where.
+        file: RecordingFile,
+    },
+    /// A recording could not be made.
+    RecordingMissing {
+        /// Which.
+        key: RecordingKey,
+        /// Why.
+        reason: MissingReason,
+    },
+    /// The wall clock reads this now. Given at the start, and again when the clock was set.
+    Wall(WallTime),
+    /// The plans were loaded. Live calls finish on the plan they began with.
+    Plans {
+        /// All plans.
+        plans: Plans,
+        /// What can be played: (name, language), or (name, "") for a sound without words.
+        prompts: BTreeMap<(String, String), PromptId>,
+    },
+    /// The whole table of operators, as it stands now.
+    Operators(Vec<Operator>),
+    /// The deadline of [`crate::Switch::next_deadline`] has come.
+    Deadline,
+    /// Take no new calls; those that are up go on.
+    Drain,
+    /// End every call now.
+    Stop,
+}

@@ -1,0 +1,24 @@
+//! Owns what the switch wants done.
+
+use sip::Flow;
+use vocab::media::MediaCommand;
+use vocab::{Event, EventId};
+
+/// What to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a datagram.
+    Send {
+        /// Where.
+        flow: Flow,
+        /// What.
+        bytes: Vec<u8>,
+        /// Not before this event is on disk (or the wait for it was given up), and nothing to
+        /// the same place may overtake it.
+        after: Option<EventId>,
+    },
+    /// Tell the media plane.
+    Media(MediaCommand),
+    /// Write into the journal.
+    Record(Event),
+}

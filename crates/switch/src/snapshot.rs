@@ -1,0 +1,41 @@
+//! Owns the live picture of the switch for screens.
+
+use vocab::{LiveOperator, OperatorState, Snapshot};
+
+use crate::engine::Switch;
+
+impl Switch {
+    /// The live picture of this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut operators: Vec<LiveOperator> = self
+            .ctx
+            .logins
+            .values()
+            .filter_map(|id| self.ctx.operators.get(id))
+            .map(|operator| {
+                let (state, since) = self
+                    .ctx
+                    .acd
+                    .operator_state(operator.id)
+                    .unwrap_or((OperatorState::Unreachable, self.ctx.now));
+                let lasts = self.ctx.now.since(since).as_millis();
+                LiveOperator {
+                    id: operator.id,
+                    name: match operator.name.as_str() {
+                        "" => operator.login.clone(),
+                        name => name.to_owned(),
+                    },
+                    line: operator.line.clone(),
+                    state,
+                    since_ms: u64::try_from(lasts).unwrap_or(u64::MAX),
+                }
+            })
+            .collect();
+        operators.sort_by(|a, b| (a.line.len(), &a.line).cmp(&(b.line.len(), &b.line)));
+        Snapshot {
+            counts: self.counts(),
+            operators,
+        }
+    }
+}

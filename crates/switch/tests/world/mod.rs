@@ -1,0 +1,505 @@
+//! A world in virtual time for the switch: one trunk, some operators' telephones, a media plane
+//! that always works, a disk that is always at once. Each test drives it by hand.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(unreachable_pub, reason = "a module of a test")]
+#![allow(dead_code, reason = "each test file uses its own part of the world")]
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use dialplan::Plans;
+use sip::{Flow, HeaderName, Message, Method, NameAddr, Secrets, Transport, Uri};
+use switch::{Input, Network, Operator, Output, Settings, Switch, Trunk};
+use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId};
+use vocab::{Event, Fact, OperatorId, Time, WallTime};
+
+pub const PLAN: &str = r#"
+name = "test"
+numbers = ["1300"]
+languages = ["en"]
+
+[[step]]
+answer = {}
+
+[[step]]
+say = { name = "greeting", notice = true, text = { en = "Calls are recorded." } }
+
+[[step]]
+queue = { name = "operators", music = "music/waiting.wav" }
+
+[[step]]
+hangup = {}
+"#;
+
+pub const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\n\
+    t=0 0\r\nm=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+pub struct World {
+    pub switch: Switch,
+    pub now: Time,
+    pub facts: Vec<Event>,
+    pub commands: Vec<MediaCommand>,
+    inboxes: BTreeMap<SocketAddr, VecDeque<Message>>,
+    legs: BTreeSet<vocab::LegId>,
+    branches: u32,
+    /// Plays answer themselves with `PlayEnded` at once.
+    pub plays_end: bool,
+}
+
+pub fn settings() -> Settings {
+    let mut settings = Settings::example();
+    settings.trunks = vec![Trunk {
+        name: "carrier".into(),
+        networks: vec!["192.0.2.0/24".parse::<Network>().unwrap()],
+        credentials: None,
+        numbers: Default::default(),
+    }];
+    settings
+}
+
+fn engine() -> SocketAddr {
+    "198.51.100.1:5060".parse().unwrap()
+}
+
+pub fn trunk() -> SocketAddr {
+    "192.0.2.10:5060".parse().unwrap()
+}
+
+pub fn phone(n: u8) -> SocketAddr {
+    SocketAddr::new([203, 0, 113, n].into(), 5060)
+}
+
+pub fn flow(remote: SocketAddr) -> Flow {
+    Flow {
+        transport: Transport::Udp,
+        local: engine(),
+        remote,
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    pub fn with(settings: Settings) -> Self {
+        let mut world = Self {
+            switch: Switch::new(settings),
+            now: Time::ZERO,
+            facts: Vec::new(),
+            commands: Vec::new(),
+            inboxes: BTreeMap::new(),
+            legs: BTreeSet::new(),
+            branches: 0,
+            plays_end: true,
+        };
+        world.input(Input::Wall(WallTime::from_unix_millis(1_795_000_000_000)));
+        let plan = dialplan::parse("test.toml", PLAN).unwrap();
+        let plans = Plans::new(vec![Arc::new(plan)]).unwrap();
+        let prompts = BTreeMap::from([
+            (("greeting".to_owned(), "en".to_owned()), PromptId(1)),
+            (("music/waiting.wav".to_owned(), String::new()), PromptId(2)),
+        ]);
+        world.input(Input::Plans { plans, prompts });
+        world
+    }
+
+    /// Adds operators 1..=n and registers their telephones.
+    pub fn with_operators(mut self, n: u8) -> Self {
+        let operators = (1..=n)
+            .map(|n| Operator {
+                id: OperatorId(u32::from(n)),
+                login: format!("op{n}"),
+                name: format!("Operator {n}"),
+                line: format!("10{n}"),
+                secrets: Secrets::new(&format!("op{n}"), "hotline", "secret"),
+                skills: BTreeMap::new(),
+            })
+            .collect();
+        self.input(Input::Operators(operators));
+        for n in 1..=n {
+            assert_eq!(self.register(n, "secret"), 200);
+            // So that the longest idle is always the one with the lowest number.
+            self.pass(Duration::from_millis(10));
+        }
+        self
+    }
+
+    pub fn input(&mut self, input: Input) {
+        self.switch.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let mut events = Vec::new();
+        loop {
+            while let Some(output) = self.switch.poll() {
+                match output {
+                    Output::Send { flow, bytes, .. } => {
+                        let message = match sip::parse_datagram(&bytes) {
+                            Ok(sip::Datagram::Message(message)) => message,
+                            other => panic!("the switch sent {other:?}"),
+                        };
+                        self.inboxes
+                            .entry(flow.remote)
+                            .or_default()
+                            .push_back(message);
+                    }
+                    Output::Record(event) => self.facts.push(event),
+                    Output::Media(command) => {
+                        events.extend(self.media(&command));
+                        self.commands.push(command);
+                    }
+                }
+            }
+            if events.is_empty() {
+                return;
+            }
+            self.switch.handle(self.now, Input::Media(events.remove(0)));
+        }
+    }
+
+    /// A media plane that does what it is told and checks that it makes sense.
+    fn media(&mut self, command: &MediaCommand) -> Option<MediaEvent> {
+        match *command {
+            MediaCommand::Open { call, leg } => {
+                assert!(self.legs.insert(leg), "leg opened twice");
+                let port = 10_000 + 2 * u16::try_from(leg.counter()).unwrap();
+                Some(MediaEvent::Opened { call, leg, port })
+            }
+            MediaCommand::Play {
+                call,
+                leg,
+                repeat,
+                token,
+                ..
+            } => {
+                assert!(self.legs.contains(&leg), "a closed leg is to play");
+                (self.plays_end && !repeat).then_some(MediaEvent::PlayEnded { call, leg, token })
+            }
+            MediaCommand::Close { call, leg } => {
+                assert!(self.legs.remove(&leg), "leg closed twice");
+                Some(MediaEvent::Closed {
+                    call,
+                    leg,
+                    counts: LegCounts::default(),
+                })
+            }
+            MediaCommand::Bridge {
+                caller, operator, ..
+            } => {
+                assert!(self.legs.contains(&caller) && self.legs.contains(&operator));
+                None
+            }
+            MediaCommand::SetRemote { leg, .. }
+            | MediaCommand::Stop { leg, .. }
+            | MediaCommand::Unbridge { leg, .. } => {
+                assert!(
+                    self.legs.contains(&leg),
+                    "a command for a closed leg: {command:?}"
+                );
+                None
+            }
+        }
+    }
+
+    /// Lets time pass, with every deadline on the way.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.switch.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.input(Input::Deadline);
+        }
+        self.now = end;
+    }
+
+    pub fn send(&mut self, from: SocketAddr, message: &Message) {
+        self.raw(from, &message.to_bytes());
+    }
+
+    pub fn raw(&mut self, from: SocketAddr, bytes: &[u8]) {
+        self.input(Input::Datagram {
+            flow: flow(from),
+            bytes: bytes.to_vec(),
+        });
+    }
+
+    /// The next message at a place; fails if there is none.
+    #[track_caller]
+    pub fn next(&mut self, at: SocketAddr) -> Message {
+        self.try_next(at)
+            .unwrap_or_else(|| panic!("nothing came to {at}"))
+    }
+
+    pub fn try_next(&mut self, at: SocketAddr) -> Option<Message> {
+        self.inboxes.entry(at).or_default().pop_front()
+    }
+
+    /// The next response at a place that is not 100.
+    #[track_caller]
+    pub fn response(&mut self, at: SocketAddr) -> Message {
+        loop {
+            let message = self.next(at);
+            match message.status() {
+                Some(100) => {}
+                Some(_) => return message,
+                None => panic!("a request came to {at}: {:?}", message.start),
+            }
+        }
+    }
+
+    /// The next request at a place; responses before it are dropped.
+    #[track_caller]
+    pub fn request(&mut self, at: SocketAddr, method: &Method) -> Message {
+        loop {
+            let message = self.next(at);
+            if let Some(seen) = message.method() {
+                assert_eq!(seen, method);
+                return message;
+            }
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.inboxes.clear();
+    }
+
+    pub fn branch(&mut self) -> String {
+        self.branches += 1;
+        format!("z9hG4bKtest{}", self.branches)
+    }
+
+    /// A request of a peer outside any dialog.
+    pub fn out_of_dialog(&mut self, from: SocketAddr, method: Method, uri: &str) -> Message {
+        let branch = self.branch();
+        let mut request = Message::request(method.clone(), Uri::parse(uri).unwrap());
+        let headers = &mut request.headers;
+        headers.push(
+            HeaderName::Via,
+            format!("SIP/2.0/UDP {from};rport;branch={branch}"),
+        );
+        headers.push(HeaderName::MaxForwards, "70");
+        headers.push(
+            HeaderName::From,
+            format!("\"Ivan\" <sip:+74242123456@{from}>;tag={branch}"),
+        );
+        headers.push(HeaderName::To, format!("<{uri}>"));
+        headers.push(HeaderName::CallId, format!("{branch}@test"));
+        headers.push(HeaderName::CSeq, format!("1 {}", method.as_str()));
+        headers.push(HeaderName::Contact, format!("<sip:{from}>"));
+        request
+    }
+
+    pub fn invite(&mut self, number: &str) -> Message {
+        let uri = format!("sip:{number}@{}", engine());
+        self.out_of_dialog(trunk(), Method::Invite, &uri)
+            .with_body("application/sdp", OFFER.into())
+    }
+
+    /// Registers telephone `n`; the final status.
+    pub fn register(&mut self, n: u8, password: &str) -> u16 {
+        let uri = format!("sip:{}", engine());
+        let mut request = self.out_of_dialog(phone(n), Method::Register, &uri);
+        let address = format!("<sip:op{n}@{}>", engine());
+        request
+            .headers
+            .set(HeaderName::From, format!("{address};tag=r{n}"));
+        request.headers.set(HeaderName::To, &address);
+        request
+            .headers
+            .set(HeaderName::Contact, format!("<sip:op{n}@{}>", phone(n)));
+        request.headers.set(HeaderName::Expires, "3600");
+        self.send(phone(n), &request);
+        let challenge = self.response(phone(n));
+        assert_eq!(challenge.status(), Some(401));
+        let branch = self.branch();
+        request.headers.set(
+            HeaderName::Via,
+            format!("SIP/2.0/UDP {};rport;branch={branch}", phone(n)),
+        );
+        request.headers.set(HeaderName::CSeq, "2 REGISTER");
+        sip::authorize(
+            &mut request,
+            &challenge,
+            &format!("op{n}"),
+            password,
+            "cnonce",
+            1,
+        )
+        .unwrap();
+        self.send(phone(n), &request);
+        self.response(phone(n)).status().unwrap()
+    }
+
+    /// An ACK, BYE, re-INVITE ... of whoever sent `invite` and got `answer`.
+    pub fn in_dialog(&mut self, invite: &Message, answer: &Message, method: Method) -> Message {
+        let branch = self.branch();
+        let cseq = invite.cseq().unwrap().number;
+        let number = if method == Method::Ack {
+            cseq
+        } else {
+            cseq + 1
+        };
+        let target = answer.contacts().unwrap().remove(0).uri;
+        let mut request = Message::request(method.clone(), target);
+        let headers = &mut request.headers;
+        let from = invite.via().unwrap();
+        headers.push(
+            HeaderName::Via,
+            format!(
+                "SIP/2.0/UDP {}:{};rport;branch={branch}",
+                from.host,
+                from.port.unwrap()
+            ),
+        );
+        headers.push(HeaderName::MaxForwards, "70");
+        headers.push(
+            HeaderName::From,
+            invite.headers.first(&HeaderName::From).unwrap(),
+        );
+        headers.push(
+            HeaderName::To,
+            answer.headers.first(&HeaderName::To).unwrap(),
+        );
+        headers.push(HeaderName::CallId, invite.call_id().unwrap());
+        headers.push(HeaderName::CSeq, format!("{number} {}", method.as_str()));
+        request
+    }
+
+    /// A caller dials, is answered, acknowledges, and hears the greeting; then waits.
+    pub fn waiting_caller(&mut self) -> (Message, Message) {
+        let invite = self.invite("1300");
+        self.send(trunk(), &invite);
+        let answer = self.response(trunk());
+        assert_eq!(answer.status(), Some(200));
+        let ack = self.in_dialog(&invite, &answer, Method::Ack);
+        self.send(trunk(), &ack);
+        (invite, answer)
+    }
+
+    pub fn caller_hangs_up(&mut self, invite: &Message, answer: &Message) {
+        let bye = self.in_dialog(invite, answer, Method::Bye);
+        self.send(trunk(), &bye);
+        assert_eq!(self.response(trunk()).status(), Some(200));
+    }
+
+    /// A telephone's answer to an INVITE of the engine.
+    pub fn answer(&mut self, n: u8, invite: &Message, status: u16) -> Message {
+        let mut response = invite.respond(status, Some(&format!("phone{n}")));
+        if (200..300).contains(&status) {
+            response
+                .headers
+                .push(HeaderName::Contact, format!("<sip:op{n}@{}>", phone(n)));
+            let body = OFFER
+                .replace("192.0.2.10", "203.0.113.1")
+                .replace("8 0 101", "8 101");
+            response = response.with_body("application/sdp", body.into());
+        }
+        self.send(phone(n), &response);
+        response
+    }
+
+    /// A BYE of telephone `n`, which answered `invite` with `answer`.
+    pub fn operator_hangs_up(&mut self, n: u8, invite: &Message, answer: &Message) {
+        let branch = self.branch();
+        let target = invite.contacts().unwrap().remove(0).uri;
+        let mut bye = Message::request(Method::Bye, target);
+        let headers = &mut bye.headers;
+        headers.push(
+            HeaderName::Via,
+            format!("SIP/2.0/UDP {};rport;branch={branch}", phone(n)),
+        );
+        headers.push(HeaderName::MaxForwards, "70");
+        headers.push(
+            HeaderName::From,
+            answer.headers.first(&HeaderName::To).unwrap(),
+        );
+        headers.push(
+            HeaderName::To,
+            answer.headers.first(&HeaderName::From).unwrap(),
+        );
+        headers.push(HeaderName::CallId, invite.call_id().unwrap());
+        headers.push(HeaderName::CSeq, "1 BYE");
+        self.send(phone(n), &bye);
+        assert_eq!(self.response(phone(n)).status(), Some(200));
+    }
+
+    /// Answers a BYE of the engine at a place.
+    pub fn take_bye(&mut self, at: SocketAddr) {
+        let bye = self.request(at, &Method::Bye);
+        let answer = bye.respond(200, None);
+        self.send(at, &answer);
+    }
+
+    pub fn ended(&self) -> Vec<(vocab::Outcome, vocab::EndedBy)> {
+        self.facts
+            .iter()
+            .filter_map(|event| match event.fact {
+                Fact::CallEnded {
+                    outcome, ended_by, ..
+                } => Some((outcome, ended_by)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn offer_results(&self) -> Vec<vocab::OfferResult> {
+        self.facts
+            .iter()
+            .filter_map(|event| match event.fact {
+                Fact::OfferEnded { result, .. } => Some(result),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// After the longest time anything may take nothing is left of the calls, and the facts of
+    /// each call make sense.
+    #[track_caller]
+    pub fn assert_quiet(&mut self) {
+        self.pass(Duration::from_secs(200));
+        for (table, size) in self.switch.tables() {
+            assert_eq!(size, 0, "{table} is not empty");
+        }
+        assert_eq!(self.switch.snapshot().counts.bugs, 0);
+        assert!(self.legs.is_empty(), "sockets stayed open: {:?}", self.legs);
+        let mut arrived = BTreeSet::new();
+        let mut ended = BTreeSet::new();
+        let mut ids = self.facts.iter().map(|event| event.id.counter());
+        assert!(
+            ids.clone().eq(1..=u32::try_from(self.facts.len()).unwrap()),
+            "{:?}",
+            ids.next()
+        );
+        for event in &self.facts {
+            match &event.fact {
+                Fact::CallArrived { call, .. } => assert!(arrived.insert(*call)),
+                Fact::CallEnded { call, .. } => assert!(ended.insert(*call), "ended twice"),
+                fact => {
+                    if let Some(call) = fact.call() {
+                        assert!(!ended.contains(&call), "after the end: {fact:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(arrived, ended, "a call without an end");
+        let open = self
+            .facts
+            .iter()
+            .filter(|e| matches!(e.fact, Fact::OfferMade { .. }))
+            .count();
+        assert_eq!(open, self.offer_results().len(), "an offer without an end");
+    }
+
+    pub fn from_of(message: &Message) -> NameAddr {
+        message.from().unwrap()
+    }
+}
