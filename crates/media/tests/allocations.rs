@@ -1,0 +1,136 @@
+//! Per packet nothing is allocated: counted on the whole process while audio is relayed, recorded
+//! and played. Alone in its binary, as the allocator counts for every thread.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod common;
+
+use std::alloc::System;
+use std::net::UdpSocket;
+
+use common::{CALL, PATIENCE, leg};
+use media::{Audio, Media, Settings, Tap};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use vocab::Time;
+use vocab::media::{Codec, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Counts packets, and allocates nothing for it.
+struct Count(std::sync::Arc<std::sync::atomic::AtomicU64>);
+
+impl Tap for Count {
+    fn start(&mut self, _key: RecordingKey, _at: Time) {}
+    fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    fn stop(&mut self, _key: RecordingKey, _at: Time) {}
+}
+
+/// One packet from a peer to the other, without an allocation of our own.
+fn pass(from: &UdpSocket, to: &UdpSocket, packet: &mut [u8; 172], sequence: u16) {
+    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+    packet[4..8].copy_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+    from.send(packet).unwrap();
+    let mut heard = [0; 200];
+    assert_eq!(to.recv(&mut heard).unwrap(), 172);
+}
+
+#[test]
+fn a_relayed_recorded_or_played_packet_allocates_nothing() {
+    let taped = std::sync::Arc::<std::sync::atomic::AtomicU64>::default();
+    let (sender, events) = std::sync::mpsc::channel();
+    let settings = Settings {
+        address: "127.0.0.1".parse().unwrap(),
+        ..Settings::default()
+    };
+    let prompts = [(PromptId(1), Audio::from_pcm(&[500; 8_000]))].into();
+    let taps: Vec<Box<dyn Tap>> = vec![Box::new(Count(taped.clone()))];
+    let report = move |event| drop(sender.send(event));
+    let media = Media::start(settings, std::time::Instant::now(), prompts, taps, report).unwrap();
+    // Two laws, so that translation is in the count too; the third leg hears music.
+    let codecs = [Codec::Pcma, Codec::Pcmu, Codec::Pcma];
+    let peers: Vec<UdpSocket> = codecs
+        .into_iter()
+        .zip(1..)
+        .map(|(codec, number)| {
+            let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+            peer.set_read_timeout(Some(PATIENCE)).unwrap();
+            media.send(MediaCommand::Open {
+                call: CALL,
+                leg: leg(number),
+            });
+            let Ok(MediaEvent::Opened { port, .. }) = events.recv_timeout(PATIENCE) else {
+                panic!("not opened")
+            };
+            peer.connect(("127.0.0.1", port)).unwrap();
+            let (dtmf_send, dtmf_receive, send) = (None, None, true);
+            let address = peer.local_addr().unwrap();
+            let remote = Remote {
+                address,
+                codec,
+                dtmf_send,
+                dtmf_receive,
+                send,
+            };
+            media.send(MediaCommand::SetRemote {
+                call: CALL,
+                leg: leg(number),
+                remote,
+            });
+            peer
+        })
+        .collect();
+    let (call, prompt) = (CALL, PromptId(1));
+    media.send(MediaCommand::Play {
+        call,
+        leg: leg(3),
+        prompt,
+        repeat: true,
+        token: 1,
+    });
+    let record = Some(RecordingKey { call, segment: 1 });
+    media.send(MediaCommand::Bridge {
+        call,
+        caller: leg(1),
+        operator: leg(2),
+        record,
+    });
+
+    let mut alaw = [0x55; 172];
+    alaw[..2].copy_from_slice(&[0x80, 8]);
+    let mut ulaw = alaw;
+    ulaw[1] = 0;
+    // The first packets lock the peers and report that audio has started. Commands are obeyed in
+    // order, so the music of the third leg means that all is set up.
+    peers[2].recv(&mut [0; 200]).unwrap();
+    for sequence in 0..50 {
+        pass(&peers[0], &peers[1], &mut alaw, sequence);
+        pass(&peers[1], &peers[0], &mut ulaw, sequence);
+    }
+    let before = taped.load(std::sync::atomic::Ordering::Relaxed);
+    let region = Region::new(ALLOCATOR);
+    for sequence in 50..1_050 {
+        pass(&peers[0], &peers[1], &mut alaw, sequence);
+        pass(&peers[1], &peers[0], &mut ulaw, sequence);
+    }
+    for _ in 0..20 {
+        peers[2].recv(&mut [0; 200]).unwrap();
+    }
+    let change = region.change();
+    assert_eq!(
+        taped.load(std::sync::atomic::Ordering::Relaxed) - before,
+        2_000
+    );
+    assert_eq!(
+        (change.allocations, change.reallocations),
+        (0, 0),
+        "{change:?}"
+    );
+    media.stop();
+}
