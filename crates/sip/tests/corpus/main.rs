@@ -11,8 +11,9 @@
 )]
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use sip::wire::{Datagram, HeaderName, parse_datagram};
+use sip::wire::{Datagram, HeaderName, limits, parse_datagram};
 
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/messages");
@@ -102,5 +103,44 @@ fn a_bare_cr_makes_no_header() {
                 message.headers.first(&HeaderName::ContentLength)
             );
         }
+    }
+}
+
+/// 64 KiB of what would make a careless parser look again and again at the same octets. A
+/// quadratic one needs seconds for them; the bound is far above what a busy machine takes.
+#[test]
+fn time_is_linear_in_the_octets() {
+    let fill = |pattern: &str, octets: usize| pattern.repeat(octets / pattern.len());
+    let head =
+        "INVITE sip:1300@127.0.0.1 SIP/2.0\r\nTo: <sip:1300@h>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n";
+    let mut hostile = vec![fill("\r\n", 65_000), fill("a", 65_000), fill("\n ", 65_000)];
+    for name in ["Contact", "Via", "Route", "From", "X"] {
+        for pattern in [
+            ",",
+            ";",
+            ";a=\"",
+            "\"\\",
+            "<",
+            "<sip:a@h>,",
+            ";a=b",
+            " \r\n ",
+            "%",
+        ] {
+            let line = fill(pattern, limits::LINE_OCTETS - 100);
+            hostile.push(format!(
+                "{head}{}\r\n",
+                format!("{name}: {line}\r\n").repeat(7)
+            ));
+            hostile.push(format!("{head}{name}: {}\r\n\r\n", fill(pattern, 60_000)));
+        }
+    }
+    for text in hostile {
+        let begin = Instant::now();
+        let _ = parse_datagram(text.as_bytes());
+        let mut not_text = text.clone().into_bytes();
+        not_text.push(0xff);
+        let _ = parse_datagram(&not_text);
+        let took = begin.elapsed();
+        assert!(took < Duration::from_millis(500), "{took:?}: {:.60}", text);
     }
 }
