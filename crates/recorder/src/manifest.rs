@@ -59,7 +59,7 @@ pub struct SideManifest {
     pub dropped: u64,
     /// Packets that came twice; once in the file.
     pub duplicates: u64,
-    /// Packets too late to be placed (about nine seconds).
+    /// Packets too late to be placed (about eight seconds).
     pub late: u64,
     /// Packets that are not G.711 audio, as telephone-events.
     pub other: u64,

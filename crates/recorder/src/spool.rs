@@ -115,15 +115,21 @@ impl Track {
             let Some(file) = self.files.get(*index as usize) else {
                 continue;
             };
-            buffer.resize(HEADER + extent.payload as usize, 0);
-            match read_exact_at(file.file(), buffer, extent.position) {
+            let length = HEADER + extent.payload as usize;
+            if buffer.len() < length {
+                buffer.resize(length, 0);
+            }
+            let Some(block) = buffer.get_mut(..length) else {
+                continue;
+            };
+            match read_exact_at(file.file(), block, extent.position) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     damaged += 1;
                     continue;
                 }
                 other => other?,
             }
-            let Some((head, payload)) = buffer.split_first_chunk::<HEADER>() else {
+            let Some((head, payload)) = block.split_first_chunk::<HEADER>() else {
                 continue;
             };
             match Header::parse(head) {

@@ -9,10 +9,11 @@ use crate::Format;
 use crate::g711::{ALAW_SILENCE, ALAW_TO_PCM, ULAW_TO_ALAW, ULAW_TO_PCM};
 use crate::timeline::{Placed, RATE};
 
-/// Samples per channel in memory. A packet may come this late, less the step and the look-ahead.
-const OPEN: usize = 12 * RATE as usize;
+/// Samples per channel in memory. A packet may come this late, less the step, the look-ahead and a
+/// second: eight seconds.
+const OPEN: usize = 16 * RATE as usize;
 /// Written at once.
-const STEP: usize = 2 * RATE as usize;
+const STEP: usize = 6 * RATE as usize;
 
 /// How a packet fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub(crate) struct Window<S> {
 
 impl<S: FnMut(&[u8]) -> io::Result<()>> Window<S> {
     pub(crate) fn new(format: Format, total: i64, sink: S) -> Self {
-        let mut open = vec![0; OPEN * format.frame()];
+        let samples = usize::try_from(total).unwrap_or(0).min(OPEN);
+        let mut open = vec![0; samples * format.frame()];
         silence(format, &mut open);
         Self {
             format,
@@ -51,7 +53,8 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Window<S> {
 
     /// Writes what lies so far back that `position` fits.
     pub(crate) fn reach(&mut self, position: i64) -> io::Result<()> {
-        while self.base + (OPEN as i64) < position.min(self.total) {
+        let samples = (self.open.len() / self.format.frame()) as i64;
+        while self.base + samples < position.min(self.total) {
             self.flush(STEP)?;
         }
         Ok(())
@@ -104,7 +107,7 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Window<S> {
     /// Writes up to the end.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         while self.base < self.total {
-            self.flush(STEP)?;
+            self.flush(OPEN)?;
         }
         Ok(())
     }
