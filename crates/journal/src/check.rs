@@ -36,43 +36,41 @@ impl Entry {
         for (first, second) in self.queues.iter().zip(self.queues.iter().skip(1)) {
             if first
                 .left
-                .is_some_and(|(left, _)| after(left, second.entered))
+                .is_none_or(|(left, _)| after(left, second.entered))
             {
                 problems.push(format!("it was in two queues at once, {:?}", second.queue));
             }
         }
     }
 
-    /// Every offer ended, and each answered one became one segment of the same operator.
+    /// Every offer ended, and each answered one became one segment, unless a crash or a failure
+    /// came between the two.
     fn check_offers(&self, problems: &mut Vec<String>) {
+        let broken_off = self
+            .end
+            .as_ref()
+            .is_some_and(|end| matches!(end.outcome, Outcome::Interrupted | Outcome::Failed));
         for (place, offer) in self.offers.iter().enumerate() {
+            let id = offer.offer;
             if self
                 .offers
                 .iter()
                 .take(place)
-                .any(|earlier| earlier.offer == offer.offer)
+                .any(|earlier| earlier.offer == id)
             {
-                problems.push(format!("offer {} was made twice", offer.offer));
+                problems.push(format!("offer {id} was made twice"));
             }
-            let segments = self
-                .segments
-                .iter()
-                .filter(|s| s.offer == offer.offer)
-                .count();
+            let segments = self.segments.iter().filter(|s| s.offer == id).count();
             match offer.ended.as_ref().map(|end| end.result) {
-                None => problems.push(format!("offer {} never ended", offer.offer)),
-                Some(OfferResult::Answered) if segments != 1 => {
+                None => problems.push(format!("offer {id} never ended")),
+                Some(OfferResult::Answered) if segments == 1 || (segments == 0 && broken_off) => {}
+                Some(OfferResult::Answered) => {
                     problems.push(format!(
-                        "offer {} was answered but led to {segments} segments",
-                        offer.offer
+                        "offer {id} was answered but led to {segments} segments"
                     ));
                 }
-                Some(OfferResult::Answered) => {}
                 Some(_) if segments != 0 => {
-                    problems.push(format!(
-                        "offer {} was not answered but led to a segment",
-                        offer.offer
-                    ));
+                    problems.push(format!("offer {id} was not answered but led to a segment"));
                 }
                 Some(_) => {}
             }

@@ -100,7 +100,7 @@ impl<D: Fn(EventId)> Writer<D> {
         }
     }
 
-    fn write_group(&mut self, group: Vec<Event>) {
+    pub(crate) fn write_group(&mut self, group: Vec<Event>) {
         let mut records = Vec::with_capacity(group.len() * 256);
         for event in &group {
             if let Err(error) = frame::encode(&mut records, event) {
@@ -194,5 +194,13 @@ fn gather(events: &Receiver<Event>, group: &mut Vec<Event>, due: Instant) {
             Ok(event) => group.push(event),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+#[cfg(test)]
+impl<D> Writer<D> {
+    /// Makes every write to the present file fail, as a dying disk would.
+    pub(crate) fn break_file(&mut self) {
+        self.file = File::open(self.position.file.path(&self.writing.dir)).unwrap();
     }
 }
