@@ -102,11 +102,10 @@ impl<R: Fn(Report)> Writer<R> {
             let stopping = self.parts.shared.stopping();
             self.drain_all();
             let now = Instant::now();
-            let full = self.failures == 0 && self.gathered + self.batch.len() >= WRITE_AT;
             if stopping {
                 break;
             }
-            if full || now >= due {
+            if now >= due {
                 self.seal_all();
                 self.write();
                 // From before the write: a slow disk must not stretch the interval.
@@ -160,6 +159,11 @@ impl<R: Fn(Report)> Writer<R> {
                 used += length;
             }
             scratch.drain(..used);
+            // Full rings, as after a disk that hung, must not outgrow the backlog unwritten.
+            if self.failures == 0 && self.gathered + self.batch.len() >= WRITE_AT {
+                self.seal_all();
+                self.write();
+            }
         }
         self.scratch = scratch;
         if abandoned {

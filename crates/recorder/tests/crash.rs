@@ -234,7 +234,7 @@ fn a_recording_that_was_stopped_before_the_crash_has_its_full_length() {
     taps[0].start(key(1), START);
     feed(&mut taps[0], key(1), START, &pair(), 0..100);
     taps[0].stop(key(1), START + Duration::from_millis(2_345));
-    let trouble = seen.recv_timeout(Duration::from_secs(10)).unwrap();
+    let trouble = seen.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(matches!(trouble, Report::DiskTrouble { .. }), "{trouble:?}");
     let copy = bench.copy_spool();
     let (_dir, reports) = Bench::repair(copy.path());

@@ -52,7 +52,7 @@ fn a_spool_that_is_full_for_a_while_loses_nothing() {
     disk.set(|faults| faults.room = Some(1_000));
     feed(&mut taps[0], key(1), START, &streams, 100..200);
     until("it is taken", || recorder.counts().packets == 400);
-    let trouble = seen.recv_timeout(Duration::from_secs(10)).unwrap();
+    let trouble = seen.recv_timeout(Duration::from_secs(60)).unwrap();
     disk.set(|faults| faults.room = None);
     feed(&mut taps[0], key(1), START, &streams, 200..300);
     taps[0].stop(key(1), START + Duration::from_secs(6));
@@ -82,6 +82,7 @@ fn beyond_the_backlog_audio_is_dropped_and_counted_and_then_goes_on() {
         let counts = recorder.counts();
         counts.dropped > 0 && counts.packets + counts.dropped == 400
     });
+    let trouble = seen.recv_timeout(Duration::from_secs(60)).unwrap();
     disk.set(|faults| faults.full = None);
     until("it is written", || recorder.counts().spool_bytes > 30_000);
     feed(&mut taps[0], key(1), START, &streams, 200..250);
@@ -89,7 +90,7 @@ fn beyond_the_backlog_audio_is_dropped_and_counted_and_then_goes_on() {
     until("it is stored", || recorder.pending() == 0);
     let dropped = recorder.counts().dropped;
     recorder.stop();
-    let file = stored(one_episode(seen.into_iter()));
+    let file = stored(one_episode([trouble].into_iter().chain(seen)));
     assert!((150..=250).contains(&dropped), "{dropped}");
     assert_eq!(file.dropped, dropped);
     assert_eq!(file.caller_packets + file.operator_packets, 500 - dropped);
@@ -151,7 +152,7 @@ fn recordings_that_cannot_be_stored_are_tried_again() {
         feed(&mut taps[0], key(call), START, &streams, 0..50);
         taps[0].stop(key(call), START + Duration::from_secs(1));
     }
-    let trouble = seen.recv_timeout(Duration::from_secs(10)).unwrap();
+    let trouble = seen.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!(recorder.pending(), 5);
     disk.set(|faults| faults.full = None);
     until("all are stored", || recorder.pending() == 0);
