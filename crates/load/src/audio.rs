@@ -88,7 +88,6 @@ pub(crate) struct AudioThread {
     by_key: HashMap<PartyKey, usize>,
     /// By the engine's port: slot + 1, or 0.
     by_port: Vec<u32>,
-    engine: Option<std::net::IpAddr>,
 }
 
 impl AudioThread {
@@ -111,7 +110,6 @@ impl AudioThread {
             turns: Default::default(),
             by_key: HashMap::new(),
             by_port: vec![0; 1 << 16],
-            engine: None,
         }
     }
 
@@ -220,7 +218,6 @@ impl AudioThread {
             turn.push(slot);
         }
         self.by_key.insert(party, slot);
-        self.engine = Some(engine.ip());
         if let Some(port) = self.by_port.get_mut(usize::from(engine.port())) {
             *port = u32::try_from(slot + 1).unwrap_or(0);
         }
@@ -298,16 +295,16 @@ impl AudioThread {
                     // An ICMP error of an earlier packet: it is consumed, read on.
                     Err(_) => continue,
                 };
-                let slot = match self.by_port.get(usize::from(source.port())) {
-                    Some(&slot) if slot > 0 && Some(source.ip()) == self.engine => {
-                        slot as usize - 1
-                    }
-                    _ => {
-                        add(&self.counters.rtp_strays, 1);
-                        continue;
-                    }
-                };
-                let Some(Some(party)) = self.parties.get_mut(slot) else {
+                let slot = self
+                    .by_port
+                    .get(usize::from(source.port()))
+                    .copied()
+                    .unwrap_or(0);
+                let party = (slot as usize)
+                    .checked_sub(1)
+                    .and_then(|at| self.parties.get_mut(at));
+                let Some(Some(party)) = party.filter(|party| is_of(party.as_ref(), source)) else {
+                    add(&self.counters.rtp_strays, 1);
                     continue;
                 };
                 add(&self.counters.rtp_received, 1);
@@ -319,6 +316,10 @@ impl AudioThread {
             }
         }
     }
+}
+
+fn is_of(party: Option<&Party>, source: SocketAddr) -> bool {
+    party.is_some_and(|party| party.engine == source)
 }
 
 impl Party {

@@ -159,6 +159,9 @@ impl Operators {
                 telephone.registration = Registration::Refused(format!("REGISTER got {status}"));
             }
         }
+        if matches!(telephone.registration, Registration::Refused(_)) {
+            add(&shared.counters.not_registered, 1);
+        }
         match (was_registered, telephone.registered) {
             (false, true) => add(&shared.counters.registered, 1),
             (true, false) => subtract(&shared.counters.registered, 1),

@@ -226,6 +226,8 @@ macro_rules! counts {
 counts! {
     /// Operators registered now.
     registered,
+    /// Registrations refused since the start.
+    not_registered,
     /// Calls placed since the start.
     placed,
     /// Calls up now (INVITE sent, not over).
