@@ -2,6 +2,10 @@
 //!
 //! A library, so that tests and `main` share it; `main` stays thin.
 
+pub mod boot;
 pub mod cli;
+pub mod commands;
+pub mod demo;
+pub mod driver;
 pub mod prompts;
 pub mod settings;

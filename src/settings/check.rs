@@ -179,7 +179,7 @@ fn trunk(trunk: &Trunk, path: &str, reader: &mut Reader<'_>, warnings: &mut Vec<
             reader.note_at(&format!("{path}.{key}"), message, None);
         }
     }
-    if trunk.user.is_none() && trunk.addresses.iter().any(|net| net.bits() == 0) {
+    if trunk.user.is_none() && trunk.addresses.iter().any(|net| net.length() == 0) {
         let message = format!("trunk {:?} takes calls from every address", trunk.name);
         let help = Some("name the carrier's subnets, or a user and a secret".to_owned());
         warnings.push(reader.problem_at(&format!("{path}.addresses"), message, help));

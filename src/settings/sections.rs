@@ -8,8 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use switch::Network;
+
 use super::define::{Section, Table, section};
-use super::kinds::{Backend, Cidr, Codec, LogFormat, LogLevel, PortRange, RecordingFormat};
+use super::kinds::{Backend, Codec, LogFormat, LogLevel, PortRange, RecordingFormat};
 
 /// Every section, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
@@ -172,7 +174,7 @@ section! {
         /// The name, in logs and in the journal.
         name: String = Required "\"carrier\"";
         /// Addresses and subnets from which its calls come. Without them it must authenticate.
-        addresses: Vec<Cidr> = Empty "[\"192.0.2.10\", \"198.51.100.0/24\"]";
+        addresses: Vec<Network> = Empty "[\"192.0.2.10\", \"198.51.100.0/24\"]";
         /// The name as which the trunk authenticates itself (digest). Without it the address
         /// is enough.
         user: Option<String> = Empty "\"carrier-1\"";

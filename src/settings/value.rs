@@ -9,7 +9,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::kinds::{Cidr, Codec};
+use super::kinds::Codec;
+use switch::Network;
 
 /// A value that is not what was expected.
 #[derive(Debug)]
@@ -189,7 +190,7 @@ impl Listed for String {
 impl Listed for SocketAddr {
     const LIST: &'static str = "a list of addresses with ports, such as [\"192.0.2.1:5060\"]";
 }
-impl Listed for Cidr {
+impl Listed for Network {
     const LIST: &'static str =
         "a list of addresses or subnets, such as [\"192.0.2.1\", \"198.51.100.0/24\"]";
 }

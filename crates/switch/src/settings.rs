@@ -162,6 +162,14 @@ impl Network {
     }
 }
 
+impl Network {
+    /// How many leading bits count; 0 means every address.
+    #[must_use]
+    pub const fn length(&self) -> u8 {
+        self.length
+    }
+}
+
 impl FromStr for Network {
     type Err = NotANetwork;
 

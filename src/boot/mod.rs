@@ -1,0 +1,281 @@
+//! Owns the start and the stop of the engine: every part in its order, and what each is told.
+
+mod operators;
+mod plans;
+mod tap;
+mod translate;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use journal::{Journal, Recovery};
+use recorder::{Recorder, Report};
+use switch::{Input, Switch};
+use transport::Transport;
+use vocab::media::RecordingKey;
+use vocab::{MissingReason, WallTime};
+
+use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
+use crate::settings::Settings;
+
+pub use plans::{Loaded, load as load_plans};
+
+/// How long the peers get to answer our BYEs at a stop.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How long recordings may take to be finished at a stop.
+const LAST_RECORDINGS: Duration = Duration::from_secs(20);
+/// How often a stop looks whether it may go on.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The running engine.
+pub struct Engine {
+    driver: Driver,
+    recorder: Recorder,
+    addresses: Vec<SocketAddr>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// What a stop left behind.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopped {
+    /// Facts that could not be kept on disk.
+    pub facts_lost: u64,
+    /// Facts that the database will get at the next start.
+    pub facts_not_in_sql: u64,
+    /// The last live picture's count of broken invariants.
+    pub bugs: u64,
+}
+
+impl Engine {
+    /// Starts every part; when this returns calls are taken.
+    ///
+    /// # Errors
+    /// One plain sentence: a port in use, a folder that cannot be written, a broken database.
+    pub fn start(settings: &Settings) -> anyhow::Result<Self> {
+        raise_descriptor_limit();
+        let epoch = Instant::now();
+        let wall_zero = driver::wall_clock();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("io")
+            .enable_all()
+            .build()
+            .context("cannot start the IO threads")?;
+        let loaded = plans::load_or_explain(settings)?;
+        let (inbox, outbox) = driver::inbox(epoch);
+        let transport = listen(&runtime, settings, &inbox)?;
+        let addresses = transport.addresses();
+        let (boot, journal, recovery) = open_journal(settings, wall_zero, &inbox)?;
+        let (taps, recorder) = open_recorder(settings, wall_zero, &inbox, &recovery)?;
+        let taps = tap::adapt(taps);
+        let media = {
+            let inbox = inbox.clone();
+            let report = move |event| inbox.input(Input::Media(event));
+            let media = translate::media(settings, taps.len());
+            media::Media::start(media, epoch, loaded.audio, taps, report)
+                .context("cannot start the media threads")?
+        };
+        let switch = Switch::new(translate::switch(settings, boot)?);
+        inbox.input(Input::Wall(driver::wall_clock()));
+        inbox.input(Input::Plans {
+            plans: loaded.plans,
+            prompts: loaded.prompts,
+        });
+        let operators =
+            runtime.block_on(operators::follow(&settings.journal.database, inbox.clone()))?;
+        runtime.spawn(operators);
+        let answer_wait = settings.journal.answer_wait;
+        let parts = Parts {
+            switch,
+            transport,
+            media,
+            journal,
+            answer_wait,
+        };
+        let driver = start_driver(inbox, outbox, parts)?;
+        Ok(Self {
+            driver,
+            recorder,
+            addresses,
+            runtime,
+        })
+    }
+
+    /// Where SIP is taken.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The live picture.
+    #[must_use]
+    pub fn picture(&self) -> Picture {
+        self.driver.picture()
+    }
+
+    /// Recordings that are not on disk yet.
+    #[must_use]
+    pub fn recordings_pending(&self) -> usize {
+        self.recorder.pending()
+    }
+
+    /// Takes no new calls from now on; those that are up go on.
+    pub fn drain(&self) {
+        self.driver.inbox().input(Input::Drain);
+    }
+
+    /// Runs a future on the engine's IO threads.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Leaves a future to the engine's IO threads.
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
+        self.runtime.spawn(future);
+    }
+
+    /// Ends every call, finishes recordings and journal, and stops.
+    ///
+    /// # Errors
+    /// If the driver panicked.
+    pub fn stop(self) -> anyhow::Result<Stopped> {
+        self.driver.inbox().input(Input::Stop);
+        wait_until(GOODBYE, || self.driver.picture().calls == 0);
+        wait_until(LAST_RECORDINGS, || self.recorder.pending() == 0);
+        // Its last reports reach the driver before the word to exit does.
+        self.recorder.stop();
+        let bugs = self.driver.picture().snapshot.counts.bugs;
+        let parts = self.driver.stop().context("the driver thread panicked")?;
+        parts.media.stop();
+        drop(parts.transport);
+        let journal = parts.journal.stop();
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        Ok(Stopped {
+            facts_lost: journal.lost,
+            facts_not_in_sql: journal.not_in_sql,
+            bugs,
+        })
+    }
+}
+
+fn listen(
+    runtime: &tokio::runtime::Runtime,
+    settings: &Settings,
+    inbox: &Inbox,
+) -> anyhow::Result<Transport> {
+    let _entered = runtime.enter();
+    let inbox = inbox.clone();
+    Ok(Transport::bind(&settings.sip.listen, move |datagram| {
+        inbox.datagram(datagram)
+    })?)
+}
+
+fn open_journal(
+    settings: &Settings,
+    wall: WallTime,
+    inbox: &Inbox,
+) -> anyhow::Result<(u32, Journal, Recovery)> {
+    let ours = &settings.journal;
+    make_parent(&ours.database)?;
+    let boot = journal::choose_boot(&ours.events, wall)?;
+    let told = journal::Settings {
+        dir: ours.events.clone(),
+        database: ours.database.clone(),
+        group: ours.group,
+    };
+    let inbox = inbox.clone();
+    let (journal, recovery) = journal::start(told, boot, move |event| inbox.durable(event))?;
+    if !recovery.interrupted.is_empty() {
+        let calls = recovery.interrupted.len();
+        tracing::warn!(calls, "calls were cut off by a crash; each has an entry");
+    }
+    Ok((boot, journal, recovery))
+}
+
+/// Starts the recorder; what an earlier process left is repaired by then, and what is beyond
+/// repair is said in the journal.
+fn open_recorder(
+    settings: &Settings,
+    wall_zero: WallTime,
+    inbox: &Inbox,
+    recovery: &Recovery,
+) -> anyhow::Result<(Vec<recorder::Tap>, Recorder)> {
+    let reported: Arc<Mutex<BTreeSet<RecordingKey>>> = Arc::default();
+    let report = {
+        let (inbox, reported) = (inbox.clone(), Arc::clone(&reported));
+        move |report: Report| {
+            if let Report::Stored { key, .. } | Report::Missing { key, .. } = &report {
+                reported
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(*key);
+            }
+            take_report(&inbox, report);
+        }
+    };
+    let started = recorder::start(translate::recorder(settings), wall_zero, report)?;
+    let repaired = reported.lock().unwrap_or_else(PoisonError::into_inner);
+    for key in recovery
+        .recordings_awaited
+        .iter()
+        .filter(|key| !repaired.contains(key))
+    {
+        let (key, reason) = (*key, MissingReason::LostInCrash);
+        inbox.input(Input::RecordingMissing { key, reason });
+    }
+    drop(repaired);
+    Ok(started)
+}
+
+fn take_report(inbox: &Inbox, report: Report) {
+    match report {
+        Report::Stored { key, file } => inbox.input(Input::RecordingStored { key, file }),
+        Report::Missing { key, reason } => inbox.input(Input::RecordingMissing { key, reason }),
+        Report::DiskTrouble { message } => {
+            tracing::error!(message, "recordings cannot be written");
+        }
+        Report::DiskFine => tracing::info!("recordings can be written again"),
+    }
+}
+
+fn start_driver(inbox: Inbox, outbox: Outbox, parts: Parts) -> anyhow::Result<Driver> {
+    Driver::start(inbox, outbox, parts).context("cannot start the driver thread")
+}
+
+/// Makes the folder that a file is to be in.
+///
+/// # Errors
+/// One sentence naming the folder.
+pub fn make_parent(file: &Path) -> anyhow::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display())),
+        _ => Ok(()),
+    }
+}
+
+fn wait_until(longest: Duration, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + longest;
+    while !done() && Instant::now() < end {
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// A call needs some descriptors; the usual soft limit of 1,024 is too few for a hotline.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || limit.maximum.is_none() {
+        let wanted = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+            tracing::warn!(%error, "the limit of open files stays low");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Owns the loading of plans and their sound: from the folder of plans to what the engine plays.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use dialplan::{Plan, Plans, PromptRef};
+use media::Audio;
+use vocab::media::PromptId;
+
+use crate::prompts;
+use crate::settings::Settings;
+
+/// Largest plan, in bytes: a plan is written by a person.
+const PLAN_BYTES_MAX: u64 = 1 << 20;
+
+/// Plans with everything they play.
+pub struct Loaded {
+    /// The plans.
+    pub plans: Plans,
+    /// What each prompt's name and language stand for.
+    pub prompts: BTreeMap<(String, String), PromptId>,
+    /// The sound itself.
+    pub audio: BTreeMap<PromptId, Audio>,
+    /// Prompts for which a tone stands in, in words.
+    pub problems: Vec<String>,
+}
+
+/// Loads every plan of the folder and makes its prompts.
+///
+/// # Errors
+/// Every mistake found, one line each, with file, line and column.
+pub fn load(settings: &Settings) -> Result<Loaded, Vec<String>> {
+    let plans = read_all(settings)?;
+    let refs: Vec<PromptRef> = plans.iter().flat_map(|plan| plan.prompts()).collect();
+    let library = prompts::prepare(&refs, settings);
+    let mut ids = BTreeMap::new();
+    let mut audio = BTreeMap::new();
+    for (n, prompt) in (0..).zip(&library.prompts) {
+        let id = PromptId(n);
+        ids.insert((prompt.name.clone(), prompt.language.clone()), id);
+        audio.insert(id, Audio::from_pcm(&prompt.pcm));
+    }
+    let problems = library.problems.iter().map(ToString::to_string).collect();
+    Ok(Loaded {
+        plans,
+        prompts: ids,
+        audio,
+        problems,
+    })
+}
+
+/// As [`load`], for a start: the mistakes as one error, problems with prompts in the log.
+pub(super) fn load_or_explain(settings: &Settings) -> anyhow::Result<Loaded> {
+    let loaded = match load(settings) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => {
+            let first = mistakes.first().map_or("", String::as_str);
+            match mistakes.len() {
+                0 | 1 => bail!("{first}"),
+                n => bail!("{first} (and {} more: see `hotline check`)", n - 1),
+            }
+        }
+    };
+    for problem in &loaded.problems {
+        tracing::warn!(problem, "a tone stands in for a prompt");
+    }
+    Ok(loaded)
+}
+
+fn read_all(settings: &Settings) -> Result<Plans, Vec<String>> {
+    let folder = &settings.dialplans.folder;
+    let files = plan_files(folder).map_err(|error| vec![format!("{error:#}")])?;
+    let queues: Vec<&str> = settings
+        .queues
+        .iter()
+        .map(|queue| queue.name.as_str())
+        .collect();
+    let mut plans: Vec<Arc<Plan>> = Vec::new();
+    let mut mistakes = Vec::new();
+    for file in &files {
+        match read(file) {
+            Ok(plan) => {
+                mistakes.extend(plan.unknown_queues(&queues).iter().map(ToString::to_string));
+                plans.push(Arc::new(plan));
+            }
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    if plans.is_empty() && mistakes.is_empty() {
+        mistakes.push(format!(
+            "{}: expected a plan, found no .toml file",
+            folder.display()
+        ));
+    }
+    let plans = match Plans::new(plans) {
+        Ok(plans) => plans,
+        Err(clashes) => {
+            mistakes.extend(clashes.iter().map(ToString::to_string));
+            return Err(mistakes);
+        }
+    };
+    if mistakes.is_empty() {
+        Ok(plans)
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// The plans of a folder in order of their names.
+fn plan_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("the folder of plans {} cannot be read", folder.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(file: &Path) -> Result<Plan, Vec<String>> {
+    let name = file.display().to_string();
+    let size = std::fs::metadata(file).map_or(0, |found| found.len());
+    if size > PLAN_BYTES_MAX {
+        return Err(vec![format!("{name}: expected a plan of at most 1 MiB")]);
+    }
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
+    dialplan::parse(&name, &text).map_err(|found| found.iter().map(ToString::to_string).collect())
+}

@@ -1,0 +1,27 @@
+//! Owns the seam between the media plane and the recorder, which know nothing of each other.
+
+use vocab::Time;
+use vocab::media::{RecordingKey, Side};
+
+struct Adapter(recorder::Tap);
+
+impl media::Tap for Adapter {
+    fn start(&mut self, key: RecordingKey, at: Time) {
+        self.0.start(key, at);
+    }
+
+    fn packet(&mut self, key: RecordingKey, side: Side, arrived: Time, rtp: &[u8]) {
+        self.0.packet(key, side, arrived, rtp);
+    }
+
+    fn stop(&mut self, key: RecordingKey, at: Time) {
+        self.0.stop(key, at);
+    }
+}
+
+/// The recorder's taps as the media plane wants them.
+pub(super) fn adapt(taps: Vec<recorder::Tap>) -> Vec<Box<dyn media::Tap>> {
+    taps.into_iter()
+        .map(|tap| Box::new(Adapter(tap)) as Box<dyn media::Tap>)
+        .collect()
+}

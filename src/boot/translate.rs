@@ -1,0 +1,135 @@
+//! Owns the translation of `hotline.toml` into what each part wants to be told.
+
+use anyhow::Context;
+use vocab::QueueId;
+use vocab::media::Codec;
+
+use crate::settings::{self, RecordingFormat, Settings};
+
+/// What each media thread may have on its way to the recorder's writer: at 500 recorded calls a
+/// thread this is 1.6 s of a disk that hangs.
+const RING_BYTES: usize = 16 << 20;
+
+/// Threads of the media plane, and so taps of the recorder.
+fn threads(settings: &Settings) -> usize {
+    match settings.media.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+pub(super) fn recorder(settings: &Settings) -> recorder::Settings {
+    let ours = &settings.recordings;
+    recorder::Settings {
+        root: ours.root.clone(),
+        spool: ours.spool.clone(),
+        format: match ours.format {
+            RecordingFormat::Alaw => recorder::Format::Alaw,
+            RecordingFormat::Pcm => recorder::Format::Pcm,
+        },
+        threads: threads(settings),
+        ring_bytes: RING_BYTES,
+        sync_every: ours.sync,
+    }
+}
+
+pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
+    media::Settings {
+        address: settings.media.address,
+        ports: settings.media.ports.as_ref().map(|range| range.0.clone()),
+        threads,
+        ..media::Settings::default()
+    }
+}
+
+pub(super) fn switch(settings: &Settings, boot: u32) -> anyhow::Result<switch::Settings> {
+    let Settings {
+        sip,
+        limits,
+        registrar,
+        ..
+    } = settings;
+    Ok(switch::Settings {
+        boot,
+        seed: seed()?,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        realm: sip.realm.clone(),
+        user_agent: sip.user_agent.clone(),
+        calls_max: limits.calls,
+        transactions_max: limits.transactions,
+        retry_after: limits.retry_after,
+        advertised: sip.advertise,
+        unreachable_after: sip.unreachable_after,
+        call_longest: limits.call_longest,
+        codecs: settings
+            .media
+            .codecs
+            .iter()
+            .map(|codec| match codec {
+                settings::Codec::Pcma => Codec::Pcma,
+                settings::Codec::Pcmu => Codec::Pcmu,
+            })
+            .collect(),
+        timers: ::sip::Timers::default(),
+        registrar: ::sip::RegistrarSettings {
+            min_expires: registrar.expiry_min,
+            default_expires: registrar.expiry_default,
+            max_expires: registrar.expiry_max,
+            contacts_per_user: registrar.contacts,
+        },
+        trunks: settings
+            .trunks
+            .iter()
+            .map(|found| trunk(found, &sip.realm))
+            .collect::<anyhow::Result<_>>()?,
+        queues: (0..)
+            .zip(&settings.queues)
+            .map(|(n, found)| queue(QueueId(n), found))
+            .collect(),
+    })
+}
+
+fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<switch::Trunk> {
+    let secret = found.secret().map_err(anyhow::Error::msg)?;
+    let credentials = match (&found.user, secret) {
+        (Some(user), Some(secret)) => {
+            Some((user.clone(), ::sip::Secrets::new(user, realm, &secret)))
+        }
+        _ => None,
+    };
+    Ok(switch::Trunk {
+        name: found.name.clone(),
+        networks: found.addresses.clone(),
+        credentials,
+        numbers: switch::NumberRules {
+            country_code: found.country_code.clone().unwrap_or_default(),
+            national_prefix: found.national_prefix.clone().unwrap_or_default(),
+            national_length: found.national_length,
+            area_code: found.area_code.clone().unwrap_or_default(),
+        },
+    })
+}
+
+fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {
+    acd::QueueSettings {
+        id,
+        name: found.name.clone(),
+        ring_time: found.ring_time,
+        wait_max: found.wait_max,
+        length_max: found.length_max,
+        wrap_up: found.wrap_up,
+        skill: found.skill.clone(),
+        retry_delay: found.retry_delay,
+        rest_after_no_answer: found.rest_after_no_answer,
+    }
+}
+
+/// Randomness for tags, branches and nonces, from the kernel.
+fn seed() -> anyhow::Result<[u8; 32]> {
+    use std::io::Read;
+    let mut seed = [0; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut seed))
+        .context("the kernel gives no random numbers")?;
+    Ok(seed)
+}

@@ -1,0 +1,70 @@
+//! Owns what each command of the command line does.
+
+mod check;
+mod journal;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+
+use crate::cli::{Cli, Command};
+use crate::settings::{self, LogFormat, Settings};
+
+/// Does what was asked for.
+///
+/// # Errors
+/// One plain sentence.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(config) => serve::serve(&load(&config.config)?),
+        Command::Check(config) => Ok(check::check(&config.config)),
+        Command::Demo(demo) => crate::demo::run(&demo),
+        Command::Migrate(config) => journal::migrate(&load(&config.config)?),
+        Command::Journal { command } => journal::run(command),
+        Command::User { command } => user::run(command),
+        Command::Settings(text) => {
+            let text = if text.reference {
+                settings::reference()
+            } else {
+                settings::sample()
+            };
+            print!("{text}");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Reads the settings; all mistakes but the last go to standard error here.
+fn load(path: &std::path::Path) -> anyhow::Result<Settings> {
+    let settings = settings::load(path).map_err(|mut problems| {
+        let last = problems.pop();
+        for problem in &problems {
+            eprintln!("hotline: {problem}");
+        }
+        last.map_or_else(
+            || anyhow!("the settings cannot be read"),
+            |last| anyhow!("{last}"),
+        )
+    })?;
+    for warning in &settings.warnings {
+        eprintln!("hotline: warning: {warning}");
+    }
+    Ok(settings)
+}
+
+/// Starts the log on standard error.
+pub(crate) fn start_log(settings: &Settings) {
+    let level = settings.log.level.as_str();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HOTLINE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},sqlx=warn")));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second start in one process (tests) keeps the first log.
+    let _ = match settings.log.format {
+        LogFormat::Text => log.with_ansi(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}

@@ -1,0 +1,63 @@
+//! Owns `hotline serve`: the engine from its start to a signal.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::boot::Engine;
+use crate::settings::Settings;
+
+/// How often a drain looks whether the last call has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+pub(super) fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+    super::start_log(settings);
+    let engine = Engine::start(settings)?;
+    announce(&engine)?;
+    engine.block_on(until_stopped(&engine))?;
+    let stopped = engine.stop()?;
+    if stopped.facts_lost > 0 {
+        anyhow::bail!(
+            "{} facts could not be written to the disk",
+            stopped.facts_lost
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line for whoever started us: where SIP is taken, with real ports.
+fn announce(engine: &Engine) -> std::io::Result<()> {
+    let addresses: Vec<String> = engine.addresses().iter().map(ToString::to_string).collect();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready sip={}", addresses.join(","))?;
+    out.flush()
+}
+
+/// The first signal lets calls finish, the second ends at once.
+async fn until_stopped(engine: &Engine) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    let calls = engine.picture().calls;
+    tracing::info!(
+        calls,
+        "taking no new calls; a second signal ends those that are up"
+    );
+    engine.drain();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                if engine.picture().calls == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}

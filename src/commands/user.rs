@@ -1,0 +1,123 @@
+//! Owns `hotline user`: operators, their lines and their passwords.
+
+use std::io::{self, BufRead};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use journal::operators::{self, Operator};
+use sip::Secrets;
+use vocab::OperatorId;
+
+use super::journal::block_on;
+use crate::boot;
+use crate::cli::{UserAdd, UserCommand};
+use crate::settings::Settings;
+
+pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        UserCommand::Add(user) => {
+            let settings = prepared(&user.config.config)?;
+            let password = password(user.password_stdin)?;
+            add(&settings, user, &password)?;
+        }
+        UserCommand::List(config) => list(&prepared(&config.config)?)?,
+        UserCommand::Remove(user) => {
+            let settings = prepared(&user.config.config)?;
+            block_on(operators::remove(&settings.journal.database, &user.login))??;
+        }
+        UserCommand::Passwd(user) => {
+            let settings = prepared(&user.config.config)?;
+            let password = password(user.password_stdin)?;
+            let Secrets { sha256, md5 } = Secrets::new(&user.login, &settings.sip.realm, &password);
+            let database = &settings.journal.database;
+            block_on(operators::set_secrets(database, &user.login, &sha256, &md5))??;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The settings, with a database that is there and current.
+fn prepared(config: &Path) -> anyhow::Result<Settings> {
+    let settings = super::load(config)?;
+    boot::make_parent(&settings.journal.database)?;
+    block_on(journal::migrate(&settings.journal.database))??;
+    Ok(settings)
+}
+
+fn add(settings: &Settings, user: UserAdd, password: &str) -> anyhow::Result<()> {
+    let operator = operator(&settings.sip.realm, user, password);
+    block_on(operators::add(&settings.journal.database, operator))??;
+    Ok(())
+}
+
+/// The operator to be stored: name and line default to the login.
+fn operator(realm: &str, user: UserAdd, password: &str) -> Operator {
+    let Secrets { sha256, md5 } = Secrets::new(&user.login, realm, password);
+    Operator {
+        // The database gives the number.
+        id: OperatorId(0),
+        name: user.name.unwrap_or_else(|| user.login.clone()),
+        line: user.line.unwrap_or_else(|| user.login.clone()),
+        login: user.login,
+        ha1_sha256: sha256,
+        ha1_md5: md5,
+        skills: user.skills.into_iter().collect(),
+        enabled: true,
+    }
+}
+
+fn list(settings: &Settings) -> anyhow::Result<()> {
+    let operators = block_on(operators::list(&settings.journal.database))??;
+    if operators.is_empty() {
+        eprintln!("there are no operators yet; `hotline user add` makes one");
+        return Ok(());
+    }
+    println!("{:<20} {:<8} {:<28} skills", "login", "line", "name");
+    for Operator {
+        login,
+        line,
+        name,
+        skills,
+        enabled,
+        ..
+    } in operators
+    {
+        let skills: Vec<String> = skills
+            .iter()
+            .map(|(skill, level)| format!("{skill}={level}"))
+            .collect();
+        let disabled = if enabled { "" } else { " (disabled)" };
+        println!(
+            "{login:<20} {line:<8} {name:<28} {}{disabled}",
+            skills.join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// The password: the first line of standard input, or asked for twice on the terminal.
+fn password(from_stdin: bool) -> anyhow::Result<String> {
+    let password = if from_stdin {
+        let mut line = String::new();
+        io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .context("standard input cannot be read")?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    } else {
+        let ask = |prompt| {
+            rpassword::prompt_password(prompt)
+                .context("no password can be asked for here; give it with --password-stdin")
+        };
+        let first = ask("password: ")?;
+        if first != ask("once more: ")? {
+            bail!("the two passwords are not the same");
+        }
+        first
+    };
+    if password.is_empty() {
+        bail!("the password is empty");
+    }
+    Ok(password)
+}

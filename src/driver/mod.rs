@@ -1,0 +1,348 @@
+//! Owns the one thread that owns all call state: what happened goes into the switch, what the
+//! switch wants done goes to the sockets, the media plane and the journal.
+
+mod hold;
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
+use journal::Journal;
+use media::Media;
+use switch::{Input, Output, Switch};
+use transport::{Datagram, Transport};
+use vocab::{EventId, Snapshot, Time, WallTime};
+
+use hold::Hold;
+
+/// Datagrams that may wait for the driver. At 4,000 calls a second this is a quarter of a second.
+const DATAGRAMS: usize = 16_384;
+/// Inputs handled before the held messages and the picture are looked at again.
+const TURN: usize = 256;
+/// How often the live picture is renewed.
+const PICTURE_EVERY: Duration = Duration::from_millis(200);
+/// How often the wall clock is compared, and how far it may be off before it is set anew.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
+const CLOCK_DRIFT_MS: i64 = 20;
+
+/// What reaches the driver besides datagrams.
+enum Message {
+    Input(Input),
+    Durable(EventId),
+    Exit,
+}
+
+/// The way into the driver, for any thread.
+#[derive(Clone)]
+pub struct Inbox {
+    epoch: Instant,
+    datagrams: Sender<(Time, Datagram)>,
+    messages: Sender<Message>,
+}
+
+impl Inbox {
+    /// The time that the whole process shares.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Hands in a datagram; drops it when the driver is behind by too much, as a network would.
+    pub fn datagram(&self, datagram: Datagram) {
+        if let Err(TrySendError::Full(_)) = self.datagrams.try_send((self.now(), datagram)) {
+            tracing::debug!("the driver is behind: datagram dropped");
+        }
+    }
+
+    /// Hands in anything else. It is never dropped.
+    pub fn input(&self, input: Input) {
+        // The driver is gone only when the process ends.
+        let _ = self.messages.send(Message::Input(input));
+    }
+
+    /// Everything up to this event is on disk.
+    pub fn durable(&self, event: EventId) {
+        let _ = self.messages.send(Message::Durable(event));
+    }
+}
+
+/// The receiving end, before the thread runs.
+pub struct Outbox {
+    epoch: Instant,
+    datagrams: Receiver<(Time, Datagram)>,
+    messages: Receiver<Message>,
+}
+
+/// The inbox of a driver that will run with `epoch` as time zero.
+#[must_use]
+pub fn inbox(epoch: Instant) -> (Inbox, Outbox) {
+    let (datagrams, datagrams_out) = bounded(DATAGRAMS);
+    let (messages, messages_out) = unbounded();
+    (
+        Inbox {
+            epoch,
+            datagrams,
+            messages,
+        },
+        Outbox {
+            epoch,
+            datagrams: datagrams_out,
+            messages: messages_out,
+        },
+    )
+}
+
+/// What the driver drives.
+pub struct Parts {
+    /// The core.
+    pub switch: Switch,
+    /// Signalling sockets.
+    pub transport: Transport,
+    /// The media plane.
+    pub media: Media,
+    /// The journal.
+    pub journal: Journal,
+    /// The longest an answer waits for the disk.
+    pub answer_wait: Duration,
+}
+
+/// The running driver.
+pub struct Driver {
+    inbox: Inbox,
+    picture: Arc<Mutex<Picture>>,
+    thread: JoinHandle<Parts>,
+}
+
+/// The live picture with what only the process knows.
+#[derive(Debug, Clone, Default)]
+pub struct Picture {
+    /// The switch's own.
+    pub snapshot: Snapshot,
+    /// Calls up, those on their way out included.
+    pub calls: usize,
+    /// Answers that went out before the disk had their facts.
+    pub overdue_answers: u64,
+}
+
+impl Driver {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(inbox: Inbox, outbox: Outbox, parts: Parts) -> std::io::Result<Self> {
+        let picture = Arc::new(Mutex::new(Picture::default()));
+        let shared = Arc::clone(&picture);
+        let thread = std::thread::Builder::new()
+            .name("driver".to_owned())
+            .spawn(move || Loop::new(outbox, parts, shared).run())?;
+        Ok(Self {
+            inbox,
+            picture,
+            thread,
+        })
+    }
+
+    /// The way in.
+    #[must_use]
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    /// The live picture, at most 200 ms old.
+    #[must_use]
+    pub fn picture(&self) -> Picture {
+        self.picture
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Ends the thread and gives back what it drove; `None` if it panicked.
+    #[must_use]
+    pub fn stop(self) -> Option<Parts> {
+        let _ = self.inbox.messages.send(Message::Exit);
+        self.thread.join().ok()
+    }
+}
+
+struct Loop {
+    outbox: Outbox,
+    parts: Parts,
+    hold: Hold,
+    shared: Arc<Mutex<Picture>>,
+    picture_at: Time,
+    clock_at: Time,
+    /// Wall time at time zero, milliseconds, as last told to the switch.
+    wall_zero: i64,
+}
+
+impl Loop {
+    fn new(outbox: Outbox, parts: Parts, shared: Arc<Mutex<Picture>>) -> Self {
+        let hold = Hold::new(parts.answer_wait);
+        Self {
+            outbox,
+            parts,
+            hold,
+            shared,
+            picture_at: Time::ZERO,
+            clock_at: Time::ZERO,
+            wall_zero: i64::MIN,
+        }
+    }
+
+    fn now(&self) -> Time {
+        let us = self.outbox.epoch.elapsed().as_micros();
+        Time::from_micros(u64::try_from(us).unwrap_or(u64::MAX))
+    }
+
+    fn run(mut self) -> Parts {
+        loop {
+            self.on_time();
+            let wait = self.wait();
+            let (datagrams, messages) = (&self.outbox.datagrams, &self.outbox.messages);
+            select! {
+                recv(datagrams) -> datagram => if let Ok(datagram) = datagram {
+                    self.on_datagram(datagram);
+                },
+                recv(messages) -> message => {
+                    if self.on_message(message.unwrap_or(Message::Exit)) {
+                        return self.finish();
+                    }
+                },
+                default(wait) => self.handle(self.now(), Input::Deadline),
+            }
+            if self.take_more() {
+                return self.finish();
+            }
+        }
+    }
+
+    /// Takes what else has come, without looking at the clock each time; says whether to exit.
+    fn take_more(&mut self) -> bool {
+        for _ in 0..TURN {
+            if let Ok(message) = self.outbox.messages.try_recv() {
+                if self.on_message(message) {
+                    return true;
+                }
+            } else if let Ok(datagram) = self.outbox.datagrams.try_recv() {
+                self.on_datagram(datagram);
+            } else {
+                break;
+            }
+        }
+        false
+    }
+
+    fn on_datagram(&mut self, (at, datagram): (Time, Datagram)) {
+        let Datagram { flow, bytes } = datagram;
+        self.handle(at, Input::Datagram { flow, bytes });
+    }
+
+    fn on_message(&mut self, message: Message) -> bool {
+        match message {
+            Message::Input(input) => self.handle(self.now(), input),
+            Message::Durable(event) => self.hold.set_durable(event),
+            Message::Exit => return true,
+        }
+        self.release();
+        false
+    }
+
+    fn handle(&mut self, at: Time, input: Input) {
+        self.parts.switch.handle(at, input);
+        while let Some(output) = self.parts.switch.poll() {
+            match output {
+                Output::Send { flow, bytes, after } => {
+                    if let Some((flow, bytes)) = self.hold.admit(at, flow, bytes, after) {
+                        self.parts.transport.send(&flow, &bytes);
+                    }
+                }
+                Output::Media(command) => self.parts.media.send(command),
+                Output::Record(event) => self.parts.journal.append(event),
+            }
+        }
+    }
+
+    fn release(&mut self) {
+        let now = self.now();
+        while let Some((flow, bytes)) = self.hold.release(now) {
+            self.parts.transport.send(&flow, &bytes);
+        }
+    }
+
+    /// What is due by the clock: held messages, the switch's deadlines, the picture, wall time.
+    fn on_time(&mut self) {
+        self.release();
+        let now = self.now();
+        if now >= self.clock_at {
+            self.clock_at = now + CLOCK_EVERY;
+            self.check_wall(now);
+        }
+        if self
+            .parts
+            .switch
+            .next_deadline()
+            .is_some_and(|at| at <= now)
+        {
+            self.handle(now, Input::Deadline);
+        }
+        if now >= self.picture_at {
+            self.picture_at = now + PICTURE_EVERY;
+            self.renew_picture();
+        }
+    }
+
+    fn check_wall(&mut self, now: Time) {
+        let wall = wall_clock();
+        let up = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        let zero = wall.as_unix_millis() - up;
+        if (zero.saturating_sub(self.wall_zero)).abs() > CLOCK_DRIFT_MS {
+            self.wall_zero = zero;
+            self.handle(now, Input::Wall(wall));
+        }
+    }
+
+    fn renew_picture(&mut self) {
+        let picture = Picture {
+            snapshot: self.parts.switch.snapshot(),
+            calls: self.parts.switch.calls(),
+            overdue_answers: self.hold.overdue(),
+        };
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = picture;
+    }
+
+    fn wait(&self) -> Duration {
+        let now = self.now();
+        [
+            self.parts.switch.next_deadline(),
+            self.hold.next_deadline(),
+            Some(self.picture_at),
+            Some(self.clock_at),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|at| at.since(now))
+        .min()
+        .unwrap_or(PICTURE_EVERY)
+    }
+
+    /// Sends what is still held, and gives the parts back.
+    fn finish(mut self) -> Parts {
+        while let Some((flow, bytes)) = self.hold.release(Time::from_micros(u64::MAX)) {
+            self.parts.transport.send(&flow, &bytes);
+        }
+        self.renew_picture();
+        self.parts
+    }
+}
+
+/// What the wall clock reads.
+#[must_use]
+pub fn wall_clock() -> WallTime {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    WallTime::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
