@@ -2,6 +2,9 @@
 //!
 //! `cargo bench -p media --bench relay -- [--seconds N] [--gather-us N]... [CALLS]...`
 //!
+//! Beside it the floor: a loop of epoll, recvfrom and send that looks at nothing. The ratio holds on
+//! any machine; the figures themselves only on one that does nothing else.
+//!
 //! A call is two legs with 50 packets/s each way, G.711, recorded into a tap that copies every
 //! packet into a ring as the recorder's does. Senders and receivers are threads of this process;
 //! only the media thread's own time on a core is counted (`/proc/self/task/*/schedstat`). On
@@ -21,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use media::rtp::Header;
 use media::{Media, Settings, Tap};
+use udp_io::{Batch, Epoll, Udp};
 use vocab::media::{Codec, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
 use vocab::{CallId, LegId, Time};
 
@@ -65,19 +69,35 @@ fn main() {
     if gathers.is_empty() {
         gathers = vec![Settings::default().gather.as_micros() as u64];
     }
-    println!("calls  gather_us  cpu_ms_per_call_s  added_ms_p50  p99  max  lost_of  packets");
+    println!(
+        "what   calls  gather_us  cpu_ms_per_call_s  added_ms_p50  p99  max  lost_of  packets"
+    );
     for calls in calls {
         for gather in &gathers {
-            measure(
-                calls,
-                Duration::from_micros(*gather),
-                Duration::from_secs(seconds),
-            );
+            let gather = Duration::from_micros(*gather);
+            for plane in [Plane::Floor, Plane::Ours] {
+                measure(plane, calls, gather, Duration::from_secs(seconds));
+            }
         }
     }
 }
 
-fn measure(calls: usize, gather: Duration, length: Duration) {
+#[derive(Debug, Clone, Copy)]
+enum Plane {
+    Floor,
+    Ours,
+}
+
+/// Ports of each call's two legs.
+type Ports = Vec<[u16; 2]>;
+
+/// The media plane with its calls bridged and recorded, and how to stop it.
+fn start_ours(
+    calls: usize,
+    gather: Duration,
+    epoch: Instant,
+    peers: &[UdpSocket; 2],
+) -> (Ports, Box<dyn FnOnce()>) {
     let (report, events) = mpsc::channel();
     let address = "127.0.0.1".parse().unwrap();
     let settings = Settings {
@@ -90,17 +110,13 @@ fn measure(calls: usize, gather: Duration, length: Duration) {
         at: 0,
     };
     let report = move |event| drop(report.send(event));
-    let epoch = Instant::now();
     let media = Media::start(settings, epoch, [].into(), vec![Box::new(tap)], report).unwrap();
-
-    // All callers share one socket and all operators another: the generator stays cheap.
-    let peers = [peer(), peer()];
     let mut ports = vec![[0_u16; 2]; calls];
-    for (call, ports) in ports.iter_mut().enumerate() {
-        let id = CallId::new(1, call as u32);
-        for side in 0..2 {
-            let leg = LegId::new(1, (call * 2 + side) as u32);
-            media.send(MediaCommand::Open { call: id, leg });
+    for (number, ports) in ports.iter_mut().enumerate() {
+        let call = CallId::new(1, number as u32);
+        let legs = [0, 1].map(|side| LegId::new(1, (number * 2 + side) as u32));
+        for (side, leg) in legs.into_iter().enumerate() {
+            media.send(MediaCommand::Open { call, leg });
             let Ok(MediaEvent::Opened { port, .. }) = events.recv() else {
                 panic!("no port")
             };
@@ -112,27 +128,74 @@ fn measure(calls: usize, gather: Duration, length: Duration) {
                 dtmf_receive: None,
                 send: true,
             };
-            media.send(MediaCommand::SetRemote {
-                call: id,
-                leg,
-                remote,
-            });
+            media.send(MediaCommand::SetRemote { call, leg, remote });
         }
-        let (caller, operator) = (
-            LegId::new(1, (call * 2) as u32),
-            LegId::new(1, (call * 2 + 1) as u32),
-        );
-        let record = Some(RecordingKey {
-            call: id,
-            segment: 1,
-        });
+        let record = Some(RecordingKey { call, segment: 1 });
+        let [caller, operator] = legs;
         media.send(MediaCommand::Bridge {
-            call: id,
+            call,
             caller,
             operator,
             record,
         });
     }
+    (ports, Box::new(move || media.stop()))
+}
+
+/// The least that can be done with epoll: receive, send, nothing else.
+fn start_floor(
+    calls: usize,
+    gather: Duration,
+    peers: &[UdpSocket; 2],
+) -> (Ports, Box<dyn FnOnce()>) {
+    let mut udp = Epoll::new().unwrap();
+    let mut ports = vec![[0_u16; 2]; calls];
+    let mut other = Vec::new();
+    for ports in &mut ports {
+        let legs = [0, 1].map(|_| udp.bind("127.0.0.1:0".parse().unwrap()).unwrap());
+        for side in 0..2 {
+            ports[side] = udp.local(legs[side]).unwrap().port();
+            udp.connect(legs[side], peers[side].local_addr().unwrap())
+                .unwrap();
+            assert_eq!(legs[side].index(), other.len());
+            other.push(legs[1 - side]);
+        }
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let run = move || {
+        let mut batch = Batch::new(64);
+        while !stopped.load(Ordering::Relaxed) {
+            udp.wait(Some(Duration::from_millis(100))).unwrap();
+            let mut more = true;
+            while more {
+                more = udp.receive(&mut batch);
+                for packet in batch.packets() {
+                    let _ = udp.send(other[packet.socket.index()], None, packet.bytes);
+                }
+            }
+            udp.gather(gather);
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("media-floor".to_owned())
+        .spawn(run)
+        .unwrap();
+    let end = move || {
+        stop.store(true, Ordering::Relaxed);
+        thread.join().unwrap();
+    };
+    (ports, Box::new(end))
+}
+
+fn measure(plane: Plane, calls: usize, gather: Duration, length: Duration) {
+    let epoch = Instant::now();
+    // All callers share one socket and all operators another: the generator stays cheap.
+    let peers = [peer(), peer()];
+    let (ports, end) = match plane {
+        Plane::Floor => start_floor(calls, gather, &peers),
+        Plane::Ours => start_ours(calls, gather, epoch, &peers),
+    };
 
     let stop = Arc::new(AtomicBool::new(false));
     let receivers: Vec<_> = peers
@@ -159,7 +222,8 @@ fn measure(calls: usize, gather: Duration, length: Duration) {
         f64::from(delays[index]) / 1_000.0
     };
     println!(
-        "{calls:5}  {:9}  {:17.3}  {:12.2} {:5.2} {:5.2}  {:6}  {sent:7}",
+        "{:5}  {calls:5}  {:9}  {:17.3}  {:12.2} {:5.2} {:5.2}  {:6}  {sent:7}",
+        format!("{plane:?}").to_lowercase(),
         gather.as_micros(),
         cpu.as_secs_f64() * 1_000.0 / (calls as f64 * length.as_secs_f64()),
         at(0.5),
@@ -167,7 +231,7 @@ fn measure(calls: usize, gather: Duration, length: Duration) {
         at(1.0),
         sent.saturating_sub(delays.len()),
     );
-    media.stop();
+    end();
 }
 
 fn peer() -> UdpSocket {

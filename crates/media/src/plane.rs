@@ -376,7 +376,8 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
     let clock =
         || Time::from_micros(u64::try_from(epoch.elapsed().as_micros()).unwrap_or(u64::MAX));
     let mut batch = Batch::new(BATCH_PACKETS);
-    let mut busy = false;
+    // When the packets of the last turn were taken, if there were any.
+    let mut busy_since = None;
     loop {
         let now = clock();
         // Looked at before the ring, so that all commands given before the stop are obeyed.
@@ -388,10 +389,12 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
         let until_due = worker.next_due().map(|due| due.since(now));
         let sleep = if more {
             Some(Duration::ZERO)
-        } else if busy {
+        } else if let Some(taken) = busy_since {
+            // From beat to beat, not from work to work: a full turn must not add to the delay.
+            let pause = gather.saturating_sub(now.since(taken));
             worker
                 .udp()
-                .gather(until_due.map_or(gather, |due| due.min(gather)));
+                .gather(until_due.map_or(pause, |due| due.min(pause)));
             Some(Duration::ZERO)
         } else {
             until_due
@@ -400,7 +403,8 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
             tracing::error!(%problem, "a media thread cannot wait for packets and ends");
             break;
         }
-        busy = worker.turn(&mut batch, clock) > 0;
+        let taken = clock();
+        busy_since = (worker.turn(&mut batch, clock) > 0).then_some(taken);
     }
     worker.close_all(clock());
 }

@@ -379,7 +379,7 @@ fn two_hundred_legs_leak_no_descriptor() {
         let legs = round * 200..(round + 1) * 200;
         for number in legs.clone() {
             let at = world.open(number);
-            assert!(ports.contains(&at.port()) && at.port() % 2 == 0);
+            assert!(ports.contains(&at.port()) && at.port().is_multiple_of(2));
         }
         assert_eq!(
             sockets_in(ports.clone()),

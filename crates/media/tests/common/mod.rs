@@ -3,6 +3,7 @@
     unreachable_pub,
     dead_code,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     missing_docs
