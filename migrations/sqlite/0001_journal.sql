@@ -74,7 +74,8 @@ CREATE TABLE entries (
 CREATE INDEX entries_by_arrival ON entries (arrived_at);
 CREATE INDEX entries_by_caller ON entries (caller);
 
--- Each stay of a call in a queue: the rows that METRICS.md counts.
+-- Each stay of a call in a queue: the rows that METRICS.md counts. Of a call that was waiting
+-- when the engine died the outcome is `closed`, and the outcome of its entry is `interrupted`.
 CREATE TABLE queue_entries (
     event       INTEGER PRIMARY KEY,       -- the event that entered it
     call        INTEGER NOT NULL,

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection};
-use vocab::{CallId, Event, EventId};
+use vocab::{CallId, Event, EventId, Fact};
 
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
 use crate::rows::{
-    CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, Table, Value, word,
+    CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, Table, Value,
 };
 
 /// Rows of one statement: the largest first, so that a handful of statements is prepared per
@@ -75,7 +75,7 @@ impl Cache {
             let ended = self.calls.get(call).is_some_and(|events| {
                 events
                     .values()
-                    .any(|event| matches!(event.fact, vocab::Fact::CallEnded { .. }))
+                    .any(|event| matches!(event.fact, Fact::CallEnded { .. }))
             });
             if ended {
                 self.calls.remove(call);
@@ -132,7 +132,7 @@ async fn insert_events(
             Value::Integer(i64::from(event.id.boot())),
             Value::Integer(event.at.as_unix_millis()),
             Value::Integer(i64::try_from(event.up.as_micros()).unwrap_or(i64::MAX)),
-            Value::Text(kind(event)),
+            Value::Text(kind(&event.fact).to_owned()),
             event.fact.call().map(CallId::as_i64).into(),
             Value::Text(json),
         ]);
@@ -140,10 +140,26 @@ async fn insert_events(
     insert(connection, &EVENTS, &rows, OnConflict::KeepOld).await
 }
 
-/// The fact's name: its tag in JSON.
-fn kind(event: &Event) -> String {
-    let value = serde_json::to_value(&event.fact).unwrap_or_default();
-    value.get("fact").map(word).unwrap_or_default()
+/// The fact's name: its tag in JSON, without making the JSON again.
+pub(crate) const fn kind(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::EngineStarted { .. } => "engine_started",
+        Fact::EngineAlive { .. } => "engine_alive",
+        Fact::EngineStopped => "engine_stopped",
+        Fact::CallArrived { .. } => "call_arrived",
+        Fact::CallAnswered { .. } => "call_answered",
+        Fact::NoticePlayed { .. } => "notice_played",
+        Fact::QueueEntered { .. } => "queue_entered",
+        Fact::OfferMade { .. } => "offer_made",
+        Fact::OfferEnded { .. } => "offer_ended",
+        Fact::QueueLeft { .. } => "queue_left",
+        Fact::SegmentStarted { .. } => "segment_started",
+        Fact::SegmentEnded { .. } => "segment_ended",
+        Fact::CallEnded { .. } => "call_ended",
+        Fact::RecordingStored { .. } => "recording_stored",
+        Fact::RecordingMissing { .. } => "recording_missing",
+        Fact::OperatorReachable { .. } => "operator_reachable",
+    }
 }
 
 async fn write_rows(

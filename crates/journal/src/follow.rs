@@ -98,6 +98,7 @@ impl Follower {
             let end = *self.durable.borrow_and_update();
             let batch = read_batch(&mut reader, end)?;
             if batch.is_empty() {
+                self.counters.set_database_failing(false);
                 self.publish(&batch, end);
                 if stopping {
                     return Ok(());

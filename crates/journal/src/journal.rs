@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{RecvTimeoutError, Sender};
 use tokio::sync::watch;
 use vocab::{Event, EventId, WallTime};
 
@@ -95,10 +95,8 @@ pub struct Journal {
     stop: watch::Sender<bool>,
     file_thread: JoinHandle<()>,
     sql_thread: JoinHandle<()>,
-    done: std::sync::mpsc::Receiver<()>,
+    done: crossbeam_channel::Receiver<()>,
     counters: Arc<Counters>,
-    /// Held, with its lock, as long as the journal runs.
-    _lock: File,
 }
 
 /// What a stop left behind.
@@ -161,7 +159,10 @@ pub(crate) fn start_with(
         file_octets,
     };
     let (writer, mark) = create_writer(writing, unsettled, durable, &counters)?;
-    let file_thread = thread("journal-file", move || writer.run(&to_write))?;
+    let file_thread = thread("journal-file", move || {
+        writer.run(&to_write);
+        drop(lock); // held as long as anything is written
+    })?;
 
     let (stop, stopping) = watch::channel(false);
     let (publish, applied) = watch::channel(Applied::NOTHING);
@@ -175,7 +176,7 @@ pub(crate) fn start_with(
         counters: Arc::clone(&counters),
     };
     let runtime = runtime()?;
-    let (finished, done) = std::sync::mpsc::channel();
+    let (finished, done) = crossbeam_channel::bounded::<()>(0);
     let sql_thread = thread("journal-sql", move || {
         runtime.block_on(follower.run());
         drop(finished);
@@ -189,7 +190,6 @@ pub(crate) fn start_with(
         sql_thread,
         done,
         counters,
-        _lock: lock,
     };
     Ok((journal, recovery))
 }
@@ -352,10 +352,10 @@ impl Journal {
             appended.saturating_sub(self.applied.borrow().events)
         };
         match done {
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+            Err(RecvTimeoutError::Timeout) => {
                 tracing::warn!(lag, "stopped before the database had everything");
             }
-            Ok(()) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => {
                 if self.sql_thread.join().is_err() {
                     tracing::error!("the SQL thread panicked");
                 }

@@ -13,10 +13,10 @@ use crate::files::FileId;
 pub(crate) const INTERRUPTED: &str =
     "the engine stopped without closing the call (crash, kill or power loss)";
 
-/// Calls remembered at most. A call up is tens of events; more calls than this are not up at
-/// once, so the oldest are ended ones whose recording never became known. They are let go: only
-/// `Recovery::recordings_awaited` would name them.
-const CALLS_MAX: usize = 100_000;
+/// Calls remembered at most, in all. Those that are up are bounded by the engine; beyond this
+/// number the oldest ended ones are let go, whose recording never became known. Only
+/// `Recovery::recordings_awaited` would have named them.
+const CALLS_MAX: usize = 20_000;
 
 /// The calls that are not settled.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub(crate) struct Unsettled {
 #[derive(Debug)]
 struct Open {
     since: FileId,
+    ended: bool,
     events: Vec<Event>,
 }
 
@@ -41,20 +42,29 @@ impl Unsettled {
         if !arrives && !self.calls.contains_key(&call) {
             return;
         }
-        let may_settle = matches!(
-            event.fact,
-            Fact::CallEnded { .. } | Fact::RecordingStored { .. } | Fact::RecordingMissing { .. }
-        );
-        let open = self.calls.entry(call).or_insert(Open {
+        let ends = matches!(event.fact, Fact::CallEnded { .. });
+        let open = Open {
             since: file,
+            ended: false,
             events: Vec::new(),
-        });
+        };
+        let open = self.calls.entry(call).or_insert(open);
         open.events.push(event);
-        if may_settle && Entry::of(call, &open.events).is_some_and(|entry| entry.is_settled()) {
+        open.ended |= ends;
+        if ends {
+            // What is still of interest is which recordings are awaited.
+            open.events.retain(|event| is_of_recordings(&event.fact));
+        }
+        if open.ended && Entry::of(call, &open.events).is_some_and(|entry| entry.is_settled()) {
             self.calls.remove(&call);
         }
-        while self.calls.len() > CALLS_MAX {
-            self.calls.pop_first();
+        if self.calls.len() > CALLS_MAX {
+            let oldest = self
+                .calls
+                .iter()
+                .find(|(_, open)| open.ended)
+                .map(|(call, _)| *call);
+            oldest.and_then(|call| self.calls.remove(&call));
         }
     }
 
@@ -90,6 +100,16 @@ impl Unsettled {
             .iter()
             .filter_map(|(call, open)| Entry::of(*call, &open.events))
     }
+}
+
+const fn is_of_recordings(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::SegmentStarted { .. }
+            | Fact::CallEnded { .. }
+            | Fact::RecordingStored { .. }
+            | Fact::RecordingMissing { .. }
+    )
 }
 
 /// The facts that close a call which a crash cut off.
@@ -135,4 +155,52 @@ pub(crate) fn closing_facts(entry: &Entry) -> Vec<Fact> {
         reason: INTERRUPTED.to_owned(),
     });
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{BOOT, History, answered_call};
+
+    const FILE: FileId = FileId {
+        boot: BOOT,
+        number: 3,
+    };
+
+    #[test]
+    fn calls_whose_recording_never_comes_are_let_go_before_those_that_are_up() {
+        let mut unsettled = Unsettled::default();
+        let id = |n| CallId::new(BOOT, n);
+        for n in 0..=u32::try_from(CALLS_MAX).unwrap() {
+            let mut history = History::new(BOOT);
+            answered_call(&mut history, id(n));
+            history.events.pop(); // the recording
+            if n == 0 {
+                history.events.pop(); // the end
+            }
+            for event in history.events {
+                unsettled.note(FILE, event);
+            }
+        }
+        assert_eq!(unsettled.calls.len(), CALLS_MAX);
+        assert_eq!(unsettled.up().len(), 1);
+        assert!(!unsettled.calls.contains_key(&id(1)));
+        assert_eq!(unsettled.oldest(FILE.next()), FILE);
+    }
+
+    #[test]
+    fn a_settled_call_is_forgotten() {
+        let mut unsettled = Unsettled::default();
+        let mut history = History::new(BOOT);
+        answered_call(&mut history, CallId::new(BOOT, 1));
+        for event in history.events.clone() {
+            unsettled.note(FILE, event);
+        }
+        assert!(unsettled.calls.is_empty());
+        unsettled.note(FILE, history.events.pop().unwrap());
+        assert!(
+            unsettled.calls.is_empty(),
+            "a doubled recording opens nothing"
+        );
+    }
 }

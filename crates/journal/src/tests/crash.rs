@@ -155,13 +155,15 @@ fn after_a_kill(history: &History, up_to: u64, place: Place) {
         };
         assert_eq!(recovery.damaged, 0);
         assert_eq!(journal.stop().not_in_sql, 0);
-        for event in history
+        let rows = place.rows();
+        let kept = stored_events(&place);
+        let durable = history
             .events
             .iter()
-            .filter(|event| event.id.as_u64() <= up_to)
-        {
+            .filter(|event| event.id.as_u64() <= up_to);
+        for event in durable {
+            assert!(kept.contains(event), "{} was durable", event.id);
             let call = event.fact.call().unwrap();
-            let rows = place.rows();
             let row = rows
                 .iter()
                 .find(|row| row.entry.call == call.as_i64())

@@ -22,19 +22,19 @@ use crate::journal::start_with;
 use crate::rows::CallRows;
 use crate::{Journal, Recovery, Settings, query};
 
-pub(super) const BOOT: u32 = 0x0cff_0000;
+pub(crate) const BOOT: u32 = 0x0cff_0000;
 const AT: i64 = 1_795_340_000_000;
 
 /// Events of one boot, with rising ids and times.
-pub(super) struct History {
+pub(crate) struct History {
     boot: u32,
     counter: u32,
     ms: u64,
-    pub(super) events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl History {
-    pub(super) fn new(boot: u32) -> Self {
+    pub(crate) fn new(boot: u32) -> Self {
         Self {
             boot,
             counter: 0,
@@ -44,12 +44,12 @@ impl History {
     }
 
     /// Lets time pass.
-    pub(super) fn after(&mut self, ms: u64) -> &mut Self {
+    pub(crate) fn after(&mut self, ms: u64) -> &mut Self {
         self.ms += ms;
         self
     }
 
-    pub(super) fn say(&mut self, fact: Fact) -> &mut Self {
+    pub(crate) fn say(&mut self, fact: Fact) -> &mut Self {
         self.counter += 1;
         self.events.push(Event {
             id: EventId::new(self.boot, self.counter),
@@ -60,7 +60,7 @@ impl History {
         self
     }
 
-    pub(super) fn all(&mut self, facts: impl IntoIterator<Item = Fact>) -> &mut Self {
+    pub(crate) fn all(&mut self, facts: impl IntoIterator<Item = Fact>) -> &mut Self {
         for fact in facts {
             self.say(fact);
         }
@@ -69,11 +69,11 @@ impl History {
 }
 
 /// Wall time of a history's millisecond.
-pub(super) const fn wall(ms: i64) -> i64 {
+pub(crate) const fn wall(ms: i64) -> i64 {
     AT + 5_000 + ms
 }
 
-pub(super) fn operator(n: u32) -> OperatorRef {
+pub(crate) fn operator(n: u32) -> OperatorRef {
     OperatorRef {
         id: OperatorId(n),
         login: format!("op{n}"),
@@ -82,15 +82,15 @@ pub(super) fn operator(n: u32) -> OperatorRef {
     }
 }
 
-pub(super) fn call(n: u32) -> CallId {
+pub(crate) fn call(n: u32) -> CallId {
     CallId::new(BOOT, n)
 }
 
-pub(super) fn offer_id(call: CallId, n: u32) -> OfferId {
+pub(crate) fn offer_id(call: CallId, n: u32) -> OfferId {
     OfferId::new(call.boot(), call.counter() * 100 + n)
 }
 
-pub(super) fn arrived(call: CallId) -> Fact {
+pub(crate) fn arrived(call: CallId) -> Fact {
     Fact::CallArrived {
         call,
         number: "1300".into(),
@@ -102,7 +102,7 @@ pub(super) fn arrived(call: CallId) -> Fact {
     }
 }
 
-pub(super) fn queued(call: CallId) -> Fact {
+pub(crate) fn queued(call: CallId) -> Fact {
     Fact::QueueEntered {
         call,
         queue: "operators".into(),
@@ -110,7 +110,7 @@ pub(super) fn queued(call: CallId) -> Fact {
     }
 }
 
-pub(super) fn left(call: CallId, outcome: QueueOutcome) -> Fact {
+pub(crate) fn left(call: CallId, outcome: QueueOutcome) -> Fact {
     Fact::QueueLeft {
         call,
         queue: "operators".into(),
@@ -118,7 +118,7 @@ pub(super) fn left(call: CallId, outcome: QueueOutcome) -> Fact {
     }
 }
 
-pub(super) fn offered(call: CallId, n: u32, to: u32) -> Fact {
+pub(crate) fn offered(call: CallId, n: u32, to: u32) -> Fact {
     Fact::OfferMade {
         call,
         offer: offer_id(call, n),
@@ -128,7 +128,7 @@ pub(super) fn offered(call: CallId, n: u32, to: u32) -> Fact {
     }
 }
 
-pub(super) fn offer_ended(call: CallId, n: u32, result: OfferResult, status: u16) -> Fact {
+pub(crate) fn offer_ended(call: CallId, n: u32, result: OfferResult, status: u16) -> Fact {
     let status = (status != 0).then_some(status);
     Fact::OfferEnded {
         call,
@@ -138,7 +138,7 @@ pub(super) fn offer_ended(call: CallId, n: u32, result: OfferResult, status: u16
     }
 }
 
-pub(super) fn talk(call: CallId, segment: u16, n: u32, to: u32) -> Fact {
+pub(crate) fn talk(call: CallId, segment: u16, n: u32, to: u32) -> Fact {
     let offer = offer_id(call, n);
     Fact::SegmentStarted {
         call,
@@ -149,7 +149,7 @@ pub(super) fn talk(call: CallId, segment: u16, n: u32, to: u32) -> Fact {
     }
 }
 
-pub(super) fn talk_ended(call: CallId, segment: u16, ended_by: EndedBy) -> Fact {
+pub(crate) fn talk_ended(call: CallId, segment: u16, ended_by: EndedBy) -> Fact {
     Fact::SegmentEnded {
         call,
         segment,
@@ -157,7 +157,7 @@ pub(super) fn talk_ended(call: CallId, segment: u16, ended_by: EndedBy) -> Fact 
     }
 }
 
-pub(super) fn ended(call: CallId, outcome: Outcome, ended_by: EndedBy) -> Fact {
+pub(crate) fn ended(call: CallId, outcome: Outcome, ended_by: EndedBy) -> Fact {
     Fact::CallEnded {
         call,
         outcome,
@@ -167,7 +167,7 @@ pub(super) fn ended(call: CallId, outcome: Outcome, ended_by: EndedBy) -> Fact {
     }
 }
 
-pub(super) fn stored(call: CallId, segment: u16) -> Fact {
+pub(crate) fn stored(call: CallId, segment: u16) -> Fact {
     let file = RecordingFile {
         path: format!("2026/11/22/{call}-{segment}.wav"),
         sha256: "0".repeat(64),
@@ -187,7 +187,7 @@ pub(super) fn stored(call: CallId, segment: u16) -> Fact {
     }
 }
 
-pub(super) fn missing(call: CallId, segment: u16, reason: MissingReason) -> Fact {
+pub(crate) fn missing(call: CallId, segment: u16, reason: MissingReason) -> Fact {
     Fact::RecordingMissing {
         call,
         segment,
@@ -196,7 +196,7 @@ pub(super) fn missing(call: CallId, segment: u16, reason: MissingReason) -> Fact
 }
 
 /// 1.2 s greeting, 3 s wait of which 2 s ringing, 20 s talk; recorded.
-pub(super) fn answered_call(history: &mut History, call: CallId) {
+pub(crate) fn answered_call(history: &mut History, call: CallId) {
     history
         .say(arrived(call))
         .after(200)
@@ -222,40 +222,40 @@ pub(super) fn answered_call(history: &mut History, call: CallId) {
 }
 
 /// A folder with a journal in it.
-pub(super) struct Place {
-    pub(super) folder: tempfile::TempDir,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub(super) fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("journal.db")
     }
 
-    pub(super) fn events(&self) -> PathBuf {
+    pub(crate) fn events(&self) -> PathBuf {
         self.folder.path().join("events")
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         settings_in(self.folder.path())
     }
 
-    pub(super) fn start(&self, boot: u32) -> (Journal, Recovery) {
+    pub(crate) fn start(&self, boot: u32) -> (Journal, Recovery) {
         crate::start(self.settings(), boot, |_| {}).unwrap()
     }
 
     /// Runs a journal over `events` and stops it.
-    pub(super) fn run(&self, boot: u32, events: &[Event]) -> Recovery {
+    pub(crate) fn run(&self, boot: u32, events: &[Event]) -> Recovery {
         self.run_in_files(1 << 30, boot, events)
     }
 
     /// The same with files of about `octets`.
-    pub(super) fn run_in_files(&self, octets: u64, boot: u32, events: &[Event]) -> Recovery {
+    pub(crate) fn run_in_files(&self, octets: u64, boot: u32, events: &[Event]) -> Recovery {
         let (journal, recovery) = start_with(self.settings(), octets, boot, |_| {}).unwrap();
         for event in events {
             journal.append(event.clone());
@@ -265,7 +265,7 @@ impl Place {
         recovery
     }
 
-    pub(super) fn rows(&self) -> Vec<CallRows> {
+    pub(crate) fn rows(&self) -> Vec<CallRows> {
         block_on(async {
             let mut journal = query::open(&self.database()).await.unwrap();
             let mut rows = Vec::new();
@@ -277,7 +277,7 @@ impl Place {
         })
     }
 
-    pub(super) fn problems(&self) -> Vec<(CallId, Vec<String>)> {
+    pub(crate) fn problems(&self) -> Vec<(CallId, Vec<String>)> {
         block_on(async {
             let mut journal = query::open(&self.database()).await.unwrap();
             journal
@@ -288,11 +288,11 @@ impl Place {
     }
 }
 
-pub(super) fn settings_in(folder: &Path) -> Settings {
+pub(crate) fn settings_in(folder: &Path) -> Settings {
     Settings::new(folder.join("events"), folder.join("journal.db"))
 }
 
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -302,27 +302,27 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// The id up to which a journal said that everything is on disk.
 #[derive(Clone, Default)]
-pub(super) struct Durable(Arc<AtomicU64>);
+pub(crate) struct Durable(Arc<AtomicU64>);
 
 impl Durable {
-    pub(super) fn note(&self) -> impl Fn(EventId) + Send + 'static {
+    pub(crate) fn note(&self) -> impl Fn(EventId) + Send + 'static {
         let this = Arc::clone(&self.0);
         move |id| {
             this.fetch_max(id.as_u64(), Ordering::SeqCst);
         }
     }
 
-    pub(super) fn up_to(&self) -> u64 {
+    pub(crate) fn up_to(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
 
-    pub(super) fn wait_for(&self, id: EventId) {
+    pub(crate) fn wait_for(&self, id: EventId) {
         until("durable", || self.up_to() >= id.as_u64());
     }
 }
 
 /// Looks again until it holds; fails after 20 s.
-pub(super) fn until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(
@@ -331,4 +331,18 @@ pub(super) fn until(what: &str, holds: impl Fn() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// All events in SQL, by id.
+pub(crate) fn stored_events(place: &Place) -> Vec<Event> {
+    block_on(async {
+        let mut connection = crate::store::open_reader(&place.database()).await.unwrap();
+        let json: Vec<String> = sqlx::query_scalar("SELECT json FROM events ORDER BY id")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        json.iter()
+            .map(|json| serde_json::from_str(json).unwrap())
+            .collect()
+    })
 }

@@ -251,16 +251,3 @@ fn run_piece(place: &Place, octets: u64, piece: &[Event], all: &mut Vec<Event>) 
     place.run_in_files(octets, boot, &events);
     all.extend(events);
 }
-
-fn stored_events(place: &Place) -> Vec<Event> {
-    block_on(async {
-        let mut connection = crate::store::open_reader(&place.database()).await.unwrap();
-        let json: Vec<String> = sqlx::query_scalar("SELECT json FROM events ORDER BY id")
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
-        json.iter()
-            .map(|json| serde_json::from_str(json).unwrap())
-            .collect()
-    })
-}

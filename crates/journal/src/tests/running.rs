@@ -94,9 +94,16 @@ fn dropping_the_journal_loses_nothing_on_disk() {
     }
     drop(journal);
     durable.wait_for(history.events.last().unwrap().id);
-    place.run(BOOT + 1, &[]);
-    assert_eq!(place.problems(), []);
-    assert_eq!(place.rows().len(), 1);
+    // The file thread lets the folder go when it is done.
+    until("the folder's lock", || {
+        crate::start(place.settings(), BOOT + 1, |_| {}).is_ok()
+    });
+    until("the free folder", || {
+        crate::start(place.settings(), BOOT + 2, |_| {}).is_ok()
+    });
+    until("the rows", || {
+        place.rows().len() == 1 && place.problems().is_empty()
+    });
 }
 
 #[test]
@@ -156,4 +163,39 @@ fn the_summary_counts_by_outcome_and_range() {
         to: from,
     });
     assert_eq!(earlier.calls, 2);
+}
+
+#[test]
+fn the_kind_of_an_event_in_sql_is_its_tag_in_json() {
+    let place = Place::new();
+    let mut history = History::new(BOOT);
+    history.say(Fact::EngineStarted {
+        version: "1".into(),
+    });
+    answered_call(&mut history, call(1));
+    history
+        .say(missing(call(1), 1, MissingReason::NoAudio))
+        .say(Fact::EngineAlive { calls: 0 });
+    history.say(Fact::OperatorReachable {
+        operator: operator(1),
+        reachable: true,
+    });
+    history.say(Fact::EngineStopped);
+    place.run(BOOT, &history.events);
+    let (kinds, equal): (i64, i64) = block_on(async {
+        let mut connection = crate::store::open_reader(&place.database()).await.unwrap();
+        sqlx::query_as(
+            "SELECT count(DISTINCT kind), min(kind = json_extract(json, '$.fact.fact')) FROM events",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+    });
+    assert_eq!((kinds, equal), (16, 1), "every fact there is");
+}
+
+#[test]
+fn the_handle_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Journal>();
 }
