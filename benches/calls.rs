@@ -1,0 +1,321 @@
+//! What a recorded call costs the whole process: CPU per call-second, CPU per set-up and
+//! tear-down, memory per call. The load generator runs in this process, the engine in its own,
+//! so that the engine's figures are its alone.
+//!
+//! `cargo bench --bench calls -- [--calls 100,500] [--seconds 30] [--runs 3]`
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot run is to say why and stop"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use journal::operators::{self, Operator};
+use load::{
+    CallerPattern, DurationRange, Load, LoadSettings, OperatorAccount, OperatorBehaviour, Voices,
+};
+use sip::Secrets;
+use vocab::OperatorId;
+
+const SETTINGS: &str = r#"
+[sip]
+listen = ["127.0.0.1:0"]
+[media]
+address = "127.0.0.1"
+[journal]
+events = "events"
+database = "journal.db"
+[log]
+level = "warn"
+[[trunk]]
+name = "load"
+addresses = ["127.0.0.2"]
+[[queue]]
+name = "operators"
+wrap_up = "0s"
+"#;
+
+const PLAN: &str = r#"
+name = "bench"
+numbers = ["1300"]
+languages = ["en"]
+notice = "none"
+[[step]]
+answer = {}
+[[step]]
+queue = { name = "operators" }
+[[step]]
+hangup = {}
+"#;
+
+/// Calls of the run that measures set-up and tear-down, and how fast they come.
+const SHORT_CALLS: u64 = 1_000;
+const SHORT_RATE: f64 = 50.0;
+
+fn main() {
+    let arguments = Arguments::read();
+    println!("| calls at once | run | CPU-ms per call-second | of it user | kernel | busiest threads |");
+    println!("|---|---|---|---|---|---|");
+    let mut costs = Vec::new();
+    for calls in &arguments.calls {
+        for run in 1..=arguments.runs {
+            costs.push((*calls, long_calls(*calls, run, arguments.seconds)));
+        }
+    }
+    println!();
+    for (calls, cost) in costs {
+        println!(
+            "{calls} calls: {:.1} KiB of memory each; {:.3} CPU-ms per call-second to finish the \
+             recordings; {} of {} RTP packets missing; load generator late by {} ms at most",
+            cost.memory_kib, cost.finishing_ms, cost.lost, cost.sent, cost.late_ms
+        );
+    }
+    let per_call = short_calls();
+    println!("set-up and tear-down, journal and recording included: {per_call:.2} CPU-ms a call");
+}
+
+struct Arguments {
+    calls: Vec<usize>,
+    seconds: u64,
+    runs: u32,
+}
+
+impl Arguments {
+    fn read() -> Self {
+        let mut arguments = Self { calls: vec![100, 500], seconds: 30, runs: 3 };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().expect("a value after an option");
+            match word.as_str() {
+                "--calls" => {
+                    let list = value();
+                    arguments.calls = list.split(',').map(|n| n.parse().unwrap()).collect();
+                }
+                "--seconds" => arguments.seconds = value().parse().unwrap(),
+                "--runs" => arguments.runs = value().parse().unwrap(),
+                // What cargo adds.
+                "--bench" => {}
+                other => panic!("unknown option {other}"),
+            }
+        }
+        arguments
+    }
+}
+
+/// The engine in a process and a folder of its own.
+struct Engine {
+    process: Child,
+    address: SocketAddr,
+    accounts: Vec<OperatorAccount>,
+    _folder: tempfile::TempDir,
+}
+
+impl Engine {
+    fn start(operators: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("hotline.toml");
+        fs::write(&config, SETTINGS).unwrap();
+        fs::create_dir(folder.path().join("dialplans")).unwrap();
+        fs::write(folder.path().join("dialplans/bench.toml"), PLAN).unwrap();
+        let accounts = enrol(&folder.path().join("journal.db"), operators);
+        let mut process = Command::new(env!("CARGO_BIN_EXE_hotline"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let address = ready.trim().strip_prefix("ready sip=").expect("the engine starts");
+        Self { address: address.parse().unwrap(), process, accounts, _folder: folder }
+    }
+
+    fn load(&self, calls: Option<u64>, at_once: usize, rate: f64, talk: Duration) -> Load {
+        let settings = LoadSettings {
+            callers: CallerPattern {
+                number: "1300".to_owned(),
+                calls,
+                rate,
+                at_once,
+                talk: DurationRange::exactly(talk),
+                patience: DurationRange::exactly(Duration::from_secs(600)),
+                ..CallerPattern::default()
+            },
+            operators: self.accounts.clone(),
+            behaviour: OperatorBehaviour {
+                answer_delay: DurationRange::exactly(Duration::from_millis(100)),
+                ..OperatorBehaviour::default()
+            },
+            voices: Voices::generated(1),
+            ..LoadSettings::new(self.address)
+        };
+        Load::start(settings).unwrap()
+    }
+
+    /// CPU of the process so far: user and kernel.
+    fn cpu(&self) -> (Duration, Duration) {
+        stat(Path::new(&format!("/proc/{}/stat", self.process.id()))).1
+    }
+
+    /// CPU of each thread so far, by name.
+    fn threads(&self) -> BTreeMap<String, Duration> {
+        let mut threads = BTreeMap::new();
+        for task in fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap() {
+            let (name, (user, kernel)) = stat(&task.unwrap().path().join("stat"));
+            *threads.entry(name).or_default() += user + kernel;
+        }
+        threads
+    }
+
+    /// Resident memory, KiB.
+    fn memory_kib(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Waits until the process does next to nothing.
+    fn wait_idle(&self) {
+        let mut before = self.cpu();
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let now = self.cpu();
+            if (now.0 + now.1).saturating_sub(before.0 + before.1) < Duration::from_millis(30) {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn enrol(database: &Path, operators: usize) -> Vec<OperatorAccount> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        journal::migrate(database).await.unwrap();
+        let mut accounts = Vec::new();
+        for n in 0..operators {
+            let login = format!("op{n}");
+            let Secrets { sha256, md5 } = Secrets::new(&login, "hotline", "secret");
+            let operator = Operator {
+                id: OperatorId(0),
+                login: login.clone(),
+                name: login.clone(),
+                line: (1_000 + n).to_string(),
+                ha1_sha256: sha256,
+                ha1_md5: md5,
+                skills: BTreeMap::new(),
+                enabled: true,
+            };
+            operators::add(database, operator).await.unwrap();
+            accounts.push(OperatorAccount::new(login, "secret"));
+        }
+        accounts
+    })
+}
+
+/// Name and CPU time of a `stat` file of /proc (proc(5)): ticks of 10 ms.
+fn stat(path: &Path) -> (String, (Duration, Duration)) {
+    // A thread may end between the listing and the look.
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let Some((head, rest)) = text.rsplit_once(')') else { return Default::default() };
+    let name = head.split_once('(').map_or("", |(_, name)| name);
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = |n: usize| Duration::from_millis(10 * fields[n].parse::<u64>().unwrap());
+    (name.to_owned(), (ticks(11), ticks(12)))
+}
+
+struct Cost {
+    memory_kib: f64,
+    finishing_ms: f64,
+    lost: u64,
+    sent: u64,
+    late_ms: u64,
+}
+
+/// Calls that all talk at the same time; measured while nothing else happens.
+fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
+    let engine = Engine::start(calls);
+    let idle_kib = engine.memory_kib();
+    let load = engine.load(None, calls, 50.0, Duration::from_secs(36_000));
+    let until = Instant::now() + Duration::from_secs(120);
+    while load.counts().talking < calls as u64 {
+        assert!(Instant::now() < until, "not all calls came up: {:?}", load.counts());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_secs(2));
+    let (before, threads_before) = (engine.cpu(), engine.threads());
+    let counts_before = load.counts();
+    let started = Instant::now();
+    std::thread::sleep(Duration::from_secs(seconds));
+    let (after, threads) = (engine.cpu(), engine.threads());
+    let counts = load.counts();
+    let call_seconds = started.elapsed().as_secs_f64() * calls as f64;
+    let per = |cpu: Duration| cpu.as_secs_f64() * 1e3 / call_seconds;
+    let (user, kernel) = (per(after.0 - before.0), per(after.1 - before.1));
+    let mut busiest: Vec<(f64, String)> = threads
+        .into_iter()
+        .map(|(name, cpu)| {
+            let was = threads_before.get(&name).copied().unwrap_or_default();
+            (per(cpu.saturating_sub(was)), name)
+        })
+        .collect();
+    busiest.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let busiest: Vec<String> =
+        busiest.iter().take(5).map(|(cpu, name)| format!("{name} {cpu:.3}")).collect();
+    println!(
+        "| {calls} | {run} | {:.3} | {user:.3} | {kernel:.3} | {} |",
+        user + kernel,
+        busiest.join(", ")
+    );
+    let memory_kib = (engine.memory_kib() - idle_kib) / calls as f64;
+    let talked = began.elapsed().as_secs_f64() * calls as f64;
+    drop(load.stop());
+    let hung_up = engine.cpu();
+    engine.wait_idle();
+    let finished = engine.cpu();
+    let finishing = (finished.0 + finished.1).saturating_sub(hung_up.0 + hung_up.1);
+    let sent = counts.rtp_sent - counts_before.rtp_sent;
+    let received = counts.rtp_received - counts_before.rtp_received;
+    Cost {
+        memory_kib,
+        finishing_ms: finishing.as_secs_f64() * 1e3 / talked,
+        lost: sent.saturating_sub(received),
+        sent,
+        late_ms: counts.late_us_max / 1_000,
+    }
+}
+
+/// Many calls of next to no length: what is left is set-up and tear-down.
+fn short_calls() -> f64 {
+    let engine = Engine::start(50);
+    let load = engine.load(Some(SHORT_CALLS), 200, SHORT_RATE, Duration::from_millis(100));
+    while load.counts().registered < 50 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let before = engine.cpu();
+    assert!(load.wait(Duration::from_secs(120)), "calls are stuck: {:?}", load.counts());
+    let report = load.stop();
+    engine.wait_idle();
+    let after = engine.cpu();
+    assert_eq!(report.counts.talked, SHORT_CALLS, "{:?}", report.counts);
+    let cpu = (after.0 + after.1) - (before.0 + before.1);
+    cpu.as_secs_f64() * 1e3 / SHORT_CALLS as f64
+}
