@@ -118,16 +118,12 @@ boot_id! {
 }
 
 /// An operator, as numbered in the journal's `operators` table.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OperatorId(pub u32);
 
 /// A queue, by its place in the loaded settings.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct QueueId(pub u16);
 
@@ -142,12 +138,21 @@ mod tests {
         assert_eq!("0cff1234-0000002a".parse(), Ok(id));
         assert_eq!(CallId::from_i64(id.as_i64()), id);
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"0cff1234-0000002a\"");
-        assert_eq!(serde_json::from_str::<CallId>("\"0cff1234-0000002a\"").unwrap(), id);
+        assert_eq!(
+            serde_json::from_str::<CallId>("\"0cff1234-0000002a\"").unwrap(),
+            id
+        );
     }
 
     #[test]
     fn text_that_is_no_id_is_refused() {
-        for text in ["", "1-2", "0cff1234", "0cff1234-0000002g", "0cff1234-0000002a-"] {
+        for text in [
+            "",
+            "1-2",
+            "0cff1234",
+            "0cff1234-0000002g",
+            "0cff1234-0000002a-",
+        ] {
             assert_eq!(text.parse::<CallId>(), Err(ParseIdError), "{text}");
         }
     }

@@ -27,7 +27,15 @@ impl fmt::Display for Redacted<'_> {
         }
         for character in self.0.chars().skip(length - readable) {
             // A control character from the network must not reach a terminal.
-            write!(f, "{}", if character.is_control() { '?' } else { character })?;
+            write!(
+                f,
+                "{}",
+                if character.is_control() {
+                    '?'
+                } else {
+                    character
+                }
+            )?;
         }
         Ok(())
     }
