@@ -218,8 +218,12 @@ impl Switch {
             plan,
             invite: request,
         };
-        if let Some(call) = Call::arrive(&mut self.ctx, arrival) {
-            self.add_call(call);
+        match Call::arrive(&mut self.ctx, arrival) {
+            Ok(call) => self.add_call(call),
+            Err(arrival) => {
+                self.ctx.counts.refused += 1;
+                self.ctx.refuse(arrival.tx, &arrival.invite, 400);
+            }
         }
     }
 

@@ -274,6 +274,11 @@ impl Context {
         self.transactions.respond_stateless(tx, &response);
     }
 
+    /// Conditions of answers that the transaction layer did not want any more.
+    pub(crate) fn forget_gates(&mut self) {
+        self.gated.clear();
+    }
+
     /// Answers a request outside any call.
     pub(crate) fn refuse(&mut self, tx: ServerTx, request: &Message, status: u16) {
         let tag = self.entropy.tag();

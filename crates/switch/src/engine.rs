@@ -7,7 +7,7 @@ use sip::{ClientTx, Datagram, Flow, Message, ServerTx};
 use vocab::media::MediaEvent;
 use vocab::{CallId, Fact, LiveCounts, OperatorId, Time};
 
-use crate::call::{Call, State};
+use crate::call::Call;
 use crate::context::{Context, Timer};
 use crate::input::Input;
 use crate::output::Output;
@@ -111,10 +111,7 @@ impl Switch {
     }
 
     pub(crate) fn live_calls(&self) -> usize {
-        self.calls
-            .values()
-            .filter(|call| call.state != State::Ended)
-            .count()
+        usize::try_from(self.ctx.counts.calls).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn add_call(&mut self, call: Call) {
@@ -172,6 +169,7 @@ impl Switch {
             } else if let Some(change) = self.ctx.registrar.poll() {
                 self.on_registration(change);
             } else {
+                self.ctx.forget_gates();
                 return;
             }
         }
@@ -335,7 +333,8 @@ impl Switch {
                 skills: operator.skills.clone(),
             })
             .collect();
-        let known: BTreeSet<OperatorId> = self.ctx.operators.keys().copied().collect();
+        let known: BTreeSet<OperatorId> = self.ctx.logins.values().copied().collect();
+        self.unregister_outdated(&operators);
         self.ctx.logins = operators
             .iter()
             .map(|operator| (operator.login.clone(), operator.id))
@@ -368,6 +367,24 @@ impl Switch {
         }
     }
 
+    /// A registration lasts as long as the operator and the password it was made with.
+    fn unregister_outdated(&mut self, operators: &[Operator]) {
+        let now: BTreeMap<&str, &Operator> = operators
+            .iter()
+            .map(|operator| (operator.login.as_str(), operator))
+            .collect();
+        for (login, id) in &self.ctx.logins {
+            let before = self.ctx.operators.get(id).map(|operator| &operator.secrets);
+            if now.get(login.as_str()).map(|operator| &operator.secrets) != before {
+                self.ctx.registrar.forget(login);
+            }
+        }
+        // Before the table is replaced, so that each is still known by login.
+        while let Some(change) = self.ctx.registrar.poll() {
+            self.on_registration(change);
+        }
+    }
+
     fn stop(&mut self) {
         self.draining = true;
         for call in self.calls.values_mut() {
@@ -392,27 +409,16 @@ impl Switch {
         }
         let due = *self.alive_at.get_or_insert(self.ctx.now + ALIVE_EVERY);
         if due <= self.ctx.now {
-            let calls = u32::try_from(self.live_calls()).unwrap_or(u32::MAX);
+            let calls = self.ctx.counts.calls;
             self.ctx.record(Fact::EngineAlive { calls });
             self.alive_at = Some(self.ctx.now + ALIVE_EVERY);
         }
     }
 
     pub(crate) fn counts(&self) -> LiveCounts {
-        let of_state = |wanted: fn(&State) -> bool| {
-            u32::try_from(
-                self.calls
-                    .values()
-                    .filter(|call| wanted(&call.state))
-                    .count(),
-            )
-            .unwrap_or(u32::MAX)
-        };
         let wait = self.ctx.acd.longest_wait(self.ctx.now).as_millis();
         LiveCounts {
-            calls: of_state(|state| *state != State::Ended),
-            waiting: of_state(|state| matches!(state, State::Queued { .. })),
-            talking: of_state(|state| matches!(state, State::Talking { .. })),
+            waiting: u32::try_from(self.ctx.acd.waiting()).unwrap_or(u32::MAX),
             longest_wait_ms: u64::try_from(wait).unwrap_or(u64::MAX),
             ..self.ctx.counts
         }

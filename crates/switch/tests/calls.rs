@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use sip::{HeaderName, Method};
 use vocab::media::{MediaCommand, RecordingKey};
-use vocab::{EndedBy, Fact, OfferResult, Outcome};
+use vocab::{EndedBy, Fact, OfferResult, OperatorState, Outcome};
 use world::{OFFER, World, phone, settings, trunk};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -495,6 +495,38 @@ fn a_caller_on_hold_is_sent_nothing_and_comes_back() {
     assert_eq!(world.response(trunk()).status(), Some(200));
     world.take_bye(phone(1));
     world.assert_quiet();
+}
+
+#[test]
+fn an_invite_without_contact_is_refused_and_leaves_nothing() {
+    let mut world = World::new();
+    let mut invite = world.invite("1300");
+    invite.headers.remove(&HeaderName::Contact);
+    world.send(trunk(), &invite);
+    assert_eq!(world.response(trunk()).status(), Some(400));
+    world.send(trunk(), &invite_ack(&invite));
+    assert!(world.facts.iter().all(|event| event.fact.call().is_none()));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_new_password_or_a_removal_ends_the_registration() {
+    let mut world = World::new().with_operators(2);
+    let mut operators = world::operators(2);
+    operators.remove(1);
+    operators[0].secrets = sip::Secrets::new("op1", "hotline", "changed");
+    world.input(switch::Input::Operators(operators));
+    let states: Vec<OperatorState> = world
+        .switch
+        .snapshot()
+        .operators
+        .iter()
+        .map(|operator| operator.state)
+        .collect();
+    assert_eq!(states, [OperatorState::Unreachable]);
+    assert_eq!(world.register(1, "secret"), 403);
+    assert_eq!(world.register(2, "secret"), 403);
+    assert_eq!(world.register(1, "changed"), 200);
 }
 
 #[test]

@@ -139,6 +139,14 @@ impl Registrar {
         self.users.get(user).into_iter().flatten()
     }
 
+    /// Drops all bindings of a user: one who may not register any more.
+    pub fn forget(&mut self, user: &str) {
+        if let Some((user, _)) = self.users.get_key_value(user) {
+            let user = Arc::clone(user);
+            self.store(&user, Vec::new());
+        }
+    }
+
     /// Removes what has expired.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((_, user)) = self

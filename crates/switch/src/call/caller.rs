@@ -53,28 +53,20 @@ pub(crate) struct CallerLeg {
 }
 
 impl CallerLeg {
-    pub(super) fn new(
-        ctx: &mut Context,
-        id: LegId,
-        tx: ServerTx,
-        flow: Flow,
-        invite: Message,
-    ) -> Option<Self> {
-        let tag = ctx.entropy.tag();
-        let dialog = Dialog::uas(&invite, &tag, flow).ok()?;
-        Some(Self {
+    pub(super) fn new(id: LegId, dialog: Dialog, tx: ServerTx, invite: Message) -> Self {
+        Self {
             id,
-            dialog,
             media: MediaState::Opening,
             sip: Sip::Invited { tx },
             description: None,
             remote: None,
             late_answer: invite.body.is_empty(),
-            flow,
+            flow: dialog.flow,
+            tag: dialog.local_tag.clone(),
+            dialog,
             invite,
-            tag,
             body: Vec::new(),
-        })
+        }
     }
 
     pub(super) fn is_gone(&self) -> bool {

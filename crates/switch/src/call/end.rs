@@ -29,6 +29,7 @@ impl Call {
             State::Talking { leg } => self.end_segment(ctx, leg, by),
             State::Opening | State::Answering | State::Saying { .. } => {}
         }
+        ctx.counts.calls = ctx.counts.calls.saturating_sub(1);
         let status = (!self.caller.is_answered()).then_some(status);
         ctx.record(Fact::CallEnded {
             call: self.id,
@@ -97,6 +98,7 @@ impl Call {
     /// Ends the segment on that leg: journal, recording, operator.
     pub(super) fn end_segment(&mut self, ctx: &mut Context, leg: vocab::LegId, by: EndedBy) {
         let segment = self.segments;
+        ctx.counts.talking = ctx.counts.talking.saturating_sub(1);
         ctx.record(Fact::SegmentEnded {
             call: self.id,
             segment,

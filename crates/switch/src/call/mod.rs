@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dialplan::{Happened, Plan, Run};
-use sip::{Flow, Message, ServerTx};
+use sip::{Dialog, Flow, Message, ServerTx};
 use vocab::media::{MediaCommand, MediaEvent};
 use vocab::{CallId, EndedBy, Fact, LegId, QueueId, Time};
 
@@ -86,7 +86,14 @@ pub(crate) struct Call {
 
 impl Call {
     /// A new call: written into the journal, and its media asked for.
-    pub(crate) fn arrive(ctx: &mut Context, arrival: Arrival) -> Option<Self> {
+    ///
+    /// # Errors
+    /// If the INVITE makes no dialog (no Contact, say): the arrival comes back, to be refused.
+    pub(crate) fn arrive(ctx: &mut Context, arrival: Arrival) -> Result<Self, Box<Arrival>> {
+        let tag = ctx.entropy.tag();
+        let Ok(dialog) = Dialog::uas(&arrival.invite, &tag, arrival.flow) else {
+            return Err(Box::new(arrival));
+        };
         let id = ctx.call_id();
         let leg = ctx.leg_id();
         let language = arrival.plan.languages.first().cloned().unwrap_or_default();
@@ -99,7 +106,8 @@ impl Call {
             plan: arrival.plan.name.clone(),
             sip_call_id: arrival.invite.call_id().unwrap_or_default().to_owned(),
         });
-        let caller = CallerLeg::new(ctx, leg, arrival.tx, arrival.flow, arrival.invite)?;
+        let caller = CallerLeg::new(leg, dialog, arrival.tx, arrival.invite);
+        ctx.counts.calls += 1;
         ctx.own_server(arrival.tx, Owner { call: id, leg });
         ctx.dialogs
             .insert(caller.dialog.id(), Owner { call: id, leg });
@@ -107,7 +115,7 @@ impl Call {
         let longest = ctx.set_timer(id, ctx.settings.call_longest, Timer::Longest);
         tracing::info!(call = %id, plan = %arrival.plan.name,
             caller = %vocab::Redacted(&arrival.caller), "call arrived");
-        Some(Self {
+        Ok(Self {
             id,
             state: State::Opening,
             caller_number: arrival.caller,

@@ -492,6 +492,7 @@ impl Call {
             return;
         };
         self.segments += 1;
+        ctx.counts.talking += 1;
         let segment = self.segments;
         if segment == 1 {
             ctx.counts.answered += 1;

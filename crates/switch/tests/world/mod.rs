@@ -65,6 +65,20 @@ pub fn settings() -> Settings {
     settings
 }
 
+/// Operators op1 to opN, password `secret`.
+pub fn operators(n: u8) -> Vec<Operator> {
+    (1..=n)
+        .map(|n| Operator {
+            id: OperatorId(u32::from(n)),
+            login: format!("op{n}"),
+            name: format!("Operator {n}"),
+            line: format!("10{n}"),
+            secrets: Secrets::new(&format!("op{n}"), "hotline", "secret"),
+            skills: BTreeMap::new(),
+        })
+        .collect()
+}
+
 fn engine() -> SocketAddr {
     "198.51.100.1:5060".parse().unwrap()
 }
@@ -114,17 +128,7 @@ impl World {
 
     /// Adds operators 1..=n and registers their telephones.
     pub fn with_operators(mut self, n: u8) -> Self {
-        let operators = (1..=n)
-            .map(|n| Operator {
-                id: OperatorId(u32::from(n)),
-                login: format!("op{n}"),
-                name: format!("Operator {n}"),
-                line: format!("10{n}"),
-                secrets: Secrets::new(&format!("op{n}"), "hotline", "secret"),
-                skills: BTreeMap::new(),
-            })
-            .collect();
-        self.input(Input::Operators(operators));
+        self.input(Input::Operators(operators(n)));
         for n in 1..=n {
             assert_eq!(self.register(n, "secret"), 200);
             // So that the longest idle is always the one with the lowest number.
