@@ -59,7 +59,7 @@ impl Baresip {
         let child = Command::new("baresip")
             .arg("-f")
             .arg(folder.path())
-            .args(["-n", "lo"])
+            .args(["-n", &address.to_string()])
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
