@@ -12,6 +12,7 @@ use std::process::Command;
 /// Which of our crates a crate may use (besides those, only `hotline` uses all).
 const IMPORTS: &[(&str, &[&str])] = &[
     ("vocab", &[]),
+    ("g711", &["vocab"]),
     ("sip", &["vocab"]),
     ("sdp", &["vocab"]),
     ("acd", &["vocab"]),
@@ -19,17 +20,17 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("switch", &["vocab", "sip", "sdp", "acd", "dialplan"]),
     ("transport", &["vocab", "sip"]),
     ("udp-io", &[]),
-    ("media", &["vocab", "udp-io"]),
-    ("recorder", &["vocab"]),
+    ("media", &["vocab", "g711", "udp-io"]),
+    ("recorder", &["vocab", "g711"]),
     ("journal", &["vocab"]),
     (
         "load",
-        &["vocab", "sip", "sdp", "acd", "dialplan", "switch"],
+        &["vocab", "g711", "sip", "sdp", "acd", "dialplan", "switch"],
     ),
 ];
 
 /// Crates without IO, clock, lock, thread or global state.
-const CORES: &[&str] = &["vocab", "sip", "sdp", "acd", "dialplan", "switch"];
+const CORES: &[&str] = &["vocab", "g711", "sip", "sdp", "acd", "dialplan", "switch"];
 
 /// What no core may name outside tests, and why.
 const IMPURE: &[(&str, &str)] = &[

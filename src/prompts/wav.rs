@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use vocab::media::Codec;
+
 use super::sound::Sound;
 
 /// Longest prompt or piece of music, in seconds: 77 MB of samples while it is prepared.
@@ -41,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Sound, Error> {
     }
     let mut bytes = Vec::new();
     file.take(BYTES_MAX).read_to_end(&mut bytes)?;
-    let (rate, channels, samples) = match g711(&bytes) {
+    let (rate, channels, samples) = match companded(&bytes) {
         Some(decoded) => decoded,
         None => linear(&bytes)?,
     };
@@ -96,7 +98,7 @@ fn finite(sample: f32) -> f32 {
 }
 
 /// A-law and µ-law samples, as -1 to 1; `None` when the file is of another kind.
-fn g711(bytes: &[u8]) -> Option<Decoded> {
+fn companded(bytes: &[u8]) -> Option<Decoded> {
     if bytes.get(..4)? != b"RIFF" || bytes.get(8..12)? != b"WAVE" {
         return None;
     }
@@ -116,8 +118,14 @@ fn g711(bytes: &[u8]) -> Option<Decoded> {
             }
             b"data" => {
                 let (tag, channels, rate) = format?;
-                let expand = if tag == TAG_ALAW { alaw } else { ulaw };
-                let samples = body.iter().map(|code| f32::from(expand(*code)) / 32_768.0);
+                let law = if tag == TAG_ALAW {
+                    Codec::Pcma
+                } else {
+                    Codec::Pcmu
+                };
+                let samples = body
+                    .iter()
+                    .map(|code| f32::from(g711::decode(law, *code)) / 32_768.0);
                 return Some((rate, channels, samples.collect()));
             }
             _ => {}
@@ -133,49 +141,4 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-/// G.711 A-law to linear (ITU-T G.711, table 1a).
-fn alaw(code: u8) -> i16 {
-    let code = code ^ 0x55;
-    let exponent = (code >> 4) & 7;
-    let mantissa = i16::from(code & 15);
-    let magnitude = match exponent {
-        0 => (mantissa << 4) + 8,
-        _ => ((mantissa << 4) + 0x108) << (exponent - 1),
-    };
-    if code & 0x80 == 0 {
-        -magnitude
-    } else {
-        magnitude
-    }
-}
-
-/// G.711 µ-law to linear (ITU-T G.711, table 2a).
-fn ulaw(code: u8) -> i16 {
-    const BIAS: i16 = 0x84;
-    let code = !code;
-    let magnitude = (((i16::from(code & 15)) << 3) + BIAS) << ((code >> 4) & 7);
-    if code & 0x80 == 0 {
-        magnitude - BIAS
-    } else {
-        BIAS - magnitude
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn g711_expands_to_the_values_of_the_standard() {
-        assert_eq!(
-            (alaw(0xd5), alaw(0x55), alaw(0xaa), alaw(0x2a)),
-            (8, -8, 32_256, -32_256)
-        );
-        assert_eq!(
-            (ulaw(0xff), ulaw(0x7f), ulaw(0x80), ulaw(0x00)),
-            (0, 0, 32_124, -32_124)
-        );
-    }
 }

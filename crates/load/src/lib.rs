@@ -26,7 +26,6 @@ mod agent;
 mod audio;
 mod callers;
 mod clock;
-mod g711;
 mod hearing;
 mod operators;
 mod random;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use vocab::media::{Codec, Side};
 
-use crate::g711;
 use crate::random::Random;
 use crate::speech;
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use vocab::media::Codec;
 
-use crate::g711;
-
 /// Samples in one packet that we make: 20 ms (RFC 3551 §4.2).
 pub const FRAME_SAMPLES: usize = 160;
 /// How long one packet that we make lasts.

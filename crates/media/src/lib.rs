@@ -31,7 +31,6 @@
 
 mod audio;
 mod digits;
-pub mod g711;
 mod incoming;
 mod latch;
 mod metronome;

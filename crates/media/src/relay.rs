@@ -11,7 +11,6 @@ use vocab::media::{Codec, LegCounts, Remote};
 
 use crate::audio::FRAME_SAMPLES;
 use crate::digits::Digits;
-use crate::g711;
 use crate::incoming::Incoming;
 use crate::latch::{Admission, Latch, Latching};
 use crate::outgoing::{Content, Outgoing};

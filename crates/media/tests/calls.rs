@@ -12,7 +12,7 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use common::{CALL, Notes, Peer, Tapped, World, leg};
-use media::{Audio, Media, Settings, StartError, g711};
+use media::{Audio, Media, Settings, StartError};
 use vocab::media::{Codec, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
 
 const KEY: RecordingKey = RecordingKey {

@@ -42,7 +42,6 @@ pub mod disk;
 
 mod block;
 mod finaliser;
-mod g711;
 mod manifest;
 mod mixer;
 mod names;

@@ -6,8 +6,8 @@ use std::io;
 use vocab::media::{Codec, Side};
 
 use crate::Format;
-use crate::g711::{ALAW_SILENCE, ALAW_TO_PCM, ULAW_TO_ALAW, ULAW_TO_PCM};
 use crate::timeline::{Placed, RATE};
+use g711::{ALAW_TO_LINEAR, SILENCE_ALAW, ULAW_TO_ALAW, ULAW_TO_LINEAR};
 
 /// Samples per channel in memory. A packet may come this late, less the step, the look-ahead and a
 /// second: eight seconds.
@@ -141,7 +141,7 @@ impl Format {
 
 fn silence(format: Format, bytes: &mut [u8]) {
     bytes.fill(match format {
-        Format::Alaw => ALAW_SILENCE,
+        Format::Alaw => SILENCE_ALAW,
         Format::Pcm => 0,
     });
 }
@@ -161,12 +161,12 @@ fn encode(format: Format, codec: Codec, code: u8, to: &mut [u8]) {
     match (format, codec) {
         (Format::Alaw, Codec::Pcma) => to.fill(code),
         (Format::Alaw, Codec::Pcmu) => {
-            to.fill(ULAW_TO_ALAW.get(index).copied().unwrap_or(ALAW_SILENCE));
+            to.fill(ULAW_TO_ALAW.get(index).copied().unwrap_or(SILENCE_ALAW));
         }
         (Format::Pcm, codec) => {
             let table = match codec {
-                Codec::Pcma => &ALAW_TO_PCM,
-                Codec::Pcmu => &ULAW_TO_PCM,
+                Codec::Pcma => &ALAW_TO_LINEAR,
+                Codec::Pcmu => &ULAW_TO_LINEAR,
             };
             let sample = table.get(index).copied().unwrap_or(0).to_le_bytes();
             to.iter_mut().zip(sample).for_each(|(to, from)| *to = from);
@@ -212,7 +212,7 @@ mod tests {
                 (Side::Caller, placed(4, &[7])),
             ],
         );
-        let s = ALAW_SILENCE;
+        let s = SILENCE_ALAW;
         assert_eq!(out, [2, s, s, s, s, 3, s, 4]);
         assert_eq!(fits, [Fit::Placed, Fit::Placed, Fit::Outside, Fit::Outside]);
     }
@@ -230,7 +230,7 @@ mod tests {
         );
         assert_eq!(out.len() as i64, total * 2);
         assert_eq!(fits, [Fit::Placed, Fit::Placed, Fit::Late]);
-        assert_eq!((out[0], out[2], out[out.len() - 2]), (1, ALAW_SILENCE, 2));
+        assert_eq!((out[0], out[2], out[out.len() - 2]), (1, SILENCE_ALAW, 2));
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
             5,
             &[(Side::Operator, placed(1, &[8, 7])), (Side::Operator, next)],
         );
-        let s = ALAW_SILENCE;
+        let s = SILENCE_ALAW;
         // 8 at 1, 7 at 2, held at 3; the bridge is asked to cover two and covers from 1.
         assert_eq!(out, [s, s, s, 8, s, 8, s, 8, s, 9]);
     }

@@ -10,7 +10,6 @@ use udp_io::{SimNet, SimSockets};
 use vocab::media::Codec;
 
 use super::*;
-use crate::g711;
 use crate::rtp::Header;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,16 @@
-//! Owns G.711: 16-bit linear samples to and from A-law and µ-law, and one law into the other.
+//! G.711: 16-bit linear samples to and from A-law and µ-law, and one law into the other.
+//!
+//! Contract: pure functions and tables, fit for the media path: no branch that panics, nothing
+//! allocated. Whoever needs the laws (media, recorder, prompts, load) uses these.
+//!
+//! ```
+//! use vocab::media::Codec;
+//!
+//! assert_eq!(g711::decode(Codec::Pcma, g711::encode(Codec::Pcma, 8_000)), 7_936);
+//! assert_eq!(g711::silence(Codec::Pcmu), 0xff);
+//! ```
+//!
+//! Non-goals: other codecs, resampling, files.
 //!
 //! Everything is a table made at compile time from the segments of ITU-T G.711 (Tables 1a to 2b).
 //! Linear samples are left-justified: A-law uses the upper 13 bits, µ-law the upper 14.
@@ -19,7 +31,8 @@ pub static ALAW_TO_LINEAR: [i16; 256] = table_to_linear(Codec::Pcma);
 pub static ULAW_TO_LINEAR: [i16; 256] = table_to_linear(Codec::Pcmu);
 
 static ALAW_TO_ULAW: [u8; 256] = table_between(Codec::Pcma);
-static ULAW_TO_ALAW: [u8; 256] = table_between(Codec::Pcmu);
+/// The A-law code nearest to each µ-law code.
+pub static ULAW_TO_ALAW: [u8; 256] = table_between(Codec::Pcmu);
 
 /// The code of silence.
 #[must_use]
