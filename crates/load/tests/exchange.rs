@@ -1,6 +1,8 @@
 //! The load against a small exchange: a registrar with digest and a proxy that leaves the
 //! audio to the two telephones. What the load says of itself must be true.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
