@@ -64,7 +64,9 @@ const SHORT_RATE: f64 = 50.0;
 
 fn main() {
     let arguments = Arguments::read();
-    println!("| calls at once | run | CPU-ms per call-second | of it user | kernel | busiest threads |");
+    println!(
+        "| calls at once | run | CPU-ms per call-second | of it user | kernel | busiest threads |"
+    );
     println!("|---|---|---|---|---|---|");
     let mut costs = Vec::new();
     for calls in &arguments.calls {
@@ -92,7 +94,11 @@ struct Arguments {
 
 impl Arguments {
     fn read() -> Self {
-        let mut arguments = Self { calls: vec![100, 500], seconds: 30, runs: 3 };
+        let mut arguments = Self {
+            calls: vec![100, 500],
+            seconds: 30,
+            runs: 3,
+        };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().expect("a value after an option");
@@ -135,9 +141,19 @@ impl Engine {
             .spawn()
             .unwrap();
         let mut ready = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let address = ready.trim().strip_prefix("ready sip=").expect("the engine starts");
-        Self { address: address.parse().unwrap(), process, accounts, _folder: folder }
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut ready)
+            .unwrap();
+        let address = ready
+            .trim()
+            .strip_prefix("ready sip=")
+            .expect("the engine starts");
+        Self {
+            address: address.parse().unwrap(),
+            process,
+            accounts,
+            _folder: folder,
+        }
     }
 
     fn load(&self, calls: Option<u64>, at_once: usize, rate: f64, talk: Duration) -> Load {
@@ -180,7 +196,10 @@ impl Engine {
     /// Resident memory, KiB.
     fn memory_kib(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
@@ -206,7 +225,10 @@ impl Drop for Engine {
 }
 
 fn enrol(database: &Path, operators: usize) -> Vec<OperatorAccount> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         journal::migrate(database).await.unwrap();
         let mut accounts = Vec::new();
@@ -234,7 +256,9 @@ fn enrol(database: &Path, operators: usize) -> Vec<OperatorAccount> {
 fn stat(path: &Path) -> (String, (Duration, Duration)) {
     // A thread may end between the listing and the look.
     let text = fs::read_to_string(path).unwrap_or_default();
-    let Some((head, rest)) = text.rsplit_once(')') else { return Default::default() };
+    let Some((head, rest)) = text.rsplit_once(')') else {
+        return Default::default();
+    };
     let name = head.split_once('(').map_or("", |(_, name)| name);
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let ticks = |n: usize| Duration::from_millis(10 * fields[n].parse::<u64>().unwrap());
@@ -256,7 +280,11 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
     let load = engine.load(None, calls, 50.0, Duration::from_secs(36_000));
     let until = Instant::now() + Duration::from_secs(120);
     while load.counts().talking < calls as u64 {
-        assert!(Instant::now() < until, "not all calls came up: {:?}", load.counts());
+        assert!(
+            Instant::now() < until,
+            "not all calls came up: {:?}",
+            load.counts()
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
     let began = Instant::now();
@@ -278,8 +306,11 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
         })
         .collect();
     busiest.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let busiest: Vec<String> =
-        busiest.iter().take(5).map(|(cpu, name)| format!("{name} {cpu:.3}")).collect();
+    let busiest: Vec<String> = busiest
+        .iter()
+        .take(5)
+        .map(|(cpu, name)| format!("{name} {cpu:.3}"))
+        .collect();
     println!(
         "| {calls} | {run} | {:.3} | {user:.3} | {kernel:.3} | {} |",
         user + kernel,
@@ -306,12 +337,21 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
 /// Many calls of next to no length: what is left is set-up and tear-down.
 fn short_calls() -> f64 {
     let engine = Engine::start(50);
-    let load = engine.load(Some(SHORT_CALLS), 200, SHORT_RATE, Duration::from_millis(100));
+    let load = engine.load(
+        Some(SHORT_CALLS),
+        200,
+        SHORT_RATE,
+        Duration::from_millis(100),
+    );
     while load.counts().registered < 50 {
         std::thread::sleep(Duration::from_millis(50));
     }
     let before = engine.cpu();
-    assert!(load.wait(Duration::from_secs(120)), "calls are stuck: {:?}", load.counts());
+    assert!(
+        load.wait(Duration::from_secs(120)),
+        "calls are stuck: {:?}",
+        load.counts()
+    );
     let report = load.stop();
     engine.wait_idle();
     let after = engine.cpu();

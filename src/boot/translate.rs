@@ -54,6 +54,14 @@ pub(super) fn switch(settings: &Settings, boot: u32) -> anyhow::Result<switch::S
         seed: seed()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         realm: sip.realm.clone(),
+        digest: sip
+            .digest
+            .iter()
+            .map(|digest| match digest {
+                settings::Digest::Sha256 => ::sip::Algorithm::Sha256,
+                settings::Digest::Md5 => ::sip::Algorithm::Md5,
+            })
+            .collect(),
         user_agent: sip.user_agent.clone(),
         calls_max: limits.calls,
         transactions_max: limits.transactions,

@@ -37,6 +37,10 @@ fn lists(settings: &Settings, reader: &mut Reader<'_>) {
         let message = "listen: expected at least one address, found an empty list";
         reader.note_at("sip.listen", message.to_owned(), None);
     }
+    if settings.sip.digest.is_empty() {
+        let message = "digest: expected at least one algorithm, found an empty list";
+        reader.note_at("sip.digest", message.to_owned(), None);
+    }
     if settings.media.codecs.is_empty() {
         let message = "codecs: expected at least one codec, found an empty list";
         reader.note_at("media.codecs", message.to_owned(), None);

@@ -86,6 +86,16 @@ choice! {
     }
 }
 
+choice! {
+    /// A digest algorithm (RFC 8760).
+    Digest expected "a digest algorithm: \"sha-256\" or \"md5\"" {
+        /// SHA-256.
+        Sha256 = "sha-256",
+        /// MD5.
+        Md5 = "md5",
+    }
+}
+
 impl From<Codec> for vocab::media::Codec {
     fn from(codec: Codec) -> Self {
         match codec {

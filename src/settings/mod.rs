@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use generate::{reference, sample};
-pub use kinds::{Backend, Codec, LogFormat, LogLevel, PortRange, RecordingFormat};
+pub use kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat};
 pub use problem::Problem;
 pub use sections::{
     Dialplans, Journal, Limits, Log, Media, Prompts, Queue, Recordings, Registrar, Sip, Trunk,

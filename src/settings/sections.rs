@@ -11,7 +11,7 @@ use std::time::Duration;
 use switch::Network;
 
 use super::define::{Section, Table, section};
-use super::kinds::{Backend, Codec, LogFormat, LogLevel, PortRange, RecordingFormat};
+use super::kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat};
 
 /// Every section, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
@@ -39,6 +39,9 @@ section! {
         /// The realm of digest authentication. Stored passwords are bound to it: when it is
         /// changed, every operator's password must be set anew.
         realm: String = Default "\"hotline\"";
+        /// Digest algorithms offered, the preferred one first. Some telephones (those on libre
+        /// before 2.0, such as baresip 1.0) refuse a challenge that holds anything but MD5.
+        digest: Vec<Digest> = Default "[\"sha-256\", \"md5\"]";
         /// The name in User-Agent and Server headers. No version is told to strangers by default.
         user_agent: String = Default "\"hotline\"";
         /// How long an operator's telephone may be wholly silent to an invitation before it counts

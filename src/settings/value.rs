@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::kinds::Codec;
+use super::kinds::{Codec, Digest};
 use switch::Network;
 
 /// A value that is not what was expected.
@@ -196,6 +196,10 @@ impl Listed for Network {
 }
 impl Listed for Codec {
     const LIST: &'static str = "a list of codecs: \"pcma\" (A-law), \"pcmu\" (µ-law)";
+}
+
+impl Listed for Digest {
+    const LIST: &'static str = "a list of digest algorithms: \"sha-256\", \"md5\"";
 }
 
 impl<T: Listed> Value for Vec<T> {

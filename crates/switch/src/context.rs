@@ -76,7 +76,8 @@ impl Context {
         Self {
             now: Time::ZERO,
             transactions: Transactions::new(settings.timers, settings.transactions_max),
-            authenticator: Authenticator::new(&settings.realm, entropy.key()),
+            authenticator: Authenticator::new(&settings.realm, entropy.key())
+                .with_algorithms(&settings.digest),
             registrar: Registrar::new(settings.registrar),
             acd,
             plans: Plans::default(),

@@ -22,6 +22,8 @@ pub struct Settings {
     pub version: String,
     /// Digest realm.
     pub realm: String,
+    /// Digest algorithms offered, the preferred one first.
+    pub digest: Vec<sip::Algorithm>,
     /// Text of `Server` and `User-Agent`; empty to say nothing.
     pub user_agent: String,
     /// Calls up at once; above it a new one gets 503.
@@ -69,6 +71,7 @@ impl Settings {
             seed: [7; 32],
             version: "test".to_owned(),
             realm: "hotline".to_owned(),
+            digest: vec![sip::Algorithm::Sha256, sip::Algorithm::Md5],
             user_agent: "hotline".to_owned(),
             calls_max: 1_000,
             transactions_max: 10_000,
