@@ -123,6 +123,19 @@ impl Engine {
         self.recorder.pending()
     }
 
+    /// Why the engine cannot go on, if it cannot: whoever supervises it is to start it anew, and
+    /// the journal closes the calls that were up.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'static str> {
+        if self.driver.is_dead() {
+            Some("the driver thread has ended; the log says why")
+        } else if self.driver.picture().media_dead {
+            Some("a media thread has ended; the log says why")
+        } else {
+            None
+        }
+    }
+
     /// Takes no new calls from now on; those that are up go on.
     pub fn drain(&self) {
         self.driver.inbox().input(Input::Drain);
@@ -144,7 +157,10 @@ impl Engine {
     /// If the driver panicked.
     pub fn stop(self) -> anyhow::Result<Stopped> {
         self.driver.inbox().input(Input::Stop);
-        wait_until(GOODBYE, || self.driver.picture().calls == 0);
+        wait_until(GOODBYE, || {
+            let picture = self.driver.picture();
+            self.driver.is_dead() || (picture.draining && picture.calls == 0)
+        });
         wait_until(LAST_RECORDINGS, || self.recorder.pending() == 0);
         // Its last reports reach the driver before the word to exit does.
         self.recorder.stop();

@@ -67,6 +67,7 @@ pub(super) fn switch(settings: &Settings, boot: u32) -> anyhow::Result<switch::S
         transactions_max: limits.transactions,
         retry_after: limits.retry_after,
         advertised: sip.advertise,
+        media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,
         call_longest: limits.call_longest,
         codecs: settings

@@ -9,15 +9,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::boot::Engine;
 use crate::settings::Settings;
 
-/// How often a drain looks whether the last call has ended.
+/// How often it is looked whether all parts live and, after a signal, whether calls are up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     super::start_log(settings);
     let engine = Engine::start(settings)?;
     announce(&engine)?;
-    engine.block_on(until_stopped(&engine))?;
+    let ended = engine.block_on(until_stopped(&engine));
     let stopped = engine.stop()?;
+    ended?;
     if stopped.facts_lost > 0 {
         anyhow::bail!(
             "{} facts could not be written to the disk",
@@ -35,29 +36,35 @@ fn announce(engine: &Engine) -> std::io::Result<()> {
     out.flush()
 }
 
-/// The first signal lets calls finish, the second ends at once.
-async fn until_stopped(engine: &Engine) -> std::io::Result<()> {
+/// The first signal lets calls finish, the second ends at once; so does a part that has died.
+async fn until_stopped(engine: &Engine) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    let calls = engine.picture().calls;
-    tracing::info!(
-        calls,
-        "taking no new calls; a second signal ends those that are up"
-    );
-    engine.drain();
+    let mut drained = false;
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {
-                if engine.picture().calls == 0 {
+                if let Some(failure) = engine.failure() {
+                    anyhow::bail!(failure);
+                }
+                let picture = engine.picture();
+                if picture.draining && picture.calls == 0 {
                     return Ok(());
                 }
+                continue;
             }
         }
+        if drained {
+            return Ok(());
+        }
+        drained = true;
+        let calls = engine.picture().calls;
+        tracing::info!(
+            calls,
+            "taking no new calls; a second signal ends those that are up"
+        );
+        engine.drain();
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use load::Load;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::boot::Engine;
 use crate::cli;
@@ -43,7 +44,10 @@ pub fn run(args: &cli::Demo) -> anyhow::Result<ExitCode> {
     let load = Load::start(world.load(args, address)).context("the simulated people")?;
     let stop = on_interrupt(&engine);
     let mut screen = Screen::open(heading)?;
-    while !stop.load(Ordering::Relaxed) && !(args.once && load.finished()) {
+    while !(stop.load(Ordering::Relaxed) || (args.once && load.finished())) {
+        if let Some(failure) = engine.failure() {
+            anyhow::bail!(failure);
+        }
         screen.show(&engine.picture())?;
         std::thread::sleep(SHOW_EVERY);
     }
@@ -69,14 +73,19 @@ fn settle(engine: &Engine) {
     }
 }
 
-/// Turns Ctrl-C into a flag.
+/// Turns Ctrl-C and SIGTERM into a flag.
 fn on_interrupt(engine: &Engine) -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);
     engine.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            raised.store(true, Ordering::Relaxed);
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+            return;
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
         }
+        raised.store(true, Ordering::Relaxed);
     });
     flag
 }

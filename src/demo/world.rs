@@ -119,6 +119,7 @@ impl World {
             Some(folder) => folder.clone(),
             None => std::env::temp_dir().join(format!("hotline-demo-{}", std::process::id())),
         };
+        refuse_foreign(&folder.join("hotline.toml"))?;
         write(&folder.join("hotline.toml"), SETTINGS)?;
         write(&folder.join("dialplans/health-line.toml"), PLAN)?;
         let folder = folder
@@ -268,6 +269,18 @@ fn password() -> anyhow::Result<String> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .context("the kernel gives no random numbers")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Settings that are not the demo's own are somebody's real ones.
+fn refuse_foreign(settings: &Path) -> anyhow::Result<()> {
+    let ours = SETTINGS.lines().next().unwrap_or_default();
+    match fs::read_to_string(settings) {
+        Ok(text) if text.lines().next() != Some(ours) => Err(anyhow!(
+            "{} was not made by a demo; give --data another folder",
+            settings.display()
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

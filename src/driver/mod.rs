@@ -124,6 +124,10 @@ pub struct Picture {
     pub calls: usize,
     /// Answers that went out before the disk had their facts.
     pub overdue_answers: u64,
+    /// The last word about new calls has reached the switch: `calls` is not older than it.
+    pub draining: bool,
+    /// A media thread has ended: its calls have no audio, and the process is to be started anew.
+    pub media_dead: bool,
 }
 
 impl Driver {
@@ -159,6 +163,12 @@ impl Driver {
             .clone()
     }
 
+    /// Whether the thread has ended without being told to.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Ends the thread and gives back what it drove; `None` if it panicked.
     #[must_use]
     pub fn stop(self) -> Option<Parts> {
@@ -174,6 +184,7 @@ struct Loop {
     shared: Arc<Mutex<Picture>>,
     picture_at: Time,
     clock_at: Time,
+    draining: bool,
     /// Wall time at time zero, milliseconds, as last told to the switch.
     wall_zero: i64,
 }
@@ -187,6 +198,7 @@ impl Loop {
             hold,
             shared,
             picture_at: Time::ZERO,
+            draining: false,
             clock_at: Time::ZERO,
             wall_zero: i64::MIN,
         }
@@ -242,7 +254,14 @@ impl Loop {
 
     fn on_message(&mut self, message: Message) -> bool {
         match message {
-            Message::Input(input) => self.handle(self.now(), input),
+            Message::Input(input) => {
+                let last_word = matches!(input, Input::Drain | Input::Stop);
+                self.handle(self.now(), input);
+                if last_word {
+                    self.draining = true;
+                    self.renew_picture();
+                }
+            }
             Message::Durable(event) => self.hold.set_durable(event),
             Message::Exit => return true,
         }
@@ -255,7 +274,7 @@ impl Loop {
         while let Some(output) = self.parts.switch.poll() {
             match output {
                 Output::Send { flow, bytes, after } => {
-                    if let Some((flow, bytes)) = self.hold.admit(at, flow, bytes, after) {
+                    if let Some((flow, bytes)) = self.hold.admit(self.now(), flow, bytes, after) {
                         self.parts.transport.send(&flow, &bytes);
                     }
                 }
@@ -309,6 +328,8 @@ impl Loop {
             snapshot: self.parts.switch.snapshot(),
             calls: self.parts.switch.calls(),
             overdue_answers: self.hold.overdue(),
+            draining: self.draining,
+            media_dead: !self.parts.media.is_alive(),
         };
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = picture;
     }
@@ -330,6 +351,7 @@ impl Loop {
 
     /// Sends what is still held, and gives the parts back.
     fn finish(mut self) -> Parts {
+        self.handle(self.now(), Input::Exit);
         while let Some((flow, bytes)) = self.hold.release(Time::from_micros(u64::MAX)) {
             self.parts.transport.send(&flow, &bytes);
         }

@@ -15,6 +15,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
     lists(settings, reader);
     registrar(settings, reader);
     folders(settings, reader);
+    media(settings, reader, &mut warnings);
     prompts(settings, reader);
     names(
         reader,
@@ -94,6 +95,35 @@ fn registrar(settings: &Settings, reader: &mut Reader<'_>) {
             one.expiry_max.as_secs()
         );
         reader.note_at("registrar.expiry_default", message, None);
+    }
+}
+
+/// A call that is bridged has two legs, and each leg takes an even port and the next.
+const PORTS_PER_CALL: usize = 4;
+
+fn media(settings: &Settings, reader: &mut Reader<'_>, warnings: &mut Vec<Problem>) {
+    let address = settings.media.address;
+    let other = settings
+        .sip
+        .listen
+        .iter()
+        .find(|sip| sip.is_ipv4() != address.is_ipv4());
+    if let Some(sip) = other.filter(|_| settings.sip.advertise.is_none()) {
+        let message =
+            format!("address: {address} and the SIP address {sip} are not of one IP version");
+        let help = "telephones are told one address for audio and signalling".to_owned();
+        reader.note_at("media.address", message, Some(help));
+    }
+    if let Some(range) = &settings.media.ports {
+        let (ports, calls) = (range.0.len(), settings.limits.calls);
+        if ports < calls * PORTS_PER_CALL {
+            let message = format!(
+                "ports: {ports} ports are enough for {} calls, [limits] calls allows {calls}",
+                ports / PORTS_PER_CALL
+            );
+            let help = "callers who wait hold ports that an operator's answer needs".to_owned();
+            warnings.push(reader.problem_at("media.ports", message, Some(help)));
+        }
     }
 }
 

@@ -70,10 +70,10 @@ section! {
         /// Shortest registration; shorter ones are refused with 423.
         expiry_min: Duration = Default "\"60s\"", in "\"1s\"" ..= "\"1h\"";
         /// How long a registration lasts when the telephone does not say.
-        expiry_default: Duration = Default "\"5 min\"", in "\"10s\"" ..= "\"1d\"";
+        expiry_default: Duration = Default "\"2 min\"", in "\"10s\"" ..= "\"1d\"";
         /// Longest registration; longer ones are shortened. A telephone that lost power is
-        /// noticed no later than this.
-        expiry_max: Duration = Default "\"1h\"", in "\"10s\"" ..= "\"1d\"";
+        /// noticed, and after a restart of the engine each one is back, no later than this.
+        expiry_max: Duration = Default "\"2 min\"", in "\"10s\"" ..= "\"1d\"";
         /// Telephones that one operator may have registered at once.
         contacts: usize = Default "3", in "1" ..= "20";
     }

@@ -63,6 +63,7 @@ impl Switch {
         match (owner, call) {
             (Some(owner), Some(call)) => {
                 call.on_request(&mut self.ctx, owner.leg, tx, request);
+                self.sweep(owner.call);
             }
             _ => self.ctx.refuse(tx, request, 481),
         }
@@ -86,23 +87,25 @@ impl Switch {
             self.ctx.refuse(tx, request, status);
             return;
         }
-        let tag = self.ctx.entropy.tag();
-        let mut response = request.respond(420, Some(&tag));
+        let mut response = request.respond(420, Some(&sip::stateless_tag(request)));
         for value in request.headers.all(&HeaderName::Require) {
             response.headers.push(HeaderName::Unsupported, value);
         }
-        self.ctx.respond(tx, response);
+        self.ctx.respond_stateless(tx, response);
     }
 
     fn on_options(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
-        let tag = self.ctx.entropy.tag();
-        let mut response = request.respond(200, Some(&tag));
+        if self.draining {
+            self.ctx.refuse_overload(tx, request);
+            return;
+        }
+        let mut response = request.respond(200, Some(&sip::stateless_tag(request)));
         response.headers.set(HeaderName::Allow, ALLOW);
         response.headers.set(HeaderName::Accept, "application/sdp");
         response
             .headers
             .set(HeaderName::Contact, self.ctx.contact(&flow));
-        self.ctx.respond(tx, response);
+        self.ctx.respond_stateless(tx, response);
     }
 
     fn on_register(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
@@ -216,6 +219,7 @@ impl Switch {
             caller_name,
             trunk: caller.trunk,
             plan,
+            private: is_private(&request),
             invite: request,
         };
         match Call::arrive(&mut self.ctx, arrival) {
@@ -320,7 +324,7 @@ impl Switch {
             status: Some(404),
             reason: String::new(),
         });
-        self.ctx.refuse(tx, request, 404);
+        self.ctx.refuse_known(tx, request, 404);
     }
 }
 
@@ -341,8 +345,8 @@ fn unfit_body(request: &Message) -> Option<u16> {
 fn identity(request: &Message, rules: &NumberRules) -> (String, String) {
     let asserted = request
         .headers
-        .first(&HeaderName::PAssertedIdentity)
-        .and_then(|value| sip::NameAddr::parse(value).ok());
+        .values(&HeaderName::PAssertedIdentity)
+        .find_map(|value| sip::NameAddr::parse(value).ok());
     let Some(party) = asserted.or_else(|| request.from().ok()) else {
         return Default::default();
     };
@@ -354,4 +358,13 @@ fn identity(request: &Message, rules: &NumberRules) -> (String, String) {
         rules.normalise(&user)
     };
     (number, party.display.unwrap_or_default())
+}
+
+/// Whether the caller asked that others do not see the number (RFC 3323 §4.2, RFC 3325 §7).
+fn is_private(request: &Message) -> bool {
+    request
+        .headers
+        .all(&HeaderName::Privacy)
+        .flat_map(|value| value.split([';', ',']))
+        .any(|wish| matches!(wish.trim(), "id" | "user" | "header"))
 }

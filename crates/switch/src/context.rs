@@ -192,12 +192,18 @@ impl Context {
 
     /// The address a peer on this flow should send SIP to.
     pub(crate) fn sip_address(&self, flow: &Flow) -> SocketAddr {
-        SocketAddr::new(self.media_address(flow), flow.local.port())
+        SocketAddr::new(
+            self.settings.advertised.unwrap_or(flow.local.ip()),
+            flow.local.port(),
+        )
     }
 
     /// The address a peer on this flow should send audio to.
     pub(crate) fn media_address(&self, flow: &Flow) -> IpAddr {
-        self.settings.advertised.unwrap_or(flow.local.ip())
+        self.settings
+            .advertised
+            .or(self.settings.media_address)
+            .unwrap_or(flow.local.ip())
     }
 
     pub(crate) fn contact(&self, flow: &Flow) -> String {
@@ -205,7 +211,14 @@ impl Context {
     }
 
     /// Sends a request within or outside a dialog.
-    pub(crate) fn request(&mut self, owner: Owner, flow: Flow, mut request: Message) -> ClientTx {
+    pub(crate) fn request(&mut self, owner: Owner, flow: Flow, request: Message) -> ClientTx {
+        let tx = self.request_unowned(flow, request);
+        self.client_owners.insert(tx, owner);
+        tx
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    pub(crate) fn request_unowned(&mut self, flow: Flow, mut request: Message) -> ClientTx {
         if !self.settings.user_agent.is_empty() {
             request
                 .headers
@@ -213,11 +226,8 @@ impl Context {
         }
         let branch = self.entropy.branch();
         let sent_by = self.sip_address(&flow).to_string();
-        let tx = self
-            .transactions
-            .request(self.now, flow, &sent_by, &branch, request);
-        self.client_owners.insert(tx, owner);
-        tx
+        self.transactions
+            .request(self.now, flow, &sent_by, &branch, request)
     }
 
     /// Acknowledges a 2xx.
@@ -280,13 +290,18 @@ impl Context {
         self.gated.clear();
     }
 
-    /// Answers a request outside any call.
+    /// Refuses a request outside any call: a stranger's costs no memory, and gets one answer.
     pub(crate) fn refuse(&mut self, tx: ServerTx, request: &Message, status: u16) {
+        let mut response = request.respond(status, Some(&sip::stateless_tag(request)));
+        explain(&mut response, status);
+        self.respond_stateless(tx, response);
+    }
+
+    /// Refuses a request of a known peer; the answer is repeated to copies of it.
+    pub(crate) fn refuse_known(&mut self, tx: ServerTx, request: &Message, status: u16) {
         let tag = self.entropy.tag();
         let mut response = request.respond(status, Some(&tag));
-        if matches!(status, 405 | 501) {
-            response.headers.set(HeaderName::Allow, ALLOW);
-        }
+        explain(&mut response, status);
         self.respond(tx, response);
     }
 
@@ -344,5 +359,14 @@ impl Context {
             ("deadlines", self.deadlines.len()),
             ("gated", self.gated.len()),
         ]
+    }
+}
+
+/// What a status must or should carry (RFC 3261 §21.4.6, §21.4.13, §21.5.2).
+fn explain(response: &mut Message, status: u16) {
+    match status {
+        405 | 501 => response.headers.set(HeaderName::Allow, ALLOW),
+        415 => response.headers.set(HeaderName::Accept, "application/sdp"),
+        _ => {}
     }
 }

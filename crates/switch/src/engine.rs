@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sip::{ClientTx, Datagram, Flow, Message, ServerTx};
 use vocab::media::MediaEvent;
-use vocab::{CallId, Fact, LiveCounts, OperatorId, Time};
+use vocab::{CallId, Fact, LiveCounts, OperatorId, Time, WallTime};
 
 use crate::call::Call;
 use crate::context::{Context, Timer};
@@ -21,6 +21,7 @@ pub struct Switch {
     pub(crate) ctx: Context,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) draining: bool,
+    started: bool,
     alive_at: Option<Time>,
 }
 
@@ -28,13 +29,12 @@ impl Switch {
     /// A switch that knows no plans and no operators yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let mut ctx = Context::new(settings);
-        let version = ctx.settings.version.clone();
-        ctx.record(Fact::EngineStarted { version });
+        let ctx = Context::new(settings);
         Self {
             ctx,
             calls: BTreeMap::new(),
             draining: false,
+            started: false,
             alive_at: None,
         }
     }
@@ -62,13 +62,19 @@ impl Switch {
                     reason,
                 });
             }
-            Input::Wall(wall) => self.ctx.set_wall(wall),
+            Input::Wall(wall) => self.on_wall(wall),
             Input::Plans { plans, prompts } => self.ctx.set_plans(plans, prompts),
             Input::Operators(operators) => self.set_operators(operators),
             Input::Deadline => {}
             Input::Drain => self.draining = true,
             Input::Stop => self.stop(),
+            Input::Exit => {
+                self.ctx.record(Fact::EngineStopped);
+            }
         }
+        // What came is older than what is due now: an answer that arrives with the deadline of its
+        // offer is an answer.
+        self.pump();
         self.on_time();
         self.pump();
         self.keep_alive();
@@ -116,6 +122,16 @@ impl Switch {
 
     pub(crate) fn add_call(&mut self, call: Call) {
         self.calls.insert(call.id, call);
+    }
+
+    /// The first wall time begins the journal of this boot.
+    fn on_wall(&mut self, wall: WallTime) {
+        self.ctx.set_wall(wall);
+        if !self.started {
+            self.started = true;
+            let version = self.ctx.settings.version.clone();
+            self.ctx.record(Fact::EngineStarted { version });
+        }
     }
 
     fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
@@ -209,10 +225,9 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&owner.call) else {
             return;
         };
+        call.acknowledged(&mut self.ctx, owner.leg, ack);
         if owner.leg == call.caller.id {
-            call.caller_acknowledged(&mut self.ctx, ack);
-        } else {
-            call.operator_acknowledged(&mut self.ctx, owner.leg, ack);
+            call.caller_acknowledged(&mut self.ctx);
         }
         self.sweep(owner.call);
     }
@@ -227,6 +242,7 @@ impl Switch {
         };
         tracing::warn!(call = %owner.call, "an answer to an INVITE was never acknowledged");
         // A re-INVITE without ACK is no reason to cut a talk that goes on.
+        call.offer_lost(owner.leg);
         if owner.leg == call.caller.id {
             call.caller_ack_missing(&mut self.ctx);
         }
@@ -390,11 +406,10 @@ impl Switch {
         for call in self.calls.values_mut() {
             call.interrupt(&mut self.ctx);
         }
-        self.ctx.record(Fact::EngineStopped);
     }
 
     /// Removes a call of which nothing is left.
-    fn sweep(&mut self, id: CallId) {
+    pub(crate) fn sweep(&mut self, id: CallId) {
         if self.calls.get(&id).is_some_and(Call::is_gone)
             && let Some(mut call) = self.calls.remove(&id)
         {
@@ -403,7 +418,7 @@ impl Switch {
     }
 
     fn keep_alive(&mut self) {
-        if self.calls.is_empty() {
+        if self.ctx.counts.calls == 0 {
             self.alive_at = None;
             return;
         }

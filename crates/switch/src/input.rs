@@ -52,4 +52,6 @@ pub enum Input {
     Drain,
     /// End every call now.
     Stop,
+    /// Nothing comes after this: the last fact of the boot is written.
+    Exit,
 }

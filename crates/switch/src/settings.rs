@@ -34,6 +34,8 @@ pub struct Settings {
     pub retry_after: Duration,
     /// The address to show to peers, where it is not the one they reach us on (NAT).
     pub advertised: Option<IpAddr>,
+    /// The one address at which audio is taken, where it is one.
+    pub media_address: Option<IpAddr>,
     /// How long an operator's telephone may stay wholly silent before it counts as unreachable.
     pub unreachable_after: Duration,
     /// The longest call; ends what a vanished peer left behind.
@@ -77,6 +79,7 @@ impl Settings {
             transactions_max: 10_000,
             retry_after: Duration::from_secs(5),
             advertised: None,
+            media_address: None,
             unreachable_after: Duration::from_secs(4),
             call_longest: Duration::from_secs(14_400),
             codecs: vec![Codec::Pcma, Codec::Pcmu],

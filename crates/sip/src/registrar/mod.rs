@@ -147,6 +147,20 @@ impl Registrar {
         }
     }
 
+    /// Drops one binding of a user: a telephone that has gone without a word.
+    pub fn forget_contact(&mut self, user: &str, contact: &Uri) {
+        let Some((user, bindings)) = self.users.get_key_value(user) else {
+            return;
+        };
+        let user = Arc::clone(user);
+        let left = bindings
+            .iter()
+            .filter(|binding| binding.contact != *contact)
+            .cloned()
+            .collect();
+        self.store(&user, left);
+    }
+
     /// Removes what has expired.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((_, user)) = self

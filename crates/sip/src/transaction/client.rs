@@ -59,6 +59,14 @@ impl Client {
         )
     }
 
+    /// Whether the next hop has said anything at all, be it 100.
+    pub(super) const fn is_heard(&self) -> bool {
+        !matches!(
+            self,
+            Self::Invite(Invite::Calling { .. }) | Self::Other(Other::Trying { .. })
+        )
+    }
+
     /// Takes the CANCEL that the machine wants sent; the table makes a transaction of it.
     pub(super) fn take_cancel(&mut self) -> Option<Message> {
         match self {

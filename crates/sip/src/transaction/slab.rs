@@ -46,6 +46,15 @@ impl<T> Slab<T> {
         id(0, place)
     }
 
+    pub(super) fn get(&self, id: u64) -> Option<&T> {
+        let slot = self.slots.get(place(id))?;
+        if slot.generation == generation(id) {
+            slot.value.as_ref()
+        } else {
+            None
+        }
+    }
+
     pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut T> {
         let slot = self.slots.get_mut(place(id))?;
         if slot.generation == generation(id) {

@@ -199,6 +199,14 @@ impl Transactions {
         self.step_client(now, now, tx, client::Input::Cancel);
     }
 
+    /// Whether any response came to a request of ours, be it the 100 that is not shown.
+    #[must_use]
+    pub fn is_heard(&self, tx: ClientTx) -> bool {
+        self.clients
+            .get(tx.0)
+            .is_some_and(|slot| slot.machine.is_heard())
+    }
+
     /// Lets all timers fire that are due.
     pub fn handle_timeout(&mut self, now: Time) {
         // Ends: what is armed again is armed for later than `now`.

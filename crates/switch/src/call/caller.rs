@@ -215,10 +215,7 @@ impl Call {
     }
 
     /// The ACK of our 200 to the INVITE or to a re-INVITE of the caller.
-    pub(crate) fn caller_acknowledged(&mut self, ctx: &mut Context, ack: &Message) {
-        if self.caller.late_answer && !ack.body.is_empty() {
-            self.late_answer_came(ctx, self.caller.id, &ack.body);
-        }
+    pub(crate) fn caller_acknowledged(&mut self, ctx: &mut Context) {
         match self.caller.sip {
             Sip::Accepted { tx } => {
                 ctx.forget_server(tx);
@@ -278,7 +275,7 @@ impl Call {
             | State::Answering
             | State::Saying { .. }
             | State::Talking { .. }
-            | State::Ended => Outcome::AbandonedEarly,
+            | State::Ended => self.unserved.unwrap_or(Outcome::AbandonedEarly),
         }
     }
 }

@@ -6,7 +6,7 @@ use vocab::{EndedBy, LegId};
 
 use super::caller::Refused;
 use super::leg::{Description, decorate};
-use super::{Call, caller};
+use super::{Call, State, caller};
 use crate::context::{ALLOW, Context, Owner};
 
 /// The parts of either kind of leg that a request within its dialog touches.
@@ -41,12 +41,21 @@ impl Call {
         tx: ServerTx,
         request: &Message,
     ) {
-        let Some(parts) = self.parts(leg) else {
-            ctx.refuse(tx, request, 481);
+        let over = self.state == State::Ended && request.method() != Some(&Method::Bye);
+        let Some(parts) = self.parts(leg).filter(|_| !over) else {
+            ctx.refuse_known(tx, request, 481);
             return;
         };
         if let Err(status) = parts.dialog.accept(request) {
-            ctx.refuse(tx, request, status);
+            ctx.refuse_known(tx, request, status);
+            return;
+        }
+        if request
+            .headers
+            .all(&HeaderName::Require)
+            .any(|value| !value.is_empty())
+        {
+            ctx.refuse_known(tx, request, 420);
             return;
         }
         match request.method() {
@@ -59,7 +68,7 @@ impl Call {
             Some(Method::Update | Method::Options | Method::Info) => {
                 self.acknowledge_request(ctx, leg, tx, request);
             }
-            _ => ctx.refuse(tx, request, 405),
+            _ => ctx.refuse_known(tx, request, 405),
         }
     }
 
@@ -67,12 +76,16 @@ impl Call {
         let response = request.respond(200, None);
         if leg == self.caller.id {
             let outcome = self.outcome_when_caller_leaves();
+            if let caller::Sip::Invited { .. } = self.caller.sip {
+                // An early dialog's BYE (RFC 3261 §15): the INVITE must be answered, too.
+                self.caller.close(ctx, self.id, 487);
+            }
             self.caller.forget(ctx);
             self.caller.sip = caller::Sip::Closed;
             self.end(ctx, outcome, EndedBy::Caller, 0, "");
         } else {
             self.operator_hung_up(ctx, leg);
-            self.sweep(leg);
+            self.sweep(ctx, leg);
         }
         // The answer waits until the end of the talk is on disk.
         ctx.respond_after(ctx.last_event(), tx, response);
@@ -106,25 +119,32 @@ impl Call {
             late_answer,
         }) = self.parts(leg)
         else {
-            ctx.refuse(tx, request, 488);
+            ctx.refuse_known(tx, request, 488);
             return;
         };
+        if *late_answer {
+            // An offer of ours has no answer yet (RFC 3261 §14.2, RFC 3311 §5.2).
+            ctx.refuse_known(tx, request, if request.body.is_empty() { 500 } else { 491 });
+            return;
+        }
+        let mut next = description.clone();
         let answered = if request.body.is_empty() {
-            *late_answer = true;
-            Ok((sdp::offer(&description.next_version()), None))
+            Ok((sdp::offer(&next.next_version()), None))
         } else {
-            sdp::answer(&request.body, &description.next_version())
+            sdp::answer(&request.body, &next.next_version())
                 .map(|(body, remote)| (body, Some(remote)))
-                .map_err(Refused::from)
         };
         let (body, remote) = match answered {
             Ok(answered) => answered,
-            Err(refused) => {
-                tracing::info!(call = %call, reason = refused.reason, "modification refused");
-                ctx.refuse(tx, request, refused.status);
+            Err(refusal) => {
+                tracing::info!(call = %call, %refusal, "modification refused");
+                ctx.refuse_known(tx, request, Refused::from(refusal).status);
                 return;
             }
         };
+        // A refused offer leaves the session, and its version, as they were (RFC 3264 §8).
+        *description = next;
+        *late_answer = remote.is_none();
         dialog.refresh_target(request);
         let flow = dialog.flow;
         let mut response = request.respond(200, None);
@@ -143,13 +163,11 @@ impl Call {
     pub(super) fn late_answer_came(&mut self, ctx: &mut Context, leg: LegId, body: &[u8]) {
         let Some(Parts {
             description: Some(description),
-            late_answer,
             ..
         }) = self.parts(leg)
         else {
             return;
         };
-        *late_answer = false;
         match sdp::accept(body, &description.local()) {
             Ok(remote) => self.set_remote(ctx, leg, remote),
             Err(refusal) => {
@@ -171,11 +189,19 @@ impl Call {
         }
     }
 
-    /// The ACK of a 200 to a re-INVITE of an operator.
-    pub(crate) fn operator_acknowledged(&mut self, ctx: &mut Context, leg: LegId, ack: &Message) {
-        let waits = self.legs.get(&leg).is_some_and(|leg| leg.late_answer);
-        if waits && !ack.body.is_empty() {
+    /// The ACK of a 200 to an INVITE or re-INVITE: the answer to our offer may be in it.
+    pub(crate) fn acknowledged(&mut self, ctx: &mut Context, leg: LegId, ack: &Message) {
+        let Some(parts) = self.parts(leg) else { return };
+        // Without an answer the session stays as it was.
+        if core::mem::take(parts.late_answer) && !ack.body.is_empty() {
             self.late_answer_came(ctx, leg, &ack.body);
+        }
+    }
+
+    /// No ACK came to a 200: what it offered was not answered.
+    pub(crate) fn offer_lost(&mut self, leg: LegId) {
+        if let Some(parts) = self.parts(leg) {
+            *parts.late_answer = false;
         }
     }
 }

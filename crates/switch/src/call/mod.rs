@@ -28,7 +28,7 @@ use std::sync::Arc;
 use dialplan::{Happened, Plan, Run};
 use sip::{Dialog, Flow, Message, ServerTx};
 use vocab::media::{MediaCommand, MediaEvent};
-use vocab::{CallId, EndedBy, Fact, LegId, QueueId, Time};
+use vocab::{CallId, EndedBy, Fact, LegId, Outcome, QueueId, Time};
 
 use crate::context::{Context, Owner, Timer, TimerKey};
 pub(crate) use caller::CallerLeg;
@@ -44,6 +44,8 @@ pub(crate) struct Arrival {
     pub(crate) caller: String,
     pub(crate) caller_name: String,
     pub(crate) trunk: String,
+    /// The number is for the journal, not for the operator's display.
+    pub(crate) private: bool,
     pub(crate) plan: Arc<Plan>,
 }
 
@@ -77,6 +79,10 @@ pub(crate) struct Call {
     pub(crate) legs: BTreeMap<LegId, OperatorLeg>,
     run: Run,
     language: String,
+    /// The number is for the journal, not for the operator's display.
+    private: bool,
+    /// How the last queue let go of a caller whom nobody answered.
+    unserved: Option<Outcome>,
     segments: u16,
     play_token: u32,
     /// Who ended the last segment, until the plan goes on.
@@ -124,6 +130,8 @@ impl Call {
             legs: BTreeMap::new(),
             run: Run::new(arrival.plan),
             language,
+            private: arrival.private,
+            unserved: None,
             segments: 0,
             play_token: 0,
             segment_ended_by: None,
@@ -190,7 +198,9 @@ impl Call {
             Timer::Linger => {
                 ctx.bug("an ended call's legs are not gone", Some(self.id));
                 self.caller.abandon();
-                self.legs.clear();
+                for leg in core::mem::take(&mut self.legs).into_values() {
+                    leg.forget(ctx);
+                }
             }
         }
     }

@@ -23,8 +23,8 @@ use crate::context::{Context, Owner, Timer};
 pub(super) enum Sip {
     /// The media plane was asked for a socket; no INVITE is out.
     Preparing,
-    /// The INVITE is out. `heard`: any provisional answer came.
-    Inviting { tx: ClientTx, heard: bool },
+    /// The INVITE is out.
+    Inviting { tx: ClientTx },
     /// The offer is over; the INVITE's final answer is awaited.
     Cancelling { tx: ClientTx },
     /// The operator answered.
@@ -43,14 +43,21 @@ pub(crate) struct OperatorLeg {
     pub(super) description: Option<Description>,
     pub(super) late_answer: bool,
     offer: OfferId,
-    /// The INVITE, while its answer may come.
-    invite: Option<Message>,
+    /// The INVITE and its transaction, from when it is out.
+    invite: Option<(ClientTx, Message)>,
     target: Uri,
     flow: Flow,
     route: Vec<NameAddr>,
 }
 
 impl OperatorLeg {
+    /// Forgets what the engine remembers for the leg.
+    pub(super) fn forget(&self, ctx: &mut Context) {
+        if let Some((tx, _)) = self.invite {
+            ctx.forget_client(tx);
+        }
+    }
+
     fn is_gone(&self) -> bool {
         self.sip == Sip::Closed && self.media == MediaState::Closed
     }
@@ -74,9 +81,40 @@ impl OperatorLeg {
         };
     }
 
+    /// The dialog that a 2xx to our INVITE makes.
+    fn dialog_of(&self, response: &Message) -> Option<Dialog> {
+        let (_, invite) = self.invite.as_ref()?;
+        Dialog::uac(invite, response, self.flow).ok()
+    }
+
+    /// Whether this is a 2xx of another telephone than the one that answered first
+    /// (RFC 3261 §13.2.2.4).
+    fn is_fork(&self, status: u16, response: &Message) -> bool {
+        let invited = response
+            .cseq()
+            .is_ok_and(|cseq| cseq.method == Method::Invite);
+        let tag = response
+            .to()
+            .ok()
+            .and_then(|to| to.tag().map(str::to_owned));
+        let first = self
+            .dialog
+            .as_ref()
+            .map(|dialog| dialog.remote_tag.as_str());
+        (200..300).contains(&status) && invited && first.is_some() && tag.as_deref() != first
+    }
+
+    /// A telephone that is silent, or never answers, is not registered any more: the state shown
+    /// is the state there is, and its next REGISTER brings it back.
+    fn unregister(&self, ctx: &mut Context) {
+        if let Some(operator) = ctx.operators.get(&self.operator) {
+            ctx.registrar.forget_contact(&operator.login, &self.target);
+        }
+    }
+
     /// The SIP side is over: forget its dialog.
     pub(super) fn closed(&mut self, ctx: &mut Context) {
-        if let Sip::Inviting { tx, .. } | Sip::Cancelling { tx } | Sip::Closing { tx } = self.sip {
+        if let Sip::Inviting { tx } | Sip::Cancelling { tx } | Sip::Closing { tx } = self.sip {
             ctx.forget_client(tx);
         }
         if let Some(dialog) = &self.dialog {
@@ -183,7 +221,12 @@ impl Call {
         }
         let host = ctx.sip_address(&flow).ip();
         let tag = ctx.entropy.tag();
-        let from = caller_identity(&self.caller_number, &self.caller_name, host).with_tag(&tag);
+        let shown = if self.private {
+            ""
+        } else {
+            self.caller_number.as_str()
+        };
+        let from = caller_identity(shown, &self.caller_name, host).with_tag(&tag);
         let to = Uri::sip(Some(&login), sip::Host::Ip(flow.remote.ip()), None);
         invite.headers.push(HeaderName::MaxForwards, "70");
         invite.headers.push(HeaderName::From, from.to_string());
@@ -202,8 +245,8 @@ impl Call {
             flow,
             invite.clone(),
         );
-        leg.invite = Some(invite);
-        leg.sip = Sip::Inviting { tx, heard: false };
+        leg.invite = Some((tx, invite));
+        leg.sip = Sip::Inviting { tx };
         let silence = ctx.settings.unreachable_after;
         self.timers
             .push(ctx.set_timer(self.id, silence, Timer::Unreachable(id)));
@@ -216,9 +259,10 @@ impl Call {
         leg.media = MediaState::Closed;
         if leg.sip == Sip::Preparing {
             leg.sip = Sip::Closed;
-            self.offer_failed(ctx, id, OfferResult::Unreachable, None);
+            // Our want of a port is not the operator's silence.
+            self.offer_failed(ctx, id, OfferResult::Withdrawn, None);
         }
-        self.sweep(id);
+        self.sweep(ctx, id);
     }
 
     pub(super) fn operator_media_closed(&mut self, ctx: &mut Context, id: LegId) {
@@ -229,7 +273,7 @@ impl Call {
             ctx.bug("the media plane closed a leg unasked", Some(self.id));
         }
         leg.media = MediaState::Closed;
-        self.sweep(id);
+        self.sweep(ctx, id);
     }
 
     /// An answer to a request of ours on an operator's leg.
@@ -244,14 +288,15 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
+        if leg.is_fork(status, response) {
+            self.hang_up_fork(ctx, id, tx, response);
+            return;
+        }
         match leg.sip {
-            Sip::Inviting { tx: awaited, .. } if awaited == tx => match status {
+            Sip::Inviting { tx: awaited } if awaited == tx => match status {
                 0..=199 => {
-                    leg.sip = Sip::Inviting { tx, heard: true };
-                    if status > 100 {
-                        let offer = leg.offer;
-                        ctx.acd.handle(ctx.now, acd::Input::Ringing { offer });
-                    }
+                    let offer = leg.offer;
+                    ctx.acd.handle(ctx.now, acd::Input::Ringing { offer });
                 }
                 200..=299 => self.operator_answered(ctx, id, tx, response),
                 _ => {
@@ -266,7 +311,6 @@ impl Call {
                     if self.acknowledge(ctx, id, tx, response)
                         && let Some(leg) = self.legs.get_mut(&id)
                     {
-                        ctx.forget_client(tx);
                         leg.bye(
                             ctx,
                             Owner {
@@ -279,7 +323,7 @@ impl Call {
                 _ => leg.closed(ctx),
             },
             Sip::Closing { tx: awaited } if awaited == tx && status >= 200 => leg.closed(ctx),
-            // A fork's second 2xx, or a late answer of something that is over.
+            // A late answer of something that is over.
             Sip::Preparing
             | Sip::Inviting { .. }
             | Sip::Cancelling { .. }
@@ -287,7 +331,7 @@ impl Call {
             | Sip::Closing { .. }
             | Sip::Closed => {}
         }
-        self.sweep(id);
+        self.sweep(ctx, id);
     }
 
     /// No final answer came to a request of ours on an operator's leg.
@@ -296,7 +340,8 @@ impl Call {
             return;
         };
         match leg.sip {
-            Sip::Inviting { tx: awaited, .. } if awaited == tx => {
+            Sip::Inviting { tx: awaited } if awaited == tx => {
+                leg.unregister(ctx);
                 leg.closed(ctx);
                 self.offer_failed(ctx, id, OfferResult::Unreachable, None);
             }
@@ -310,7 +355,7 @@ impl Call {
             | Sip::Closing { .. }
             | Sip::Closed => {}
         }
-        self.sweep(id);
+        self.sweep(ctx, id);
     }
 
     /// The telephone has not said a word, not even 100: it is dead, and the caller is not to
@@ -319,7 +364,10 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        if let Sip::Inviting { tx, heard: false } = leg.sip {
+        if let Sip::Inviting { tx } = leg.sip
+            && !ctx.transactions.is_heard(tx)
+        {
+            leg.unregister(ctx);
             ctx.transactions.cancel(ctx.now, tx);
             leg.sip = Sip::Cancelling { tx };
             self.offer_failed(ctx, id, OfferResult::Unreachable, None);
@@ -368,7 +416,7 @@ impl Call {
             status: None,
         });
         match leg.sip {
-            Sip::Inviting { tx, .. } => {
+            Sip::Inviting { tx } => {
                 ctx.transactions.cancel(ctx.now, tx);
                 leg.sip = Sip::Cancelling { tx };
             }
@@ -412,10 +460,7 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
-        let dialog = leg
-            .invite
-            .take()
-            .and_then(|invite| Dialog::uac(&invite, response, leg.flow).ok());
+        let dialog = leg.dialog_of(response);
         let Some(dialog) = dialog else {
             tracing::warn!(call = %self.id, "an operator's 2xx makes no dialog");
             leg.closed(ctx);
@@ -445,7 +490,6 @@ impl Call {
             self.offer_failed(ctx, id, OfferResult::Unreachable, response.status());
             return;
         }
-        ctx.forget_client(tx);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -463,7 +507,7 @@ impl Call {
                     leg: id,
                 },
             );
-            self.offer_failed(ctx, id, OfferResult::Unreachable, Some(488));
+            self.offer_failed(ctx, id, OfferResult::Unreachable, response.status());
             return;
         };
         let (offer, operator) = (leg.offer, leg.operator);
@@ -528,6 +572,18 @@ impl Call {
         tracing::info!(call = %call, operator = operator.0, segment, "operator answered");
     }
 
+    /// A second telephone answered an offer that has its answer: it gets ACK and BYE, and what it
+    /// says to the BYE is of no interest.
+    fn hang_up_fork(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
+        let dialog = self.legs.get(&id).and_then(|leg| leg.dialog_of(response));
+        if let Some(mut dialog) = dialog {
+            let number = response.cseq().map_or(1, |cseq| cseq.number);
+            ctx.ack(tx, next_hop(&dialog), dialog.ack(number));
+            let bye = dialog.request(Method::Bye);
+            ctx.request_unowned(next_hop(&dialog), bye);
+        }
+    }
+
     /// BYE of an operator.
     pub(super) fn operator_hung_up(&mut self, ctx: &mut Context, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else {
@@ -561,14 +617,16 @@ impl Call {
                 );
             }
             leg.close_media(ctx, self.id, id);
-            self.sweep(id);
+            self.sweep(ctx, id);
         }
     }
 
     /// Removes a leg of which nothing is left.
-    pub(super) fn sweep(&mut self, id: LegId) {
-        if self.legs.get(&id).is_some_and(OperatorLeg::is_gone) {
-            self.legs.remove(&id);
+    pub(super) fn sweep(&mut self, ctx: &mut Context, id: LegId) {
+        if self.legs.get(&id).is_some_and(OperatorLeg::is_gone)
+            && let Some(leg) = self.legs.remove(&id)
+        {
+            leg.forget(ctx);
         }
     }
 }

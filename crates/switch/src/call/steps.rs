@@ -152,6 +152,7 @@ impl Call {
             return;
         };
         let queue = name.clone();
+        self.unserved = unserved(outcome);
         ctx.record(Fact::QueueLeft {
             call: self.id,
             queue,
@@ -174,5 +175,18 @@ impl Call {
             None => Outcome::Served,
         };
         self.end(ctx, outcome, by, status, "");
+    }
+}
+
+/// The call's outcome if it ends after a queue has let it go like this.
+const fn unserved(outcome: QueueOutcome) -> Option<Outcome> {
+    match outcome {
+        QueueOutcome::TimedOut => Some(Outcome::TimedOut),
+        QueueOutcome::Closed => Some(Outcome::Closed),
+        QueueOutcome::RefusedFull => Some(Outcome::RefusedFull),
+        QueueOutcome::Answered
+        | QueueOutcome::Abandoned
+        | QueueOutcome::Overflowed
+        | QueueOutcome::CallbackTaken => None,
     }
 }
