@@ -57,7 +57,7 @@ pub fn run(args: &cli::Demo) -> anyhow::Result<ExitCode> {
     screen.close(&engine.picture())?;
     drop(screen);
     let stopped = engine.stop()?;
-    let verdict = verdict::judge(&world, &report, stopped)?;
+    let verdict = verdict::judge(args, &world, &report, stopped)?;
     println!("{verdict}");
     if args.once && (cut_short || !verdict.is_good()) {
         return Ok(ExitCode::FAILURE);

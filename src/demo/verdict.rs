@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use journal::query::{self, Range};
 use journal::rows::EntryRow;
-use load::{CallReport, LoadReport};
+use load::{CallReport, Ending, LoadReport};
 use sha2::{Digest, Sha256};
 use vocab::CallId;
 
 use super::world::World;
 use crate::boot::Stopped;
+use crate::cli;
 
 /// How far the length of a recording may be off the talk.
 const LENGTH_TOLERANCE_MS: u64 = 40;
@@ -27,8 +28,11 @@ const PAGE: u32 = 1_000;
 /// What came of it.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
+    /// A caller who gave up, or was cut off by Ctrl-C, is a failure.
+    all_answered: bool,
     placed: u64,
     answered: u64,
+    gave_up: u64,
     recorded: u64,
     journaled: u64,
     longest_wait: Duration,
@@ -47,6 +51,7 @@ impl Verdict {
 
 /// Holds each call against its entry and its recording.
 pub(super) fn judge(
+    args: &cli::Demo,
     world: &World,
     report: &LoadReport,
     stopped: Stopped,
@@ -66,6 +71,7 @@ pub(super) fn judge(
         anyhow::Ok((entries, unsound))
     })?;
     let mut verdict = Verdict {
+        all_answered: args.once,
         placed: report.counts.placed,
         folder: world.folder.clone(),
         ..Verdict::default()
@@ -109,8 +115,11 @@ async fn entries_since(
 impl Verdict {
     fn take(&mut self, call: &CallReport, entries: &[EntryRow], recordings: &Path) {
         let mut wrong = Vec::new();
+        let unanswered =
+            call.talk().is_none() && matches!(call.ending, Ending::GaveUp | Ending::Stopped);
         match call.judge() {
             Ok(()) => self.answered += 1,
+            Err(_) if unanswered && !self.all_answered => self.gave_up += 1,
             Err(what) => wrong.push(what),
         }
         match entries {
@@ -208,6 +217,9 @@ fn wrong_in_entry(call: &CallReport, entry: &EntryRow) -> Vec<String> {
     compare("caller", &digits(&entry.caller), &digits(&call.caller));
     let outcome = entry.outcome.as_deref().unwrap_or("nothing");
     let Some(talk) = call.talk() else {
+        if call.ending == Ending::GaveUp {
+            compare("outcome", outcome, "abandoned");
+        }
         return wrong;
     };
     compare("outcome", outcome, "answered");
@@ -269,8 +281,15 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} calls: {} answered, {} recorded, {} journaled",
-            self.placed, self.answered, self.recorded, self.journaled
+            "{} calls: {} answered, {} recorded, {} journaled{}",
+            self.placed,
+            self.answered,
+            self.recorded,
+            self.journaled,
+            match self.gave_up {
+                0 => String::new(),
+                n => format!("; {n} callers did not wait for an operator"),
+            }
         )?;
         writeln!(
             f,
