@@ -1,12 +1,21 @@
 //! Owns the question where a leg's peer really is: symmetric RTP (RFC 4961), safe against strangers.
 //!
-//! | state   | from the SDP address   | from elsewhere, `FirstSource`        | elsewhere, `SdpAddress` |
-//! |---------|------------------------|--------------------------------------|-------------------------|
-//! | Deaf    | refused                | refused                              | refused                 |
-//! | Open    | → Locked               | second packet in sequence → Locked   | refused                 |
-//! | Locked  | accepted if it is the peer, else refused | the same           | the same                |
+//! | state   | from the SDP address | from elsewhere, `FirstSource`       | elsewhere, `SdpAddress` |
+//! |---------|----------------------|-------------------------------------|-------------------------|
+//! | Deaf    | refused              | refused                             | refused                 |
+//! | Open    | → Locked             | second packet in sequence → Guessed | refused                 |
+//! | Guessed | → Locked             | accepted from the source guessed, else refused | refused      |
+//! | Locked  | accepted             | refused                             | refused                 |
 //!
-//! `aim` at another address leads to Open from any state.
+//! `aim` at another address leads to Open from any state. Packets from the SDP address need the
+//! negotiated payload type to lock; a source is guessed by it as well.
+//!
+//! A guess is never final, however old: a stranger who finds the port before the peer speaks (it
+//! may be silent for long, ringing or on hold) has the leg until the peer's first packet and no
+//! longer. So the socket is connected in Locked only, where the system keeps strangers away; a
+//! peer behind NAT costs a look at the address per packet instead. States go forward only: a
+//! stranger cannot make a leg flap, as from Locked no packet leads anywhere. Who can forge the
+//! peer's very address is not kept away by addresses at all; that is SRTP's matter.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -20,8 +29,8 @@ use crate::rtp::Header;
 pub enum Latching {
     /// Only those from the address in the peer's SDP.
     SdpAddress,
-    /// Also the first source that sends two packets in sequence with the negotiated payload type:
-    /// a peer behind NAT does not know its own address.
+    /// Also the first source that sends two packets in sequence with the negotiated payload type,
+    /// until one comes from the address in the SDP: a peer behind NAT does not know its own.
     #[default]
     FirstSource,
 }
@@ -48,8 +57,10 @@ enum State {
         sdp: SocketAddr,
         candidate: Option<Candidate>,
     },
-    /// The peer was heard.
-    Locked { sdp: SocketAddr, peer: SocketAddr },
+    /// Somebody else was heard first: the peer behind NAT, or a stranger.
+    Guessed { sdp: SocketAddr, peer: SocketAddr },
+    /// The peer was heard where the SDP says.
+    Locked { sdp: SocketAddr },
 }
 
 /// A source on probation (RFC 3550 §A.1): one packet can be a blind shot.
@@ -65,9 +76,9 @@ struct Candidate {
 pub(crate) enum Admission {
     /// A stranger, or not proven yet.
     Refused,
-    /// The peer.
+    /// The peer, or who is taken for it.
     Accepted,
-    /// The peer, now known for the first time.
+    /// The peer, from now on the only one there can be.
     Locked,
 }
 
@@ -77,7 +88,8 @@ impl Latch {
         let (known, former) = match self.state {
             State::Deaf => (None, None),
             State::Open { sdp, .. } => (Some(sdp), None),
-            State::Locked { sdp, peer } => (Some(sdp), Some(peer)),
+            State::Guessed { sdp, peer } => (Some(sdp), Some(peer)),
+            State::Locked { sdp } => (Some(sdp), Some(sdp)),
         };
         // `c=0.0.0.0` (RFC 2543 hold) and port 0 name no place: the peer is where it was.
         if address.ip().is_unspecified() || address.port() == 0 || known == Some(address) {
@@ -97,8 +109,8 @@ impl Latch {
     pub(crate) const fn target(&self) -> Option<SocketAddr> {
         match self.state {
             State::Deaf => None,
-            State::Open { sdp, .. } => Some(sdp),
-            State::Locked { peer, .. } => Some(peer),
+            State::Open { sdp, .. } | State::Locked { sdp } => Some(sdp),
+            State::Guessed { peer, .. } => Some(peer),
         }
     }
 
@@ -113,11 +125,16 @@ impl Latch {
     ) -> Admission {
         match &mut self.state {
             State::Deaf => Admission::Refused,
-            State::Locked { peer, .. } if *peer == from => Admission::Accepted,
+            State::Locked { sdp } if *sdp == from => Admission::Accepted,
             State::Locked { .. } => Admission::Refused,
-            State::Open { .. } if !fits => Admission::Refused,
-            State::Open { sdp, .. } if *sdp == from => self.lock(from),
-            State::Open { candidate, .. } => {
+            State::Guessed { peer, .. } if *peer == from => Admission::Accepted,
+            State::Open { .. } | State::Guessed { .. } if !fits => Admission::Refused,
+            State::Open { sdp, .. } | State::Guessed { sdp, .. } if *sdp == from => {
+                self.state = State::Locked { sdp: from };
+                Admission::Locked
+            }
+            State::Guessed { .. } => Admission::Refused,
+            State::Open { sdp, candidate } => {
                 let barred = self
                     .former
                     .is_some_and(|(who, until)| who == from && now < until);
@@ -129,27 +146,18 @@ impl Latch {
                         && candidate.ssrc == header.ssrc
                         && candidate.next == header.sequence
                 });
+                if proven {
+                    let sdp = *sdp;
+                    self.state = State::Guessed { sdp, peer: from };
+                    return Admission::Accepted;
+                }
                 *candidate = Some(Candidate {
                     source: from,
                     ssrc: header.ssrc,
                     next: header.sequence.wrapping_add(1),
                 });
-                if proven {
-                    self.lock(from)
-                } else {
-                    Admission::Refused
-                }
+                Admission::Refused
             }
-        }
-    }
-
-    fn lock(&mut self, peer: SocketAddr) -> Admission {
-        match self.state {
-            State::Open { sdp, .. } | State::Locked { sdp, .. } => {
-                self.state = State::Locked { sdp, peer };
-                Admission::Locked
-            }
-            State::Deaf => Admission::Refused,
         }
     }
 }
@@ -202,9 +210,38 @@ mod tests {
         let mut from = |who, sequence| try_from(&mut latch, who, sequence, Latching::FirstSource);
         assert_eq!(from("10.0.0.1:4000", 10), Admission::Refused);
         assert_eq!(from("10.0.0.1:4000", 13), Admission::Refused);
-        assert_eq!(from("10.0.0.1:4000", 14), Admission::Locked);
-        assert_eq!(from("192.168.0.5:4000", 15), Admission::Refused);
+        assert_eq!(from("10.0.0.1:4000", 14), Admission::Accepted);
+        assert_eq!(from("10.0.0.1:4000", 17), Admission::Accepted);
+        assert_eq!(from("10.0.0.9:4000", 18), Admission::Refused);
+        assert_eq!(from("10.0.0.9:4000", 19), Admission::Refused);
         assert_eq!(latch.target(), Some(at("10.0.0.1:4000")));
+    }
+
+    #[test]
+    fn a_stranger_heard_first_yields_to_the_sdp_address_for_good() {
+        let mut latch = Latch::default();
+        latch.aim(Time::ZERO, at("10.0.0.1:4000"));
+        let (peer, stranger) = ("10.0.0.1:4000", "10.0.0.9:4000");
+        let late = Time::from_millis(3_600_000);
+        let mut say = |now, who, sequence, fits| {
+            let header = Header::new(8, sequence, 0, 7);
+            let admission = latch.admit(now, at(who), &header, fits, Latching::FirstSource);
+            (admission, latch.target())
+        };
+        say(Time::ZERO, stranger, 1, true);
+        let guessed = (Admission::Accepted, Some(at(stranger)));
+        assert_eq!(say(Time::ZERO, stranger, 2, true), guessed);
+        // What was not agreed on proves nothing, from the peer's address either.
+        let refused = (Admission::Refused, Some(at(stranger)));
+        assert_eq!(say(late, peer, 500, false), refused);
+        let locked = (Admission::Locked, Some(at(peer)));
+        assert_eq!(say(late, peer, 501, true), locked, "however long it waited");
+        for sequence in 3..9 {
+            let refused = (Admission::Refused, Some(at(peer)));
+            assert_eq!(say(late, stranger, sequence, true), refused);
+            let accepted = (Admission::Accepted, Some(at(peer)));
+            assert_eq!(say(late, peer, 500 + sequence, true), accepted);
+        }
     }
 
     #[test]

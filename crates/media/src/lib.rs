@@ -32,6 +32,7 @@
 mod audio;
 mod digits;
 mod incoming;
+mod lane;
 mod latch;
 mod metronome;
 mod outgoing;

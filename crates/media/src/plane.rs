@@ -1,4 +1,5 @@
-//! Owns the media threads: starts them, hands commands to the one that has the call, stops them.
+//! Owns the media threads: starts them, picks the one that has the call, says whether all live,
+//! stops them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,12 +11,12 @@ use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use udp_io::{Batch, Epoll, Udp};
+use vocab::Time;
 use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId};
-use vocab::{CallId, Time};
 
 use crate::audio::Audio;
+use crate::lane::{self, Control, Handed, Inbox};
 use crate::latch::Latching;
 use crate::ports::Ports;
 use crate::tap::Tap;
@@ -25,9 +26,6 @@ use crate::worker::Worker;
 const BATCH_PACKETS: usize = 64;
 /// Commands obeyed between two looks at the sockets.
 const COMMANDS_PER_TURN: usize = 256;
-/// Of the command ring, this part is kept for legs that are open already: one that cannot be
-/// opened is refused cleanly, one that cannot be closed is not.
-const RING_RESERVE: usize = 4;
 
 /// How the media plane is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +36,7 @@ pub struct Settings {
     pub ports: Option<RangeInclusive<u16>>,
     /// Threads; one per core is right.
     pub threads: usize,
-    /// Commands that may wait for one thread.
+    /// Commands that may wait for one thread before it counts as too far behind.
     pub ring: usize,
     /// Whose packets a leg takes for its peer's.
     pub latching: Latching,
@@ -100,33 +98,17 @@ pub enum StartError {
 
 /// The media plane.
 pub struct Media {
-    lanes: Vec<Lane>,
+    threads: Vec<Thread>,
     report: Mutex<Box<dyn Fn(MediaEvent) + Send>>,
     overflows: AtomicU64,
 }
 
 /// One thread as the others see it.
-struct Lane {
-    sender: Sender<Control>,
-    shared: Arc<Shared>,
+struct Thread {
+    lane: lane::Lane,
+    stop: Arc<AtomicBool>,
     waker: Waker,
-    /// Opens are refused when so many commands wait.
-    opens_max: usize,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// What goes past the ring.
-#[derive(Default)]
-struct Shared {
-    stop: AtomicBool,
-    /// Closes that found the ring full; at most one per leg.
-    closes: Mutex<Vec<MediaCommand>>,
-    closes_wait: AtomicBool,
-}
-
-enum Control {
-    Command(MediaCommand),
-    Prompts(BTreeMap<PromptId, Audio>),
+    handle: Option<JoinHandle<()>>,
 }
 
 impl Media {
@@ -144,7 +126,7 @@ impl Media {
     ) -> Result<Self, StartError> {
         check(&settings, taps.len())?;
         let mut media = Self {
-            lanes: Vec::new(),
+            threads: Vec::new(),
             report: Mutex::new(Box::new(report.clone())),
             overflows: AtomicU64::new(0),
         };
@@ -161,23 +143,21 @@ impl Media {
             let ports = Ports::new(address, ports, index, threads);
             let mut worker = Worker::new(udp, ports, latching, tap, report.clone());
             worker.add_prompts(prompts.clone());
-            let ring = settings.ring.max(RING_RESERVE);
-            let (sender, receiver) = bounded(ring);
-            let shared = Arc::<Shared>::default();
-            let inbox = Inbox {
-                receiver,
-                shared: Arc::clone(&shared),
+            let (lane, inbox) = lane::pair(settings.ring);
+            let stop = Arc::<AtomicBool>::default();
+            let orders = Orders {
+                inbox,
+                stop: Arc::clone(&stop),
             };
             let gather = settings.gather;
-            let thread = std::thread::Builder::new()
+            let handle = std::thread::Builder::new()
                 .name(format!("media-{index}"))
-                .spawn(move || run(worker, &inbox, epoch, gather))?;
-            media.lanes.push(Lane {
-                opens_max: ring - ring / RING_RESERVE,
-                sender,
-                shared,
+                .spawn(move || run(worker, orders, epoch, gather))?;
+            media.threads.push(Thread {
+                lane,
+                stop,
                 waker,
-                thread: Some(thread),
+                handle: Some(handle),
             });
         }
         tracing::info!(
@@ -190,35 +170,32 @@ impl Media {
     }
 
     /// Hands a command to the thread of its call. Never blocks. When the thread is that far
-    /// behind, an `Open` is answered by `OpenFailed`, a `Close` waits aside, and anything else is
-    /// dropped; all are counted in [`Self::overflows`].
+    /// behind, an `Open` is answered by `OpenFailed` and anything else waits aside, in order; both
+    /// are counted in [`Self::overflows`].
     pub fn send(&self, command: MediaCommand) {
-        let Some(lane) = self.lane(command.call()) else {
+        let index = command.call().counter() as usize % self.threads.len().max(1);
+        let Some(thread) = self.threads.get(index) else {
             return;
         };
-        let opening = matches!(command, MediaCommand::Open { .. });
-        let sent = if opening && lane.sender.len() >= lane.opens_max {
-            Err(TrySendError::Full(Control::Command(command)))
-        } else {
-            lane.sender.try_send(Control::Command(command))
-        };
-        match sent {
-            Ok(()) => {}
-            Err(TrySendError::Full(Control::Command(command))) => self.overflow(lane, command),
-            Err(TrySendError::Disconnected(Control::Command(command))) => self.answer(command),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        match thread.lane.hand(command) {
+            Handed::InTime => {}
+            Handed::Aside => self.note_overflow(index),
+            Handed::Refused(open) => {
+                self.note_overflow(index);
+                self.answer(open);
+            }
+            Handed::Gone(command) => self.answer(command),
         }
-        lane.waker.wake_by_ref();
+        thread.waker.wake_by_ref();
     }
 
     /// Gives all threads more prompts, or new versions; what plays now plays on. Waits while a
     /// thread is too far behind to take them, as this happens when settings are read only.
     pub fn add_prompts(&self, prompts: &BTreeMap<PromptId, Audio>) {
-        for lane in &self.lanes {
-            lane.waker.wake_by_ref();
-            // Fails only if the thread has ended, and then nobody plays anything.
-            let _ = lane.sender.send(Control::Prompts(prompts.clone()));
-            lane.waker.wake_by_ref();
+        for thread in &self.threads {
+            thread.waker.wake_by_ref();
+            thread.lane.hand_prompts(prompts.clone());
+            thread.waker.wake_by_ref();
         }
     }
 
@@ -227,46 +204,43 @@ impl Media {
         self.overflows.load(Ordering::Relaxed)
     }
 
+    /// Whether all threads run. False for ever once one has ended by itself (a panic, or the
+    /// system refused to say when packets come): its share of the calls has no audio any more.
+    /// Their legs were not reported as closed and their recordings were not ended. Whoever asks
+    /// is to end the process, so that recovery accounts for them.
+    pub fn is_alive(&self) -> bool {
+        self.threads
+            .iter()
+            .filter_map(|thread| thread.handle.as_ref())
+            .all(|handle| !handle.is_finished())
+    }
+
     /// Obeys the commands given so far, closes all legs, ends their recordings and the threads.
     pub fn stop(mut self) {
         self.join();
     }
 
     fn join(&mut self) {
-        for lane in &self.lanes {
-            lane.shared.stop.store(true, Ordering::Release);
-            lane.waker.wake_by_ref();
+        for thread in &self.threads {
+            thread.stop.store(true, Ordering::Release);
+            thread.waker.wake_by_ref();
         }
-        for lane in &mut self.lanes {
-            if lane
-                .thread
+        for thread in &mut self.threads {
+            if thread
+                .handle
                 .take()
-                .is_some_and(|thread| thread.join().is_err())
+                .is_some_and(|handle| handle.join().is_err())
             {
                 tracing::error!("a media thread has panicked; its calls had no audio");
             }
         }
     }
 
-    fn lane(&self, call: CallId) -> Option<&Lane> {
-        let index = call.counter() as usize % self.lanes.len().max(1);
-        self.lanes.get(index)
-    }
-
-    fn overflow(&self, lane: &Lane, command: MediaCommand) {
-        self.overflows.fetch_add(1, Ordering::Relaxed);
-        match command {
-            MediaCommand::Close { .. } => {
-                let mut closes = lane
-                    .shared
-                    .closes
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                closes.push(command);
-                lane.shared.closes_wait.store(true, Ordering::Release);
-            }
-            MediaCommand::Open { .. } => self.answer(command),
-            dropped => tracing::error!(call = %dropped.call(), "media command dropped: ring full"),
+    fn note_overflow(&self, thread: usize) {
+        let before = self.overflows.fetch_add(1, Ordering::Relaxed);
+        // At each doubling: a flood of commands is not made one of log lines.
+        if (before + 1).is_power_of_two() {
+            tracing::warn!(thread, commands = before + 1, "media thread behind");
         }
     }
 
@@ -326,40 +300,22 @@ fn check(settings: &Settings, taps: usize) -> Result<(), StartError> {
 }
 
 /// What reaches a thread from outside.
-struct Inbox {
-    receiver: Receiver<Control>,
-    shared: Arc<Shared>,
+struct Orders {
+    inbox: Inbox,
+    stop: Arc<AtomicBool>,
 }
 
-impl Inbox {
-    /// Obeys what waits; true if more is left.
-    fn drain<U: Udp, R: Fn(MediaEvent)>(&self, worker: &mut Worker<U, R>, now: Time) -> bool {
+impl Orders {
+    /// Obeys what waits; true if more may be left.
+    fn obey<U: Udp, R: Fn(MediaEvent)>(&mut self, worker: &mut Worker<U, R>, now: Time) -> bool {
         for _ in 0..COMMANDS_PER_TURN {
-            match self.receiver.try_recv() {
-                Ok(Control::Command(command)) => worker.command(now, command),
-                Ok(Control::Prompts(prompts)) => worker.add_prompts(prompts),
-                Err(_) => {
-                    self.drain_closes(worker, now);
-                    return false;
-                }
+            match self.inbox.next() {
+                Some(Control::Command(command)) => worker.command(now, command),
+                Some(Control::Prompts(prompts)) => worker.add_prompts(prompts),
+                None => return false,
             }
         }
         true
-    }
-
-    /// After the ring: a close comes after all that was said of its leg.
-    fn drain_closes<U: Udp, R: Fn(MediaEvent)>(&self, worker: &mut Worker<U, R>, now: Time) {
-        if self.shared.closes_wait.swap(false, Ordering::Acquire) {
-            let mut closes = self
-                .shared
-                .closes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let closes = std::mem::take(&mut *closes);
-            closes
-                .into_iter()
-                .for_each(|command| worker.command(now, command));
-        }
     }
 }
 
@@ -367,9 +323,12 @@ impl Inbox {
 ///
 /// With work it beats: packets gather for a while, then all that are ready are handled in one go.
 /// Without, it sleeps until a packet, a command or a prompt's next frame.
+///
+/// Legs are closed and recordings ended only when it is told to stop. If it fails, they are left as
+/// they are: a talk that goes on is not over, and its recording is not whole.
 fn run<U: Udp, R: Fn(MediaEvent)>(
     mut worker: Worker<U, R>,
-    inbox: &Inbox,
+    mut orders: Orders,
     epoch: Instant,
     gather: Duration,
 ) {
@@ -381,8 +340,8 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
     loop {
         let now = clock();
         // Looked at before the ring, so that all commands given before the stop are obeyed.
-        let stop = inbox.shared.stop.load(Ordering::Acquire);
-        let more = inbox.drain(&mut worker, now);
+        let stop = orders.stop.load(Ordering::Acquire);
+        let more = orders.obey(&mut worker, now);
         if stop && !more {
             break;
         }
@@ -401,10 +360,13 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
         };
         if let Err(problem) = worker.udp().wait(sleep) {
             tracing::error!(%problem, "a media thread cannot wait for packets and ends");
-            break;
+            return;
         }
         let taken = clock();
         busy_since = (worker.turn(&mut batch, clock) > 0).then_some(taken);
     }
     worker.close_all(clock());
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ pub(crate) struct Arrival {
     pub(crate) kind: Kind,
     /// Whether it is the first the peer ever sent.
     pub(crate) first: bool,
-    /// Where the peer is, if this packet settled it.
+    /// Where the peer is, if this packet settled it for good.
     pub(crate) locked: Option<SocketAddr>,
     /// The key whose press begins with it.
     pub(crate) digit: Option<char>,

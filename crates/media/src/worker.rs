@@ -158,6 +158,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             return;
         };
         if let Some(peer) = arrival.locked {
+            // Never before it is settled: the system would keep the peer away for a stranger.
             // Should the system refuse, packets are sent with the address, which works as well.
             leg.connected = self.udp.connect(packet.socket, peer).is_ok();
         }

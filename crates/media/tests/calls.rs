@@ -338,6 +338,8 @@ fn the_tap_sees_every_packet_as_the_peer_sent_it() {
 fn nothing_is_sent_before_there_is_something_to_send() {
     let world = World::new();
     let mut caller = world.connect(1, Codec::Pcma);
+    // Who speaks before the address is obeyed is refused, and says nothing more here.
+    world.settle();
     caller.say(1);
     world.event_that(|event| matches!(event, MediaEvent::AudioStarted { .. }));
     world.settle();

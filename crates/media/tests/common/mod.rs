@@ -63,6 +63,14 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
+        Self::with_hook(settings, |_| {})
+    }
+
+    /// `hook` runs on the media threads after each event was reported.
+    pub fn with_hook(
+        settings: Settings,
+        hook: impl Fn(&MediaEvent) + Send + Clone + 'static,
+    ) -> Self {
         let settings = Settings {
             address: "127.0.0.1".parse().unwrap(),
             ..settings
@@ -75,8 +83,9 @@ impl World {
             .map(|_| Box::new(notes.clone()) as Box<dyn Tap>)
             .collect();
         let prompts = BTreeMap::from([(PROMPT, prompt.clone())]);
-        let report = move |event| {
-            let _ = sender.send(event);
+        let report = move |event: MediaEvent| {
+            let _ = sender.send(event.clone());
+            hook(&event);
         };
         let media = Media::start(settings, Instant::now(), prompts, taps, report).unwrap();
         Self {
