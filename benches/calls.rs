@@ -178,19 +178,35 @@ impl Engine {
         Load::start(settings).unwrap()
     }
 
-    /// CPU of the process so far: user and kernel.
-    fn cpu(&self) -> (Duration, Duration) {
-        stat(Path::new(&format!("/proc/{}/stat", self.process.id()))).1
+    /// CPU of the process so far. The sum over its threads in nanoseconds; the ticks of
+    /// `/proc/PID/stat` charge a thread that wakes up briefly with a whole tick now and then.
+    fn cpu(&self) -> Duration {
+        self.threads().values().sum()
     }
 
     /// CPU of each thread so far, by name.
     fn threads(&self) -> BTreeMap<String, Duration> {
         let mut threads = BTreeMap::new();
         for task in fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap() {
-            let (name, (user, kernel)) = stat(&task.unwrap().path().join("stat"));
-            *threads.entry(name).or_default() += user + kernel;
+            let task = task.unwrap().path();
+            // A thread may end between the listing and the look.
+            let read = |file: &str| fs::read_to_string(task.join(file)).unwrap_or_default();
+            let ran = read("schedstat")
+                .split(' ')
+                .next()
+                .and_then(|ns| ns.parse().ok());
+            let ran = Duration::from_nanos(ran.unwrap_or_default());
+            *threads.entry(read("comm").trim().to_owned()).or_default() += ran;
         }
         threads
+    }
+
+    /// Ticks of CPU so far: in user mode, and in the kernel. Good for their ratio (proc(5)).
+    fn ticks(&self) -> (f64, f64) {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        (fields[11].parse().unwrap(), fields[12].parse().unwrap())
     }
 
     /// Resident memory, KiB.
@@ -209,7 +225,7 @@ impl Engine {
         loop {
             std::thread::sleep(Duration::from_secs(1));
             let now = self.cpu();
-            if (now.0 + now.1).saturating_sub(before.0 + before.1) < Duration::from_millis(30) {
+            if now.saturating_sub(before) < Duration::from_millis(20) {
                 return;
             }
             before = now;
@@ -252,19 +268,6 @@ fn enrol(database: &Path, operators: usize) -> Vec<OperatorAccount> {
     })
 }
 
-/// Name and CPU time of a `stat` file of /proc (proc(5)): ticks of 10 ms.
-fn stat(path: &Path) -> (String, (Duration, Duration)) {
-    // A thread may end between the listing and the look.
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let Some((head, rest)) = text.rsplit_once(')') else {
-        return Default::default();
-    };
-    let name = head.split_once('(').map_or("", |(_, name)| name);
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ticks = |n: usize| Duration::from_millis(10 * fields[n].parse::<u64>().unwrap());
-    (name.to_owned(), (ticks(11), ticks(12)))
-}
-
 struct Cost {
     memory_kib: f64,
     finishing_ms: f64,
@@ -289,32 +292,23 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
     }
     let began = Instant::now();
     std::thread::sleep(Duration::from_secs(2));
-    let (before, threads_before) = (engine.cpu(), engine.threads());
+    let (before, threads_before, ticks_before) = (engine.cpu(), engine.threads(), engine.ticks());
     let counts_before = load.counts();
     let started = Instant::now();
     std::thread::sleep(Duration::from_secs(seconds));
-    let (after, threads) = (engine.cpu(), engine.threads());
+    let (after, threads, ticks) = (engine.cpu(), engine.threads(), engine.ticks());
     let counts = load.counts();
     let call_seconds = started.elapsed().as_secs_f64() * calls as f64;
     let per = |cpu: Duration| cpu.as_secs_f64() * 1e3 / call_seconds;
-    let (user, kernel) = (per(after.0 - before.0), per(after.1 - before.1));
-    let mut busiest: Vec<(f64, String)> = threads
-        .into_iter()
-        .map(|(name, cpu)| {
-            let was = threads_before.get(&name).copied().unwrap_or_default();
-            (per(cpu.saturating_sub(was)), name)
-        })
-        .collect();
-    busiest.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let busiest: Vec<String> = busiest
-        .iter()
-        .take(5)
-        .map(|(cpu, name)| format!("{name} {cpu:.3}"))
-        .collect();
+    let cost = per(after - before);
+    let (user, kernel) = (ticks.0 - ticks_before.0, ticks.1 - ticks_before.1);
+    let user = cost * user / (user + kernel);
+    let busiest = busiest(&threads_before, &threads, per);
     println!(
-        "| {calls} | {run} | {:.3} | {user:.3} | {kernel:.3} | {} |",
-        user + kernel,
-        busiest.join(", ")
+        "| {calls} | {run} | {:.3} | {user:.3} | {:.3} | {} |",
+        cost,
+        cost - user,
+        busiest
     );
     let memory_kib = (engine.memory_kib() - idle_kib) / calls as f64;
     let talked = began.elapsed().as_secs_f64() * calls as f64;
@@ -322,7 +316,7 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
     let hung_up = engine.cpu();
     engine.wait_idle();
     let finished = engine.cpu();
-    let finishing = (finished.0 + finished.1).saturating_sub(hung_up.0 + hung_up.1);
+    let finishing = finished.saturating_sub(hung_up);
     let sent = counts.rtp_sent - counts_before.rtp_sent;
     let received = counts.rtp_received - counts_before.rtp_received;
     Cost {
@@ -332,6 +326,28 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
         sent,
         late_ms: counts.late_us_max / 1_000,
     }
+}
+
+/// The five threads that worked most between two looks, with what each took.
+fn busiest(
+    before: &BTreeMap<String, Duration>,
+    after: &BTreeMap<String, Duration>,
+    per: impl Fn(Duration) -> f64,
+) -> String {
+    let mut threads: Vec<(f64, &str)> = after
+        .iter()
+        .map(|(name, cpu)| {
+            let was = before.get(name).copied().unwrap_or_default();
+            (per(cpu.saturating_sub(was)), name.as_str())
+        })
+        .collect();
+    threads.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let threads: Vec<String> = threads
+        .iter()
+        .take(5)
+        .map(|(cpu, name)| format!("{name} {cpu:.3}"))
+        .collect();
+    threads.join(", ")
 }
 
 /// Many calls of next to no length: what is left is set-up and tear-down.
@@ -346,7 +362,7 @@ fn short_calls() -> f64 {
     while load.counts().registered < 50 {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let before = engine.cpu();
+    let (before, threads_before) = (engine.cpu(), engine.threads());
     assert!(
         load.wait(Duration::from_secs(120)),
         "calls are stuck: {:?}",
@@ -354,8 +370,10 @@ fn short_calls() -> f64 {
     );
     let report = load.stop();
     engine.wait_idle();
-    let after = engine.cpu();
+    let (after, threads) = (engine.cpu(), engine.threads());
     assert_eq!(report.counts.talked, SHORT_CALLS, "{:?}", report.counts);
-    let cpu = (after.0 + after.1) - (before.0 + before.1);
-    cpu.as_secs_f64() * 1e3 / SHORT_CALLS as f64
+    let cpu = after - before;
+    let per = |cpu: Duration| cpu.as_secs_f64() * 1e3 / SHORT_CALLS as f64;
+    println!("by thread: {}", busiest(&threads_before, &threads, per));
+    per(cpu)
 }
