@@ -327,6 +327,7 @@ impl Switch {
             return;
         };
         if let Some(named) = self.ctx.operator_ref(operator) {
+            tracing::info!(operator = named.login, reachable, "registration");
             self.ctx.record(Fact::OperatorReachable {
                 operator: named,
                 reachable,
