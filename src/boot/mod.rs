@@ -146,6 +146,16 @@ impl Engine {
         self.runtime.block_on(future)
     }
 
+    /// Reads the table of operators now, rather than within half a second of its change.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn read_operators(&self, settings: &Settings) -> anyhow::Result<()> {
+        let database = &settings.journal.database;
+        let inbox = self.driver.inbox();
+        self.runtime.block_on(operators::read_once(database, inbox))
+    }
+
     /// Leaves a future to the engine's IO threads.
     pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
         self.runtime.spawn(future);

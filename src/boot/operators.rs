@@ -34,6 +34,12 @@ pub(super) async fn follow(
     })
 }
 
+/// Hands the table to the engine once.
+pub(super) async fn read_once(database: &Path, inbox: &Inbox) -> anyhow::Result<()> {
+    hand_in(inbox, journal::operators::list(database).await?);
+    Ok(())
+}
+
 fn hand_in(inbox: &Inbox, operators: Vec<Operator>) {
     let operators: Vec<switch::Operator> = operators
         .into_iter()

@@ -18,12 +18,14 @@ pub(super) fn migrate(settings: &Settings) -> anyhow::Result<ExitCode> {
     let database = &settings.journal.database;
     boot::make_parent(database)?;
     let applied = block_on(journal::migrate(database))??;
-    for migration in &applied {
-        println!("applied {migration}");
-    }
+    let mut text: String = applied
+        .iter()
+        .map(|migration| format!("applied {migration}\n"))
+        .collect();
     if applied.is_empty() {
-        println!("{} is up to date", database.display());
+        text = format!("{} is up to date\n", database.display());
     }
+    super::print_out(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@ mod journal;
 mod serve;
 mod user;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
@@ -30,7 +31,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             } else {
                 settings::sample()
             };
-            print!("{text}");
+            print_out(&text)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -52,6 +53,20 @@ fn load(path: &std::path::Path) -> anyhow::Result<Settings> {
         eprintln!("hotline: warning: {warning}");
     }
     Ok(settings)
+}
+
+/// Writes to standard output. A reader that has gone (`| head`) is no error: it had enough.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print_out(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow!("standard output cannot be written: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Starts the log on standard error.

@@ -73,7 +73,7 @@ fn list(settings: &Settings) -> anyhow::Result<()> {
         eprintln!("there are no operators yet; `hotline user add` makes one");
         return Ok(());
     }
-    println!("{:<20} {:<8} {:<28} skills", "login", "line", "name");
+    let mut table = format!("{:<20} {:<8} {:<28} skills\n", "login", "line", "name");
     for Operator {
         login,
         line,
@@ -88,12 +88,12 @@ fn list(settings: &Settings) -> anyhow::Result<()> {
             .map(|(skill, level)| format!("{skill}={level}"))
             .collect();
         let disabled = if enabled { "" } else { " (disabled)" };
-        println!(
-            "{login:<20} {line:<8} {name:<28} {}{disabled}",
-            skills.join(" ")
-        );
+        let skills = skills.join(" ");
+        table.push_str(&format!(
+            "{login:<20} {line:<8} {name:<28} {skills}{disabled}\n"
+        ));
     }
-    Ok(())
+    super::print_out(&table)
 }
 
 /// The password: the first line of standard input, or asked for twice on the terminal.

@@ -25,29 +25,33 @@ pub(super) struct Heading {
 pub(super) struct Screen {
     heading: Heading,
     terminal: bool,
+    /// Columns and rows of the terminal when it was drawn on last.
+    size: (u16, u16),
     lines_shown: u16,
     line_at: Option<Instant>,
 }
 
 impl Screen {
-    pub(super) fn open(heading: Heading) -> io::Result<Self> {
+    pub(super) fn open(heading: Heading) -> Self {
         let terminal = io::stdout().is_terminal();
         let mut out = io::stdout().lock();
-        if terminal {
-            execute!(out, cursor::Hide)?;
+        // What cannot be shown now is noticed when the first picture is.
+        let _ = if terminal {
+            execute!(out, cursor::Hide)
         } else {
             let Heading { sip, number, data } = &heading;
             writeln!(
                 out,
                 "hotline demo: number {number}, SIP on udp {sip}, data in {data}"
-            )?;
-        }
-        Ok(Self {
+            )
+        };
+        Self {
             heading,
             terminal,
+            size: (0, 0),
             lines_shown: 0,
             line_at: None,
-        })
+        }
     }
 
     /// Shows the picture: draws the screen anew, or adds a line if it is time for one.
@@ -60,8 +64,16 @@ impl Screen {
             }
             return out.flush();
         }
-        let width = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-        let lines = draw(&self.heading, picture);
+        let size = terminal::size().unwrap_or((80, 24));
+        if self.size != size && self.size != (0, 0) {
+            // Lines were wrapped or moved: what is where cannot be known any more.
+            let all = terminal::Clear(terminal::ClearType::All);
+            queue!(out, all, cursor::MoveTo(0, 0))?;
+            self.lines_shown = 0;
+        }
+        self.size = size;
+        let (width, height) = (usize::from(size.0), usize::from(size.1));
+        let lines = draw(&self.heading, picture, height.saturating_sub(1));
         if self.lines_shown > 0 {
             queue!(out, cursor::MoveToPreviousLine(self.lines_shown))?;
         }
@@ -76,9 +88,10 @@ impl Screen {
     }
 
     /// Shows the last picture, whatever was shown before.
-    pub(super) fn close(&mut self, picture: &Picture) -> io::Result<()> {
+    pub(super) fn close(&mut self, picture: &Picture) {
         self.line_at = None;
-        self.show(picture)
+        // Nobody may be reading any more; the verdict is printed all the same.
+        let _ = self.show(picture);
     }
 }
 
@@ -90,8 +103,8 @@ impl Drop for Screen {
     }
 }
 
-/// The whole screen as lines.
-fn draw(heading: &Heading, picture: &Picture) -> Vec<String> {
+/// The whole screen as lines, as many as there are rows for: the operators give way first.
+fn draw(heading: &Heading, picture: &Picture, rows: usize) -> Vec<String> {
     let counts = &picture.snapshot.counts;
     let mut lines = vec![
         format!(
@@ -100,13 +113,14 @@ fn draw(heading: &Heading, picture: &Picture) -> Vec<String> {
         ),
         String::new(),
         format!(
-            "  waiting  {:>5}    talking  {:>5}    longest wait {:>6}",
+            "  calls up {:>5}    waiting  {:>5}    talking      {:>6}    longest wait {:>6}",
+            counts.calls,
             counts.waiting,
             counts.talking,
             clock(counts.longest_wait_ms)
         ),
         format!(
-            "  arrived  {:>5}    answered {:>5}    abandoned    {:>6}    refused {:>4}",
+            "  arrived  {:>5}    answered {:>5}    abandoned    {:>6}    refused      {:>6}",
             counts.arrived, counts.answered, counts.abandoned, counts.refused
         ),
         String::new(),
@@ -115,18 +129,23 @@ fn draw(heading: &Heading, picture: &Picture) -> Vec<String> {
             "line", "operator", "state", "for"
         ),
     ];
+    let footer = [
+        String::new(),
+        format!("  journal and recordings: {}", heading.data),
+        "  Ctrl-C ends the demo".to_owned(),
+    ];
     let operators = &picture.snapshot.operators;
-    lines.extend(operators.iter().take(OPERATORS_SHOWN).map(row));
-    if let Some(more) = operators
-        .len()
-        .checked_sub(OPERATORS_SHOWN)
-        .filter(|more| *more > 0)
-    {
-        lines.push(format!("  ... and {more} more"));
+    let room = rows.saturating_sub(lines.len() + footer.len());
+    let most = room.min(OPERATORS_SHOWN);
+    if operators.len() <= most {
+        lines.extend(operators.iter().map(row));
+    } else {
+        let shown = most.saturating_sub(1);
+        lines.extend(operators.iter().take(shown).map(row));
+        lines.push(format!("  ... and {} more", operators.len() - shown));
     }
-    lines.push(String::new());
-    lines.push(format!("  journal and recordings: {}", heading.data));
-    lines.push("  Ctrl-C ends the demo".to_owned());
+    lines.extend(footer);
+    lines.truncate(rows);
     lines
 }
 
@@ -150,8 +169,9 @@ fn line(picture: &Picture) -> String {
         .filter(|o| o.state == OperatorState::Free)
         .count();
     format!(
-        "waiting {}, talking {}, answered {}, abandoned {}, refused {}, longest wait {}, \
+        "calls {}, waiting {}, talking {}, answered {}, abandoned {}, refused {}, longest wait {}, \
          operators {} of {} free",
+        counts.calls,
         counts.waiting,
         counts.talking,
         counts.answered,
@@ -224,7 +244,7 @@ mod tests {
             number: "1300".into(),
             data: "d".into(),
         };
-        let lines = draw(&heading, &picture(40));
+        let lines = draw(&heading, &picture(40), 50);
         let text = lines.join("\n");
         assert!(text.contains("waiting      3"), "{text}");
         assert!(text.contains("1:02:03"), "{text}");
@@ -232,17 +252,31 @@ mod tests {
             text.contains("101     Operator 0                talking         1:01"),
             "{text}"
         );
-        assert!(text.contains("... and 24 more"), "{text}");
+        assert!(text.contains("... and 25 more"), "{text}");
         assert!(
-            lines.len() < 30 && lines.iter().all(|line| line.len() < 80),
+            lines.len() < 30 && lines.iter().all(|line| line.len() < 90),
             "{text}"
         );
     }
 
     #[test]
+    fn a_low_terminal_shows_the_counts_and_fewer_operators() {
+        let heading = Heading {
+            sip: "s".into(),
+            number: "1300".into(),
+            data: "d".into(),
+        };
+        for rows in [3, 9, 12, 24] {
+            let lines = draw(&heading, &picture(30), rows);
+            assert!(lines.len() <= rows, "{rows}: {lines:?}");
+            assert!(lines[0].contains("hotline demo"));
+        }
+    }
+
+    #[test]
     fn a_pipe_gets_one_line() {
         let text = line(&picture(2));
-        assert!(text.starts_with("waiting 3, talking 0"), "{text}");
+        assert!(text.starts_with("calls 0, waiting 3, talking 0"), "{text}");
         assert!(text.ends_with("operators 0 of 2 free"), "{text}");
     }
 }

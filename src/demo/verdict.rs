@@ -43,6 +43,11 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
+    /// Adds what went wrong with the run as a whole.
+    pub(super) fn fail(&mut self, why: &str) {
+        self.failures.push(why.to_owned());
+    }
+
     /// Whether every call was answered, recorded and journaled.
     pub(super) fn is_good(&self) -> bool {
         self.failures.is_empty()
@@ -288,7 +293,7 @@ impl fmt::Display for Verdict {
             self.journaled,
             match self.gave_up {
                 0 => String::new(),
-                n => format!("; {n} callers did not wait for an operator"),
+                n => format!("; {n} were not answered by an operator"),
             }
         )?;
         writeln!(

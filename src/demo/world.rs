@@ -109,7 +109,6 @@ const OPERATORS_SAY: [(&str, &str); 3] = [
 pub(super) struct World {
     pub(super) folder: PathBuf,
     pub(super) settings: Settings,
-    accounts: Vec<OperatorAccount>,
 }
 
 impl World {
@@ -128,19 +127,17 @@ impl World {
         let file = folder.join("hotline.toml").display().to_string();
         let settings = Settings::parse(&file, SETTINGS)
             .map_err(|problems| anyhow!("the demo's settings: {problems:?}"))?;
-        let accounts = enrol(&settings, args.operators)?;
-        Ok(Self {
-            folder,
-            settings,
-            accounts,
-        })
+        Ok(Self { folder, settings })
     }
 
     /// The log goes into the folder: the terminal is for the live picture.
     pub(super) fn start_log(&self) -> anyhow::Result<()> {
         let path = self.folder.join("hotline.log");
-        let file =
-            fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         let filter = tracing_subscriber::EnvFilter::try_from_env("HOTLINE_LOG")
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn"));
         let log = tracing_subscriber::fmt()
@@ -151,8 +148,18 @@ impl World {
         Ok(())
     }
 
+    /// Puts the operators into the journal; the running engine takes note of them.
+    pub(super) fn enrol(&self, operators: u16) -> anyhow::Result<Vec<OperatorAccount>> {
+        enrol(&self.settings, operators)
+    }
+
     /// The simulated people. A run of `--once` has no mishaps: every call is to be answered.
-    pub(super) fn load(&self, args: &cli::Demo, engine: SocketAddr) -> LoadSettings {
+    pub(super) fn load(
+        &self,
+        args: &cli::Demo,
+        operators: Vec<OperatorAccount>,
+        engine: SocketAddr,
+    ) -> LoadSettings {
         let seconds =
             |from, to| DurationRange::new(Duration::from_secs(from), Duration::from_secs(to));
         let concurrent = f64::from(args.concurrent);
@@ -179,7 +186,7 @@ impl World {
                 patience,
                 ..CallerPattern::default()
             },
-            operators: self.accounts.clone(),
+            operators,
             behaviour: OperatorBehaviour {
                 busy: mishaps,
                 reject: mishaps,
@@ -231,7 +238,6 @@ fn enrol(settings: &Settings, operators: u16) -> anyhow::Result<Vec<OperatorAcco
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        journal::migrate(database).await?;
         let mut accounts = Vec::new();
         for (n, name) in (0..operators).zip(NAMES.iter().cycle()) {
             let login = format!("operator{}", u32::from(n) + 101);

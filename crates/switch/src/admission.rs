@@ -152,7 +152,6 @@ impl Switch {
             Verdict::Stale { .. } => true,
             Verdict::Refused { user } => {
                 self.ctx.counts.auth_failures += 1;
-                self.ctx.counts.refused += 1;
                 tracing::warn!(source = %flow.remote, user = %Redacted(&user), "wrong password");
                 self.ctx.refuse(tx, request, 403);
                 return None;

@@ -269,3 +269,27 @@ fn the_first_fact_has_the_time_of_the_clock_and_the_last_is_the_stop() {
         Fact::EngineStopped
     ));
 }
+
+#[test]
+fn a_dead_telephone_does_not_hide_the_operators_other_one() {
+    let mut world = World::new().with_operators(1);
+    // Operator 1 has a desk telephone, too, which registered before the one that is dead now.
+    assert_eq!(world.register_at(1, phone(50), "secret"), 200);
+    world.pass(SECOND);
+    assert_eq!(world.register(1, "secret"), 200);
+    let (invite, answer) = world.waiting_caller();
+    let dead = world.request(phone(1), &Method::Invite);
+    world.pass(settings().unreachable_after);
+    let ring = world.request(phone(50), &Method::Invite);
+    world.answer_from(phone(50), 1, &ring, 200);
+    world.request(phone(50), &Method::Ack);
+    // The dead one wakes up and answers, too late.
+    world.clear();
+    world.answer(1, &dead, 200);
+    world.request(phone(1), &Method::Ack);
+    world.take_bye(phone(1));
+    assert_eq!(world.offer_results(), [OfferResult::Answered]);
+    world.caller_hangs_up(&invite, &answer);
+    world.take_bye(phone(50));
+    world.assert_quiet();
+}

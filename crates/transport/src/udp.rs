@@ -102,7 +102,6 @@ async fn receive<S: Fn(Datagram)>(socket: tokio::net::UdpSocket, bound: SocketAd
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Transport;
     use tokio::sync::mpsc;
 

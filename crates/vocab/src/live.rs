@@ -58,7 +58,7 @@ pub struct LiveCounts {
     pub answered: u64,
     /// Calls whose caller hung up while waiting, since the start.
     pub abandoned: u64,
-    /// Calls refused since the start: unknown number, engine full, wrong password.
+    /// Calls refused since the start: unknown number, engine full, unfit INVITE.
     pub refused: u64,
     /// Wrong passwords since the start.
     pub auth_failures: u64,

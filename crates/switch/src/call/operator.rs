@@ -43,18 +43,44 @@ pub(crate) struct OperatorLeg {
     pub(super) description: Option<Description>,
     pub(super) late_answer: bool,
     offer: OfferId,
-    /// The INVITE and its transaction, from when it is out.
-    invite: Option<(ClientTx, Message)>,
-    target: Uri,
+    /// The INVITEs that went out, the newest last: one for each telephone that was tried.
+    invites: Vec<Sent>,
+    telephone: Telephone,
+}
+
+/// An INVITE of ours.
+struct Sent {
+    tx: ClientTx,
+    flow: Flow,
+    invite: Message,
+}
+
+/// Where a telephone of an operator is reached.
+#[derive(Clone)]
+struct Telephone {
+    contact: Uri,
     flow: Flow,
     route: Vec<NameAddr>,
+}
+
+impl Telephone {
+    /// The telephone of an operator that is to ring first.
+    fn of(ctx: &Context, operator: OperatorId) -> Option<Self> {
+        let operator = ctx.operators.get(&operator)?;
+        let binding = ctx.registrar.bindings(&operator.login).next()?;
+        Some(Self {
+            contact: binding.contact.clone(),
+            flow: binding.flow,
+            route: binding.path.clone(),
+        })
+    }
 }
 
 impl OperatorLeg {
     /// Forgets what the engine remembers for the leg.
     pub(super) fn forget(&self, ctx: &mut Context) {
-        if let Some((tx, _)) = self.invite {
-            ctx.forget_client(tx);
+        for sent in &self.invites {
+            ctx.forget_client(sent.tx);
         }
     }
 
@@ -81,34 +107,31 @@ impl OperatorLeg {
         };
     }
 
-    /// The dialog that a 2xx to our INVITE makes.
-    fn dialog_of(&self, response: &Message) -> Option<Dialog> {
-        let (_, invite) = self.invite.as_ref()?;
-        Dialog::uac(invite, response, self.flow).ok()
+    /// The dialog that a 2xx to an INVITE of ours makes.
+    fn dialog_of(&self, tx: ClientTx, response: &Message) -> Option<Dialog> {
+        let sent = self.invites.iter().find(|sent| sent.tx == tx)?;
+        Dialog::uac(&sent.invite, response, sent.flow).ok()
     }
 
-    /// Whether this is a 2xx of another telephone than the one that answered first
-    /// (RFC 3261 §13.2.2.4).
-    fn is_fork(&self, status: u16, response: &Message) -> bool {
+    /// Whether this is a 2xx that nobody waits for: of another telephone behind the same address
+    /// (RFC 3261 §13.2.2.4), or of one that was given up.
+    fn is_stray(&self, status: u16, tx: ClientTx, response: &Message) -> bool {
         let invited = response
             .cseq()
             .is_ok_and(|cseq| cseq.method == Method::Invite);
-        let tag = response
-            .to()
-            .ok()
-            .and_then(|to| to.tag().map(str::to_owned));
-        let first = self
-            .dialog
-            .as_ref()
-            .map(|dialog| dialog.remote_tag.as_str());
-        (200..300).contains(&status) && invited && first.is_some() && tag.as_deref() != first
+        let awaited = match self.sip {
+            Sip::Inviting { tx: awaited } | Sip::Cancelling { tx: awaited } => awaited == tx,
+            Sip::Preparing | Sip::Talking | Sip::Closing { .. } | Sip::Closed => false,
+        };
+        (200..300).contains(&status) && invited && !awaited
     }
 
     /// A telephone that is silent, or never answers, is not registered any more: the state shown
     /// is the state there is, and its next REGISTER brings it back.
     fn unregister(&self, ctx: &mut Context) {
         if let Some(operator) = ctx.operators.get(&self.operator) {
-            ctx.registrar.forget_contact(&operator.login, &self.target);
+            ctx.registrar
+                .forget_contact(&operator.login, &self.telephone.contact);
         }
     }
 
@@ -143,21 +166,14 @@ impl Call {
         operator: OperatorId,
         why: String,
     ) {
-        let binding = ctx.operator_ref(operator).and_then(|named| {
-            let binding = ctx.registrar.bindings(&named.login).next()?;
-            Some((
-                named,
-                binding.contact.clone(),
-                binding.flow,
-                binding.path.clone(),
-            ))
-        });
+        let telephone = Telephone::of(ctx, operator);
+        let named = ctx.operator_ref(operator);
         let State::Queued { name, .. } = &self.state else {
             ctx.bug("an offer for a call that waits in no queue", Some(self.id));
             ctx.acd.handle(ctx.now, acd::Input::Left { call: self.id });
             return;
         };
-        let Some((named, target, flow, route)) = binding else {
+        let (Some(named), Some(telephone)) = (named, telephone) else {
             // The registration ran out in this very moment.
             let result = OfferResult::Unreachable;
             ctx.acd
@@ -184,10 +200,8 @@ impl Call {
                 description: None,
                 late_answer: false,
                 offer,
-                invite: None,
-                target,
-                flow,
-                route,
+                invites: Vec::new(),
+                telephone,
             },
         );
     }
@@ -204,20 +218,38 @@ impl Call {
         let mut codecs = ctx.settings.codecs.clone();
         let spoken = self.caller.codec();
         codecs.sort_by_key(|codec| Some(*codec) != spoken);
-        let address = ctx.media_address(&leg.flow);
+        let address = ctx.media_address(&leg.telephone.flow);
         let description = Description::new(ctx, address, port, codecs);
-        let body = sdp::offer(&description.local()).into_bytes();
         leg.description = Some(description);
-        let mut invite = Message::request(Method::Invite, leg.target.clone());
-        let flow = leg.flow;
-        let route: Vec<String> = leg.route.iter().map(ToString::to_string).collect();
+        self.ring(ctx, id);
+    }
+
+    /// Sends the INVITE to the telephone of the leg.
+    fn ring(&mut self, ctx: &mut Context, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let Some(description) = &leg.description else {
+            ctx.bug(
+                "an operator is to ring without a description",
+                Some(self.id),
+            );
+            return;
+        };
+        let body = sdp::offer(&description.local()).into_bytes();
+        let Telephone {
+            contact,
+            flow,
+            route,
+        } = leg.telephone.clone();
+        let mut invite = Message::request(Method::Invite, contact);
         let login = ctx
             .operators
             .get(&leg.operator)
             .map(|o| o.login.clone())
             .unwrap_or_default();
         for hop in &route {
-            invite.headers.push(HeaderName::Route, hop);
+            invite.headers.push(HeaderName::Route, hop.to_string());
         }
         let host = ctx.sip_address(&flow).ip();
         let tag = ctx.entropy.tag();
@@ -245,7 +277,7 @@ impl Call {
             flow,
             invite.clone(),
         );
-        leg.invite = Some((tx, invite));
+        leg.invites.push(Sent { tx, flow, invite });
         leg.sip = Sip::Inviting { tx };
         let silence = ctx.settings.unreachable_after;
         self.timers
@@ -288,8 +320,8 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        if leg.is_fork(status, response) {
-            self.hang_up_fork(ctx, id, tx, response);
+        if leg.is_stray(status, tx, response) {
+            self.hang_up_stray(ctx, id, tx, response);
             return;
         }
         match leg.sip {
@@ -342,8 +374,12 @@ impl Call {
         match leg.sip {
             Sip::Inviting { tx: awaited } if awaited == tx => {
                 leg.unregister(ctx);
-                leg.closed(ctx);
-                self.offer_failed(ctx, id, OfferResult::Unreachable, None);
+                if !self.ring_next(ctx, id)
+                    && let Some(leg) = self.legs.get_mut(&id)
+                {
+                    leg.closed(ctx);
+                    self.offer_failed(ctx, id, OfferResult::Unreachable, None);
+                }
             }
             Sip::Cancelling { tx: awaited } | Sip::Closing { tx: awaited } if awaited == tx => {
                 leg.closed(ctx);
@@ -369,9 +405,26 @@ impl Call {
         {
             leg.unregister(ctx);
             ctx.transactions.cancel(ctx.now, tx);
-            leg.sip = Sip::Cancelling { tx };
-            self.offer_failed(ctx, id, OfferResult::Unreachable, None);
+            if !self.ring_next(ctx, id)
+                && let Some(leg) = self.legs.get_mut(&id)
+            {
+                leg.sip = Sip::Cancelling { tx };
+                self.offer_failed(ctx, id, OfferResult::Unreachable, None);
+            }
         }
+    }
+
+    /// Tries the next telephone of the operator, if there is one; the offer goes on.
+    fn ring_next(&mut self, ctx: &mut Context, id: LegId) -> bool {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
+        let Some(next) = Telephone::of(ctx, leg.operator) else {
+            return false;
+        };
+        leg.telephone = next;
+        self.ring(ctx, id);
+        true
     }
 
     /// The ACD takes an offer back.
@@ -460,7 +513,7 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
-        let dialog = leg.dialog_of(response);
+        let dialog = leg.dialog_of(tx, response);
         let Some(dialog) = dialog else {
             tracing::warn!(call = %self.id, "an operator's 2xx makes no dialog");
             leg.closed(ctx);
@@ -572,10 +625,13 @@ impl Call {
         tracing::info!(call = %call, operator = operator.0, segment, "operator answered");
     }
 
-    /// A second telephone answered an offer that has its answer: it gets ACK and BYE, and what it
-    /// says to the BYE is of no interest.
-    fn hang_up_fork(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
-        let dialog = self.legs.get(&id).and_then(|leg| leg.dialog_of(response));
+    /// A telephone answered that is not to talk: it gets ACK and BYE, and what it says to the BYE
+    /// is of no interest.
+    fn hang_up_stray(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
+        let dialog = self
+            .legs
+            .get(&id)
+            .and_then(|leg| leg.dialog_of(tx, response));
         if let Some(mut dialog) = dialog {
             let number = response.cseq().map_or(1, |cseq| cseq.number);
             ctx.ack(tx, next_hop(&dialog), dialog.ack(number));

@@ -310,8 +310,13 @@ impl World {
 
     /// Registers telephone `n`; the final status.
     pub fn register(&mut self, n: u8, password: &str) -> u16 {
+        self.register_at(n, phone(n), password)
+    }
+
+    /// Registers a telephone of operator `n` at a place; the final status.
+    pub fn register_at(&mut self, n: u8, at: SocketAddr, password: &str) -> u16 {
         let uri = format!("sip:{}", engine());
-        let mut request = self.out_of_dialog(phone(n), Method::Register, &uri);
+        let mut request = self.out_of_dialog(at, Method::Register, &uri);
         let address = format!("<sip:op{n}@{}>", engine());
         request
             .headers
@@ -319,15 +324,15 @@ impl World {
         request.headers.set(HeaderName::To, &address);
         request
             .headers
-            .set(HeaderName::Contact, format!("<sip:op{n}@{}>", phone(n)));
+            .set(HeaderName::Contact, format!("<sip:op{n}@{}>", at));
         request.headers.set(HeaderName::Expires, "3600");
-        self.send(phone(n), &request);
-        let challenge = self.response(phone(n));
+        self.send(at, &request);
+        let challenge = self.response(at);
         assert_eq!(challenge.status(), Some(401));
         let branch = self.branch();
         request.headers.set(
             HeaderName::Via,
-            format!("SIP/2.0/UDP {};rport;branch={branch}", phone(n)),
+            format!("SIP/2.0/UDP {};rport;branch={branch}", at),
         );
         request.headers.set(HeaderName::CSeq, "2 REGISTER");
         sip::authorize(
@@ -339,8 +344,8 @@ impl World {
             1,
         )
         .unwrap();
-        self.send(phone(n), &request);
-        self.response(phone(n)).status().unwrap()
+        self.send(at, &request);
+        self.response(at).status().unwrap()
     }
 
     /// An ACK, BYE, re-INVITE ... of whoever sent `invite` and got `answer`.
@@ -397,17 +402,22 @@ impl World {
 
     /// A telephone's answer to an INVITE of the engine.
     pub fn answer(&mut self, n: u8, invite: &Message, status: u16) -> Message {
-        let mut response = invite.respond(status, Some(&format!("phone{n}")));
+        self.answer_from(phone(n), n, invite, status)
+    }
+
+    /// The answer of a telephone of operator `n` at a place.
+    pub fn answer_from(&mut self, at: SocketAddr, n: u8, invite: &Message, status: u16) -> Message {
+        let mut response = invite.respond(status, Some(&format!("phone{n}-{at}")));
         if (200..300).contains(&status) {
             response
                 .headers
-                .push(HeaderName::Contact, format!("<sip:op{n}@{}>", phone(n)));
+                .push(HeaderName::Contact, format!("<sip:op{n}@{}>", at));
             let body = OFFER
                 .replace("192.0.2.10", "203.0.113.1")
                 .replace("8 0 101", "8 101");
             response = response.with_body("application/sdp", body.into());
         }
-        self.send(phone(n), &response);
+        self.send(at, &response);
         response
     }
 
