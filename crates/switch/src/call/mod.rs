@@ -1,8 +1,8 @@
 //! Owns one call: its legs, its place in the plan, its end. One conversation from the trunk's
 //! INVITE to the last BYE.
 //!
-//! State × what happens → state (files: `caller` and `operator` are the legs, `ring` the INVITEs to operators, `steps` the plan,
-//! `midcall` the requests within a dialog, `end` the end):
+//! State × what happens → state (files: `caller` and `operator` are the legs, `ring` the INVITEs
+//! to operators, `steps` the plan, `midcall` the requests within a dialog, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | operator answers | operator hangs up | caller hangs up | time is over |
 //! |-----------|--------------|-------------|--------------|------------------|-------------------|-----------------|--------------|
