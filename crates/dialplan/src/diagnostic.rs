@@ -128,28 +128,3 @@ impl<'t> Report<'t> {
         found.into_iter().map(diagnostic).collect()
     }
 }
-
-/// Names in a row for people: "`a`, `b` or `c`".
-pub(crate) fn one_of(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        None => "nothing".to_owned(),
-        Some((last, [])) => last.clone(),
-        Some((last, before)) => format!("{} or {last}", before.join(", ")),
-    }
-}
-
-/// Advice for a name that nobody knows: the nearest known one, or all of them.
-pub(crate) fn nearest(name: &str, known: &[&str]) -> String {
-    /// Likeness from which a guess is more help than a list.
-    const LIKE: f64 = 0.75;
-    let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
-    let best = known
-        .iter()
-        .map(|candidate| (likeness(candidate), candidate))
-        .max_by(|(left, _), (right, _)| left.total_cmp(right));
-    match best {
-        Some((likeness, candidate)) if likeness >= LIKE => format!("did you mean `{candidate}`?"),
-        Some(_) | None => format!("expected {}", one_of(known)),
-    }
-}

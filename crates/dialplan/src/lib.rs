@@ -45,6 +45,7 @@ mod plan;
 mod plans;
 mod read;
 mod run;
+mod spelling;
 mod trace;
 
 pub use diagnostic::Diagnostic;
@@ -52,3 +53,4 @@ pub use parse::parse;
 pub use plan::{Hangup, Plan, PlanStep, PromptRef, Queue, Say, Voice, limits};
 pub use plans::Plans;
 pub use run::{Happened, Run, Step};
+pub use spelling::nearest;

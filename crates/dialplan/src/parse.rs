@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use crate::check;
-use crate::diagnostic::{Diagnostic, Report, nearest, one_of};
+use crate::diagnostic::{Diagnostic, Report};
 use crate::plan::{Hangup, Origin, Plan, PlanStep, Queue, Say, Voice, limits};
 use crate::read::{At, Span, Table, text, wrong_kind};
+use crate::spelling::{advice, one_of};
 
 /// Kinds of steps.
 const STEPS: [&str; 4] = ["answer", "say", "queue", "hangup"];
+
+/// How the TOML reader tells of a key that stands twice; it leaves out which.
+const DUPLICATE_KEY: &str = "duplicate key";
 
 /// A step with the place of the key that names its kind, and of the queue's name if it is one.
 pub(crate) struct Placed {
@@ -46,11 +50,12 @@ pub fn parse(file: &str, text: &str) -> Result<Plan, Vec<Diagnostic>> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in errors {
-            let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            report.mistake(
-                &error.span().unwrap_or(0..0),
-                format!("not TOML: {message}"),
-            );
+            let at = error.span().unwrap_or(0..0);
+            let mut message = error.message().lines().collect::<Vec<_>>().join(", ");
+            if let (DUPLICATE_KEY, Some(key)) = (message.as_str(), text.get(at.clone())) {
+                message = format!("{DUPLICATE_KEY} `{key}`");
+            }
+            report.mistake(&at, format!("not TOML: {message}"));
         }
         return Err(report.finish());
     }
@@ -304,7 +309,7 @@ fn step(
     }
     if !STEPS.contains(&kind.value) {
         let message = format!("unknown step `{}`", kind.value);
-        report.mistake_with_help(&kind.span, message, nearest(kind.value, &STEPS));
+        report.mistake_with_help(&kind.span, message, advice(kind.value, &STEPS));
         return None;
     }
     let body = step.table(report, kind.value)?;

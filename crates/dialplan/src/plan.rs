@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::Diagnostic;
-use crate::diagnostic::{Place, nearest};
+use crate::diagnostic::Place;
+use crate::spelling::advice;
 
 /// What a file may hold at most; more is refused with a diagnostic.
 pub mod limits {
@@ -194,15 +195,56 @@ impl Plan {
             .queues
             .iter()
             .filter(|(name, _)| !known.contains(&&**name));
+        let help = |name: &str| match known {
+            [] => "they have no queue at all: add a table [[queue]] with that name".to_owned(),
+            known => advice(name, known),
+        };
         unknown
             .map(|(name, at)| Diagnostic {
-                file: self.origin.file.clone(),
-                line: at.line,
-                column: at.column,
-                message: format!("no queue `{name}` in the settings"),
-                help: Some(nearest(name, known)),
+                help: Some(help(name)),
+                ..self.mistake(*at, format!("no queue `{name}` in the settings"))
             })
             .collect()
+    }
+
+    /// A mistake with a prompt of [`Plan::prompts`], at the step that plays it first: what the
+    /// prompt is made of is outside of the plan, and seen by whoever makes it. `None` when the
+    /// plan has no such prompt.
+    #[must_use]
+    pub fn mistake_of_prompt(&self, name: &str, message: String) -> Option<Diagnostic> {
+        let said = self.origin.prompts.iter().find(|(one, _)| one == name);
+        let place = said.map(|(_, at)| *at).or_else(|| {
+            let queues = self.steps.iter().filter_map(|step| match step {
+                PlanStep::Queue(queue) => Some(queue),
+                PlanStep::Answer | PlanStep::Say(_) | PlanStep::Hangup(_) => None,
+            });
+            // One place for each step that is a queue, in their order.
+            let mut placed = queues.zip(&self.origin.queues);
+            placed
+                .find(|(queue, _)| queue.music.as_deref() == Some(name))
+                .map(|(_, (_, at))| *at)
+        })?;
+        Some(self.mistake(place, message))
+    }
+
+    /// Whether the prompt of this name tells callers that they are recorded. Where it cannot be
+    /// made, calls must not be taken: they would be recorded, and nobody told.
+    #[must_use]
+    pub fn is_notice(&self, prompt: &str) -> bool {
+        self.steps.iter().any(|step| match step {
+            PlanStep::Say(say) => say.notice && say.name == prompt,
+            PlanStep::Answer | PlanStep::Queue(_) | PlanStep::Hangup(_) => false,
+        })
+    }
+
+    fn mistake(&self, at: Place, message: String) -> Diagnostic {
+        Diagnostic {
+            file: self.origin.file.clone(),
+            line: at.line,
+            column: at.column,
+            message,
+            help: None,
+        }
     }
 
     /// The file the plan came from, as it was named to `parse`.

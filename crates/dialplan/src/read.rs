@@ -6,7 +6,8 @@ use core::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::{Report, nearest};
+use crate::diagnostic::Report;
+use crate::spelling::advice;
 
 pub(crate) type Span = Range<usize>;
 
@@ -47,7 +48,7 @@ impl<'t> Table<'t> {
         for key in self.keys() {
             if !known.contains(&key.value) {
                 let message = format!("unknown key `{}` in {}", key.value, self.what);
-                report.mistake_with_help(&key.span, message, nearest(key.value, known));
+                report.mistake_with_help(&key.span, message, advice(key.value, known));
             }
         }
     }

@@ -150,6 +150,43 @@ fn a_queue_that_the_settings_lack_is_told_with_the_nearest() {
 }
 
 #[test]
+fn a_queue_where_the_settings_have_none_is_told_with_what_to_add() {
+    let plan = plan("one.toml", "one", "[\"1\"]");
+    assert_eq!(
+        plan.unknown_queues(&[])[0].to_string(),
+        "one.toml:7:18: no queue `operatrs` in the settings \
+         (they have no queue at all: add a table [[queue]] with that name)"
+    );
+}
+
+#[test]
+fn a_mistake_of_a_prompt_is_told_at_the_step_that_plays_it() {
+    let plan = load(&folder("../../dialplans/health-line.toml")).unwrap();
+    let told = |name: &str| {
+        let mistake = plan.mistake_of_prompt(name, "is hoarse".to_owned());
+        mistake.map(|mistake| mistake.to_string())
+    };
+    assert_eq!(
+        told("greeting").unwrap(),
+        "health-line.toml:17:8: is hoarse"
+    );
+    assert_eq!(told("sorry").unwrap(), "health-line.toml:33:8: is hoarse");
+    assert_eq!(
+        told("music/waiting.wav").unwrap(),
+        "health-line.toml:26:8: is hoarse",
+        "at the queue that plays the music"
+    );
+    assert_eq!(told("operators"), None);
+}
+
+#[test]
+fn the_prompt_with_the_notice_is_known() {
+    let plan = load(&folder("../../dialplans/health-line.toml")).unwrap();
+    assert!(plan.is_notice("greeting"));
+    assert!(!plan.is_notice("sorry") && !plan.is_notice("music/waiting.wav"));
+}
+
+#[test]
 fn prompts_are_listed_once_for_each_language_and_music_without_one() {
     let plan = load(&folder("../../dialplans/health-line.toml")).unwrap();
     let prompts = plan.prompts();
