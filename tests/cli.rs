@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -72,6 +73,9 @@ fn a_good_place_passes_the_check() {
     let place = Place::new(QUEUE);
     let output = place.check();
     assert_eq!(output.status.code(), Some(0), "{}", both(&output));
+    let text = both(&output);
+    let summary = "calls can be taken (1 plan for 1 number, 2 prompts, 0 trunks, 1 queue)";
+    assert!(text.contains(summary), "{text}");
 }
 
 #[test]
@@ -131,12 +135,97 @@ fn a_plan_with_an_unknown_queue_is_refused() {
 }
 
 #[test]
-fn a_prompt_that_cannot_be_made_is_refused() {
-    let settings = format!(
-        "{QUEUE}[prompts]\nspeech_command = [\"surely-no-such-command\", \"{{text_file}}\", \
-         \"{{output}}\"]\n"
+fn a_plan_that_names_a_queue_where_there_is_none_says_what_to_add() {
+    let text = both(&Place::new("").check());
+    assert!(
+        text.contains("test.toml:13:18: no queue `operators` in the settings (they have no queue"),
+        "{text}"
     );
+}
+
+#[test]
+fn a_folder_without_plans_is_told_at_the_setting() {
+    let settings = format!("{QUEUE}[dialplans]\nfolder = \"plans\"\n");
     let place = Place::new(&settings);
+    let file = place.file("hotline.toml");
+    for expected in ["cannot be read", "found no .toml file"] {
+        let text = both(&place.check());
+        assert!(
+            text.starts_with(&format!("{file}:4:10: the folder of plans ")),
+            "{text}"
+        );
+        assert!(text.contains(expected), "{text}");
+        place.write("plans/readme.txt", "");
+    }
+}
+
+#[test]
+fn a_missing_trunk_secret_is_told_at_its_key() {
+    let settings =
+        format!("{QUEUE}[[trunk]]\nname = \"a\"\nuser = \"u\"\nsecret_file = \"none\"\n");
+    let place = Place::new(&settings);
+    let output = place.check();
+    let text = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let expected = format!(
+        "{}:6:15: secret_file of trunk \"a\": ",
+        place.file("hotline.toml")
+    );
+    assert!(text.starts_with(&expected), "{text}");
+}
+
+/// Settings with a speech command that is not there, listening on any port.
+fn speechless() -> String {
+    format!(
+        "{QUEUE}[sip]\nlisten = [\"127.0.0.1:0\"]\n[prompts]\nspeech_command = \
+         [\"surely-no-such-command\", \"{{text_file}}\", \"{{output}}\"]\n"
+    )
+}
+
+#[test]
+fn no_calls_are_taken_when_the_notice_of_the_recording_cannot_be_made() {
+    let place = Place::new(&speechless());
+    let output = hotline(&["serve", "--config", &place.file("hotline.toml")]);
+    let text = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(!text.contains("ready"), "{text}");
+    let said = text.lines().last().unwrap();
+    let at = format!(
+        "{}:10:16: prompt \"greeting\" in \"en\": ",
+        place.file("dialplans/test.toml")
+    );
+    assert!(said.contains(&at), "{said}");
+    assert!(said.contains("surely-no-such-command"), "{said}");
+    assert!(said.contains("no calls are taken"), "{said}");
+}
+
+#[test]
+fn a_prompt_that_is_no_notice_may_be_a_tone() {
+    let place = Place::new(&speechless());
+    let plan = fs::read_to_string(place.file("dialplans/test.toml")).unwrap();
+    let plan = plan
+        .replace("notice = true, ", "")
+        .replace("languages", "notice = \"none\"\nlanguages");
+    place.write("dialplans/test.toml", &plan);
+    let mut engine = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .args(["serve", "--config", &place.file("hotline.toml")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    // At the end of its output, if it refuses to start.
+    let read = BufReader::new(engine.stdout.take().unwrap()).read_line(&mut ready);
+    engine.kill().unwrap();
+    let output = engine.wait_with_output().unwrap();
+    let log = both(&output);
+    assert!(read.is_ok() && ready.starts_with("ready sip="), "{log}");
+    assert!(log.contains("a tone stands in for a prompt"), "{log}");
+}
+
+#[test]
+fn a_prompt_that_cannot_be_made_is_refused() {
+    let place = Place::new(&speechless());
     let output = place.check();
     let text = both(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
@@ -144,6 +233,8 @@ fn a_prompt_that_cannot_be_made_is_refused() {
         text.contains("greeting") && text.contains("surely-no-such-command"),
         "{text}"
     );
+    let at = format!("{}:10:16: prompt ", place.file("dialplans/test.toml"));
+    assert!(text.starts_with(&at), "{text}");
 }
 
 #[test]

@@ -23,8 +23,16 @@ pub struct Loaded {
     pub prompts: BTreeMap<(String, String), PromptId>,
     /// The sound itself.
     pub audio: BTreeMap<PromptId, Audio>,
-    /// Prompts for which a tone stands in, in words.
-    pub problems: Vec<String>,
+    /// Prompts for which a tone stands in.
+    pub problems: Vec<PromptProblem>,
+}
+
+/// A prompt for which a tone stands in.
+pub struct PromptProblem {
+    /// What is wrong, with the place of the step that says it.
+    pub message: String,
+    /// Whether it is to tell callers that they are recorded.
+    pub notice: bool,
 }
 
 /// Loads every plan of the folder and makes its prompts.
@@ -42,7 +50,8 @@ pub fn load(settings: &Settings) -> Result<Loaded, Vec<String>> {
         ids.insert((prompt.name.clone(), prompt.language.clone()), id);
         audio.insert(id, Audio::from_pcm(&prompt.pcm));
     }
-    let problems = library.problems.iter().map(ToString::to_string).collect();
+    let problems = library.problems.iter();
+    let problems = problems.map(|one| place(one, &plans)).collect();
     Ok(Loaded {
         plans,
         prompts: ids,
@@ -51,7 +60,22 @@ pub fn load(settings: &Settings) -> Result<Loaded, Vec<String>> {
     })
 }
 
+/// Tells a problem with a prompt at the step of the first plan that says it.
+fn place(problem: &prompts::Problem, plans: &Plans) -> PromptProblem {
+    let told = plans
+        .iter()
+        .find_map(|plan| plan.mistake_of_prompt(&problem.name, problem.to_string()));
+    PromptProblem {
+        message: told.map_or_else(|| problem.to_string(), |told| told.to_string()),
+        notice: plans.iter().any(|plan| plan.is_notice(&problem.name)),
+    }
+}
+
 /// As [`load`], for a start: the mistakes as one error, problems with prompts in the log.
+///
+/// # Errors
+/// Also a notice that cannot be made: callers would hear a tone, be recorded, and the journal
+/// would say that they were told.
 pub(super) fn load_or_explain(settings: &Settings) -> anyhow::Result<Loaded> {
     let loaded = match load(settings) {
         Ok(loaded) => loaded,
@@ -63,7 +87,14 @@ pub(super) fn load_or_explain(settings: &Settings) -> anyhow::Result<Loaded> {
             }
         }
     };
+    if let Some(problem) = loaded.problems.iter().find(|problem| problem.notice) {
+        bail!(
+            "{} (callers must be told that they are recorded, so no calls are taken)",
+            problem.message
+        );
+    }
     for problem in &loaded.problems {
+        let problem = &problem.message;
         tracing::warn!(problem, "a tone stands in for a prompt");
     }
     Ok(loaded)
@@ -71,7 +102,8 @@ pub(super) fn load_or_explain(settings: &Settings) -> anyhow::Result<Loaded> {
 
 fn read_all(settings: &Settings) -> Result<Plans, Vec<String>> {
     let folder = &settings.dialplans.folder;
-    let files = plan_files(folder).map_err(|error| vec![format!("{error:#}")])?;
+    let at_folder = |message| settings.problem_at("dialplans.folder", message).to_string();
+    let files = plan_files(folder).map_err(|error| vec![at_folder(format!("{error:#}"))])?;
     let queues: Vec<&str> = settings
         .queues
         .iter()
@@ -89,10 +121,10 @@ fn read_all(settings: &Settings) -> Result<Plans, Vec<String>> {
         }
     }
     if plans.is_empty() && mistakes.is_empty() {
-        mistakes.push(format!(
-            "{}: expected a plan, found no .toml file",
+        mistakes.push(at_folder(format!(
+            "the folder of plans {}: expected a plan, found no .toml file",
             folder.display()
-        ));
+        )));
     }
     let plans = match Plans::new(plans) {
         Ok(plans) => plans,

@@ -14,26 +14,25 @@ pub(super) fn check(path: &Path) -> ExitCode {
     for warning in &settings.warnings {
         eprintln!("warning: {warning}");
     }
-    let secrets = settings
-        .trunks
-        .iter()
-        .filter_map(|trunk| trunk.secret().err());
-    let secrets: Vec<String> = secrets.collect();
+    let secrets = settings.secret_problems();
+    let secrets = secrets.iter().map(ToString::to_string);
     let loaded = match boot::load_plans(&settings) {
         Ok(loaded) => loaded,
-        Err(mistakes) => return refuse(secrets.into_iter().chain(mistakes)),
+        Err(mistakes) => return refuse(secrets.chain(mistakes)),
     };
-    if !secrets.is_empty() || !loaded.problems.is_empty() {
-        return refuse(secrets.into_iter().chain(loaded.problems));
+    let prompts = loaded.problems.into_iter().map(|problem| problem.message);
+    let mut mistakes = secrets.chain(prompts).peekable();
+    if mistakes.peek().is_some() {
+        return refuse(mistakes);
     }
     println!(
-        "{}: calls can be taken ({} plans for {} numbers, {} prompts, {} trunks, {} queues)",
+        "{}: calls can be taken ({} for {}, {}, {}, {})",
         path.display(),
-        loaded.plans.iter().count(),
-        loaded.plans.numbers().count(),
-        loaded.prompts.len(),
-        settings.trunks.len(),
-        settings.queues.len()
+        count(loaded.plans.iter().count(), "plan"),
+        count(loaded.plans.numbers().count(), "number"),
+        count(loaded.prompts.len(), "prompt"),
+        count(settings.trunks.len(), "trunk"),
+        count(settings.queues.len(), "queue")
     );
     ExitCode::SUCCESS
 }
@@ -43,4 +42,10 @@ fn refuse(mistakes: impl Iterator<Item = String>) -> ExitCode {
         eprintln!("{mistake}");
     }
     ExitCode::FAILURE
+}
+
+/// A number of things, in words: "1 plan", "2 plans".
+fn count(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
 }

@@ -87,7 +87,7 @@ pub struct Library {
 #[must_use]
 pub fn prepare(refs: &[PromptRef], settings: &Settings) -> Library {
     let mut library = Library::default();
-    let mut command_missing = false;
+    let mut command_missing = None;
     for (at, prompt) in refs.iter().enumerate() {
         let mut earlier = refs.iter().take(at);
         let same = |one: &&PromptRef| one.name == prompt.name && one.language == prompt.language;
@@ -128,7 +128,7 @@ pub fn prepare(refs: &[PromptRef], settings: &Settings) -> Library {
 fn audio(
     prompt: &PromptRef,
     all: &Settings,
-    command_missing: &mut bool,
+    command_missing: &mut Option<String>,
 ) -> Result<(Vec<i16>, Source), String> {
     let settings = &all.prompts;
     let candidates = candidates(prompt, all)?;
@@ -147,8 +147,9 @@ fn audio(
                 settings.languages.join(", ")
             ));
         }
-        if *command_missing {
-            return Err("the speech command cannot be run (see above)".to_owned());
+        // Tried once; told for every prompt, as each problem is read by itself.
+        if let Some(told) = command_missing {
+            return Err(told.clone());
         }
         let request = speech::Request {
             language: &prompt.language,
@@ -157,8 +158,11 @@ fn audio(
         return match speech::speak(&request, settings) {
             Ok(sound) => Ok((sound.prepared(), Source::Speech)),
             Err(error) => {
-                *command_missing = matches!(error, speech::Error::NotRun { .. });
-                Err(error.to_string())
+                let told = error.to_string();
+                if matches!(error, speech::Error::NotRun { .. }) {
+                    *command_missing = Some(told.clone());
+                }
+                Err(told)
             }
         };
     }

@@ -1,6 +1,7 @@
 //! Owns the rules that more than one setting takes part in, and the secrets that settings name.
 
 use std::fs;
+use std::path::{Component, Path};
 
 use super::problem::Problem;
 use super::reader::{Reader, path_of};
@@ -46,6 +47,16 @@ fn lists(settings: &Settings, reader: &mut Reader<'_>) {
         let message = "codecs: expected at least one codec, found an empty list";
         reader.note_at("media.codecs", message.to_owned(), None);
     }
+    twice(
+        reader,
+        "sip.digest",
+        settings.sip.digest.iter().map(|one| one.as_str()),
+    );
+    twice(
+        reader,
+        "media.codecs",
+        settings.media.codecs.iter().map(|one| one.as_str()),
+    );
     for (at, address) in settings.sip.listen.iter().enumerate() {
         if address.port() != 0
             && settings
@@ -82,6 +93,18 @@ fn lists(settings: &Settings, reader: &mut Reader<'_>) {
             let message = format!("{key}: expected text without quotation marks and controls");
             reader.note_at(&format!("sip.{key}"), message, None);
         }
+    }
+}
+
+/// Notes names that stand twice in a list in which the place of each means something.
+fn twice<'a>(reader: &mut Reader<'_>, path: &str, names: impl Iterator<Item = &'a str>) {
+    let key = path.rsplit_once('.').map_or(path, |(_, key)| key);
+    let mut seen: Vec<&str> = Vec::new();
+    for name in names {
+        if seen.contains(&name) {
+            reader.note_at(path, format!("{key}: {name:?} stands twice"), None);
+        }
+        seen.push(name);
     }
 }
 
@@ -128,15 +151,28 @@ fn media(settings: &Settings, reader: &mut Reader<'_>, warnings: &mut Vec<Proble
 }
 
 fn folders(settings: &Settings, reader: &mut Reader<'_>) {
-    if settings.recordings.spool == settings.recordings.root {
+    if same(&settings.recordings.spool, &settings.recordings.root) {
         let message = "spool: expected another folder than root, found the same".to_owned();
         reader.note_at("recordings.spool", message, None);
     }
-    if settings.prompts.cache == settings.prompts.folder {
+    if same(&settings.journal.events, &settings.journal.database) {
+        let message = "database: expected another path than events, found the same".to_owned();
+        let help = "the database is a file, events is a folder".to_owned();
+        reader.note_at("journal.database", message, Some(help));
+    }
+    if same(&settings.prompts.cache, &settings.prompts.folder) {
         let message = "cache: expected another folder than the prompts', found the same";
         let help = "the cache may be emptied, the prompts may not".to_owned();
         reader.note_at("prompts.cache", message.to_owned(), Some(help));
     }
+}
+
+/// Whether two paths name one place, as far as their text tells.
+fn same(one: &Path, other: &Path) -> bool {
+    let here = |part: &Component<'_>| *part != Component::CurDir;
+    one.components()
+        .filter(here)
+        .eq(other.components().filter(here))
 }
 
 fn prompts(settings: &Settings, reader: &mut Reader<'_>) {

@@ -34,6 +34,7 @@ pub use sections::{
     Dialplans, Journal, Limits, Log, Media, Prompts, Queue, Recordings, Registrar, Sip, Trunk,
 };
 
+use problem::Places;
 use reader::Reader;
 
 /// Largest settings file, in bytes: a log or a database named by mistake is not read whole.
@@ -66,6 +67,7 @@ pub struct Settings {
     pub queues: Vec<Queue>,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
+    places: Places,
 }
 
 /// Reads a settings file.
@@ -85,11 +87,23 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Problem>> {
     let help = "hotline settings > hotline.toml writes one to begin with";
     let size = std::fs::metadata(path)
         .map_err(|error| whole(format!("cannot be read: {error}"), Some(help.to_owned())))?;
-    if !size.is_file() || size.len() > FILE_BYTES_MAX {
-        return Err(whole(
-            "expected a settings file of at most 1 MiB".to_owned(),
-            None,
-        ));
+    if size.is_dir() {
+        let message = "expected a settings file, found a folder".to_owned();
+        let inside = path.join("hotline.toml").is_file();
+        let help =
+            inside.then(|| format!("name the file: {}", path.join("hotline.toml").display()));
+        return Err(whole(message, help));
+    }
+    if !size.is_file() {
+        let message = "expected a settings file, found something else".to_owned();
+        return Err(whole(message, None));
+    }
+    if size.len() > FILE_BYTES_MAX {
+        let message = format!(
+            "expected a settings file of at most 1 MiB, found {} bytes",
+            size.len()
+        );
+        return Err(whole(message, None));
     }
     let bytes =
         std::fs::read(path).map_err(|error| whole(format!("cannot be read: {error}"), None))?;
@@ -111,7 +125,7 @@ impl Settings {
             let syntax = |error: &toml::de::Error| Problem {
                 file: file.to_owned(),
                 place: error.span().map(|span| problem::place(text, span.start)),
-                message: error.message().to_owned(),
+                message: problem::syntax(text, error),
                 help: None,
             };
             return Err(broken.iter().map(syntax).collect());
@@ -127,6 +141,30 @@ impl Settings {
             Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(problems),
         }
+    }
+
+    /// A mistake with a setting that comes to light beside the file: a folder that is not there,
+    /// say. `path` is the setting's, such as `dialplans.folder`.
+    #[must_use]
+    pub fn problem_at(&self, path: &str, message: String) -> Problem {
+        self.places.problem(path, message)
+    }
+
+    /// The trunks whose passwords are not where the settings say.
+    #[must_use]
+    pub fn secret_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (at, trunk) in self.trunks.iter().enumerate() {
+            if let Err(message) = trunk.secret() {
+                let key = match trunk.secret_file {
+                    Some(_) => "secret_file",
+                    None => "secret_env",
+                };
+                let path = format!("{}.{key}", reader::path_of("trunk", at));
+                problems.push(self.problem_at(&path, message));
+            }
+        }
+        problems
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -154,6 +192,7 @@ impl Settings {
             trunks: trunks?,
             queues: queues?,
             warnings: Vec::new(),
+            places: reader.places(),
         };
         settings.warnings = check::check(&settings, reader);
         Some(settings)

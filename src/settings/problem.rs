@@ -1,5 +1,6 @@
 //! Owns how a mistake in the settings is shown: where, what was expected, what to do.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One mistake (or one warning), at its place.
@@ -31,6 +32,27 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// Where the settings stand in their file, by path: `sip.listen`, `trunk[0].name`, `sip`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) file: String,
+    pub(super) all: BTreeMap<String, (usize, usize)>,
+}
+
+impl Places {
+    /// A problem at a setting, else at its table, else in the file as a whole.
+    pub(super) fn problem(&self, path: &str, message: String) -> Problem {
+        let table = path.rsplit_once('.').map_or(path, |(table, _)| table);
+        let place = self.all.get(path).or_else(|| self.all.get(table));
+        Problem {
+            file: self.file.clone(),
+            place: place.copied(),
+            message,
+            help: None,
+        }
+    }
+}
+
 /// Line and column, from 1, of a byte offset in a text. Columns count characters.
 pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
@@ -41,6 +63,16 @@ pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
         .map_or(0, |rest| rest.chars().count())
         + 1;
     (line, column)
+}
+
+/// What the TOML reader says is wrong; of a key that stands twice it leaves out which.
+pub(super) fn syntax(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    let written = error.span().and_then(|span| text.get(span));
+    match (message.as_str(), written) {
+        ("duplicate key", Some(key)) => format!("duplicate key {key:?}: it stands here twice"),
+        _ => message,
+    }
 }
 
 #[cfg(test)]

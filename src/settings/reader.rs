@@ -8,12 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::define::{Preset, Section, Table};
-use super::problem::{Problem, place};
+use super::problem::{Places, Problem, place};
 use super::sections::SECTIONS;
 use super::value::{Fault, Value};
-
-/// Two keys are taken for one misspelt when no more than this share of letters differs.
-const ALIKE: f64 = 0.6;
 
 /// The walk over one file.
 pub(super) struct Reader<'a> {
@@ -58,11 +55,9 @@ impl<'a> Reader<'a> {
     pub(super) fn refuse_unknown_sections(&mut self) {
         for (key, value) in self.root {
             let Some(section) = SECTIONS.iter().find(|s| s.name == key.get_ref().as_ref()) else {
-                let known = SECTIONS.iter().map(|section| section.name);
-                let help =
-                    nearest(key.get_ref(), known).map(|name| format!("did you mean {name}?"));
+                let known: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
                 let message = format!("unknown section {:?}", key.get_ref());
-                self.note(key.span(), message, help);
+                self.note(key.span(), message, Some(nearest(key.get_ref(), &known)));
                 continue;
             };
             let written = if section.repeated { "[[" } else { "[" };
@@ -175,6 +170,33 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Where everything stands, for mistakes that only come to light beside the file.
+    pub(super) fn places(&self) -> Places {
+        let mut all = BTreeMap::new();
+        for (key, value) in self.root {
+            all.insert(
+                key.get_ref().to_string(),
+                place(self.text, key.span().start),
+            );
+            let tables = value
+                .get_ref()
+                .as_array()
+                .into_iter()
+                .flat_map(|a| a.iter());
+            for (at, table) in tables.enumerate() {
+                let path = path_of(key.get_ref(), at);
+                all.insert(path, place(self.text, table.span().start));
+            }
+        }
+        for (path, span) in &self.places {
+            all.insert(path.clone(), place(self.text, span.start));
+        }
+        Places {
+            file: self.file.to_owned(),
+            all,
+        }
+    }
+
     /// The mistakes found, by place.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.place);
@@ -256,8 +278,8 @@ fn advice(section: &Section, key: &str) -> String {
                 environment variable in secret_env"
             .to_owned();
     }
-    let keys = || section.fields.iter().map(|field| field.key);
-    if let Some(name) = nearest(key, keys()) {
+    let keys: Vec<&str> = section.fields.iter().map(|field| field.key).collect();
+    if let Some((name, true)) = dialplan::nearest(key, &keys) {
         return format!("did you mean {name}?");
     }
     let elsewhere = SECTIONS
@@ -265,15 +287,15 @@ fn advice(section: &Section, key: &str) -> String {
         .find(|other| other.fields.iter().any(|f| f.key == key));
     match elsewhere {
         Some(other) => format!("{key} belongs to {}", heading(other)),
-        None => format!("known keys: {}", keys().collect::<Vec<_>>().join(", ")),
+        None => nearest(key, &keys),
     }
 }
 
-/// The known name most like a given one, if any is like it at all.
-fn nearest(given: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    known
-        .map(|name| (strsim::normalized_damerau_levenshtein(given, name), name))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
+/// The known name most like a given one; all known names where even that one is not like it.
+fn nearest(given: &str, known: &[&str]) -> String {
+    match dialplan::nearest(given, known) {
+        Some((name, true)) => format!("did you mean {name}?"),
+        Some((name, false)) => format!("known: {}; the nearest is {name}", known.join(", ")),
+        None => "none are known here".to_owned(),
+    }
 }

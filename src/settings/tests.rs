@@ -100,10 +100,22 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         mistakes("[recording]\nroot = \"a\"\n"),
         ["h.toml:1:2: unknown section \"recording\" (did you mean recordings?)"]
     );
+    assert_eq!(
+        mistakes("[[queue]]\nname = \"a\"\nmax_length = 5\n"),
+        ["h.toml:3:1: unknown key \"max_length\" in [[queue]] (did you mean length_max?)"]
+    );
     let far = mistakes("[log]\nzzzz = 1\n");
     assert_eq!(
         far,
-        ["h.toml:2:1: unknown key \"zzzz\" in [log] (known keys: level, format)"]
+        [
+            "h.toml:2:1: unknown key \"zzzz\" in [log] (known: level, format; \
+             the nearest is level)"
+        ]
+    );
+    assert!(
+        mistakes("[zzzz]\n")[0].ends_with("queue; the nearest is sip)"),
+        "{:?}",
+        mistakes("[zzzz]\n")
     );
 }
 
@@ -156,6 +168,10 @@ fn a_wrong_value_is_told_with_place_expectation_and_finding() {
             "2:10: folder: expected a path, found the text \"\"",
         ),
         (
+            "[sip]\nrealm = \"\"",
+            "2:9: realm: expected text that is not empty, found \"\"",
+        ),
+        (
             "[prompts]\nvoices = { ru = 1 }",
             "2:17: voices: expected text, found the number 1",
         ),
@@ -180,7 +196,22 @@ fn every_mistake_is_listed_in_the_order_of_the_file() {
 fn broken_toml_is_told_with_its_place() {
     let mistakes = mistakes("[sip]\nrealm = \"open\nuser_agent = 'x'\n");
     assert!(mistakes[0].starts_with("h.toml:2:"), "{mistakes:?}");
-    assert!(Settings::parse("h.toml", "[log]\nlevel = \"info\"\nlevel = \"warn\"\n").is_err());
+}
+
+#[test]
+fn a_key_or_a_table_that_stands_twice_is_named() {
+    for (text, expected) in [
+        (
+            "[log]\nlevel = \"info\"\nlevel = \"warn\"\n",
+            "h.toml:3:1: duplicate key \"level\": it stands here twice",
+        ),
+        (
+            "[log]\n[sip]\n[log]\n",
+            "h.toml:3:2: duplicate key \"log\": it stands here twice",
+        ),
+    ] {
+        assert_eq!(mistakes(text), [expected]);
+    }
 }
 
 #[test]
@@ -220,6 +251,18 @@ fn settings_that_do_not_fit_together_are_refused() {
         ("[sip]\nlisten = []", "expected at least one address"),
         ("[sip]\nrealm = \"a\\\"b\"", "without quotation marks"),
         ("[media]\ncodecs = []", "expected at least one codec"),
+        (
+            "[media]\ncodecs = [\"pcma\", \"pcma\"]",
+            "codecs: \"pcma\" stands twice",
+        ),
+        (
+            "[sip]\ndigest = [\"md5\", \"sha-256\", \"md5\"]",
+            "digest: \"md5\" stands twice",
+        ),
+        (
+            "[journal]\nevents = \"a\"\ndatabase = \"./a\"",
+            "database: expected another path than events",
+        ),
         (
             "[[queue]]\nname = \"a\"\n[[queue]]\nname = \"a\"",
             "are called \"a\"",
@@ -310,6 +353,31 @@ fn a_trunk_secret_comes_from_a_file_or_the_environment() {
 }
 
 #[test]
+fn a_trunk_without_its_secret_is_told_at_the_key_that_names_it() {
+    let text = "[[trunk]]\nname = \"a\"\nuser = \"u\"\nsecret_file = \"/none\"\n\
+                [[trunk]]\nname = \"b\"\naddresses = [\"192.0.2.1\"]\n\
+                [[trunk]]\nname = \"c\"\nuser = \"u\"\nsecret_env = \"HOTLINE_TEST_UNSET\"\n";
+    let problems = Settings::parse("h.toml", text).unwrap().secret_problems();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("h.toml:4:15: secret_file of trunk \"a\": /none: "));
+    assert!(told[1].starts_with("h.toml:11:14: secret_env of trunk \"c\": HOTLINE_TEST_UNSET"));
+}
+
+#[test]
+fn a_problem_beside_the_file_is_told_at_the_setting_its_table_or_the_file() {
+    for (text, expected) in [
+        ("[log]\n[dialplans]\nfolder = \"x\"\n", "h.toml:3:10: gone"),
+        ("[log]\n[dialplans]\n", "h.toml:2:2: gone"),
+        ("[log]\n", "h.toml: gone"),
+    ] {
+        let settings = Settings::parse("h.toml", text).unwrap();
+        let problem = settings.problem_at("dialplans.folder", "gone".to_owned());
+        assert_eq!(problem.to_string(), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_one_plain_problem() {
     let dir = tempfile::tempdir().unwrap();
     let missing = load(&dir.path().join("none.toml")).unwrap_err();
@@ -319,10 +387,9 @@ fn a_file_that_cannot_be_read_is_one_plain_problem() {
         "{}",
         missing[0]
     );
-    assert!(
-        load(dir.path()).unwrap_err()[0]
-            .message
-            .contains("expected a settings file")
+    assert_eq!(
+        load(dir.path()).unwrap_err()[0].message,
+        "expected a settings file, found a folder"
     );
     let bytes = dir.path().join("bytes.toml");
     std::fs::write(&bytes, [0x66, 0xff, 0xfe]).unwrap();

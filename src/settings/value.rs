@@ -71,9 +71,15 @@ impl Value for String {
     const EXPECTED: &'static str = "text";
 
     fn read(value: &Spanned<DeValue<'_>>, _: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
-        text(value, faults, |text| {
-            (!text.trim().is_empty()).then(|| text.to_owned())
-        })
+        let read = text(value, faults, |text| Some(text.to_owned()))?;
+        if read.trim().is_empty() {
+            faults.push(Fault {
+                span: value.span(),
+                message: format!("expected text that is not empty, found {read:?}"),
+            });
+            return None;
+        }
+        Some(read)
     }
 }
 
