@@ -32,7 +32,14 @@ pub enum ExportError {
     Database(#[from] DatabaseError),
     /// The output does not take more.
     #[error("the export cannot be written: {0}")]
-    Output(#[from] io::Error),
+    Output(io::Error),
+}
+
+// By hand: `#[from]` would make it the source as well, and its text would be printed twice.
+impl From<io::Error> for ExportError {
+    fn from(cause: io::Error) -> Self {
+        Self::Output(cause)
+    }
 }
 
 /// Writes the entries of a range as CSV (RFC 4180) with a header row; returns how many.

@@ -59,7 +59,7 @@ enum Trouble {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error("an event file cannot be read: {0}")]
-    File(#[from] std::io::Error),
+    File(std::io::Error),
 }
 
 impl Follower {
@@ -96,7 +96,7 @@ impl Follower {
             // A journal that was dropped stops as well.
             let stopping = *self.stop.borrow() || self.stop.has_changed().is_err();
             let end = *self.durable.borrow_and_update();
-            let batch = read_batch(&mut reader, end)?;
+            let batch = read_batch(&mut reader, end).map_err(Trouble::File)?;
             if batch.is_empty() {
                 self.counters.set_database_failing(false);
                 self.publish(&batch, end);

@@ -78,9 +78,9 @@ pub fn choose_boot(dir: &Path, now: WallTime) -> Result<u32, StartError> {
 }
 
 fn last_boot(dir: &Path) -> Result<u32, StartError> {
-    let files = files::list(dir).map_err(|source| StartError::EventFiles {
+    let files = files::list(dir).map_err(|cause| StartError::EventFiles {
         dir: dir.to_path_buf(),
-        source,
+        cause,
     })?;
     Ok(files.last().map_or(0, |file| file.boot))
 }
@@ -118,7 +118,8 @@ pub struct Stopped {
 /// A database that is merely locked does not stop the start: SQL follows when it is free.
 ///
 /// # Errors
-/// If the folder is in use or cannot be written, or the database is broken or newer.
+/// If the folder is in use or cannot be written, or the database is broken or newer or
+/// cannot be written.
 pub fn start(
     settings: Settings,
     boot: u32,
@@ -145,9 +146,9 @@ pub(crate) fn start_with(
     }
     check_database(database.clone())?;
     let counters = Arc::new(Counters::default());
-    let files = |source| StartError::EventFiles {
+    let files = |cause| StartError::EventFiles {
         dir: dir.clone(),
-        source,
+        cause,
     };
     let (recovery, unsettled) = recover(&dir).map_err(files)?;
     report(&recovery);
@@ -202,14 +203,14 @@ fn create_writer<D: Fn(EventId) + Send + 'static>(
 ) -> Result<(Writer<D>, watch::Receiver<Position>), StartError> {
     let dir = writing.dir.clone();
     Writer::create(writing, unsettled, durable, Arc::clone(counters))
-        .map_err(|source| StartError::EventFiles { dir, source })
+        .map_err(|cause| StartError::EventFiles { dir, cause })
 }
 
 /// Makes the folder and takes its lock, so that no second process writes there.
 fn lock(dir: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::EventFiles {
+    let failed = |cause| StartError::EventFiles {
         dir: dir.to_path_buf(),
-        source,
+        cause,
     };
     DirBuilder::new()
         .recursive(true)
@@ -232,7 +233,7 @@ fn lock(dir: &Path) -> Result<File, StartError> {
                 dir: dir.to_path_buf(),
             });
         }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
+        Err(TryLockError::Error(cause)) => return Err(failed(cause)),
     }
     for entry in fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 
 use crate::error::DatabaseError;
 
@@ -34,6 +34,14 @@ fn options(path: &Path) -> SqliteConnectOptions {
 /// Opens the file for writing, makes it if need be, and migrates it.
 pub(crate) async fn open(path: &Path) -> Result<SqliteConnection, DatabaseError> {
     create_private(path);
+    match open_once(path).await {
+        // Opening puts right the mode of an empty WAL, which counts from the next time only.
+        Err(DatabaseError::Unwritable { .. }) => open_once(path).await,
+        opened => opened,
+    }
+}
+
+async fn open_once(path: &Path) -> Result<SqliteConnection, DatabaseError> {
     let connection = options(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal);
@@ -41,8 +49,48 @@ pub(crate) async fn open(path: &Path) -> Result<SqliteConnection, DatabaseError>
         .connect()
         .await
         .map_err(|e| DatabaseError::of(path, e))?;
-    run_migrations(path, &mut connection).await?;
-    Ok(connection)
+    let mut ready = run_migrations(path, &mut connection).await;
+    if ready.is_ok() {
+        ready = prove_writable(path, &mut connection).await;
+    }
+    match ready {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            // Dropped, it would be closed a moment later, in the middle of the next try.
+            drop(connection.close().await);
+            Err(error)
+        }
+    }
+}
+
+/// SQLite opens what it may not write for reading, and says so at the first write only: this is
+/// that write, taken back. Another program's lock passes, and at once: whoever writes waits for it.
+async fn prove_writable(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<(), DatabaseError> {
+    let failed = |error| DatabaseError::of(path, error);
+    run(connection, "PRAGMA busy_timeout = 0")
+        .await
+        .map_err(failed)?;
+    match run(connection, "BEGIN IMMEDIATE").await.map_err(failed) {
+        Ok(()) => {
+            run(connection, "UPDATE _sqlx_migrations SET success = success")
+                .await
+                .map_err(failed)?;
+            run(connection, "ROLLBACK").await.map_err(failed)?;
+        }
+        Err(error) if error.is_locked() => {}
+        Err(error) => return Err(error),
+    }
+    let timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+    run(connection, AssertSqlSafe(timeout))
+        .await
+        .map_err(failed)
+}
+
+async fn run(connection: &mut SqliteConnection, sql: impl SqlSafeStr) -> sqlx::Result<()> {
+    sqlx::query(sql).execute(connection).await.map(drop)
 }
 
 /// Opens a file that exists, for reading only, while others write.
@@ -209,7 +257,37 @@ mod tests {
     async fn a_folder_that_is_not_there_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let error = error_of(&dir.path().join("nowhere/journal.db")).await;
-        assert!(error.contains("cannot be opened for writing"), "{error}");
+        let expected = format!(
+            "cannot write {}: No such",
+            dir.path().join("nowhere").display()
+        );
+        assert!(error.contains(&expected), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_sqlite_opened_for_reading_is_no_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut writer = open(&path).await.unwrap();
+        let mut reader = options(&path).read_only(true).connect().await.unwrap();
+        let error = prove_writable(&path, &mut reader).await.unwrap_err();
+        assert!(matches!(error, DatabaseError::Unwritable { .. }), "{error}");
+        let timeout: i64 = sqlx::query_scalar("PRAGMA busy_timeout")
+            .fetch_one(&mut writer)
+            .await
+            .unwrap();
+        assert_eq!(timeout, 5_000, "the probe put it back");
+    }
+
+    #[tokio::test]
+    async fn a_locked_file_is_opened_without_waiting_for_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut other = open(&path).await.unwrap();
+        run(&mut other, "BEGIN EXCLUSIVE").await.unwrap();
+        let begun = std::time::Instant::now();
+        open(&path).await.unwrap();
+        assert!(begun.elapsed() < BUSY_TIMEOUT);
     }
 
     #[tokio::test]

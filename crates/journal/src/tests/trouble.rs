@@ -172,7 +172,92 @@ fn a_folder_that_cannot_be_made_is_refused_in_one_sentence() {
     let error = refused(Settings::new(file.join("events"), place.database()), BOOT);
     assert!(error.contains("event files in"), "{error}");
     let error = refused(Settings::new(place.events(), file.join("journal.db")), BOOT);
-    assert!(error.contains("cannot be opened for writing"), "{error}");
+    assert!(error.contains("database cannot write"), "{error}");
+}
+
+/// Runs `test` on a thread that mode bits bind: a user's other than root, whose threads inherit it.
+fn as_a_user(folder: &Path, test: impl FnOnce() + Send + 'static) {
+    const NOBODY: u32 = 65_534;
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let run = move || {
+        if root {
+            rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(NOBODY)).unwrap();
+        }
+        test();
+    };
+    std::thread::spawn(run).join().unwrap();
+}
+
+/// What `start` (or `migrate`) says when `file` of a place has this mode. Each in a place of its
+/// own, since a connection that is dropped is closed, and its files tidied, a moment later.
+fn refuses_for(file: &'static str, mode: u32, starting: bool) {
+    let place = Place::new();
+    let folder = place.folder.path().to_path_buf();
+    as_a_user(&folder, move || {
+        block_on(async {
+            let made = crate::store::open(&place.database()).await.unwrap();
+            sqlx::Connection::close(made).await.unwrap();
+        });
+        fs::create_dir(place.events()).unwrap();
+        let file = place.folder.path().join(file);
+        if !file.exists() {
+            fs::write(&file, vec![0; 32_768]).unwrap();
+        }
+        let chmod = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        chmod(mode);
+        let error = if starting {
+            refused(place.settings(), BOOT)
+        } else {
+            let migrated = block_on(crate::migrate(&place.database()));
+            migrated.unwrap_err().to_string()
+        };
+        chmod(0o700);
+        let named = file.display().to_string();
+        let named = named.trim_end_matches('/');
+        let expected = format!("cannot write {named}: Permission denied");
+        assert!(error.contains(&expected), "starting {starting}: {error}");
+    });
+}
+
+#[test]
+fn a_database_that_can_be_written_again_is_used_at_once() {
+    let place = Place::new();
+    let folder = place.folder.path().to_path_buf();
+    as_a_user(&folder, move || {
+        let made = block_on(crate::store::open(&place.database())).unwrap();
+        block_on(sqlx::Connection::close(made)).unwrap();
+        let chmod = |file: &Path, mode| {
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        chmod(&place.database(), 0o444);
+        refused(place.settings(), BOOT);
+        chmod(&place.database(), 0o600);
+        // SQLite left its files with the mode above; it repairs that of the empty WAL itself.
+        let index = place.folder.path().join("journal.db-shm");
+        if index.exists() {
+            let error = refused(place.settings(), BOOT);
+            assert!(
+                error.contains("cannot write") && error.contains("journal.db-shm:"),
+                "{error}"
+            );
+            chmod(&index, 0o600);
+        }
+        place.run(BOOT, &[]);
+    });
+}
+
+#[test]
+fn a_database_that_cannot_be_written_is_refused_and_the_file_at_fault_named() {
+    for starting in [true, false] {
+        refuses_for("journal.db", 0o444, starting);
+        // As a start with the mode above leaves them.
+        refuses_for("journal.db-wal", 0o444, starting);
+        refuses_for("journal.db-shm", 0o444, starting);
+        refuses_for("", 0o555, starting);
+    }
 }
 
 #[test]
