@@ -167,16 +167,17 @@ pub enum Report {
     DiskFine,
 }
 
-/// Why the recorder could not start. Each is one plain sentence.
+/// Why the recorder could not start. Each is one plain sentence that holds its cause, which is
+/// therefore no `source()`: it would be printed a second time.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A directory or file cannot be used.
-    #[error("cannot use {path} for recordings: {source}; check that it is a writable directory")]
+    #[error("cannot use {path} for recordings: {cause}; check that it is a writable directory")]
     Unusable {
         /// Which path.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Another process records into the same spool.
     #[error("the recording spool {path} is in use by another process")]
@@ -242,10 +243,10 @@ where
         Arc::clone(&shared),
         report.clone(),
     );
-    let next_file = repair::run(&disk, &settings.spool, &mut finaliser).map_err(|source| {
+    let next_file = repair::run(&disk, &settings.spool, &mut finaliser).map_err(|cause| {
         StartError::Unusable {
             path: settings.spool.clone(),
-            source,
+            cause,
         }
     })?;
 
@@ -310,17 +311,17 @@ fn prepare(disk: &dyn Disk, dir: &Path) -> Result<(), StartError> {
     disk.make_dirs(dir)
         .and_then(|()| disk.create(&probe))
         .and_then(|_| disk.remove(&probe))
-        .map_err(|source| StartError::Unusable {
+        .map_err(|cause| StartError::Unusable {
             path: dir.to_owned(),
-            source,
+            cause,
         })
 }
 
 /// Two processes in one spool would each "repair" the other's live recordings.
 fn lock(spool: &Path) -> Result<File, StartError> {
-    let unusable = |source| StartError::Unusable {
+    let unusable = |cause| StartError::Unusable {
         path: spool.to_owned(),
-        source,
+        cause,
     };
     let file = File::create(spool.join("lock")).map_err(unusable)?;
     match file.try_lock() {
@@ -328,7 +329,7 @@ fn lock(spool: &Path) -> Result<File, StartError> {
         Err(TryLockError::WouldBlock) => Err(StartError::InUse {
             path: spool.to_owned(),
         }),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
+        Err(TryLockError::Error(cause)) => Err(unusable(cause)),
     }
 }
 
@@ -385,5 +386,22 @@ impl fmt::Debug for Recorder {
         f.debug_struct("Recorder")
             .field("pending", &self.pending())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = prepare(&RealDisk, &file.join("spool")).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(text.matches("(os error ").count(), 1, "{text}");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(source, None, "the text says it already");
     }
 }
