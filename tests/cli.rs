@@ -238,6 +238,27 @@ fn a_prompt_that_cannot_be_made_is_refused() {
 }
 
 #[test]
+fn a_prompt_is_told_at_the_plan_that_speaks_its_language() {
+    let place = Place::new(&speechless());
+    let plan = fs::read_to_string(place.file("dialplans/test.toml")).unwrap();
+    let russian = plan
+        .replace("\"test\"", "\"first\"")
+        .replace("1300", "1400")
+        .replace("[\"en\"]", "[\"ru\"]")
+        .replace(
+            "en = \"This call is recorded.\"",
+            "ru = \"Разговор записывается.\"",
+        );
+    place.write("dialplans/first.toml", &russian);
+    let text = both(&place.check());
+    for (file, language) in [("first", "ru"), ("test", "en")] {
+        let file = place.file(&format!("dialplans/{file}.toml"));
+        let expected = format!("{file}:10:16: prompt \"greeting\" in \"{language}\": ");
+        assert!(text.contains(&expected), "{text}");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_told_with_exit_code_2() {
     let cases: [&[&str]; 7] = [
         &[],

@@ -60,14 +60,20 @@ pub fn load(settings: &Settings) -> Result<Loaded, Vec<String>> {
     })
 }
 
-/// Tells a problem with a prompt at the step of the first plan that says it.
+/// Tells a problem with a prompt at the step of the first plan that says it in that language.
 fn place(problem: &prompts::Problem, plans: &Plans) -> PromptProblem {
+    let meant = |one: &PromptRef| one.name == problem.name && one.language == problem.language;
+    let says = |plan: &&Arc<Plan>| plan.prompts().iter().any(meant);
     let told = plans
         .iter()
+        .filter(says)
         .find_map(|plan| plan.mistake_of_prompt(&problem.name, problem.to_string()));
     PromptProblem {
         message: told.map_or_else(|| problem.to_string(), |told| told.to_string()),
-        notice: plans.iter().any(|plan| plan.is_notice(&problem.name)),
+        notice: plans
+            .iter()
+            .filter(says)
+            .any(|plan| plan.is_notice(&problem.name)),
     }
 }
 
