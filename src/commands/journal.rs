@@ -55,7 +55,13 @@ fn write_out(export: &Export, database: &Path) -> anyhow::Result<()> {
         ExportFormat::Csv => block_on(export::csv(database, range, output))?,
         ExportFormat::Jsonl => block_on(export::jsonl(database, range, output))?,
     };
-    written.map(drop).map_err(Into::into)
+    match written {
+        // The reader (`| head`) has had enough.
+        Err(export::ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(())
+        }
+        written => written.map(drop).map_err(Into::into),
+    }
 }
 
 /// Runs one task of a command that needs no engine.
