@@ -65,6 +65,9 @@ impl Engine {
             .enable_all()
             .build()
             .context("cannot start the IO threads")?;
+        if let Some(problem) = settings.secret_problems().first() {
+            anyhow::bail!("{problem}");
+        }
         let loaded = plans::load_or_explain(settings)?;
         let (inbox, outbox) = driver::inbox(epoch);
         let transport = listen(&runtime, settings, &inbox)?;

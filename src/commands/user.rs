@@ -47,8 +47,8 @@ fn prepared(config: &Path) -> anyhow::Result<Settings> {
 
 fn add(settings: &Settings, user: UserAdd, password: &str) -> anyhow::Result<()> {
     let operator = operator(&settings.sip.realm, user, password);
-    block_on(operators::add(&settings.journal.database, operator))??;
-    Ok(())
+    let added = block_on(operators::add(&settings.journal.database, operator))??;
+    super::print_out(&format!("added {} on line {}\n", added.login, added.line))
 }
 
 /// The operator to be stored: name and line default to the login.
