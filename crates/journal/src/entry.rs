@@ -241,20 +241,7 @@ impl Entry {
                 left: None,
             }),
             Fact::QueueLeft { queue, outcome, .. } => self.left_queue(moment, queue, *outcome),
-            Fact::OfferMade {
-                offer,
-                queue,
-                operator,
-                why,
-                ..
-            } => self.offers.push(Offer {
-                offer: *offer,
-                queue: queue.clone(),
-                operator: operator.clone(),
-                why: why.clone(),
-                made: moment,
-                ended: None,
-            }),
+            Fact::OfferMade { .. } => self.offer_made(moment, &event.fact),
             Fact::OfferEnded {
                 offer,
                 result,
@@ -270,22 +257,7 @@ impl Entry {
                     },
                 );
             }
-            Fact::SegmentStarted {
-                segment,
-                operator,
-                offer,
-                recorded,
-                ..
-            } => {
-                self.segments.push(Segment {
-                    number: *segment,
-                    operator: operator.clone(),
-                    offer: *offer,
-                    recorded: *recorded,
-                    started: moment,
-                    ended: None,
-                });
-            }
+            Fact::SegmentStarted { .. } => self.segment_started(moment, &event.fact),
             Fact::SegmentEnded {
                 segment, ended_by, ..
             } => {
@@ -313,6 +285,48 @@ impl Entry {
                 self.recording(*segment, moment).missing = Some(*reason);
             }
         }
+    }
+
+    fn offer_made(&mut self, moment: Moment, fact: &Fact) {
+        let Fact::OfferMade {
+            offer,
+            queue,
+            operator,
+            why,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        self.offers.push(Offer {
+            offer: *offer,
+            queue: queue.clone(),
+            operator: operator.clone(),
+            why: why.clone(),
+            made: moment,
+            ended: None,
+        });
+    }
+
+    fn segment_started(&mut self, moment: Moment, fact: &Fact) {
+        let Fact::SegmentStarted {
+            segment,
+            operator,
+            offer,
+            recorded,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        self.segments.push(Segment {
+            number: *segment,
+            operator: operator.clone(),
+            offer: *offer,
+            recorded: *recorded,
+            started: moment,
+            ended: None,
+        });
     }
 
     fn arrived(&mut self, moment: Moment, fact: &Fact) {
