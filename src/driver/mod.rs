@@ -185,6 +185,7 @@ struct Loop {
     picture_at: Time,
     clock_at: Time,
     draining: bool,
+    journal_behind: bool,
     /// Wall time at time zero, milliseconds, as last told to the switch.
     wall_zero: i64,
 }
@@ -199,6 +200,7 @@ impl Loop {
             shared,
             picture_at: Time::ZERO,
             draining: false,
+            journal_behind: false,
             clock_at: Time::ZERO,
             wall_zero: i64::MIN,
         }
@@ -309,7 +311,24 @@ impl Loop {
         }
         if now >= self.picture_at {
             self.picture_at = now + PICTURE_EVERY;
+            self.check_journal(now);
             self.renew_picture();
+        }
+    }
+
+    /// Above the journal's alarm no new calls are taken, until it has caught up by half.
+    fn check_journal(&mut self, now: Time) {
+        let backlog = self.parts.journal.health().backlog;
+        let limit = if self.journal_behind {
+            journal::Health::BACKLOG_ALARM / 2
+        } else {
+            journal::Health::BACKLOG_ALARM
+        };
+        let behind = backlog > limit;
+        if behind != self.journal_behind {
+            self.journal_behind = behind;
+            tracing::error!(backlog, behind, "the disk of the event files");
+            self.handle(now, Input::JournalBehind(behind));
         }
     }
 

@@ -171,7 +171,8 @@ impl Switch {
     }
 
     fn on_invite(&mut self, tx: ServerTx, flow: Flow, request: Message) {
-        if self.draining || self.live_calls() >= self.ctx.settings.calls_max {
+        let full = self.live_calls() >= self.ctx.settings.calls_max;
+        if self.draining || self.journal_behind || full {
             self.ctx.counts.refused += 1;
             self.ctx.refuse_overload(tx, &request);
             return;

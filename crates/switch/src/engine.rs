@@ -21,6 +21,8 @@ pub struct Switch {
     pub(crate) ctx: Context,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) draining: bool,
+    /// The journal cannot take the facts of more calls.
+    pub(crate) journal_behind: bool,
     started: bool,
     alive_at: Option<Time>,
 }
@@ -34,6 +36,7 @@ impl Switch {
             ctx,
             calls: BTreeMap::new(),
             draining: false,
+            journal_behind: false,
             started: false,
             alive_at: None,
         }
@@ -66,6 +69,7 @@ impl Switch {
             Input::Plans { plans, prompts } => self.ctx.set_plans(plans, prompts),
             Input::Operators(operators) => self.set_operators(operators),
             Input::Deadline => {}
+            Input::JournalBehind(behind) => self.journal_behind = behind,
             Input::Drain => self.draining = true,
             Input::Stop => self.stop(),
             Input::Exit => {

@@ -48,6 +48,8 @@ pub enum Input {
     Operators(Vec<Operator>),
     /// The deadline of [`crate::Switch::next_deadline`] has come.
     Deadline,
+    /// Whether the journal is so far behind that a new call could not be written down.
+    JournalBehind(bool),
     /// Take no new calls; those that are up go on.
     Drain,
     /// End every call now.

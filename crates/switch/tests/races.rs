@@ -293,3 +293,18 @@ fn a_dead_telephone_does_not_hide_the_operators_other_one() {
     world.take_bye(phone(50));
     world.assert_quiet();
 }
+
+#[test]
+fn a_journal_that_is_far_behind_takes_no_new_calls_and_keeps_those_that_are_up() {
+    let mut world = World::new();
+    let (invite, answer) = world.waiting_caller();
+    world.input(switch::Input::JournalBehind(true));
+    let second = world.invite("1300");
+    world.send(trunk(), &second);
+    assert_eq!(world.response(trunk()).status(), Some(503));
+    world.input(switch::Input::JournalBehind(false));
+    let third = world.waiting_caller();
+    world.caller_hangs_up(&third.0, &third.1);
+    world.caller_hangs_up(&invite, &answer);
+    world.assert_quiet();
+}
