@@ -6,7 +6,7 @@
 //! ```
 //! use vocab::media::Codec;
 //!
-//! assert_eq!(g711::decode(Codec::Pcma, g711::encode(Codec::Pcma, 8_000)), 7_936);
+//! assert_eq!(g711::decode(Codec::Pcma, g711::encode(Codec::Pcma, 8_000)), 8_064);
 //! assert_eq!(g711::silence(Codec::Pcmu), 0xff);
 //! ```
 //!
