@@ -6,6 +6,7 @@ mod tap;
 mod translate;
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -273,6 +274,18 @@ fn take_report(inbox: &Inbox, report: Report) {
 
 fn start_driver(inbox: Inbox, outbox: Outbox, parts: Parts) -> anyhow::Result<Driver> {
     Driver::start(inbox, outbox, parts).context("cannot start the driver thread")
+}
+
+/// Random octets from the kernel.
+///
+/// # Errors
+/// If the kernel gives none.
+pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("the kernel gives no random numbers")?;
+    Ok(bytes)
 }
 
 /// Makes the folder that a file is to be in.

@@ -1,6 +1,5 @@
 //! Owns the translation of `hotline.toml` into what each part wants to be told.
 
-use anyhow::Context;
 use vocab::QueueId;
 use vocab::media::Codec;
 
@@ -51,7 +50,7 @@ pub(super) fn switch(settings: &Settings, boot: u32) -> anyhow::Result<switch::S
     } = settings;
     Ok(switch::Settings {
         boot,
-        seed: seed()?,
+        seed: super::random_bytes()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         realm: sip.realm.clone(),
         digest: sip
@@ -131,14 +130,4 @@ fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {
         retry_delay: found.retry_delay,
         rest_after_no_answer: found.rest_after_no_answer,
     }
-}
-
-/// Randomness for tags, branches and nonces, from the kernel.
-fn seed() -> anyhow::Result<[u8; 32]> {
-    use std::io::Read;
-    let mut seed = [0; 32];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut seed))
-        .context("the kernel gives no random numbers")?;
-    Ok(seed)
 }

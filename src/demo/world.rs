@@ -269,11 +269,7 @@ fn enrol(settings: &Settings, operators: u16) -> anyhow::Result<Vec<OperatorAcco
 
 /// 128 random bits.
 fn password() -> anyhow::Result<String> {
-    use std::io::Read;
-    let mut bytes = [0; 16];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .context("the kernel gives no random numbers")?;
+    let bytes: [u8; 16] = crate::boot::random_bytes()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -112,6 +112,12 @@ impl Run {
         &self.plan
     }
 
+    /// How the last queue let go of a caller whom nobody answered, if one did.
+    #[must_use]
+    pub const fn unserved(&self) -> Option<Outcome> {
+        self.unserved
+    }
+
     /// The language spoken to the caller.
     #[must_use]
     pub fn language(&self) -> &str {

@@ -17,13 +17,6 @@ struct Caller {
     line: Option<(String, String)>,
 }
 
-/// What a check of the caller came to.
-enum Admitted {
-    Yes(Caller),
-    /// Answered already: challenged or refused.
-    No,
-}
-
 impl Switch {
     /// A new request that belongs to no transaction.
     pub(crate) fn on_request(&mut self, tx: ServerTx, flow: Flow, request: Message) {
@@ -110,12 +103,7 @@ impl Switch {
 
     fn on_register(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
         let Some(user) = self.authenticate(tx, flow, request, |switch, user| {
-            let id = switch.ctx.logins.get(user)?;
-            switch
-                .ctx
-                .operators
-                .get(id)
-                .map(|operator| operator.secrets.clone())
+            switch.operator_secrets(user)
         }) else {
             return;
         };
@@ -177,7 +165,7 @@ impl Switch {
             self.ctx.refuse_overload(tx, &request);
             return;
         }
-        let Admitted::Yes(caller) = self.admit(tx, flow, &request) else {
+        let Some(caller) = self.admit(tx, flow, &request) else {
             return;
         };
         if let Some(status) = unfit_body(&request) {
@@ -231,39 +219,32 @@ impl Switch {
         }
     }
 
-    /// A trunk by its address, or a trunk or operator by its password.
-    fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Admitted {
+    /// A trunk by its address, or a trunk or operator by its password. `None`: challenged or refused.
+    fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Option<Caller> {
         let source = flow.remote.ip();
         let open = |trunk: &&crate::settings::Trunk| {
             trunk.credentials.is_none() && !trunk.networks.is_empty() && trunk.covers(source)
         };
         if let Some(trunk) = self.ctx.settings.trunks.iter().find(open) {
             let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
-            return Admitted::Yes(Caller {
+            return Some(Caller {
                 trunk,
                 rules,
                 line: None,
             });
         }
-        let Some(user) = self.authenticate(tx, flow, request, |switch, user| {
+        let user = self.authenticate(tx, flow, request, |switch, user| {
             let trunk = switch
                 .trunk_of(user, source)
                 .and_then(|trunk| trunk.credentials.as_ref());
             if let Some((_, secrets)) = trunk {
                 return Some(secrets.clone());
             }
-            let id = switch.ctx.logins.get(user)?;
-            switch
-                .ctx
-                .operators
-                .get(id)
-                .map(|operator| operator.secrets.clone())
-        }) else {
-            return Admitted::No;
-        };
+            switch.operator_secrets(user)
+        })?;
         if let Some(trunk) = self.trunk_of(&user, source) {
             let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
-            return Admitted::Yes(Caller {
+            return Some(Caller {
                 trunk,
                 rules,
                 line: None,
@@ -275,11 +256,17 @@ impl Switch {
             .get(&user)
             .and_then(|id| self.ctx.operators.get(id));
         let line = operator.map(|operator| (operator.line.clone(), operator.name.clone()));
-        Admitted::Yes(Caller {
+        Some(Caller {
             trunk: format!("operator:{user}"),
             rules: NumberRules::default(),
             line,
         })
+    }
+
+    fn operator_secrets(&self, user: &str) -> Option<sip::Secrets> {
+        let id = self.ctx.logins.get(user)?;
+        let operator = self.ctx.operators.get(id)?;
+        Some(operator.secrets.clone())
     }
 
     fn trunk_of(&self, user: &str, source: core::net::IpAddr) -> Option<&crate::settings::Trunk> {

@@ -275,7 +275,7 @@ impl Call {
             | State::Answering
             | State::Saying { .. }
             | State::Talking { .. }
-            | State::Ended => self.unserved.unwrap_or(Outcome::AbandonedEarly),
+            | State::Ended => self.run.unserved().unwrap_or(Outcome::AbandonedEarly),
         }
     }
 }

@@ -7,7 +7,7 @@ use vocab::{EndedBy, LegId};
 use super::caller::Refused;
 use super::leg::{Description, decorate};
 use super::{Call, State, caller};
-use crate::context::{ALLOW, Context, Owner};
+use crate::context::{Context, Owner};
 
 /// The parts of either kind of leg that a request within its dialog touches.
 struct Parts<'a> {
@@ -105,7 +105,6 @@ impl Call {
         decorate(ctx, &flow, &mut response);
         if request.method() == Some(&Method::Options) {
             response.headers.set(HeaderName::Accept, "application/sdp");
-            response.headers.set(HeaderName::Allow, ALLOW);
         }
         ctx.respond(tx, response);
     }

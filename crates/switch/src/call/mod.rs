@@ -29,7 +29,7 @@ use std::sync::Arc;
 use dialplan::{Happened, Plan, Run};
 use sip::{Dialog, Flow, Message, ServerTx};
 use vocab::media::{MediaCommand, MediaEvent};
-use vocab::{CallId, EndedBy, Fact, LegId, Outcome, QueueId, Time};
+use vocab::{CallId, EndedBy, Fact, LegId, QueueId, Time};
 
 use crate::context::{Context, Owner, Timer, TimerKey};
 pub(crate) use caller::CallerLeg;
@@ -82,8 +82,6 @@ pub(crate) struct Call {
     language: String,
     /// The number is for the journal, not for the operator's display.
     private: bool,
-    /// How the last queue let go of a caller whom nobody answered.
-    unserved: Option<Outcome>,
     segments: u16,
     play_token: u32,
     /// Who ended the last segment, until the plan goes on.
@@ -132,7 +130,6 @@ impl Call {
             run: Run::new(arrival.plan),
             language,
             private: arrival.private,
-            unserved: None,
             segments: 0,
             play_token: 0,
             segment_ended_by: None,

@@ -152,7 +152,6 @@ impl Call {
             return;
         };
         let queue = name.clone();
-        self.unserved = unserved(outcome);
         ctx.record(Fact::QueueLeft {
             call: self.id,
             queue,
@@ -175,18 +174,5 @@ impl Call {
             None => Outcome::Served,
         };
         self.end(ctx, outcome, by, status, "");
-    }
-}
-
-/// The call's outcome if it ends after a queue has let it go like this.
-const fn unserved(outcome: QueueOutcome) -> Option<Outcome> {
-    match outcome {
-        QueueOutcome::TimedOut => Some(Outcome::TimedOut),
-        QueueOutcome::Closed => Some(Outcome::Closed),
-        QueueOutcome::RefusedFull => Some(Outcome::RefusedFull),
-        QueueOutcome::Answered
-        | QueueOutcome::Abandoned
-        | QueueOutcome::Overflowed
-        | QueueOutcome::CallbackTaken => None,
     }
 }
