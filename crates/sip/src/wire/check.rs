@@ -50,12 +50,12 @@ pub(super) fn fields(headers: &Headers, method: Option<&str>) -> Result<Option<u
             HeaderName::Route => addresses(value, "Route")?,
             HeaderName::RecordRoute => addresses(value, "Record-Route")?,
             HeaderName::Path => addresses(value, "Path")?,
-            HeaderName::ContentLength => seen.content_length(value)?,
+            HeaderName::ContentLength => seen.length.note(value)?,
             _ => {}
         }
     }
     seen.complete()?;
-    Ok(seen.length)
+    Ok(seen.length.value())
 }
 
 /// Which fields were seen.
@@ -67,22 +67,10 @@ struct Seen {
     call_id: bool,
     cseq: bool,
     max_forwards: bool,
-    length: Option<usize>,
+    length: Length,
 }
 
 impl Seen {
-    /// The same value twice does no harm; two values do (request smuggling).
-    fn content_length(&mut self, value: &str) -> Result<(), ParseError> {
-        let length = number(value, u64::from(u32::MAX))
-            .and_then(|length| usize::try_from(length).ok())
-            .ok_or(malformed("Content-Length", "number expected"))?;
-        if self.length.is_some_and(|before| before != length) {
-            return Err(ParseError::Repeated("Content-Length"));
-        }
-        self.length = Some(length);
-        Ok(())
-    }
-
     fn complete(&self) -> Result<(), ParseError> {
         let there = [
             (self.via, "Via"),
@@ -95,6 +83,28 @@ impl Seen {
             Some((_, name)) => Err(ParseError::Missing(name)),
             None => Ok(()),
         }
+    }
+}
+
+/// The Content-Length.
+#[derive(Default)]
+pub(super) struct Length(Option<usize>);
+
+impl Length {
+    /// The same value twice does no harm; two values do (request smuggling).
+    pub(super) fn note(&mut self, value: &str) -> Result<(), ParseError> {
+        let length = number(value, u64::from(u32::MAX))
+            .and_then(|length| usize::try_from(length).ok())
+            .ok_or(malformed("Content-Length", "number expected"))?;
+        if self.0.is_some_and(|before| before != length) {
+            return Err(ParseError::Repeated("Content-Length"));
+        }
+        self.0 = Some(length);
+        Ok(())
+    }
+
+    pub(super) const fn value(&self) -> Option<usize> {
+        self.0
     }
 }
 

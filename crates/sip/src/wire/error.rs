@@ -31,17 +31,24 @@ pub enum ParseError {
         /// The bound, in the unit that `part` names.
         limit: usize,
     },
+    /// The message is larger than [`limits::MESSAGE_OCTETS`](super::limits::MESSAGE_OCTETS).
+    #[error("Message Too Large: above {limit} octets")]
+    TooLarge {
+        /// The bound.
+        limit: usize,
+    },
     /// The start line names another protocol version than `SIP/2.0`.
     #[error("Version Not Supported")]
     Version,
 }
 
 impl ParseError {
-    /// The status code that answers a request with this fault (RFC 3261 §21.4.1, §21.5.6).
+    /// The status code that answers a request with this fault (RFC 3261 §21.4.1, §21.5.6, §21.5.7).
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
             Self::Version => 505,
+            Self::TooLarge { .. } => 513,
             Self::Missing(_)
             | Self::Malformed { .. }
             | Self::Repeated(_)

@@ -4,6 +4,8 @@
 
 /// Octets of one whole message: the largest UDP payload fits, and no more is read of a stream.
 pub const MESSAGE_OCTETS: usize = 64 * 1024;
+/// Octets of the start line and all header fields.
+pub const HEAD_OCTETS: usize = 32 * 1024;
 /// Octets of one header field with its folded lines, and of the start line.
 pub const LINE_OCTETS: usize = 8 * 1024;
 /// Header fields of one message. Long routes and many contacts stay far below it.

@@ -1,6 +1,6 @@
 //! SIP on the wire: the bounded single-pass parser, the printer, and the types between them.
 //!
-//! Owns the grammar of RFC 3261 §25 and its limits. Knows no transaction, dialog or socket.
+//! Owns the grammar of RFC 3261 §25, the framing of streams, and the limits of both. Knows no transaction, dialog or socket.
 //!
 //! Reading is strict where a fault could be a trick (framing, several values, control characters)
 //! and liberal where telephones are (spaces, unquoted display names, missing Max-Forwards).
@@ -23,6 +23,7 @@ mod print;
 mod properties;
 mod reason;
 mod scan;
+mod stream;
 mod uri;
 mod uri_ref;
 mod via;
@@ -39,5 +40,6 @@ pub use params::Params;
 pub use parse::{Datagram, parse_datagram};
 pub use reason::reason_phrase;
 pub use scan::{Values, quote, unquote};
+pub use stream::{Frame, Opener, PING, PONG, StreamFramer, frame_of_websocket};
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Via};

@@ -1,5 +1,7 @@
 //! Owns the way from the octets of a datagram to a message: framing, lines, header fields.
 
+use std::borrow::Cow;
+
 use super::error::{Malformed, ParseError, malformed};
 use super::header_name::HeaderName;
 use super::headers::Headers;
@@ -31,10 +33,7 @@ pub enum Datagram {
     reason = "no larger than what comes back when all is well"
 )]
 pub fn parse_datagram(bytes: &[u8]) -> Result<Datagram, Malformed> {
-    let begin = bytes
-        .iter()
-        .position(|octet| !matches!(octet, b'\r' | b'\n' | b' ' | b'\t' | b'\0'));
-    let Some(begin) = begin else {
+    let Some(begin) = bytes.iter().position(|octet| !is_filler(*octet)) else {
         return Ok(Datagram::KeepAlive);
     };
     let drop = |problem| Malformed {
@@ -42,8 +41,7 @@ pub fn parse_datagram(bytes: &[u8]) -> Result<Datagram, Malformed> {
         answer: None,
     };
     if bytes.len() > limits::MESSAGE_OCTETS {
-        return Err(drop(ParseError::TooLong {
-            part: "message octets",
+        return Err(drop(ParseError::TooLarge {
             limit: limits::MESSAGE_OCTETS,
         }));
     }
@@ -58,6 +56,49 @@ pub fn parse_datagram(bytes: &[u8]) -> Result<Datagram, Malformed> {
         }
     };
     Reader::default().read(valid, None)
+}
+
+/// What may stand between messages.
+pub(super) const fn is_filler(octet: u8) -> bool {
+    matches!(octet, b'\r' | b'\n' | b' ' | b'\t' | b'\0')
+}
+
+/// Whether a line, with or without its end, may be the start line of a message.
+pub(super) fn looks_like_sip(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line);
+    StartLine::of(next_line(&line).0).kind().is_some()
+}
+
+/// The Content-Length of a complete head, as the parser will read it.
+///
+/// # Errors
+/// If it is missing, no number, or there are two that differ.
+pub(super) fn length_of_head(head: &[u8]) -> Result<usize, ParseError> {
+    let head = String::from_utf8_lossy(head);
+    let mut length = check::Length::default();
+    for field in Fields::new(next_line(&head).1) {
+        if !field.may_be_length() {
+            continue;
+        }
+        // Whatever else is wrong with the fields is found when the message is read.
+        let text = field.text();
+        if let Some((name, value)) = split_field(&text)
+            && HeaderName::parse(name) == HeaderName::ContentLength
+        {
+            length.note(value)?;
+        }
+    }
+    length.value().ok_or(ParseError::Missing("Content-Length"))
+}
+
+/// The answer to a head that cannot be framed, for `problem`.
+pub(super) fn refuse_head(head: &[u8], problem: ParseError) -> Malformed {
+    let head = String::from_utf8_lossy(head);
+    let reader = Reader {
+        fault: Some(problem),
+    };
+    let answer = reader.read(&head, Some(&[])).err().and_then(|m| m.answer);
+    Malformed { problem, answer }
 }
 
 /// Head with its closing empty line, and body.
@@ -110,6 +151,12 @@ impl Reader {
         let parsed = start.parse();
         let parsed = self.note(parsed);
         let (headers, rest) = self.read_headers(rest);
+        if text.len() - rest.len() > limits::HEAD_OCTETS {
+            self.note::<()>(Err(ParseError::TooLong {
+                part: "head octets",
+                limit: limits::HEAD_OCTETS,
+            }));
+        }
         let method = match kind {
             Kind::Request { method } => Some(method),
             Kind::Response => None,
@@ -142,58 +189,114 @@ impl Reader {
     }
 
     /// Header fields up to the empty line, and what follows it.
-    fn read_headers<'a>(&mut self, mut rest: &'a str) -> (Headers, &'a str) {
+    fn read_headers<'a>(&mut self, text: &'a str) -> (Headers, &'a str) {
         let mut headers = Headers::with_capacity(24);
-        loop {
-            if rest.is_empty() {
-                self.note::<()>(Err(malformed(
-                    "header section",
-                    "closing empty line expected",
-                )));
-                return (headers, rest);
-            }
-            let (line, after) = next_line(rest);
-            if line.is_empty() {
-                return (headers, after);
-            }
-            let field = rest;
-            rest = after;
-            let mut folded = false;
-            while rest.as_bytes().first().copied().is_some_and(is_space) {
-                (_, rest) = next_line(rest);
-                folded = true;
-            }
+        let mut fields = Fields::new(text);
+        for field in fields.by_ref() {
             if headers.len() >= limits::HEADER_FIELDS {
-                let limit = limits::HEADER_FIELDS;
                 self.note::<()>(Err(ParseError::TooLong {
                     part: "header fields",
-                    limit,
+                    limit: limits::HEADER_FIELDS,
                 }));
                 return (headers, "");
             }
-            let field = field.get(..field.len() - rest.len()).unwrap_or(line);
-            if field.len() > limits::LINE_OCTETS {
-                let limit = limits::LINE_OCTETS;
-                self.note::<()>(Err(ParseError::TooLong {
-                    part: "header octets",
-                    limit,
-                }));
-                continue;
-            }
-            let read = if folded {
-                read_field(&unfold(field))
-            } else {
-                read_field(line)
-            };
-            if let Some((name, value)) = self.note(read) {
+            if let Some((name, value)) = self.note(field.read()) {
                 headers.push(name, value);
             }
+        }
+        if !fields.closed {
+            let why = "closing empty line expected";
+            self.note::<()>(Err(malformed("header section", why)));
+        }
+        (headers, fields.rest)
+    }
+}
+
+/// Walks over the header fields of a head up to the empty line. The framing of streams uses it too,
+/// so that both see the same fields.
+pub(super) struct Fields<'a> {
+    /// What was not walked over yet; behind the empty line at the end.
+    rest: &'a str,
+    /// The empty line was there.
+    closed: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// `text`: what follows the start line.
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self {
+            rest: text,
+            closed: false,
+        }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        if self.closed || self.rest.is_empty() {
+            return None;
+        }
+        let begin = self.rest;
+        let (line, mut rest) = next_line(begin);
+        if line.is_empty() {
+            self.closed = true;
+            self.rest = rest;
+            return None;
+        }
+        let mut folded = false;
+        while rest.as_bytes().first().copied().is_some_and(is_space) {
+            (_, rest) = next_line(rest);
+            folded = true;
+        }
+        self.rest = rest;
+        let whole = begin.get(..begin.len() - rest.len()).unwrap_or(line);
+        Some(Field {
+            line,
+            whole,
+            folded,
+        })
+    }
+}
+
+/// One header field as it stands.
+pub(super) struct Field<'a> {
+    /// The first line, without its end.
+    line: &'a str,
+    /// All lines, ends included.
+    whole: &'a str,
+    folded: bool,
+}
+
+impl Field<'_> {
+    /// Whether the name may be that of Content-Length, long or compact.
+    pub(super) fn may_be_length(&self) -> bool {
+        matches!(self.line.as_bytes(), [b'c' | b'C' | b'l' | b'L', ..])
+    }
+
+    pub(super) fn read(&self) -> Result<(HeaderName, String), ParseError> {
+        if self.whole.len() > limits::LINE_OCTETS {
+            return Err(ParseError::TooLong {
+                part: "header octets",
+                limit: limits::LINE_OCTETS,
+            });
+        }
+        read_field(&self.text())
+    }
+
+    /// The field in one line.
+    fn text(&self) -> Cow<'_, str> {
+        if self.folded {
+            Cow::Owned(unfold(self.whole))
+        } else {
+            Cow::Borrowed(self.line)
         }
     }
 }
 
 /// A line without its end (CRLF or LF), and the rest.
-fn next_line(text: &str) -> (&str, &str) {
+pub(super) fn next_line(text: &str) -> (&str, &str) {
     let Some(at) = text.find('\n') else {
         return (text, "");
     };
@@ -214,21 +317,23 @@ fn unfold(field: &str) -> String {
 }
 
 fn read_field(line: &str) -> Result<(HeaderName, String), ParseError> {
-    let colon = line
-        .bytes()
-        .position(|octet| octet == b':')
-        .ok_or(malformed("header field", "name expected before ':'"))?;
-    let (name, value) = super::scan::cut(line, colon);
-    let name = name.trim_end_matches([' ', '\t']);
+    let (name, value) =
+        split_field(line).ok_or(malformed("header field", "name expected before ':'"))?;
     if !is_token(name) {
         return Err(malformed("header field", "name is no token"));
     }
-    let value = trim(value);
     let name = HeaderName::parse(name);
     if has_control(value) && !controls_are_escaped(value) {
         return Err(malformed("header field", "control character"));
     }
     Ok((name, value.to_owned()))
+}
+
+/// Name and value, without the white space around them.
+fn split_field(line: &str) -> Option<(&str, &str)> {
+    let colon = line.bytes().position(|octet| octet == b':')?;
+    let (name, value) = super::scan::cut(line, colon);
+    Some((name.trim_end_matches([' ', '\t']), trim(value)))
 }
 
 /// No early return, so that the compiler makes wide comparisons of it.
