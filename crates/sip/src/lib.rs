@@ -43,7 +43,7 @@ pub use transaction::{
     stateless_tag,
 };
 pub use wire::{
-    CSeq, Datagram, Frame, HeaderName, Headers, Host, Malformed, Message, Method, NameAddr, Opener,
-    Params, ParseError, Scheme, Start, StreamFramer, Uri, Via, frame_of_websocket, parse_datagram,
-    reason_phrase,
+    ACCEPTED_BODIES, BodyFault, CSeq, Datagram, Frame, HeaderName, Headers, Host, Malformed,
+    Message, Method, NameAddr, Opener, Params, ParseError, Scheme, Start, StreamFramer, Uri, Via,
+    frame_of_websocket, parse_datagram, reason_phrase,
 };

@@ -19,9 +19,9 @@ struct Caller {
 
 impl Switch {
     /// A new request that belongs to no transaction.
-    pub(crate) fn on_request(&mut self, tx: ServerTx, flow: Flow, request: Message) {
+    pub(crate) fn on_request(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         if let Some(id) = DialogId::of_incoming(&request) {
-            self.on_dialog_request(tx, &id, &request);
+            self.on_dialog_request(tx, &id, &mut request);
             return;
         }
         if let Some(status) = self.refusal(&request) {
@@ -50,16 +50,19 @@ impl Switch {
         }
     }
 
-    fn on_dialog_request(&mut self, tx: ServerTx, id: &DialogId, request: &Message) {
+    fn on_dialog_request(&mut self, tx: ServerTx, id: &DialogId, request: &mut Message) {
         let owner = self.ctx.dialogs.get(id).copied();
         let call = owner.and_then(|owner| self.calls.get_mut(&owner.call));
-        match (owner, call) {
-            (Some(owner), Some(call)) => {
-                call.on_request(&mut self.ctx, owner.leg, tx, request);
-                self.sweep(owner.call);
-            }
-            _ => self.ctx.refuse(tx, request, 481),
+        let (Some(owner), Some(call)) = (owner, call) else {
+            self.ctx.refuse(tx, request, 481);
+            return;
+        };
+        if let Err(fault) = only_session(request) {
+            self.ctx.refuse_known(tx, request, fault.status());
+            return;
         }
+        call.on_request(&mut self.ctx, owner.leg, tx, request);
+        self.sweep(owner.call);
     }
 
     /// What RFC 3261 §8.2 refuses before a request is looked at: URI scheme, extensions.
@@ -94,7 +97,9 @@ impl Switch {
         }
         let mut response = request.respond(200, Some(&sip::stateless_tag(request)));
         response.headers.set(HeaderName::Allow, ALLOW);
-        response.headers.set(HeaderName::Accept, "application/sdp");
+        response
+            .headers
+            .set(HeaderName::Accept, sip::ACCEPTED_BODIES);
         response
             .headers
             .set(HeaderName::Contact, self.ctx.contact(&flow));
@@ -158,7 +163,7 @@ impl Switch {
         None
     }
 
-    fn on_invite(&mut self, tx: ServerTx, flow: Flow, request: Message) {
+    fn on_invite(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         let full = self.live_calls() >= self.ctx.settings.calls_max;
         if self.draining || self.journal_behind || full {
             self.ctx.counts.refused += 1;
@@ -168,9 +173,9 @@ impl Switch {
         let Some(caller) = self.admit(tx, flow, &request) else {
             return;
         };
-        if let Some(status) = unfit_body(&request) {
+        if let Err(fault) = only_session(&mut request) {
             self.ctx.counts.refused += 1;
-            self.ctx.refuse(tx, &request, status);
+            self.ctx.refuse(tx, &request, fault.status());
             return;
         }
         self.ctx.counts.arrived += 1;
@@ -315,17 +320,20 @@ impl Switch {
     }
 }
 
-/// A body that is no session description (RFC 3261 §8.2.3).
-fn unfit_body(request: &Message) -> Option<u16> {
-    if request.body.is_empty() {
-        return None;
+/// Leaves nothing but the session description in the body of what may hold one, so that nobody
+/// behind the door meets another body (RFC 3261 §8.2.3, RFC 5621).
+pub(crate) fn only_session(message: &mut Message) -> Result<(), sip::BodyFault> {
+    let about_session = match message.method() {
+        Some(Method::Invite | Method::Ack | Method::Update | Method::Prack) => true,
+        Some(_) => false,
+        None => message.cseq().is_ok_and(|cseq| {
+            matches!(cseq.method, Method::Invite | Method::Update | Method::Prack)
+        }),
+    };
+    if about_session {
+        message.keep_session_description()?;
     }
-    let kind = request
-        .headers
-        .first(&HeaderName::ContentType)
-        .unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    (!kind.eq_ignore_ascii_case("application/sdp")).then_some(415)
+    Ok(())
 }
 
 /// The caller's number and name: P-Asserted-Identity of a trusted trunk (RFC 3325 §9), or From.

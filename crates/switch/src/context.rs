@@ -366,7 +366,12 @@ impl Context {
 fn explain(response: &mut Message, status: u16) {
     match status {
         405 | 501 => response.headers.set(HeaderName::Allow, ALLOW),
-        415 => response.headers.set(HeaderName::Accept, "application/sdp"),
+        415 => {
+            response
+                .headers
+                .set(HeaderName::Accept, sip::ACCEPTED_BODIES);
+            response.headers.set(HeaderName::AcceptEncoding, "identity");
+        }
         _ => {}
     }
 }

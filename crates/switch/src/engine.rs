@@ -7,6 +7,7 @@ use sip::{ClientTx, Datagram, Flow, Message, ServerTx};
 use vocab::media::MediaEvent;
 use vocab::{CallId, Fact, LiveCounts, OperatorId, Time, WallTime};
 
+use crate::admission::only_session;
 use crate::call::Call;
 use crate::context::{Context, Timer};
 use crate::input::Input;
@@ -206,7 +207,10 @@ impl Switch {
                 self.ctx.send(flow, bytes, tx.filter(|_| first));
             }
             sip::Output::Request { tx, flow, request } => self.on_request(tx, flow, request),
-            sip::Output::Ack { tx, ack } => self.on_ack(tx, &ack),
+            sip::Output::Ack { tx, mut ack } => {
+                forget_odd_body(&mut ack);
+                self.on_ack(tx, &ack);
+            }
             sip::Output::Cancelled { tx } => {
                 if let Some(owner) = self.ctx.server_owner(tx)
                     && let Some(call) = self.calls.get_mut(&owner.call)
@@ -216,7 +220,10 @@ impl Switch {
                 }
             }
             sip::Output::AckMissing { tx } => self.on_ack_missing(tx),
-            sip::Output::Response { tx, response } => self.on_response(tx, &response),
+            sip::Output::Response { tx, mut response } => {
+                forget_odd_body(&mut response);
+                self.on_response(tx, &response);
+            }
             sip::Output::TimedOut { tx } => self.on_timed_out(tx),
         }
     }
@@ -442,5 +449,12 @@ impl Switch {
             longest_wait_ms: u64::try_from(wait).unwrap_or(u64::MAX),
             ..self.ctx.counts
         }
+    }
+}
+
+/// Neither an ACK nor a response can be refused: one whose body cannot be used has none.
+fn forget_odd_body(message: &mut Message) {
+    if let Err(fault) = only_session(message) {
+        tracing::warn!(?fault, "a peer answered with a body that cannot be used");
     }
 }

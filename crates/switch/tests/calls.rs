@@ -439,6 +439,63 @@ fn descriptions_without_common_codec_are_488_and_nonsense_is_400() {
     }
 }
 
+/// A session description beside the data of the telephone network, as trunks send it.
+fn beside_isup(description: &str, handling: &str) -> (&'static str, Vec<u8>) {
+    let body = format!(
+        "--b\r\nContent-Type: application/ISUP;version=itu-t92+\r\n\
+         Content-Disposition: signal;handling={handling}\r\n\r\n\u{1}\u{2}\r\n\
+         --b\r\nContent-Type: application/sdp\r\n\r\n{description}\r\n--b--\r\n"
+    );
+    ("multipart/mixed;boundary=b", body.into())
+}
+
+#[test]
+fn a_description_among_other_parts_makes_a_call_and_changes_it() {
+    let mut world = World::new().with_operators(1);
+    let (kind, body) = beside_isup(OFFER, "optional");
+    let invite = world.invite("1300").with_body(kind, body);
+    world.send(trunk(), &invite);
+    let answer = world.response(trunk());
+    assert_eq!(answer.status(), Some(200));
+    let ack = world.in_dialog(&invite, &answer, Method::Ack);
+    world.send(trunk(), &ack);
+    let ring = world.request(phone(1), &Method::Invite);
+    world.answer_in_parts(1, &ring);
+    world.request(phone(1), &Method::Ack);
+    for (handling, status) in [("optional", 200), ("required", 415)] {
+        let mut modify = world.in_dialog(&invite, &answer, Method::Update);
+        let contact = "<sip:192.0.2.10:5060>";
+        modify.headers.set(HeaderName::Contact, contact);
+        let number = if status == 200 { 2 } else { 3 };
+        let cseq = format!("{number} UPDATE");
+        modify.headers.set(HeaderName::CSeq, cseq);
+        let (kind, body) = beside_isup(OFFER, handling);
+        world.send(trunk(), &modify.with_body(kind, body));
+        let response = world.response(trunk());
+        assert_eq!(response.status(), Some(status));
+        let accept = response.headers.first(&HeaderName::Accept);
+        assert_eq!(accept, (status == 415).then_some(sip::ACCEPTED_BODIES));
+    }
+    world.clear();
+    world.caller_hangs_up(&invite, &answer);
+    world.assert_quiet();
+}
+
+#[test]
+fn an_unknown_body_that_must_be_understood_is_415_and_faulty_parts_are_400() {
+    let (kind, body) = beside_isup(OFFER, "required");
+    let cut = body[..body.len() - 8].to_vec();
+    for (body, status) in [(body, 415), (cut, 400)] {
+        let mut world = World::new().with_operators(1);
+        let invite = world.invite("1300").with_body(kind, body);
+        world.send(trunk(), &invite);
+        assert_eq!(world.response(trunk()).status(), Some(status));
+        world.send(trunk(), &invite_ack(&invite));
+        assert_eq!(world.ended(), []);
+        world.assert_quiet();
+    }
+}
+
 #[test]
 fn an_invite_without_description_gets_our_offer_and_the_ack_has_the_answer() {
     let mut world = World::new().with_operators(1);

@@ -135,6 +135,8 @@ header_names! {
     SubscriptionState = "Subscription-State",
     /// RFC 3261 §20.1.
     Accept = "Accept",
+    /// RFC 3261 §20.2.
+    AcceptEncoding = "Accept-Encoding",
     /// RFC 3327 §3.
     Path = "Path",
     /// RFC 3608 §5.
@@ -225,7 +227,11 @@ impl HeaderName {
             ],
             13 => &[Self::Authorization, Self::ProxyRequire, Self::ServiceRoute],
             14 => &[Self::ContentLength],
-            15 => &[Self::SessionExpires, Self::RemotePartyId],
+            15 => &[
+                Self::SessionExpires,
+                Self::RemotePartyId,
+                Self::AcceptEncoding,
+            ],
             16 => &[Self::WwwAuthenticate, Self::ContentEncoding],
             17 => &[Self::PCalledPartyId],
             18 => &[Self::ProxyAuthenticate, Self::SubscriptionState],

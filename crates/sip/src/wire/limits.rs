@@ -16,3 +16,9 @@ pub const FIELD_VALUES: usize = 128;
 pub const URI_OCTETS: usize = 2 * 1024;
 /// Parameters of one URI or of one header value.
 pub const PARAMS: usize = 64;
+/// Parts of one body, at all depths together. Location, ISUP, signature and session make four.
+pub const BODY_PARTS: usize = 32;
+/// Multiparts within multiparts.
+pub const BODY_DEPTH: usize = 4;
+/// Header fields of one part of a body.
+pub const PART_FIELDS: usize = 32;

@@ -286,7 +286,7 @@ impl Field<'_> {
     }
 
     /// The field in one line.
-    fn text(&self) -> Cow<'_, str> {
+    pub(super) fn text(&self) -> Cow<'_, str> {
         if self.folded {
             Cow::Owned(unfold(self.whole))
         } else {
@@ -330,7 +330,7 @@ fn read_field(line: &str) -> Result<(HeaderName, String), ParseError> {
 }
 
 /// Name and value, without the white space around them.
-fn split_field(line: &str) -> Option<(&str, &str)> {
+pub(super) fn split_field(line: &str) -> Option<(&str, &str)> {
     let colon = line.bytes().position(|octet| octet == b':')?;
     let (name, value) = super::scan::cut(line, colon);
     Some((name.trim_end_matches([' ', '\t']), trim(value)))

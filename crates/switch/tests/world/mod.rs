@@ -421,6 +421,21 @@ impl World {
         response
     }
 
+    /// Telephone `n` takes the call with a description that is one part of several.
+    pub fn answer_in_parts(&mut self, n: u8, invite: &Message) -> Message {
+        let at = phone(n);
+        let mut response = invite.respond(200, Some(&format!("phone{n}-{at}")));
+        let contact = format!("<sip:op{n}@{at}>");
+        response.headers.push(HeaderName::Contact, contact);
+        let body = OFFER
+            .replace("192.0.2.10", "203.0.113.1")
+            .replace("8 0 101", "8 101");
+        let part = format!("--b\r\nContent-Type: application/sdp\r\n\r\n{body}\r\n--b--\r\n");
+        let response = response.with_body("multipart/mixed;boundary=b", part.into());
+        self.send(at, &response);
+        response
+    }
+
     /// A BYE of telephone `n`, which answered `invite` with `answer`.
     pub fn operator_hangs_up(&mut self, n: u8, invite: &Message, answer: &Message) {
         let branch = self.branch();
