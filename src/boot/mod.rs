@@ -83,7 +83,7 @@ impl Engine {
             media::Media::start(media, epoch, loaded.audio, taps, report)
                 .context("cannot start the media threads")?
         };
-        let switch = Switch::new(translate::switch(settings, boot)?);
+        let switch = Switch::new(translate::switch(settings, boot, &addresses)?);
         inbox.input(Input::Wall(driver::wall_clock()));
         inbox.input(Input::Plans {
             plans: loaded.plans,

@@ -1,5 +1,7 @@
 //! Owns the translation of `hotline.toml` into what each part wants to be told.
 
+use std::net::SocketAddr;
+
 use vocab::QueueId;
 use vocab::media::Codec;
 
@@ -41,7 +43,11 @@ pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
     }
 }
 
-pub(super) fn switch(settings: &Settings, boot: u32) -> anyhow::Result<switch::Settings> {
+pub(super) fn switch(
+    settings: &Settings,
+    boot: u32,
+    listen: &[SocketAddr],
+) -> anyhow::Result<switch::Settings> {
     let Settings {
         sip,
         limits,
@@ -66,6 +72,7 @@ pub(super) fn switch(settings: &Settings, boot: u32) -> anyhow::Result<switch::S
         transactions_max: limits.transactions,
         retry_after: limits.retry_after,
         advertised: sip.advertise,
+        listen: listen.to_vec(),
         media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,
         call_longest: limits.call_longest,
@@ -105,17 +112,16 @@ fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<switch::Trunk> 
         }
         _ => None,
     };
-    Ok(switch::Trunk {
-        name: found.name.clone(),
-        networks: found.addresses.clone(),
-        credentials,
-        numbers: switch::NumberRules {
-            country_code: found.country_code.clone().unwrap_or_default(),
-            national_prefix: found.national_prefix.clone().unwrap_or_default(),
-            national_length: found.national_length,
-            area_code: found.area_code.clone().unwrap_or_default(),
-        },
-    })
+    let mut trunk = switch::Trunk::at(&found.name, found.addresses.clone());
+    trunk.source.credentials = credentials;
+    trunk.numbers = switch::NumberRules {
+        country_code: found.country_code.clone().unwrap_or_default(),
+        national_prefixes: found.national_prefix.clone().into_iter().collect(),
+        international_prefix: String::new(),
+        national_length: found.national_length,
+        area_code: found.area_code.clone().unwrap_or_default(),
+    };
+    Ok(trunk)
 }
 
 fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {

@@ -6,7 +6,7 @@ use vocab::{CallId, EndedBy, Fact, Outcome, Redacted};
 use crate::call::{Arrival, Call};
 use crate::context::ALLOW;
 use crate::engine::Switch;
-use crate::settings::NumberRules;
+use crate::trunk::NumberRules;
 
 /// Who is calling, once known.
 struct Caller {
@@ -226,11 +226,7 @@ impl Switch {
 
     /// A trunk by its address, or a trunk or operator by its password. `None`: challenged or refused.
     fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Option<Caller> {
-        let source = flow.remote.ip();
-        let open = |trunk: &&crate::settings::Trunk| {
-            trunk.credentials.is_none() && !trunk.networks.is_empty() && trunk.covers(source)
-        };
-        if let Some(trunk) = self.ctx.settings.trunks.iter().find(open) {
+        if let Some((_, trunk)) = self.ctx.trunks.by_address(&flow) {
             let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
             return Some(Caller {
                 trunk,
@@ -239,15 +235,13 @@ impl Switch {
             });
         }
         let user = self.authenticate(tx, flow, request, |switch, user| {
-            let trunk = switch
-                .trunk_of(user, source)
-                .and_then(|trunk| trunk.credentials.as_ref());
-            if let Some((_, secrets)) = trunk {
-                return Some(secrets.clone());
+            let trunk = switch.ctx.trunks.by_login(user, &flow);
+            match trunk.and_then(|(_, trunk)| trunk.source.credentials.as_ref()) {
+                Some((_, secrets)) => Some(secrets.clone()),
+                None => switch.operator_secrets(user),
             }
-            switch.operator_secrets(user)
         })?;
-        if let Some(trunk) = self.trunk_of(&user, source) {
+        if let Some((_, trunk)) = self.ctx.trunks.by_login(&user, &flow) {
             let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
             return Some(Caller {
                 trunk,
@@ -272,16 +266,6 @@ impl Switch {
         let id = self.ctx.logins.get(user)?;
         let operator = self.ctx.operators.get(id)?;
         Some(operator.secrets.clone())
-    }
-
-    fn trunk_of(&self, user: &str, source: core::net::IpAddr) -> Option<&crate::settings::Trunk> {
-        self.ctx.settings.trunks.iter().find(|trunk| {
-            trunk.covers(source)
-                && trunk
-                    .credentials
-                    .as_ref()
-                    .is_some_and(|(login, _)| login == user)
-        })
     }
 
     /// A known caller dialled a number that no plan has: 404, and an entry, since a wrongly

@@ -18,6 +18,7 @@ use vocab::{
 use crate::entropy::Entropy;
 use crate::output::Output;
 use crate::settings::{Operator, Settings};
+use crate::trunk::Trunks;
 
 /// Methods we take; the value of Allow.
 pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER";
@@ -50,6 +51,7 @@ pub(crate) struct Context {
     pub(crate) authenticator: Authenticator,
     pub(crate) registrar: Registrar,
     pub(crate) acd: Acd,
+    pub(crate) trunks: Trunks,
     pub(crate) plans: Plans,
     pub(crate) entropy: Entropy,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
@@ -69,7 +71,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(mut settings: Settings) -> Self {
+        let trunks = Trunks::new(core::mem::take(&mut settings.trunks));
         let mut entropy = Entropy::new(settings.seed);
         let mut acd = Acd::new(settings.boot);
         acd.handle(Time::ZERO, acd::Input::Queues(settings.queues.clone()));
@@ -80,6 +83,7 @@ impl Context {
                 .with_algorithms(&settings.digest),
             registrar: Registrar::new(settings.registrar),
             acd,
+            trunks,
             plans: Plans::default(),
             entropy,
             operators: BTreeMap::new(),
@@ -351,13 +355,14 @@ impl Context {
     }
 
     /// What must be empty when no call is up, for the checkers: name and size of each table.
-    pub(crate) fn tables(&self) -> [(&'static str, usize); 5] {
+    pub(crate) fn tables(&self) -> [(&'static str, usize); 6] {
         [
             ("dialogs", self.dialogs.len()),
             ("server_owners", self.server_owners.len()),
             ("client_owners", self.client_owners.len()),
             ("deadlines", self.deadlines.len()),
             ("gated", self.gated.len()),
+            ("seats", self.trunks.seats()),
         ]
     }
 }

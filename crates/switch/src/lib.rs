@@ -30,8 +30,10 @@ mod input;
 mod output;
 mod settings;
 mod snapshot;
+pub mod trunk;
 
 pub use engine::Switch;
 pub use input::Input;
 pub use output::Output;
-pub use settings::{Network, NotANetwork, NumberRules, Operator, Settings, Trunk};
+pub use settings::{Operator, Settings};
+pub use trunk::{Network, NotANetwork, NumberRules, Trunk};

@@ -1,6 +1,8 @@
 //! Owns a client's answer to a challenge. Refuses to decide whether to try again: the caller sees
 //! a second 401 and stops.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use super::digest::{self, Algorithm, Inputs, Qop, Secrets};
@@ -85,6 +87,14 @@ pub fn authorize(
     }
     replace(request, answer, &realm, value);
     Ok(())
+}
+
+/// The realm of a challenge: one value of WWW-Authenticate or Proxy-Authenticate. A client looks at
+/// it before it decides to whom its password may go.
+#[must_use]
+pub fn challenge_realm(value: &str) -> Option<String> {
+    let params = DigestParams::parse(value).ok()?;
+    params.text("realm").map(Cow::into_owned)
 }
 
 /// The best challenge that we can meet.

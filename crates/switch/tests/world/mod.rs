@@ -56,12 +56,8 @@ pub struct World {
 
 pub fn settings() -> Settings {
     let mut settings = Settings::example();
-    settings.trunks = vec![Trunk {
-        name: "carrier".into(),
-        networks: vec!["192.0.2.0/24".parse::<Network>().unwrap()],
-        credentials: None,
-        numbers: Default::default(),
-    }];
+    let network: Network = "192.0.2.0/24".parse().unwrap();
+    settings.trunks = vec![Trunk::at("carrier", vec![network])];
     settings
 }
 
