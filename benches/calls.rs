@@ -260,6 +260,7 @@ fn enrol(database: &Path, operators: usize) -> Vec<OperatorAccount> {
                 ha1_md5: md5,
                 skills: BTreeMap::new(),
                 enabled: true,
+                address: None,
             };
             operators::add(database, operator).await.unwrap();
             accounts.push(OperatorAccount::new(login, "secret"));

@@ -195,6 +195,16 @@ Examples:
 Example:
   hotline user passwd ivanova")]
     Passwd(UserPasswd),
+
+    /// Give an operator's line a fixed SIP address, or take it away.
+    #[command(after_help = "\
+For a telephone behind another exchange, which does not register here. It is asked with OPTIONS
+every [registrar] probe_every whether it is there; a telephone that registers as well rings first.
+
+Examples:
+  hotline user address ivanova sip:201@192.0.2.7
+  hotline user address ivanova --none")]
+    Address(UserAddress),
 }
 
 /// The operator to be added.
@@ -216,9 +226,34 @@ pub struct UserAdd {
     #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = skill)]
     pub skills: Vec<(String, u8)>,
 
+    /// A fixed SIP address of the line, for a telephone behind another exchange.
+    #[arg(long, value_name = "SIP-URI", value_parser = line_address)]
+    pub address: Option<String>,
+
     /// Read the password from the first line of standard input instead of asking.
     #[arg(long)]
     pub password_stdin: bool,
+
+    /// Whose operators.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// The operator whose line gets an address.
+#[derive(Debug, Clone, Args)]
+#[group(id = "where", required = true, multiple = false, args = ["address", "none"])]
+pub struct UserAddress {
+    /// The login.
+    #[arg(value_parser = login)]
+    pub login: String,
+
+    /// Where the line is reached, as sip:201@192.0.2.7 or sip:201@192.0.2.7:5070.
+    #[arg(value_name = "SIP-URI", value_parser = line_address)]
+    pub address: Option<String>,
+
+    /// The line has no address any more.
+    #[arg(long)]
+    pub none: bool,
 
     /// Whose operators.
     #[command(flatten)]
@@ -282,6 +317,24 @@ fn login(text: &str) -> Result<String, String> {
             "a login holds letters a-z, digits and - _ . + only, not {c:?}"
         )),
         None => Ok(text.to_owned()),
+    }
+}
+
+/// A fixed address of a line: a SIP URI whose host is an IP address, reached over UDP.
+fn line_address(text: &str) -> Result<String, String> {
+    let uri = sip::Uri::parse(text)
+        .map_err(|_| "expected a SIP URI such as sip:201@192.0.2.7".to_owned())?;
+    if uri.scheme != sip::Scheme::Sip || uri.headers.is_some() {
+        return Err("expected a URI that begins with sip: and has no headers".to_owned());
+    }
+    if uri.socket_addr().is_none_or(|address| address.port() == 0) {
+        return Err("expected an IP address as host: names are not looked up here".to_owned());
+    }
+    match uri.params.value("transport") {
+        Some(other) if !other.eq_ignore_ascii_case("udp") => Err(format!(
+            "transport={other} cannot be used: lines with an address are reached over UDP"
+        )),
+        Some(_) | None => Ok(uri.to_string()),
     }
 }
 
@@ -374,6 +427,32 @@ mod tests {
         for bad in ["", "a b", "a@b", "a;b", "и", &"a".repeat(65)] {
             assert!(login(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_line_address_is_a_sip_uri_with_an_ip_address() {
+        for good in ["sip:201@192.0.2.7", "sip:201@[2001:db8::7]:5070"] {
+            assert_eq!(line_address(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "201",
+            "tel:201",
+            "sip:201@pbx.example",
+            "sips:201@192.0.2.7",
+            "sip:201@192.0.2.7:0",
+            "sip:201@192.0.2.7;transport=tcp",
+        ] {
+            assert!(line_address(bad).is_err(), "{bad}");
+        }
+        refusal(&["hotline", "user", "address", "i"]);
+        refusal(&[
+            "hotline",
+            "user",
+            "address",
+            "i",
+            "sip:1@192.0.2.7",
+            "--none",
+        ]);
     }
 
     #[test]

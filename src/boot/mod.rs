@@ -89,8 +89,11 @@ impl Engine {
             plans: loaded.plans,
             prompts: loaded.prompts,
         });
-        let operators =
-            runtime.block_on(operators::follow(&settings.journal.database, inbox.clone()))?;
+        let operators = runtime.block_on(operators::follow(
+            &settings.journal.database,
+            addresses.clone(),
+            inbox.clone(),
+        ))?;
         runtime.spawn(operators);
         let answer_wait = settings.journal.answer_wait;
         let parts = Parts {
@@ -157,7 +160,8 @@ impl Engine {
     pub fn read_operators(&self, settings: &Settings) -> anyhow::Result<()> {
         let database = &settings.journal.database;
         let inbox = self.driver.inbox();
-        self.runtime.block_on(operators::read_once(database, inbox))
+        self.runtime
+            .block_on(operators::read_once(database, &self.addresses, inbox))
     }
 
     /// Leaves a future to the engine's IO threads.

@@ -2,11 +2,12 @@
 //! knows within a second.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use journal::operators::{Operator, Watch};
-use switch::Input;
+use switch::{FixedAddress, Input};
 
 use crate::driver::Inbox;
 
@@ -16,17 +17,18 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Hands the table to the engine; the future that comes back goes on watching it.
 pub(super) async fn follow(
     database: &Path,
+    listening: Vec<SocketAddr>,
     inbox: Inbox,
 ) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let mut watch = Watch::open(database).await?;
     if let Some(operators) = watch.changes().await? {
-        hand_in(&inbox, operators);
+        hand_in(&inbox, &listening, operators);
     }
     Ok(async move {
         loop {
             tokio::time::sleep(EVERY).await;
             match watch.changes().await {
-                Ok(Some(operators)) => hand_in(&inbox, operators),
+                Ok(Some(operators)) => hand_in(&inbox, &listening, operators),
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "the table of operators cannot be read"),
             }
@@ -35,12 +37,16 @@ pub(super) async fn follow(
 }
 
 /// Hands the table to the engine once.
-pub(super) async fn read_once(database: &Path, inbox: &Inbox) -> anyhow::Result<()> {
-    hand_in(inbox, journal::operators::list(database).await?);
+pub(super) async fn read_once(
+    database: &Path,
+    listening: &[SocketAddr],
+    inbox: &Inbox,
+) -> anyhow::Result<()> {
+    hand_in(inbox, listening, journal::operators::list(database).await?);
     Ok(())
 }
 
-fn hand_in(inbox: &Inbox, operators: Vec<Operator>) {
+fn hand_in(inbox: &Inbox, listening: &[SocketAddr], operators: Vec<Operator>) {
     let operators: Vec<switch::Operator> = operators
         .into_iter()
         .filter(|operator| operator.enabled)
@@ -54,8 +60,33 @@ fn hand_in(inbox: &Inbox, operators: Vec<Operator>) {
                 md5: operator.ha1_md5,
             },
             skills: operator.skills,
+            address: operator
+                .address
+                .and_then(|address| fixed_address(listening, &address)),
         })
         .collect();
     tracing::info!(operators = operators.len(), "operators loaded");
     inbox.input(Input::Operators(operators));
+}
+
+/// The way to a line's fixed address, if there is one.
+fn fixed_address(listening: &[SocketAddr], address: &str) -> Option<FixedAddress> {
+    let uri = sip::Uri::parse(address).ok();
+    let found = uri.and_then(|uri| {
+        let remote = uri.socket_addr()?;
+        let local = transport::local_toward(listening, remote)?;
+        let flow = sip::Flow {
+            transport: sip::Transport::Udp,
+            local,
+            remote,
+        };
+        Some(FixedAddress { uri, flow })
+    });
+    if found.is_none() {
+        tracing::error!(
+            address,
+            "no way to a line's address: [sip] listen has none of its kind"
+        );
+    }
+    found
 }

@@ -75,6 +75,7 @@ pub(super) fn switch(
         listen: listen.to_vec(),
         media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,
+        probe_every: registrar.probe_every.max(sip.unreachable_after * 2),
         call_longest: limits.call_longest,
         codecs: settings
             .media

@@ -33,6 +33,11 @@ pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
             let database = &settings.journal.database;
             block_on(operators::set_secrets(database, &user.login, &sha256, &md5))??;
         }
+        UserCommand::Address(user) => {
+            let settings = prepared(&user.config.config)?;
+            let (database, address) = (&settings.journal.database, user.address.as_deref());
+            block_on(operators::set_address(database, &user.login, address))??;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -64,6 +69,7 @@ fn operator(realm: &str, user: UserAdd, password: &str) -> Operator {
         ha1_md5: md5,
         skills: user.skills.into_iter().collect(),
         enabled: true,
+        address: user.address,
     }
 }
 
@@ -80,6 +86,7 @@ fn list(settings: &Settings) -> anyhow::Result<()> {
         name,
         skills,
         enabled,
+        address,
         ..
     } in operators
     {
@@ -89,8 +96,9 @@ fn list(settings: &Settings) -> anyhow::Result<()> {
             .collect();
         let disabled = if enabled { "" } else { " (disabled)" };
         let skills = skills.join(" ");
+        let address = address.map_or(String::new(), |address| format!(" at {address}"));
         table.push_str(&format!(
-            "{login:<20} {line:<8} {name:<28} {skills}{disabled}\n"
+            "{login:<20} {line:<8} {name:<28} {skills}{address}{disabled}\n"
         ));
     }
     super::print_out(&table)

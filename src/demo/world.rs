@@ -252,6 +252,7 @@ fn enrol(settings: &Settings, operators: u16) -> anyhow::Result<Vec<OperatorAcco
                 ha1_md5: md5.clone(),
                 skills: Default::default(),
                 enabled: true,
+                address: None,
             };
             match operators::add(database, operator).await {
                 Ok(_) => {}

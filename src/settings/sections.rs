@@ -76,6 +76,9 @@ section! {
         expiry_max: Duration = Default "\"2 min\"", in "\"10s\"" ..= "\"1d\"";
         /// Telephones that one operator may have registered at once.
         contacts: usize = Default "3", in "1" ..= "20";
+        /// How often a line with a fixed address (`hotline user address`) is asked with OPTIONS
+        /// whether it is there; silence for `[sip] unreachable_after` means that it is not.
+        probe_every: Duration = Default "\"30s\"", in "\"10s\"" ..= "\"1h\"";
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Operator {
     pub skills: BTreeMap<String, u8>,
     /// Whether the operator may register and is offered calls.
     pub enabled: bool,
+    /// A SIP URI where the line is reached without a registration; the caller has read it.
+    pub address: Option<String>,
 }
 
 impl fmt::Debug for Operator {
@@ -66,7 +68,7 @@ pub enum OperatorError {
     /// A name or line that cannot be shown.
     #[error("the {field} {value:?} cannot be used: at most 128 characters, no control characters{}", if *.field == "line" { ", not empty" } else { "" })]
     Text {
-        /// `name` or `line`.
+        /// `name`, `line` or `address`.
         field: &'static str,
         /// What was given.
         value: String,
@@ -111,12 +113,13 @@ pub async fn add(database: &Path, operator: Operator) -> Result<Operator, Operat
     check_login(&operator.login)?;
     check_text("name", &operator.name)?;
     check_text("line", &operator.line)?;
+    check_text("address", operator.address.as_deref().unwrap_or_default())?;
     check_secrets(&operator.login, &operator.ha1_sha256, &operator.ha1_md5)?;
     let skills = skills_json(&operator.skills)?;
     let mut connection = store::open(database).await?;
     let inserted = sqlx::query_scalar::<_, i64>(
-        "INSERT INTO operators (login, name, line, ha1_sha256, ha1_md5, skills, enabled)
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO operators (login, name, line, ha1_sha256, ha1_md5, skills, enabled, address)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     )
     .bind(&operator.login)
     .bind(&operator.name)
@@ -125,6 +128,7 @@ pub async fn add(database: &Path, operator: Operator) -> Result<Operator, Operat
     .bind(&operator.ha1_md5)
     .bind(skills)
     .bind(operator.enabled)
+    .bind(&operator.address)
     .fetch_one(&mut connection)
     .await;
     match inserted {
@@ -220,6 +224,26 @@ pub async fn set_skills(
     changed_one(login, done.rows_affected())
 }
 
+/// Gives an operator's line a fixed address, or takes it away.
+///
+/// # Errors
+/// If there is none of that login, the address is too long, or the database cannot be used.
+pub async fn set_address(
+    database: &Path,
+    login: &str,
+    address: Option<&str>,
+) -> Result<(), OperatorError> {
+    check_text("address", address.unwrap_or_default())?;
+    let mut connection = store::open(database).await?;
+    let done = sqlx::query("UPDATE operators SET address = ? WHERE login = ?")
+        .bind(address)
+        .bind(login)
+        .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
+    changed_one(login, done.rows_affected())
+}
+
 /// The version of the table: another number after each change, by whatever program.
 ///
 /// # Errors
@@ -287,6 +311,7 @@ struct OperatorRow {
     ha1_md5: String,
     skills: String,
     enabled: bool,
+    address: Option<String>,
 }
 
 async fn read(
@@ -294,8 +319,8 @@ async fn read(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<Operator>, OperatorError> {
     let rows: Vec<OperatorRow> = sqlx::query_as(
-        "SELECT id, login, name, line, ha1_sha256, ha1_md5, skills, enabled FROM operators
-         ORDER BY length(line), line, id",
+        "SELECT id, login, name, line, ha1_sha256, ha1_md5, skills, enabled, address
+         FROM operators ORDER BY length(line), line, id",
     )
     .fetch_all(connection)
     .await
@@ -314,6 +339,7 @@ async fn read(
             ha1_md5: row.ha1_md5,
             skills,
             enabled: row.enabled,
+            address: row.address,
         }
     };
     Ok(rows.into_iter().map(operator).collect())

@@ -204,7 +204,8 @@ mod tests {
     async fn migrating_says_what_it_did_and_then_does_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        assert_eq!(migrate(&path).await.unwrap(), ["0001 journal"]);
+        let done = migrate(&path).await.unwrap();
+        assert_eq!(done, ["0001 journal", "0002 line addresses"]);
         assert!(migrate(&path).await.unwrap().is_empty());
     }
 
@@ -239,14 +240,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         let mut connection = open(&path).await.unwrap();
-        sqlx::query("INSERT INTO _sqlx_migrations VALUES (9, 'later', '2030-01-01', 1, x'00', 1)")
+        sqlx::query("INSERT INTO _sqlx_migrations VALUES (99, 'later', '2030-01-01', 1, x'00', 1)")
             .execute(&mut connection)
             .await
             .unwrap();
         drop(connection);
         let error = error_of(&path).await;
         assert!(
-            error.contains("newer hotline (its schema is 9, this program knows 1)"),
+            error.contains("newer hotline (its schema is 99, this program knows 2)"),
             "{error}"
         );
         let error = open_reader(&path).await.map(drop).unwrap_err().to_string();

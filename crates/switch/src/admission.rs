@@ -1,7 +1,7 @@
 //! Owns the door: which requests outside a dialog are taken, from whom, for which number.
 
-use sip::{DialogId, Flow, HeaderName, Message, Method, Scheme, ServerTx, Verdict};
-use vocab::{CallId, EndedBy, Fact, Outcome, Redacted};
+use sip::{DialogId, Flow, HeaderName, Message, Method, Scheme, ServerTx};
+use vocab::{CallId, EndedBy, Fact, Outcome};
 
 use crate::call::{Arrival, Call};
 use crate::context::ALLOW;
@@ -106,63 +106,6 @@ impl Switch {
         self.ctx.respond_stateless(tx, response);
     }
 
-    fn on_register(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
-        let Some(user) = self.authenticate(tx, flow, request, |switch, user| {
-            switch.operator_secrets(user)
-        }) else {
-            return;
-        };
-        // RFC 3261 §10.3 step 4: a user binds its own address only.
-        let address = request.to().ok().and_then(|to| to.uri.user);
-        if address.as_deref().is_some_and(|address| address != user) {
-            self.ctx.counts.refused += 1;
-            self.ctx.refuse(tx, request, 403);
-            return;
-        }
-        let response = self
-            .ctx
-            .registrar
-            .register(self.ctx.now, &user, flow, request);
-        self.ctx.respond(tx, response);
-    }
-
-    /// Checks the digest; challenges or refuses where it must, and then gives `None`.
-    fn authenticate(
-        &mut self,
-        tx: ServerTx,
-        flow: Flow,
-        request: &Message,
-        secrets: impl Fn(&Self, &str) -> Option<sip::Secrets>,
-    ) -> Option<String> {
-        let (now, source) = (self.ctx.now, flow.remote.ip());
-        let verdict = self
-            .ctx
-            .authenticator
-            .check(now, source, request, |user| secrets(self, user));
-        let stale = match verdict {
-            Verdict::Accepted { user } => return Some(user),
-            Verdict::Missing => false,
-            Verdict::Stale { .. } => true,
-            Verdict::Refused { user } => {
-                self.ctx.counts.auth_failures += 1;
-                tracing::warn!(source = %flow.remote, user = %Redacted(&user), "wrong password");
-                self.ctx.refuse(tx, request, 403);
-                return None;
-            }
-            Verdict::Malformed(what) => {
-                tracing::debug!(source = %flow.remote, what, "malformed credentials");
-                self.ctx.refuse(tx, request, 400);
-                return None;
-            }
-        };
-        let mut response = request.respond(401, Some(&sip::stateless_tag(request)));
-        self.ctx
-            .authenticator
-            .challenge(now, source, stale, &mut response);
-        self.ctx.respond_stateless(tx, response);
-        None
-    }
-
     fn on_invite(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         let full = self.live_calls() >= self.ctx.settings.calls_max;
         if self.draining || self.journal_behind || full {
@@ -260,12 +203,6 @@ impl Switch {
             rules: NumberRules::default(),
             line,
         })
-    }
-
-    fn operator_secrets(&self, user: &str) -> Option<sip::Secrets> {
-        let id = self.ctx.logins.get(user)?;
-        let operator = self.ctx.operators.get(id)?;
-        Some(operator.secrets.clone())
     }
 
     /// A known caller dialled a number that no plan has: 404, and an entry, since a wrongly

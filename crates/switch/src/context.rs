@@ -16,6 +16,7 @@ use vocab::{
 };
 
 use crate::entropy::Entropy;
+use crate::fixed::FixedLines;
 use crate::output::Output;
 use crate::settings::{Operator, Settings};
 use crate::trunk::Trunks;
@@ -56,6 +57,10 @@ pub(crate) struct Context {
     pub(crate) entropy: Entropy,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
     pub(crate) logins: BTreeMap<String, OperatorId>,
+    /// Lines with a fixed address.
+    pub(crate) lines: FixedLines,
+    /// Operators of whom the ACD was told that they can be reached.
+    pub(crate) reachable: BTreeSet<OperatorId>,
     pub(crate) dialogs: BTreeMap<DialogId, Owner>,
     pub(crate) counts: LiveCounts,
     prompts: BTreeMap<(String, String), PromptId>,
@@ -88,6 +93,8 @@ impl Context {
             entropy,
             operators: BTreeMap::new(),
             logins: BTreeMap::new(),
+            lines: FixedLines::new(settings.unreachable_after, settings.probe_every),
+            reachable: BTreeSet::new(),
             dialogs: BTreeMap::new(),
             counts: LiveCounts::default(),
             prompts: BTreeMap::new(),

@@ -97,6 +97,7 @@ impl Switch {
             self.ctx.next_deadline(),
             self.ctx.transactions.next_deadline(),
             self.ctx.registrar.next_deadline(),
+            self.ctx.lines.next_deadline(),
             self.ctx.acd.next_deadline(),
             self.alive_at,
         ]
@@ -170,6 +171,7 @@ impl Switch {
         self.ctx.transactions.handle_timeout(now);
         self.ctx.registrar.handle_timeout(now);
         self.ctx.acd.handle_timeout(now);
+        self.probe_fixed_lines();
         while let Some((at, id, timer)) = self.ctx.due() {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.on_timer(&mut self.ctx, at, timer);
@@ -189,6 +191,8 @@ impl Switch {
                 self.on_acd(output);
             } else if let Some(change) = self.ctx.registrar.poll() {
                 self.on_registration(change);
+            } else if let Some(operator) = self.ctx.lines.poll() {
+                self.tell_reachable(operator);
             } else {
                 self.ctx.forget_gates();
                 return;
@@ -261,6 +265,10 @@ impl Switch {
     }
 
     fn on_response(&mut self, tx: ClientTx, response: &Message) {
+        if self.ctx.lines.is_probe(tx) {
+            self.on_probe_answered(tx, response);
+            return;
+        }
         let Some(owner) = self.ctx.client_owner(tx) else {
             return;
         };
@@ -278,6 +286,10 @@ impl Switch {
     }
 
     fn on_timed_out(&mut self, tx: ClientTx) {
+        if self.ctx.lines.is_probe(tx) {
+            self.ctx.lines.forget_probe(tx);
+            return;
+        }
         let Some(owner) = self.ctx.client_owner(tx) else {
             return;
         };
@@ -329,30 +341,6 @@ impl Switch {
         self.sweep(id);
     }
 
-    fn on_registration(&mut self, change: sip::Change) {
-        let (user, reachable) = match change {
-            sip::Change::Reachable { user } => (user, true),
-            sip::Change::Unreachable { user } => (user, false),
-        };
-        let Some(operator) = self.ctx.logins.get(&user).copied() else {
-            return;
-        };
-        if let Some(named) = self.ctx.operator_ref(operator) {
-            tracing::info!(operator = named.login, reachable, "registration");
-            self.ctx.record(Fact::OperatorReachable {
-                operator: named,
-                reachable,
-            });
-        }
-        self.ctx.acd.handle(
-            self.ctx.now,
-            acd::Input::Reachable {
-                operator,
-                reachable,
-            },
-        );
-    }
-
     fn set_operators(&mut self, operators: Vec<Operator>) {
         let acd = operators
             .iter()
@@ -361,7 +349,6 @@ impl Switch {
                 skills: operator.skills.clone(),
             })
             .collect();
-        let known: BTreeSet<OperatorId> = self.ctx.logins.values().copied().collect();
         self.unregister_outdated(&operators);
         self.ctx.logins = operators
             .iter()
@@ -371,45 +358,17 @@ impl Switch {
         for operator in operators {
             self.ctx.operators.insert(operator.id, operator);
         }
+        let served: BTreeSet<OperatorId> = self.ctx.logins.values().copied().collect();
+        self.ctx
+            .reachable
+            .retain(|operator| served.contains(operator));
         self.ctx
             .acd
             .handle(self.ctx.now, acd::Input::Operators(acd));
-        let fresh: Vec<OperatorId> = self
-            .ctx
-            .logins
-            .values()
-            .copied()
-            .filter(|id| !known.contains(id))
-            .collect();
-        for operator in fresh {
-            let login = self.ctx.operators.get(&operator).map(|o| o.login.clone());
-            let reachable =
-                login.is_some_and(|login| self.ctx.registrar.bindings(&login).next().is_some());
-            self.ctx.acd.handle(
-                self.ctx.now,
-                acd::Input::Reachable {
-                    operator,
-                    reachable,
-                },
-            );
-        }
-    }
-
-    /// A registration lasts as long as the operator and the password it was made with.
-    fn unregister_outdated(&mut self, operators: &[Operator]) {
-        let now: BTreeMap<&str, &Operator> = operators
-            .iter()
-            .map(|operator| (operator.login.as_str(), operator))
-            .collect();
-        for (login, id) in &self.ctx.logins {
-            let before = self.ctx.operators.get(id).map(|operator| &operator.secrets);
-            if now.get(login.as_str()).map(|operator| &operator.secrets) != before {
-                self.ctx.registrar.forget(login);
-            }
-        }
-        // Before the table is replaced, so that each is still known by login.
-        while let Some(change) = self.ctx.registrar.poll() {
-            self.on_registration(change);
+        self.watch_fixed_lines();
+        let everybody: Vec<OperatorId> = self.ctx.logins.values().copied().collect();
+        for operator in everybody {
+            self.tell_reachable(operator);
         }
     }
 

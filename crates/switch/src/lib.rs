@@ -22,12 +22,15 @@
 //! Non-goals: sockets, files, sound. What to do is an [`Output`]; the process does it.
 
 mod admission;
+mod authentication;
 mod call;
 mod context;
 mod engine;
 mod entropy;
+mod fixed;
 mod input;
 mod output;
+mod registration;
 mod settings;
 mod snapshot;
 pub mod trunk;
@@ -35,5 +38,5 @@ pub mod trunk;
 pub use engine::Switch;
 pub use input::Input;
 pub use output::Output;
-pub use settings::{Operator, Settings};
+pub use settings::{FixedAddress, Operator, Settings};
 pub use trunk::{Network, NotANetwork, NumberRules, Trunk};

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use acd::QueueSettings;
-use sip::{RegistrarSettings, Secrets, Timers};
+use sip::{Flow, RegistrarSettings, Secrets, Timers, Uri};
 use vocab::media::Codec;
 use vocab::{OperatorId, QueueId};
 
@@ -40,6 +40,8 @@ pub struct Settings {
     pub media_address: Option<IpAddr>,
     /// How long an operator's telephone may stay wholly silent before it counts as unreachable.
     pub unreachable_after: Duration,
+    /// How often a line with a fixed address is asked whether it is there.
+    pub probe_every: Duration,
     /// The longest call; ends what a vanished peer left behind.
     pub call_longest: Duration,
     /// Codecs in order of preference.
@@ -84,6 +86,7 @@ impl Settings {
             listen: vec![SocketAddr::from(([198, 51, 100, 1], 5060))],
             media_address: None,
             unreachable_after: Duration::from_secs(4),
+            probe_every: Duration::from_secs(30),
             call_longest: Duration::from_secs(14_400),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             timers: Timers::default(),
@@ -109,4 +112,15 @@ pub struct Operator {
     pub secrets: Secrets,
     /// Skill → level 0-100.
     pub skills: BTreeMap<String, u8>,
+    /// Where the line is reached without a registration, if it has such an address.
+    pub address: Option<FixedAddress>,
+}
+
+/// The address of a line behind another exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedAddress {
+    /// What is called.
+    pub uri: Uri,
+    /// The way there.
+    pub flow: Flow,
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use sip::Flow;
 
+pub use local::local_toward;
 use udp::Udp;
 
 /// A datagram from the network.

@@ -39,6 +39,16 @@ impl LocalAddresses {
     }
 }
 
+/// The address of ours, among those we listen on, from which `remote` is to be reached; `None` if
+/// none is of its family.
+#[must_use]
+pub fn local_toward(listening: &[SocketAddr], remote: SocketAddr) -> Option<SocketAddr> {
+    listening
+        .iter()
+        .find(|bound| bound.is_ipv4() == remote.is_ipv4())
+        .map(|bound| LocalAddresses::new(*bound).toward(remote))
+}
+
 /// A connected UDP socket sends nothing, and knows its own address.
 fn route(remote: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = match remote.ip() {

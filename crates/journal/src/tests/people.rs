@@ -15,6 +15,7 @@ fn person(login: &str, line: &str) -> Operator {
         ha1_md5: "b".repeat(32),
         skills: BTreeMap::from([("health".to_owned(), 80)]),
         enabled: true,
+        address: None,
     }
 }
 
@@ -157,4 +158,24 @@ fn secrets_are_not_in_debug_output() {
     let text = format!("{:?}", person("maria", "10"));
     assert!(text.contains("maria"));
     assert!(!text.contains("aaaa") && !text.contains("bbbb"), "{text}");
+}
+
+#[tokio::test]
+async fn a_line_gets_an_address_and_loses_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("journal.db");
+    operators::add(&database, person("ivanova", "101"))
+        .await
+        .unwrap();
+    let mut watch = Watch::open(&database).await.unwrap();
+    watch.changes().await.unwrap();
+    for address in [Some("sip:201@192.0.2.7"), None] {
+        operators::set_address(&database, "IVANOVA", address)
+            .await
+            .unwrap();
+        let seen = watch.changes().await.unwrap().unwrap();
+        assert_eq!(seen[0].address.as_deref(), address);
+    }
+    let unknown = operators::set_address(&database, "nobody", None).await;
+    assert!(matches!(unknown, Err(OperatorError::Unknown(_))));
 }

@@ -111,7 +111,7 @@ impl Call {
         operator: OperatorId,
         why: String,
     ) {
-        let telephone = Telephone::of(ctx, operator);
+        let telephone = Telephone::next(ctx, operator, &[]);
         let named = ctx.operator_ref(operator);
         let State::Queued { name, .. } = &self.state else {
             ctx.bug("an offer for a call that waits in no queue", Some(self.id));
@@ -200,7 +200,11 @@ impl Call {
                 200..=299 => self.operator_answered(ctx, id, tx, response),
                 _ => {
                     leg.closed(ctx);
-                    self.offer_failed(ctx, id, result_of(status), Some(status));
+                    // A telephone that cannot be reached is not the operator's word.
+                    let result = result_of(status);
+                    if result != OfferResult::Unreachable || !self.ring_next(ctx, id) {
+                        self.offer_failed(ctx, id, result, Some(status));
+                    }
                 }
             },
             Sip::Cancelling { tx: awaited } if awaited == tx => match status {

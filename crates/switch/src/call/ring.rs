@@ -2,7 +2,7 @@
 //! answer that nobody waits for any more. Refuses to decide about the offer: `operator` does.
 
 use sip::{ClientTx, Dialog, Flow, HeaderName, Message, Method, NameAddr, Uri};
-use vocab::{LegId, OfferResult, OperatorId};
+use vocab::{LegId, OfferResult, OperatorId, Time};
 
 use super::Call;
 use super::leg::{Description, MediaState, decorate, next_hop};
@@ -12,6 +12,7 @@ use crate::context::{Context, Owner, Timer};
 /// An INVITE of ours.
 pub(super) struct Sent {
     pub(super) tx: ClientTx,
+    at: Time,
     flow: Flow,
     invite: Message,
 }
@@ -25,14 +26,24 @@ pub(super) struct Telephone {
 }
 
 impl Telephone {
-    /// The telephone of an operator that is to ring first.
-    pub(super) fn of(ctx: &Context, operator: OperatorId) -> Option<Self> {
+    /// The telephone of an operator that is to ring next: the registered ones by their q, then the
+    /// line's fixed address; none to which an INVITE of `tried` went.
+    pub(super) fn next(ctx: &Context, operator: OperatorId, tried: &[Sent]) -> Option<Self> {
         let operator = ctx.operators.get(&operator)?;
-        let binding = ctx.registrar.bindings(&operator.login).next()?;
-        Some(Self {
+        let registered = ctx.registrar.bindings(&operator.login).map(|binding| Self {
             contact: binding.contact.clone(),
             flow: binding.flow,
             route: binding.path.clone(),
+        });
+        let fixed = operator.address.iter().map(|fixed| Self {
+            contact: fixed.uri.clone(),
+            flow: fixed.flow,
+            route: Vec::new(),
+        });
+        registered.chain(fixed).find(|telephone| {
+            !tried.iter().any(|sent| {
+                sent.flow == telephone.flow && sent.invite.request_uri() == Some(&telephone.contact)
+            })
         })
     }
 }
@@ -63,6 +74,7 @@ impl OperatorLeg {
         if let Some(operator) = ctx.operators.get(&self.operator) {
             ctx.registrar
                 .forget_contact(&operator.login, &self.telephone.contact);
+            ctx.lines.silent(self.operator, &self.telephone.contact);
         }
     }
 }
@@ -139,7 +151,13 @@ impl Call {
             flow,
             invite.clone(),
         );
-        leg.invites.push(Sent { tx, flow, invite });
+        let at = ctx.now;
+        leg.invites.push(Sent {
+            tx,
+            at,
+            flow,
+            invite,
+        });
         leg.sip = Sip::Inviting { tx };
         let silence = ctx.settings.unreachable_after;
         self.timers
@@ -152,7 +170,10 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
+        // The timer may be of a telephone that said no before the one that rings now.
+        let newest = leg.invites.last().map_or(ctx.now, |sent| sent.at);
         if let Sip::Inviting { tx } = leg.sip
+            && ctx.now.since(newest) >= ctx.settings.unreachable_after
             && !ctx.transactions.is_heard(tx)
         {
             leg.unregister(ctx);
@@ -171,7 +192,7 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
-        let Some(next) = Telephone::of(ctx, leg.operator) else {
+        let Some(next) = Telephone::next(ctx, leg.operator, &leg.invites) else {
             return false;
         };
         leg.telephone = next;

@@ -71,6 +71,7 @@ pub fn operators(n: u8) -> Vec<Operator> {
             line: format!("10{n}"),
             secrets: Secrets::new(&format!("op{n}"), "hotline", "secret"),
             skills: BTreeMap::new(),
+            address: None,
         })
         .collect()
 }
@@ -311,37 +312,59 @@ impl World {
 
     /// Registers a telephone of operator `n` at a place; the final status.
     pub fn register_at(&mut self, n: u8, at: SocketAddr, password: &str) -> u16 {
+        let request = self.register_request(n, at);
+        self.authorised(n, at, request, password)
+    }
+
+    /// Registers a telephone of operator `n` with parameters in its Contact; the final status.
+    pub fn register_with(&mut self, n: u8, at: SocketAddr, params: &str) -> u16 {
+        let mut request = self.register_request(n, at);
+        let contact = format!("<sip:op{n}@{at}>;{params}");
+        request.headers.set(HeaderName::Contact, contact);
+        self.authorised(n, at, request, "secret")
+    }
+
+    /// A REGISTER without credentials.
+    pub fn register_request(&mut self, n: u8, at: SocketAddr) -> Message {
         let uri = format!("sip:{}", engine());
         let mut request = self.out_of_dialog(at, Method::Register, &uri);
         let address = format!("<sip:op{n}@{}>", engine());
+        let headers = &mut request.headers;
+        headers.set(HeaderName::From, format!("{address};tag=r{n}"));
+        headers.set(HeaderName::To, &address);
+        headers.set(HeaderName::Contact, format!("<sip:op{n}@{at}>"));
+        headers.set(HeaderName::Expires, "3600");
         request
-            .headers
-            .set(HeaderName::From, format!("{address};tag=r{n}"));
-        request.headers.set(HeaderName::To, &address);
-        request
-            .headers
-            .set(HeaderName::Contact, format!("<sip:op{n}@{}>", at));
-        request.headers.set(HeaderName::Expires, "3600");
+    }
+
+    /// Sends a request of operator `n`, and again with credentials; the final status.
+    pub fn authorised(&mut self, n: u8, at: SocketAddr, request: Message, password: &str) -> u16 {
         self.send(at, &request);
         let challenge = self.response(at);
         assert_eq!(challenge.status(), Some(401));
-        let branch = self.branch();
-        request.headers.set(
-            HeaderName::Via,
-            format!("SIP/2.0/UDP {};rport;branch={branch}", at),
-        );
-        request.headers.set(HeaderName::CSeq, "2 REGISTER");
-        sip::authorize(
-            &mut request,
-            &challenge,
-            &format!("op{n}"),
-            password,
-            "cnonce",
-            1,
-        )
-        .unwrap();
+        let request = self.signed(n, at, request, &challenge, password);
         self.send(at, &request);
         self.response(at).status().unwrap()
+    }
+
+    /// The request as operator `n` sends it again after a challenge.
+    pub fn signed(
+        &mut self,
+        n: u8,
+        at: SocketAddr,
+        mut request: Message,
+        challenge: &Message,
+        password: &str,
+    ) -> Message {
+        let branch = self.branch();
+        let via = format!("SIP/2.0/UDP {at};rport;branch={branch}");
+        request.headers.set(HeaderName::Via, via);
+        let cseq = request.cseq().unwrap();
+        let cseq = format!("{} {}", cseq.number + 1, cseq.method.as_str());
+        request.headers.set(HeaderName::CSeq, cseq);
+        let user = format!("op{n}");
+        sip::authorize(&mut request, challenge, &user, password, "cnonce", 1).unwrap();
+        request
     }
 
     /// An ACK, BYE, re-INVITE ... of whoever sent `invite` and got `answer`.

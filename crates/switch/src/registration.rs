@@ -1,0 +1,97 @@
+//! Owns the registration of operators' telephones and whether an operator can be reached at all.
+
+use std::collections::BTreeMap;
+
+use sip::{Flow, Message, ServerTx};
+use vocab::{Fact, OperatorId};
+
+use crate::engine::Switch;
+use crate::settings::Operator;
+
+impl Switch {
+    pub(crate) fn on_register(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
+        let Some(user) = self.authenticate(tx, flow, request, |switch, user| {
+            switch.operator_secrets(user)
+        }) else {
+            return;
+        };
+        if !self.is_address_of(request, &user) {
+            self.ctx.counts.refused += 1;
+            self.ctx.refuse(tx, request, 403);
+            return;
+        }
+        let response = self
+            .ctx
+            .registrar
+            .register(self.ctx.now, &user, flow, request);
+        self.ctx.respond(tx, response);
+    }
+
+    /// RFC 3261 §10.3 step 4: a user binds its own address only. That is the login, or the number
+    /// of the line: telephones may have the one as account and the other as authentication name.
+    fn is_address_of(&self, request: &Message, login: &str) -> bool {
+        let Some(address) = request.to().ok().and_then(|to| to.uri.user) else {
+            return true;
+        };
+        let operator = self.ctx.logins.get(login);
+        let operator = operator.and_then(|id| self.ctx.operators.get(id));
+        address == login || operator.is_some_and(|operator| operator.line == address)
+    }
+
+    /// The first telephone of a user came or the last one went.
+    pub(crate) fn on_registration(&mut self, change: sip::Change) {
+        let (sip::Change::Reachable { user } | sip::Change::Unreachable { user }) = change;
+        if let Some(operator) = self.ctx.logins.get(&user).copied() {
+            self.tell_reachable(operator);
+        }
+    }
+
+    /// Tells ACD and journal whether an operator can be reached, when that has changed: by a
+    /// telephone that is registered, or at the line's fixed address.
+    pub(crate) fn tell_reachable(&mut self, operator: OperatorId) {
+        let Some(named) = self.ctx.operator_ref(operator) else {
+            return;
+        };
+        let registered = self.ctx.registrar.bindings(&named.login).next().is_some();
+        let reachable = registered || self.ctx.lines.is_reachable(operator);
+        let before = self.ctx.reachable.contains(&operator);
+        if reachable == before {
+            return;
+        }
+        if reachable {
+            self.ctx.reachable.insert(operator);
+        } else {
+            self.ctx.reachable.remove(&operator);
+        }
+        tracing::info!(operator = named.login, reachable, "registration");
+        self.ctx.record(Fact::OperatorReachable {
+            operator: named,
+            reachable,
+        });
+        self.ctx.acd.handle(
+            self.ctx.now,
+            acd::Input::Reachable {
+                operator,
+                reachable,
+            },
+        );
+    }
+
+    /// A registration lasts as long as the operator and the password it was made with.
+    pub(crate) fn unregister_outdated(&mut self, operators: &[Operator]) {
+        let now: BTreeMap<&str, &Operator> = operators
+            .iter()
+            .map(|operator| (operator.login.as_str(), operator))
+            .collect();
+        for (login, id) in &self.ctx.logins {
+            let before = self.ctx.operators.get(id).map(|operator| &operator.secrets);
+            if now.get(login.as_str()).map(|operator| &operator.secrets) != before {
+                self.ctx.registrar.forget(login);
+            }
+        }
+        // Before the table is replaced, so that each is still known by login.
+        while let Some(change) = self.ctx.registrar.poll() {
+            self.on_registration(change);
+        }
+    }
+}
