@@ -45,7 +45,7 @@ struct Line {
 
 /// What is due for a line.
 enum Due {
-    Probe(FixedAddress),
+    Probe(Box<FixedAddress>),
     Silence,
 }
 
@@ -136,7 +136,7 @@ impl FixedLines {
         let line = self.lines.get_mut(&id)?;
         let (due, next) = match line.probe.take() {
             Some(_) => (Due::Silence, every.saturating_sub(silence)),
-            None => (Due::Probe(line.address.clone()), silence),
+            None => (Due::Probe(Box::new(line.address.clone())), silence),
         };
         self.set_due(id, now + next);
         Some((id, due))
@@ -184,7 +184,7 @@ impl Switch {
     pub(crate) fn probe_fixed_lines(&mut self) {
         while let Some((operator, due)) = self.ctx.lines.due(self.ctx.now) {
             match due {
-                Due::Probe(address) => self.probe(operator, address),
+                Due::Probe(address) => self.probe(operator, *address),
                 Due::Silence => {
                     if let Some(line) = self.ctx.lines.lines.get_mut(&operator) {
                         line.reachable = false;
