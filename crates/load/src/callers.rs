@@ -182,7 +182,7 @@ impl Callers {
                     self.response(now, index, tx, &response, shared);
                 }
             }
-            Output::TimedOut { tx } => {
+            Output::TimedOut { tx } | Output::Failed { tx } => {
                 if let Some(index) = self.by_tx.remove(&tx) {
                     self.timed_out(now, index, tx, shared);
                 }

@@ -250,7 +250,7 @@ impl Operators {
                     self.bye_answered(now, tx, shared);
                 }
             }
-            Output::TimedOut { tx } => {
+            Output::TimedOut { tx } | Output::Failed { tx } => {
                 if let Some(index) = self.by_register.remove(&tx) {
                     self.register_unanswered(now, index, shared);
                 } else {

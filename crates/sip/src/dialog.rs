@@ -193,6 +193,23 @@ impl Dialog {
         }
     }
 
+    /// The flow on which the next request goes. A peer on a connection is reached by it, not at
+    /// its Contact, as long as that names the same machine or none: a telephone's connection
+    /// passes its NAT, a browser has no other way.
+    #[must_use]
+    pub fn next_flow(&self) -> Flow {
+        let remote = self.destination().address;
+        let accepted_only = self.flow.transport.is_accepted_only();
+        let same = self.flow.transport.is_reliable() && remote.ip() == self.flow.remote.ip();
+        if accepted_only || same {
+            return self.flow;
+        }
+        Flow {
+            remote,
+            ..self.flow
+        }
+    }
+
     /// The address in the URI, with two exceptions, both towards the address where the peer was
     /// seen: a name, which cannot be resolved here, and a private address given by a peer that we
     /// see under a public one. The latter is a telephone behind a NAT; an ACK sent to its Contact
@@ -408,6 +425,26 @@ mod tests {
             address("<sip:a@10.0.0.9:5071>", "10.0.0.2:5080"),
             "10.0.0.9:5071"
         );
+    }
+
+    #[test]
+    fn peer_on_a_connection_is_reached_by_it() {
+        let next = |transport, contact: &str| {
+            let seen = Flow {
+                transport,
+                ..flow("192.0.2.9:40000")
+            };
+            let dialog = Dialog::uas(&invite(contact, &[]), "t", seen).unwrap();
+            dialog.next_flow().remote.to_string()
+        };
+        let own = "<sip:a@192.0.2.9:5070;transport=tcp>";
+        assert_eq!(next(Transport::Tcp, own), "192.0.2.9:40000");
+        assert_eq!(next(Transport::Udp, own), "192.0.2.9:5070");
+        let other = "<sip:a@192.0.2.77:5070;transport=tcp>";
+        assert_eq!(next(Transport::Tcp, other), "192.0.2.77:5070");
+        assert_eq!(next(Transport::Wss, other), "192.0.2.9:40000");
+        let browser = "<sip:a@x.invalid;transport=ws>";
+        assert_eq!(next(Transport::Ws, browser), "192.0.2.9:40000");
     }
 
     #[test]

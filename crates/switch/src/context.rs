@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use acd::Acd;
 use dialplan::Plans;
 use sip::{
-    Authenticator, ClientTx, DialogId, Flow, HeaderName, Message, Registrar, ServerTx, Transactions,
+    Authenticator, ClientTx, DialogId, Flow, HeaderName, Host, Message, Registrar, ServerTx,
+    Transactions, Uri,
 };
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{
@@ -217,8 +218,22 @@ impl Context {
             .unwrap_or(flow.local.ip())
     }
 
+    /// Our Contact for a peer on this flow: the next request of the peer comes the same way.
     pub(crate) fn contact(&self, flow: &Flow) -> String {
-        format!("<sip:{}>", self.sip_address(flow))
+        format!("<{}>", self.contact_uri(flow, None))
+    }
+
+    /// The URI of our Contact: with a user part for those who route by it, and with the transport
+    /// of the flow. `sip:` with `transport=tls`, not `sips:`: RFC 3261 §26.2.2 asks for `sips:`
+    /// only where the peer's own URI has it, and telephones that know TLS but no `sips:` are many.
+    pub(crate) fn contact_uri(&self, flow: &Flow, user: Option<&str>) -> Uri {
+        let address = self.sip_address(flow);
+        let host = Host::Ip(address.ip());
+        let mut uri = Uri::sip(user, host, Some(address.port()));
+        if let Some(name) = flow.transport.uri_param() {
+            uri.params.set("transport", Some(name));
+        }
+        uri
     }
 
     /// Sends a request within or outside a dialog.

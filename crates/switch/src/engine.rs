@@ -49,6 +49,7 @@ impl Switch {
         self.ctx.now = self.ctx.now.max(now);
         match input {
             Input::Datagram { flow, bytes } => self.on_datagram(flow, &bytes),
+            Input::FlowClosed { flow } => self.on_flow_closed(flow),
             Input::Media(event) => self.on_media(event),
             Input::RecordingStored { key, file } => {
                 let (call, segment) = (key.call, key.segment);
@@ -157,6 +158,14 @@ impl Switch {
         }
     }
 
+    fn on_flow_closed(&mut self, flow: Flow) {
+        // A datagram that found no way says nothing about the next one.
+        if flow.transport.is_reliable() {
+            self.ctx.registrar.flow_closed(flow);
+        }
+        self.ctx.transactions.flow_lost(self.ctx.now, flow);
+    }
+
     fn on_media(&mut self, event: MediaEvent) {
         let id = event.call();
         if let Some(call) = self.calls.get_mut(&id) {
@@ -228,7 +237,9 @@ impl Switch {
                 forget_odd_body(&mut response);
                 self.on_response(tx, &response);
             }
-            sip::Output::TimedOut { tx } => self.on_timed_out(tx),
+            // RFC 3261 §8.1.3.1 makes 503 of the one and 408 of the other; an owner ends what it
+            // asked for in both cases.
+            sip::Output::TimedOut { tx } | sip::Output::Failed { tx } => self.on_timed_out(tx),
         }
     }
 

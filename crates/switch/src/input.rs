@@ -12,12 +12,19 @@ use crate::settings::Operator;
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
-    /// A datagram came from the network.
+    /// A message came from the network: a datagram, a message cut out of a stream, or the content
+    /// of a WebSocket message.
     Datagram {
         /// Where from and where to.
         flow: Flow,
         /// Its octets.
         bytes: Vec<u8>,
+    },
+    /// A connection is gone, or could not be opened, or a datagram found no way: what waits for an
+    /// answer on this flow gets none.
+    FlowClosed {
+        /// Which.
+        flow: Flow,
     },
     /// The media plane reports.
     Media(MediaEvent),

@@ -161,6 +161,23 @@ impl Registrar {
         self.store(&user, left);
     }
 
+    /// A connection is gone. Bindings that can be reached by no other way go with it: those of
+    /// outbound telephones (RFC 5626 §5.3) and of browsers. Others are reached at the address of
+    /// their first proxy or of their Contact from now on, if it is one.
+    pub fn flow_closed(&mut self, flow: Flow) {
+        let affected: Vec<Arc<str>> = self
+            .users
+            .iter()
+            .filter(|(_, bindings)| bindings.iter().any(|binding| binding.flow == flow))
+            .map(|(user, _)| Arc::clone(user))
+            .collect();
+        for user in affected {
+            let old = self.users.get(&user).map_or(&[][..], Vec::as_slice);
+            let left = old.iter().filter_map(|one| without(one, flow)).collect();
+            self.store(&user, left);
+        }
+    }
+
     /// Removes what has expired.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((_, user)) = self
@@ -319,6 +336,23 @@ fn carried_out(
             .then_with(|| b.registered_at.cmp(&a.registered_at))
     });
     Ok(bindings)
+}
+
+/// A binding after the loss of a flow; `None` if it is gone with it.
+fn without(binding: &Binding, flow: Flow) -> Option<Binding> {
+    if binding.flow != flow {
+        return Some(binding.clone());
+    }
+    let outbound = binding.params.has("reg-id") && binding.params.has("+sip.instance");
+    if outbound || flow.transport.is_accepted_only() {
+        return None;
+    }
+    let next = binding.path.first().map(|proxy| &proxy.uri);
+    let remote = next.unwrap_or(&binding.contact).socket_addr()?;
+    (remote != flow.remote).then(|| Binding {
+        flow: Flow { remote, ..flow },
+        ..binding.clone()
+    })
 }
 
 /// A telephone that came back under a new address must get in although its old bindings have not

@@ -336,3 +336,40 @@ fn users_do_not_share_bindings() {
     assert_eq!(w.registrar.bindings("1002").count(), 1);
     assert_eq!(w.registrar.bindings("nobody").count(), 0);
 }
+
+#[test]
+fn a_lost_connection_takes_the_bindings_that_have_no_other_way() {
+    let on = |transport, port| Flow {
+        transport,
+        ..flow(port)
+    };
+    let registered = |transport, contact: &str| {
+        let mut w = World::new();
+        let request = request("c", 1, &[(HeaderName::Contact, contact)]);
+        w.registrar
+            .register(w.now, "1001", on(transport, 40_000), &request);
+        w.changes();
+        w.registrar.flow_closed(on(transport, 40_001));
+        assert_eq!(w.uris().len(), 1, "of another connection");
+        w.registrar.flow_closed(on(transport, 40_000));
+        w
+    };
+    let gone = [Change::Unreachable {
+        user: "1001".to_owned(),
+    }];
+    let outbound = "<sip:a@192.0.2.9:5070;transport=tcp;ob>;reg-id=1;+sip.instance=\"<urn:x>\"";
+    assert_eq!(registered(Transport::Tcp, outbound).changes(), gone);
+    let browser = "<sip:a@x.invalid;transport=ws>";
+    assert_eq!(registered(Transport::Wss, browser).changes(), gone);
+    assert_eq!(
+        registered(Transport::Tcp, "<sip:a@phone.local>").changes(),
+        gone
+    );
+    let mut desk = registered(Transport::Tcp, "<sip:a@192.0.2.9:5070;transport=tcp>");
+    assert_eq!(desk.changes(), []);
+    let binding = desk.registrar.bindings("1001").next().unwrap();
+    assert_eq!(binding.flow, on(Transport::Tcp, 5070));
+    // Nor does its own port answer.
+    desk.registrar.flow_closed(on(Transport::Tcp, 5070));
+    assert_eq!(desk.changes(), gone);
+}

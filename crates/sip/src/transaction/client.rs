@@ -35,6 +35,8 @@ pub(super) enum Input {
     Retransmit,
     /// The timer of the state fired.
     End,
+    /// The flow is lost.
+    FlowLost,
 }
 
 /// One of the two machines.
@@ -99,12 +101,14 @@ pub(super) struct Fork {
 
 /// INVITE client transaction, RFC 3261 figure 5 as changed by RFC 6026 figure 5.
 ///
-/// | state | 1xx | 2xx | 3xx-6xx | Cancel | Ack | Retransmit | End |
-/// |---|---|---|---|---|---|---|---|
-/// | Calling | show → Proceeding, CANCEL if wanted | show → Accepted | ACK, show → Completed | remember | send | INVITE (A) | TimedOut → Terminated (B) |
-/// | Proceeding | show | show → Accepted | ACK, show → Completed | CANCEL, once | send | - | TimedOut → Terminated (after CANCEL) |
-/// | Completed | ignore | ignore | ACK | ignore | send | - | → Terminated (D) |
-/// | Accepted | ignore | show if new To tag, else ACK again | ignore | ignore | send and keep | - | → Terminated (M) |
+/// | state | 1xx | 2xx | 3xx-6xx | Cancel | Ack | Retransmit | End | FlowLost |
+/// |---|---|---|---|---|---|---|---|---|
+/// | Calling | show → Proceeding, CANCEL if wanted | show → Accepted | ACK, show → Completed | remember | send | INVITE (A) | TimedOut → Terminated (B) | Failed → Terminated |
+/// | Proceeding | show | show → Accepted | ACK, show → Completed | CANCEL, once | send | - | TimedOut → Terminated (after CANCEL) | Failed → Terminated |
+/// | Completed | ignore | ignore | ACK | ignore | send | - | → Terminated (D) | ignore |
+/// | Accepted | ignore | show if new To tag, else ACK again | ignore | ignore | send and keep | - | → Terminated (M) | ignore |
+///
+/// Over a connection timer A is not set, and D is zero: Completed is over at once.
 ///
 /// A 100 moves the machine but is not shown. CANCEL is not sent before the first provisional
 /// response (§9.1); a 2xx that crosses it is shown, and the user ends that call with BYE.
@@ -134,7 +138,7 @@ impl Invite {
         request.body = Vec::new();
         turn.send(bytes.clone());
         let interval = turn.timers.t1;
-        turn.retransmit_in(interval);
+        turn.repeat_in(interval); // Timer A
         turn.end_in(turn.timers.life()); // Timer B
         Self::Calling {
             bytes,
@@ -184,6 +188,7 @@ impl Invite {
                     }
                 }
                 Input::End => Self::time_out(turn),
+                Input::FlowLost => Self::fail(turn),
             },
             Self::Proceeding { head, cancel } => match input {
                 Input::Response { status, response } => {
@@ -195,6 +200,7 @@ impl Invite {
                     Self::Proceeding { head, cancel }
                 }
                 Input::End => Self::time_out(turn),
+                Input::FlowLost => Self::fail(turn),
                 Input::Retransmit => Self::Proceeding { head, cancel }, // Not armed.
             },
             Self::Completed { ack } => Self::completed(ack, input, turn),
@@ -237,10 +243,13 @@ impl Invite {
             }
             300.. => {
                 turn.stop();
-                turn.end_in(turn.timers.life()); // Timer D: "at least 32 seconds" with UDP
                 let ack = refusal_ack(*head, &response).to_bytes();
                 turn.send(ack.clone());
                 turn.show(status, response);
+                if turn.is_reliable() {
+                    return Self::Terminated;
+                }
+                turn.end_in(turn.timers.life()); // Timer D: "at least 32 seconds" with UDP
                 Self::Completed { ack }
             }
         }
@@ -261,8 +270,8 @@ impl Invite {
             Input::Response { status: 300.., .. } => turn.send(ack.clone()),
             Input::Ack { flow, bytes, .. } => turn.send_to(flow, bytes),
             // The INVITE is over: provisional and 2xx responses of other branches come too late
-            // and nothing is left to cancel or repeat.
-            Input::Response { .. } | Input::Cancel | Input::Retransmit => {}
+            // and nothing is left to cancel, repeat or lose.
+            Input::Response { .. } | Input::Cancel | Input::Retransmit | Input::FlowLost => {}
             Input::End => {
                 turn.stop();
                 return Self::Terminated;
@@ -306,8 +315,9 @@ impl Invite {
                 }
                 turn.send_to(flow, bytes);
             }
-            // RFC 6026 §8.4: only 2xx matter now. A CANCEL would come too late.
-            Input::Response { .. } | Input::Cancel | Input::Retransmit => {}
+            // RFC 6026 §8.4: only 2xx matter now, and they may come on another connection. A CANCEL
+            // would come too late.
+            Input::Response { .. } | Input::Cancel | Input::Retransmit | Input::FlowLost => {}
             Input::End => {
                 turn.stop();
                 return Self::Terminated;
@@ -321,15 +331,23 @@ impl Invite {
         turn.out.push_back(Output::TimedOut { tx: turn.tx });
         Self::Terminated
     }
+
+    fn fail(turn: &mut Turn<'_, ClientTx>) -> Self {
+        turn.stop();
+        turn.out.push_back(Output::Failed { tx: turn.tx });
+        Self::Terminated
+    }
 }
 
 /// Non-INVITE client transaction, RFC 3261 figure 6.
 ///
-/// | state | 1xx | final | Retransmit | End |
-/// |---|---|---|---|---|
-/// | Trying | show → Proceeding | show → Completed | request (E: doubled up to T2) | TimedOut → Terminated (F) |
-/// | Proceeding | show | show → Completed | request (E: T2) | TimedOut → Terminated (F) |
-/// | Completed | ignore | ignore | - | → Terminated (K) |
+/// | state | 1xx | final | Retransmit | End | FlowLost |
+/// |---|---|---|---|---|---|
+/// | Trying | show → Proceeding | show → Completed | request (E: doubled up to T2) | TimedOut → Terminated (F) | Failed → Terminated |
+/// | Proceeding | show | show → Completed | request (E: T2) | TimedOut → Terminated (F) | Failed → Terminated |
+/// | Completed | ignore | ignore | - | → Terminated (K) | ignore |
+///
+/// Over a connection timer E is not set, and K is zero: Completed is over at once.
 ///
 /// Cancel and Ack do nothing here. A quiet transaction (a CANCEL of ours) shows nothing: its
 /// outcome is seen on the INVITE.
@@ -355,7 +373,7 @@ impl Other {
         let bytes = request.to_bytes();
         turn.send(bytes.clone());
         let interval = turn.timers.t1;
-        turn.retransmit_in(interval);
+        turn.repeat_in(interval); // Timer E
         turn.end_in(turn.timers.life()); // Timer F
         Self::Trying {
             bytes,
@@ -400,6 +418,9 @@ impl Other {
                     return Self::Proceeding { bytes, quiet };
                 }
                 turn.stop();
+                if turn.is_reliable() {
+                    return Self::Terminated;
+                }
                 turn.end_in(turn.timers.t4); // Timer K
                 Self::Completed
             }
@@ -410,11 +431,20 @@ impl Other {
                 }
                 Self::Terminated
             }
+            (Input::FlowLost, Self::Trying { quiet, .. } | Self::Proceeding { quiet, .. }) => {
+                turn.stop();
+                if !quiet {
+                    turn.out.push_back(Output::Failed { tx: turn.tx });
+                }
+                Self::Terminated
+            }
             (Input::End, Self::Completed) => {
                 turn.stop();
                 Self::Terminated
             }
-            (Input::Response { .. } | Input::Retransmit, Self::Completed) => Self::Completed,
+            (Input::Response { .. } | Input::Retransmit | Input::FlowLost, Self::Completed) => {
+                Self::Completed
+            }
             // Only an INVITE can be cancelled or confirmed.
             (
                 Input::Cancel | Input::Ack { .. },
@@ -425,7 +455,8 @@ impl Other {
                 | Input::Cancel
                 | Input::Ack { .. }
                 | Input::Retransmit
-                | Input::End,
+                | Input::End
+                | Input::FlowLost,
                 Self::Terminated,
             ) => Self::Terminated,
         }
@@ -433,6 +464,13 @@ impl Other {
 }
 
 impl Turn<'_, ClientTx> {
+    /// Arms the retransmission timer where something can be lost.
+    fn repeat_in(&mut self, interval: Duration) {
+        if !self.is_reliable() {
+            self.retransmit_in(interval);
+        }
+    }
+
     fn send(&mut self, bytes: Vec<u8>) {
         self.send_to(self.flow, bytes);
     }

@@ -1,5 +1,6 @@
-//! Owns transactions: RFC 3261 §17 with RFC 6026, over UDP. Requests and responses are paired,
-//! lost ones repeated, repeated ones absorbed.
+//! Owns transactions: RFC 3261 §17 with RFC 6026. Requests and responses are paired; over
+//! UDP lost ones are repeated and repeated ones absorbed, over connections the loss of the flow
+//! ends what waits on it.
 //!
 //! Refuses to do: sockets, clocks, randomness (the caller gives time and branches), dialogs, and
 //! the decision what to answer.
@@ -9,6 +10,7 @@
 
 mod client;
 mod deadlines;
+mod flow;
 mod key;
 mod receive;
 mod routing;
@@ -16,46 +18,17 @@ mod server;
 mod slab;
 mod table;
 
-use core::net::SocketAddr;
-
 use vocab::Time;
 
 use crate::wire::Message;
 
 pub use deadlines::Timers;
+pub use flow::{Flow, Transport};
 pub use key::stateless_tag;
 pub use routing::address_response;
 pub use table::Transactions;
 
 use deadlines::Armed;
-
-/// What carries the messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Transport {
-    /// One message per datagram, unreliable.
-    Udp,
-}
-
-impl Transport {
-    /// The name in a Via header field.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Udp => "UDP",
-        }
-    }
-}
-
-/// A pair of addresses between which messages pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Flow {
-    /// What carries them.
-    pub transport: Transport,
-    /// Our socket.
-    pub local: SocketAddr,
-    /// The peer as we see it.
-    pub remote: SocketAddr,
-}
 
 /// A request of ours and its responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,6 +93,12 @@ pub enum Output {
         /// The request.
         tx: ClientTx,
     },
+    /// The flow was lost, or never came to be, before a final response (RFC 3261 §17.1.4,
+    /// §8.1.3.1). Treat like 503: another way may be open.
+    Failed {
+        /// The request.
+        tx: ClientTx,
+    },
 }
 
 /// One step of a machine: what it is told besides its input, and what it wants done.
@@ -152,6 +131,11 @@ impl<Id> Turn<'_, Id> {
     /// Arms the timer that ends the state.
     fn end_in(&mut self, life: std::time::Duration) {
         self.armed.end = Some(self.now + life);
+    }
+
+    /// Over a connection the peer has what was sent: nothing is repeated.
+    fn is_reliable(&self) -> bool {
+        self.flow.transport.is_reliable()
     }
 
     fn stop(&mut self) {

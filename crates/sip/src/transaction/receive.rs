@@ -54,12 +54,9 @@ impl Transactions {
             return Ok(());
         }
         let key: Arc<str> = Arc::from(self.scratch.as_str());
-        let reply = Flow {
-            remote: routing::mark(&mut request, via, flow.remote),
-            ..flow
-        };
+        let reply = routing::mark(&mut request, via, flow);
         if cseq.method == Method::Cancel {
-            self.receive_cancel(reply, found, &request);
+            self.receive_cancel(reply.flow, found, &request);
             return Ok(());
         }
         let mergeable = key::merged(&mut self.scratch, &request, &cseq)?;
@@ -72,7 +69,7 @@ impl Transactions {
         if self.len() >= limit {
             let mut response = request.respond(503, Some(&key::stateless_tag(&request)));
             response.headers.set(HeaderName::RetryAfter, RETRY_AFTER_S);
-            self.send_unasked(reply, &response);
+            self.send_unasked(reply.flow, &response);
             return Ok(());
         }
         let merge_key = (mergeable && !merged).then(|| Arc::from(self.scratch.as_str()));

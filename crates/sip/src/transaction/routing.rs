@@ -3,11 +3,22 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::Flow;
+use super::{Flow, Transport};
 use crate::wire::{HeaderName, Host, Message, Via};
 
-/// Completes the topmost Via with `received` and `rport` and tells where responses go.
-pub(super) fn mark(request: &mut Message, mut via: Via, source: SocketAddr) -> SocketAddr {
+/// Where responses go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reply {
+    /// The way they take.
+    pub(super) flow: Flow,
+    /// The way that is left when the connection is lost (RFC 3261 §18.2.2).
+    pub(super) alternate: Option<Flow>,
+}
+
+/// Completes the topmost Via of a request that came on `flow` with `received` and `rport`, and
+/// tells where responses go.
+pub(super) fn mark(request: &mut Message, mut via: Via, flow: Flow) -> Reply {
+    let source = flow.remote;
     // `::ffff:192.0.2.1` is an IPv4 peer seen by a socket for both families.
     let address = source.ip().to_canonical();
     let asked_rport = via.params.get("rport").is_some();
@@ -25,17 +36,36 @@ pub(super) fn mark(request: &mut Message, mut via: Via, source: SocketAddr) -> S
     } else if forged {
         via.params.remove("received");
     }
-    let port = if asked_rport {
-        source.port()
-    } else {
-        sent_by_port(&via)
-    };
+    let named_port = with_port(source, sent_by_port(&via, flow.transport));
     if asked_rport || !named || forged {
         replace_top(request, &via);
     }
     // maddr is for multicast, which we do not serve; obeying it would let a stranger aim our
     // responses at a third party.
-    with_port(source, port)
+    match flow.transport {
+        Transport::Udp if asked_rport => Reply::by(flow),
+        Transport::Udp => Reply::by(Flow {
+            remote: named_port,
+            ..flow
+        }),
+        Transport::Ws | Transport::Wss => Reply::by(flow),
+        Transport::Tcp | Transport::Tls => Reply {
+            flow,
+            alternate: Some(Flow {
+                remote: named_port,
+                ..flow
+            }),
+        },
+    }
+}
+
+impl Reply {
+    const fn by(flow: Flow) -> Self {
+        Self {
+            flow,
+            alternate: None,
+        }
+    }
 }
 
 /// Addresses a response made without a transaction: completes its topmost Via as `mark` does and
@@ -43,17 +73,16 @@ pub(super) fn mark(request: &mut Message, mut via: Via, source: SocketAddr) -> S
 #[must_use]
 pub fn address_response(response: &mut Message, flow: Flow) -> Flow {
     match response.via() {
-        Ok(via) => Flow {
-            remote: mark(response, via, flow.remote),
-            ..flow
-        },
+        Ok(via) => mark(response, via, flow).flow,
         Err(_) => flow,
     }
 }
 
-fn sent_by_port(via: &Via) -> u16 {
+fn sent_by_port(via: &Via, transport: Transport) -> u16 {
     // Port 0 cannot be sent to.
-    via.port.filter(|port| *port != 0).unwrap_or(5060)
+    via.port
+        .filter(|port| *port != 0)
+        .unwrap_or(transport.default_port())
 }
 
 fn with_port(source: SocketAddr, port: u16) -> SocketAddr {
@@ -85,15 +114,24 @@ mod tests {
     use crate::wire::Method;
     use crate::wire::Uri;
 
+    fn flow(transport: Transport, source: &str) -> Flow {
+        Flow {
+            transport,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: source.parse().unwrap(),
+        }
+    }
+
     fn marked(via: &str, source: &str) -> (String, String) {
         let uri = Uri::parse("sip:1300@example.com").unwrap();
         let mut request = Message::request(Method::Options, uri);
         request.headers.push(HeaderName::Via, via);
         let parsed = request.via().unwrap();
-        let to = mark(&mut request, parsed, source.parse().unwrap());
+        let to = mark(&mut request, parsed, flow(Transport::Udp, source));
+        assert_eq!(to.alternate, None, "nothing is lost with a datagram's flow");
         (
             request.headers.first(&HeaderName::Via).unwrap().to_owned(),
-            to.to_string(),
+            to.flow.remote.to_string(),
         )
     }
 
@@ -140,5 +178,31 @@ mod tests {
         assert_eq!(to, "[2001:db8::9]:6000");
         assert!(via.contains("received=2001:db8::9"), "{via}");
         assert!(via.ends_with("SIP/2.0/UDP b;branch=z9hG4bKb"), "{via}");
+    }
+
+    #[test]
+    fn responses_go_back_on_the_connection_and_to_the_sent_by_port_when_it_is_lost() {
+        let reply = |transport: Transport, via: &str| {
+            let uri = Uri::parse("sip:1300@example.com").unwrap();
+            let mut request = Message::request(Method::Options, uri);
+            request.headers.push(HeaderName::Via, via);
+            let parsed = request.via().unwrap();
+            let reply = mark(&mut request, parsed, flow(transport, "192.0.2.7:31000"));
+            let alternate = reply.alternate.map(|flow| flow.remote.to_string());
+            (reply.flow.remote.to_string(), alternate)
+        };
+        let seen = || "192.0.2.7:31000".to_owned();
+        assert_eq!(
+            reply(Transport::Tcp, "SIP/2.0/TCP 10.0.0.1:5070;branch=z9hG4bKa"),
+            (seen(), Some("192.0.2.7:5070".to_owned()))
+        );
+        assert_eq!(
+            reply(Transport::Tls, "SIP/2.0/TLS h;rport;branch=z9hG4bKa"),
+            (seen(), Some("192.0.2.7:5061".to_owned()))
+        );
+        assert_eq!(
+            reply(Transport::Wss, "SIP/2.0/WSS x.invalid;branch=z9hG4bKa"),
+            (seen(), None)
+        );
     }
 }

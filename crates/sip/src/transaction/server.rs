@@ -62,6 +62,9 @@ impl Server {
 /// | Confirmed | ignore | ignore | ignore | ignore | ignore | - | → Terminated (I) |
 /// | Accepted, no ACK | ignore | show | ignore | ignore | ignore | 2xx (§13.3.1.4) | AckMissing → Terminated (L) |
 /// | Accepted, ACK came | ignore | ignore | ignore | ignore | ignore | - | → Terminated (L) |
+///
+/// Over a connection timer G is not set and I is zero: Confirmed is over at once. The 2xx is
+/// repeated over any transport: a proxy behind the next hop may use UDP (§13.3.1.4).
 #[derive(Debug)]
 pub(super) enum Invite {
     /// The user has not decided. `last`: the newest provisional response.
@@ -119,9 +122,12 @@ impl Invite {
             }
             Input::Respond { status, bytes } => {
                 turn.send_first(bytes.clone());
-                turn.retransmit_in(turn.timers.t1);
+                turn.armed.retransmit = None;
                 turn.end_in(turn.timers.life());
                 let interval = turn.timers.t1;
+                if status < 300 || !turn.is_reliable() {
+                    turn.retransmit_in(interval);
+                }
                 if status < 300 {
                     Self::Accepted {
                         pending: Some((bytes, interval)),
@@ -158,6 +164,9 @@ impl Invite {
             }
             Input::Ack(_) => {
                 turn.stop();
+                if turn.is_reliable() {
+                    return Self::Terminated;
+                }
                 turn.end_in(turn.timers.t4); // Timer I
                 Self::Confirmed
             }
@@ -215,8 +224,9 @@ impl Invite {
 /// | Proceeding | last 1xx | send | send → Completed | → Terminated |
 /// | Completed | response | ignore | ignore | → Terminated (J) |
 ///
-/// No ACK and no Retransmit come here. End in Trying and Proceeding is not in the figure: after
-/// 64*T1 the peer's timer F has fired and a response is of no use (RFC 4320 §4.2).
+/// Over a connection J is zero: Completed is over at once. No ACK and no Retransmit come here. End
+/// in Trying and Proceeding is not in the figure: after 64*T1 the peer's timer F has fired and a
+/// response is of no use (RFC 4320 §4.2).
 #[derive(Debug)]
 pub(super) enum Other {
     /// The user has said nothing.
@@ -245,13 +255,13 @@ impl Other {
                 if status < 200 {
                     return Self::Proceeding { last: bytes };
                 }
+                if turn.is_reliable() {
+                    return Self::terminate(turn);
+                }
                 turn.end_in(turn.timers.life()); // Timer J
                 Self::Completed { response: bytes }
             }
-            (Input::End, _) => {
-                turn.stop();
-                Self::Terminated
-            }
+            (Input::End, _) => Self::terminate(turn),
             // Again in Trying: the user is still thinking. Respond in Completed: one final only.
             // ACK and Retransmit do not exist here; Terminated hears nothing.
             (
@@ -262,6 +272,11 @@ impl Other {
                 | Self::Terminated),
             ) => same,
         }
+    }
+
+    fn terminate(turn: &mut Turn<'_, ServerTx>) -> Self {
+        turn.stop();
+        Self::Terminated
     }
 }
 

@@ -1,13 +1,14 @@
 //! Owns all transactions at once: what the user and the timers want goes to the right machine from
 //! here, what the network brings from `receive`. The machines are in `client` and `server`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use vocab::Time;
 
 use super::client::{self, Client};
 use super::deadlines::{Deadlines, Kind, Owner};
+use super::routing::Reply;
 use super::server::{self, Server};
 use super::slab::Slab;
 use super::{Armed, ClientTx, Flow, Output, ServerTx, Timers, Turn, key};
@@ -28,6 +29,10 @@ pub struct Transactions {
     pub(super) server_keys: HashMap<Arc<str>, ServerTx>,
     pub(super) merge_keys: HashMap<Arc<str>, ServerTx>,
     pub(super) ack_keys: HashMap<Arc<str>, ServerTx>,
+    /// Who waits for a response on a flow.
+    client_flows: BTreeSet<(Flow, ClientTx)>,
+    /// Whose responses take another way when the flow is lost.
+    server_flows: BTreeSet<(Flow, ServerTx)>,
     deadlines: Deadlines,
     pub(super) out: VecDeque<Output>,
     /// Where keys are written before they are looked up, to spare an allocation per message.
@@ -47,6 +52,8 @@ pub(super) struct ServerSlot {
     machine: Server,
     /// Where the responses go.
     flow: Flow,
+    /// Where they go when that flow is lost.
+    alternate: Option<Flow>,
     key: Arc<str>,
     merge_key: Option<Arc<str>>,
     ack_key: Option<Arc<str>>,
@@ -80,6 +87,8 @@ impl Transactions {
             server_keys: HashMap::new(),
             merge_keys: HashMap::new(),
             ack_keys: HashMap::new(),
+            client_flows: BTreeSet::new(),
+            server_flows: BTreeSet::new(),
             deadlines: Deadlines::default(),
             out: VecDeque::new(),
             scratch: String::new(),
@@ -199,6 +208,37 @@ impl Transactions {
         self.step_client(now, now, tx, client::Input::Cancel);
     }
 
+    /// A connection was lost, or could not be opened, or the network took a datagram to nobody.
+    /// Requests of ours that wait on it fail at once (RFC 3261 §8.1.3.1); responses of ours that
+    /// are still to come go to where the peer listens (§18.2.2).
+    pub fn flow_lost(&mut self, now: Time, flow: Flow) {
+        let first = (flow, ClientTx(0));
+        let last = (flow, ClientTx(u64::MAX));
+        let waiting: Vec<ClientTx> = self
+            .client_flows
+            .range(first..=last)
+            .map(|(_, tx)| *tx)
+            .collect();
+        for tx in waiting {
+            self.step_client(now, now, tx, client::Input::FlowLost);
+        }
+        let first = (flow, ServerTx(0));
+        let last = (flow, ServerTx(u64::MAX));
+        let answering: Vec<ServerTx> = self
+            .server_flows
+            .range(first..=last)
+            .map(|(_, tx)| *tx)
+            .collect();
+        for tx in answering {
+            self.server_flows.remove(&(flow, tx));
+            if let Some(slot) = self.servers.get_mut(tx.0)
+                && let Some(alternate) = slot.alternate.take()
+            {
+                slot.flow = alternate;
+            }
+        }
+    }
+
     /// Whether any response came to a request of ours, be it the 100 that is not shown.
     #[must_use]
     pub fn is_heard(&self, tx: ClientTx) -> bool {
@@ -307,7 +347,7 @@ impl Transactions {
     pub(super) fn start_server(
         &mut self,
         now: Time,
-        flow: Flow,
+        Reply { flow, alternate }: Reply,
         key: Arc<str>,
         merge_key: Option<Arc<str>>,
         request: &Message,
@@ -332,6 +372,7 @@ impl Transactions {
         let tx = ServerTx(self.servers.insert(ServerSlot {
             machine,
             flow,
+            alternate,
             key: Arc::clone(&key),
             merge_key: merge_key.clone(),
             ack_key: None,
@@ -341,6 +382,9 @@ impl Transactions {
         }));
         self.deadlines
             .rearm(Owner::Server(tx), Armed::default(), armed);
+        if alternate.is_some() {
+            self.server_flows.insert((flow, tx));
+        }
         self.server_keys.insert(key, tx);
         if let Some(merge_key) = merge_key {
             self.merge_keys.insert(merge_key, tx);
@@ -367,6 +411,7 @@ impl Transactions {
         };
         let tx = ClientTx(self.clients.insert(slot));
         self.client_keys.insert(key, tx);
+        self.client_flows.insert((flow, tx));
         let armed = Armed::default();
         let mut turn = Turn {
             tx,
@@ -437,6 +482,7 @@ impl Transactions {
             && let Some(slot) = self.clients.remove(tx.0)
         {
             forget(&mut self.client_keys, &slot.key, tx);
+            self.client_flows.remove(&(slot.flow, tx));
         }
         if let Some(cancel) = cancel {
             self.start_cancel(now, flow, &cancel);
@@ -458,6 +504,7 @@ impl Transactions {
         };
         self.deadlines
             .rearm(Owner::Server(tx), slot.armed, Armed::default());
+        self.server_flows.remove(&(slot.flow, tx));
         forget(&mut self.server_keys, &slot.key, tx);
         if let Some(key) = slot.merge_key {
             forget(&mut self.merge_keys, &key, tx);

@@ -8,6 +8,7 @@ use super::escape;
 use super::host::Host;
 use super::params::Params;
 use super::uri_ref::UriRef;
+use crate::transaction::Transport;
 
 /// The scheme of a URI.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,18 +78,35 @@ impl Uri {
         UriRef::parse(text, "URI").map(Self::from)
     }
 
-    /// The socket address, when the host is an IP address; the port is 5060 (5061 for `sips:`)
-    /// unless it is written.
+    /// The transport that the URI asks for: by its `transport` parameter, which `sips:` raises to
+    /// the same over TLS (RFC 3261 §26.2.2), or by `sips:` alone. `None` if it asks for none, or
+    /// for one that is not ours. `tls` and `wss` as parameters are no standard, but are written.
+    #[must_use]
+    pub fn transport(&self) -> Option<Transport> {
+        let sips = self.scheme == Scheme::Sips;
+        let Some(name) = self.params.value("transport") else {
+            return sips.then_some(Transport::Tls);
+        };
+        let named = [
+            ("udp", Transport::Udp, None),
+            ("tcp", Transport::Tcp, Some(Transport::Tls)),
+            ("tls", Transport::Tls, Some(Transport::Tls)),
+            ("ws", Transport::Ws, Some(Transport::Wss)),
+            ("wss", Transport::Wss, Some(Transport::Wss)),
+        ];
+        let (_, plain, secure) = named
+            .into_iter()
+            .find(|(text, _, _)| name.eq_ignore_ascii_case(text))?;
+        if sips { secure } else { Some(plain) }
+    }
+
+    /// The socket address, when the host is an IP address; the port is the one of the transport
+    /// that the URI asks for (5060, or 5061 for TLS) unless it is written.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        let default = if self.scheme == Scheme::Sips {
-            5061
-        } else {
-            5060
-        };
-        self.host
-            .ip()
-            .map(|address| SocketAddr::new(address, self.port.unwrap_or(default)))
+        let transport = self.transport().unwrap_or(Transport::Udp);
+        let port = self.port.unwrap_or(transport.default_port());
+        self.host.ip().map(|address| SocketAddr::new(address, port))
     }
 
     /// The same URI by RFC 3261 §19.1.4.
@@ -308,6 +326,28 @@ mod tests {
             uri("sip:[::1]:9").socket_addr(),
             Some("[::1]:9".parse().unwrap())
         );
+        assert_eq!(
+            uri("sip:[::1];transport=tls").socket_addr(),
+            Some("[::1]:5061".parse().unwrap())
+        );
         assert_eq!(uri("sip:a@example.com").socket_addr(), None);
+    }
+
+    #[test]
+    fn a_uri_names_its_transport_and_sips_raises_it() {
+        for (text, expected) in [
+            ("sip:a@h", None),
+            ("sip:a@h;transport=UDP", Some(Transport::Udp)),
+            ("sip:a@h;transport=tcp", Some(Transport::Tcp)),
+            ("sip:a@h;transport=tls", Some(Transport::Tls)),
+            ("sip:a@h;transport=ws", Some(Transport::Ws)),
+            ("sip:a@h;transport=sctp", None),
+            ("sips:a@h", Some(Transport::Tls)),
+            ("sips:a@h;transport=tcp", Some(Transport::Tls)),
+            ("sips:a@h;transport=ws", Some(Transport::Wss)),
+            ("sips:a@h;transport=udp", None),
+        ] {
+            assert_eq!(uri(text).transport(), expected, "{text}");
+        }
     }
 }

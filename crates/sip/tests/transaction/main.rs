@@ -9,6 +9,7 @@
 
 mod client;
 mod random;
+mod reliable;
 mod routing;
 mod server;
 mod world;

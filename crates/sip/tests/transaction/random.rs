@@ -13,11 +13,21 @@ use crate::world::{outgoing, parsed};
 /// What one side's user does, or the network.
 #[derive(Debug, Clone)]
 enum Step {
-    Request { invite: bool },
+    Request {
+        invite: bool,
+    },
     Cancel(usize),
-    Respond { which: usize, status: u16 },
-    Deliver { which: usize, keep: bool },
+    Respond {
+        which: usize,
+        status: u16,
+    },
+    Deliver {
+        which: usize,
+        keep: bool,
+    },
     Lose(usize),
+    /// The flow between them is lost, and told to both.
+    Disconnect,
     Sleep(u64),
 }
 
@@ -29,14 +39,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..8_usize, status).prop_map(|(which, status)| Step::Respond { which, status }),
         8 => (0..8_usize, any::<bool>()).prop_map(|(which, keep)| Step::Deliver { which, keep }),
         1 => (0..8_usize).prop_map(Step::Lose),
+        1 => Just(Step::Disconnect),
         3 => (0..40_000_u64).prop_map(Step::Sleep),
     ];
     prop::collection::vec(step, 1..120)
 }
 
-fn flow(from: u8, to: u8) -> Flow {
+fn flow(transport: Transport, from: u8, to: u8) -> Flow {
     Flow {
-        transport: Transport::Udp,
+        transport,
         local: ([192, 0, 2, from], 5060).into(),
         remote: ([192, 0, 2, to], 5060).into(),
     }
@@ -44,8 +55,15 @@ fn flow(from: u8, to: u8) -> Flow {
 
 struct Side {
     table: Transactions,
+    transport: Transport,
     me: u8,
     peer: u8,
+}
+
+impl Side {
+    fn flow(&self) -> Flow {
+        flow(self.transport, self.me, self.peer)
+    }
 }
 
 /// Client, server, and the datagrams between them.
@@ -63,9 +81,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(transport: Transport) -> Self {
         let side = |me, peer| Side {
             table: Transactions::new(Timers::default(), 500),
+            transport,
             me,
             peer,
         };
@@ -90,7 +109,7 @@ impl Pair {
                 request.headers.set(HeaderName::CallId, format!("c{n}"));
                 let branch = format!("z9hG4bKr{n}");
                 let side = &mut self.sides[0];
-                let flow = flow(side.me, side.peer);
+                let flow = side.flow();
                 let tx = side
                     .table
                     .request(self.now, flow, "192.0.2.1:5060", &branch, request);
@@ -119,6 +138,12 @@ impl Pair {
                     self.wire.remove(which);
                 }
             }
+            Step::Disconnect => {
+                for side in &mut self.sides {
+                    let flow = side.flow();
+                    side.table.flow_lost(self.now, flow);
+                }
+            }
             Step::Sleep(ms) => self.sleep(ms),
         }
         self.drain();
@@ -134,8 +159,7 @@ impl Pair {
             self.wire.remove(which);
         }
         let side = &mut self.sides[to];
-        side.table
-            .receive(self.now, flow(side.me, side.peer), parsed(&bytes));
+        side.table.receive(self.now, side.flow(), parsed(&bytes));
     }
 
     fn sleep(&mut self, ms: u64) {
@@ -183,7 +207,7 @@ impl Pair {
                 let head = String::from_utf8_lossy(&bytes);
                 let lines = head.split("\r\n\r\n").next().unwrap();
                 assert!(!lines.replace("\r\n", "").contains(['\r', '\n', '\0']));
-                assert_eq!(to, flow(self.sides[from].me, self.sides[from].peer));
+                assert_eq!(to, self.sides[from].flow());
                 assert!(!first || tx.is_some());
                 // A network holds a bounded number of datagrams.
                 if self.wire.len() < 64 {
@@ -207,7 +231,9 @@ impl Pair {
                     self.ack(tx, &response, &tag);
                 }
             }
-            Output::TimedOut { tx } => self.clients.get_mut(&tx).unwrap().1.push(None),
+            Output::TimedOut { tx } | Output::Failed { tx } => {
+                self.clients.get_mut(&tx).unwrap().1.push(None)
+            }
         }
     }
 
@@ -220,7 +246,7 @@ impl Pair {
         self.numbers += 1;
         let branch = format!("z9hG4bKr{}", self.numbers);
         let side = &mut self.sides[0];
-        let flow = flow(side.me, side.peer);
+        let flow = side.flow();
         side.table
             .ack(self.now, tx, flow, "192.0.2.1:5060", &branch, ack);
     }
@@ -245,8 +271,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_left_and_each_request_has_one_outcome(steps in steps()) {
-        let mut pair = Pair::new();
+    fn nothing_is_left_and_each_request_has_one_outcome(
+        transport in prop::sample::select(&Transport::ALL[..]),
+        steps in steps(),
+    ) {
+        let mut pair = Pair::new(transport);
         for step in &steps {
             pair.step(step);
         }
@@ -256,7 +285,8 @@ proptest! {
             prop_assert_eq!(side.table.timers_running(), 0);
             prop_assert_eq!(side.table.next_deadline(), None);
             let inside = format!("{:?}", side.table);
-            for keys in ["client_keys", "server_keys", "merge_keys", "ack_keys"] {
+            let keys = ["client_keys", "server_keys", "merge_keys", "ack_keys"];
+            for keys in keys.iter().chain(&["client_flows", "server_flows"]) {
                 let empty = format!("{keys}: {{}}");
                 prop_assert!(inside.contains(&empty), "{} left: {}", keys, inside);
             }
@@ -269,9 +299,12 @@ proptest! {
     }
 
     #[test]
-    fn the_same_inputs_give_the_same_octets(steps in steps()) {
+    fn the_same_inputs_give_the_same_octets(
+        transport in prop::sample::select(&Transport::ALL[..]),
+        steps in steps(),
+    ) {
         let run = || {
-            let mut pair = Pair::new();
+            let mut pair = Pair::new(transport);
             let mut trace = Vec::new();
             for step in &steps {
                 pair.step(step);

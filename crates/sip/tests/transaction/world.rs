@@ -10,6 +10,8 @@ use sip::{
 use vocab::Time;
 
 pub(crate) struct World {
+    /// What carries all messages.
+    pub(crate) transport: Transport,
     pub(crate) table: Transactions,
     pub(crate) now: Time,
     pub(crate) last_request: Option<(ServerTx, Message)>,
@@ -94,6 +96,7 @@ impl World {
 
     pub(crate) fn with_limit(limit: usize) -> Self {
         Self {
+            transport: Transport::Udp,
             table: Transactions::new(Timers::default(), limit),
             now: Time::from_millis(1_000_000),
             last_request: None,
@@ -103,9 +106,31 @@ impl World {
         }
     }
 
+    /// With a connection in place of datagrams.
+    pub(crate) fn over(transport: Transport) -> Self {
+        Self {
+            transport,
+            ..Self::new()
+        }
+    }
+
+    pub(crate) fn flow(&self) -> Flow {
+        Flow {
+            transport: self.transport,
+            ..flow()
+        }
+    }
+
+    /// The flow of all messages is lost.
+    pub(crate) fn lose_flow(&mut self) -> Vec<String> {
+        let flow = self.flow();
+        self.table.flow_lost(self.now, flow);
+        self.drain()
+    }
+
     /// A message comes from the network. What the layer does about it, as texts.
     pub(crate) fn receive(&mut self, message: Message) -> Vec<String> {
-        self.receive_on(flow(), message)
+        self.receive_on(self.flow(), message)
     }
 
     pub(crate) fn receive_on(&mut self, flow: Flow, message: Message) -> Vec<String> {
@@ -125,7 +150,7 @@ impl World {
         let request = outgoing(method);
         let tx = self
             .table
-            .request(self.now, flow(), "192.0.2.1:5060", "z9hG4bKx", request);
+            .request(self.now, self.flow(), "192.0.2.1:5060", "z9hG4bKx", request);
         (tx, self.drain())
     }
 
@@ -193,6 +218,7 @@ impl World {
                 text
             }
             Output::TimedOut { .. } => "timed out".to_owned(),
+            Output::Failed { .. } => "failed".to_owned(),
         }
     }
 }

@@ -67,10 +67,7 @@ impl Description {
 
 /// The flow on which the next request of a dialog goes.
 pub(crate) fn next_hop(dialog: &Dialog) -> Flow {
-    Flow {
-        remote: dialog.destination().address,
-        ..dialog.flow
-    }
+    dialog.next_flow()
 }
 
 /// Puts what every answer or request within a dialog carries.
