@@ -124,6 +124,10 @@ fn a_kill_at_any_moment_keeps_what_was_durable_and_closes_every_call() {
         journal.append(event.clone());
         // Every 37th event at whatever stage the two threads are.
         if n % 37 == 36 {
+            // Once in the middle something is surely on the disk, however slow it is.
+            if n > history.events.len() / 2 && copies.iter().all(|(up_to, _)| *up_to == 0) {
+                durable.wait_for(event.id);
+            }
             let up_to = durable.up_to();
             let folder = tempfile::tempdir().unwrap();
             copy(place.folder.path(), folder.path());
