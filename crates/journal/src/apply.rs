@@ -147,6 +147,7 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::EngineAlive { .. } => "engine_alive",
         Fact::EngineStopped => "engine_stopped",
         Fact::CallArrived { .. } => "call_arrived",
+        Fact::LegStarted { .. } => "leg_started",
         Fact::CallAnswered { .. } => "call_answered",
         Fact::NoticePlayed { .. } => "notice_played",
         Fact::QueueEntered { .. } => "queue_entered",

@@ -225,6 +225,8 @@ impl Entry {
             | Fact::EngineStopped
             | Fact::OperatorReachable { .. } => {} // of no call, so filtered out by `of`
             Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
+            // For the SIP trace; no figure of an entry comes from it.
+            Fact::LegStarted { .. } => {}
             Fact::CallAnswered { .. } => {
                 self.answered_by_engine.get_or_insert(moment);
             }

@@ -54,6 +54,7 @@ fn a_caller_is_greeted_queued_answered_recorded_and_journaled() {
             "NoticePlayed",
             "QueueEntered",
             "OfferMade",
+            "LegStarted",
             "OfferEnded",
             "QueueLeft",
             "SegmentStarted",

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, EventId, OfferId, OperatorId, Time, WallTime};
+use crate::{CallId, EventId, LegId, OfferId, OperatorId, Time, WallTime};
 
 /// A fact with its id and its two times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,21 @@ pub struct OperatorRef {
     pub name: String,
     /// Number of the operator's workplace ("линия оператора").
     pub line: String,
+}
+
+/// Whom we call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// An operator, at one of the telephones of the line.
+    Operator(OperatorRef),
+    /// Somebody in the outer network.
+    Outer {
+        /// The number called, normalised.
+        number: String,
+        /// The trunk that carries the leg.
+        trunk: String,
+    },
 }
 
 /// What happened.
@@ -64,6 +79,18 @@ pub enum Fact {
         /// The plan that serves the number; empty if none does.
         plan: String,
         /// The Call-ID of the caller's INVITE, to find the call in a SIP trace.
+        sip_call_id: String,
+    },
+    /// An INVITE of ours went out for a leg. A leg whose first telephone is dead has one for each
+    /// telephone that was tried. The caller's leg is in `CallArrived`.
+    LegStarted {
+        /// Which call.
+        call: CallId,
+        /// Which leg of it.
+        leg: LegId,
+        /// Whom the INVITE goes to.
+        party: Party,
+        /// The Call-ID of the INVITE, to find the leg in a SIP trace.
         sip_call_id: String,
     },
     /// The engine answered the caller (200 OK to the caller's INVITE).
@@ -192,6 +219,7 @@ impl Fact {
             | Self::EngineStopped
             | Self::OperatorReachable { .. } => None,
             Self::CallArrived { call, .. }
+            | Self::LegStarted { call, .. }
             | Self::CallAnswered { call }
             | Self::NoticePlayed { call, .. }
             | Self::QueueEntered { call, .. }

@@ -23,7 +23,7 @@ mod number;
 mod time;
 
 pub use fact::{
-    EndedBy, Event, Fact, MissingReason, OfferResult, OperatorRef, Outcome, QueueOutcome,
+    EndedBy, Event, Fact, MissingReason, OfferResult, OperatorRef, Outcome, Party, QueueOutcome,
     RecordingFile,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};

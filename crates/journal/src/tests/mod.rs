@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use vocab::{
-    CallId, EndedBy, Event, EventId, Fact, MissingReason, OfferId, OfferResult, OperatorId,
-    OperatorRef, Outcome, QueueOutcome, RecordingFile, Time, WallTime,
+    CallId, EndedBy, Event, EventId, Fact, LegId, MissingReason, OfferId, OfferResult, OperatorId,
+    OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, WallTime,
 };
 
 use crate::journal::start_with;
@@ -125,6 +125,15 @@ pub(crate) fn offered(call: CallId, n: u32, to: u32) -> Fact {
         queue: "operators".into(),
         operator: operator(to),
         why: "longest idle".into(),
+    }
+}
+
+pub(crate) fn leg_started(call: CallId, n: u32, to: u32) -> Fact {
+    Fact::LegStarted {
+        call,
+        leg: LegId::new(call.boot(), n),
+        party: Party::Operator(operator(to)),
+        sip_call_id: format!("sip-{call}-{n}"),
     }
 }
 

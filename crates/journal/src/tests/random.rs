@@ -90,6 +90,7 @@ fn play(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
     for result in &script.failed_offers {
         n += 1;
         say(true, offered(id, n, n));
+        say(true, leg_started(id, n, n));
         say(true, offer_ended(id, n, *result, 0));
     }
     let gone = |outcome, call_outcome, by| [left(id, outcome), ended(id, call_outcome, by)];

@@ -2,7 +2,7 @@
 //! answer that nobody waits for any more. Refuses to decide about the offer: `operator` does.
 
 use sip::{ClientTx, Dialog, Flow, HeaderName, Message, Method, NameAddr, Uri};
-use vocab::{LegId, OfferResult, OperatorId, Time};
+use vocab::{Fact, LegId, OfferResult, OperatorId, Party, Time};
 
 use super::Call;
 use super::leg::{Description, MediaState, decorate, next_hop};
@@ -137,12 +137,21 @@ impl Call {
         invite.headers.push(HeaderName::MaxForwards, "70");
         invite.headers.push(HeaderName::From, from.to_string());
         invite.headers.push(HeaderName::To, format!("<{to}>"));
+        let sip_call_id = ctx.entropy.call_id();
         invite
             .headers
-            .push(HeaderName::CallId, ctx.entropy.call_id());
+            .push(HeaderName::CallId, sip_call_id.as_str());
         invite.headers.push(HeaderName::CSeq, "1 INVITE");
         decorate(ctx, &flow, &mut invite);
         let invite = invite.with_body("application/sdp", body);
+        if let Some(operator) = ctx.operator_ref(leg.operator) {
+            ctx.record(Fact::LegStarted {
+                call: self.id,
+                leg: id,
+                party: Party::Operator(operator),
+                sip_call_id,
+            });
+        }
         let tx = ctx.request(
             Owner {
                 call: self.id,
