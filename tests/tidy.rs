@@ -22,6 +22,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("udp-io", &[]),
     ("media", &["vocab", "g711", "udp-io"]),
     ("recorder", &["vocab", "g711"]),
+    ("trace", &["vocab", "sip"]),
     ("journal", &["vocab"]),
     (
         "load",

@@ -1,0 +1,159 @@
+//! Owns the journal's facts as lines of the ladder, and the heading above it.
+
+use vocab::{Event, Fact, Party};
+
+use super::Options;
+use super::mask::number;
+
+/// What is said of the call above its ladder.
+pub(super) fn heading(events: &[Event], options: Options) -> String {
+    let mut text = String::new();
+    for event in events {
+        match &event.fact {
+            Fact::CallArrived { call, trunk, .. } => {
+                let at = jiff::Timestamp::from_millisecond(event.at.as_unix_millis());
+                let at = at.map(|at| format!("{at:.3}")).unwrap_or_default();
+                text.push_str(&format!("call {call}, {at}, by {trunk}\n"));
+            }
+            Fact::CallEnded {
+                outcome,
+                ended_by,
+                status,
+                reason,
+                ..
+            } => {
+                text.push_str(&format!("{}, ended by {}", word(outcome), word(ended_by)));
+                if let Some(status) = status {
+                    text.push_str(&format!(", {status}"));
+                }
+                if !reason.is_empty() {
+                    text.push_str(&format!(": {}", prose(reason, options)));
+                }
+                text.push('\n');
+            }
+            _ => {}
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// A fact as a line; none if the messages show it, or it is of no call.
+pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
+    let line = match fact {
+        Fact::EngineStarted { .. }
+        | Fact::EngineAlive { .. }
+        | Fact::EngineStopped
+        | Fact::OperatorReachable { .. } => return None,
+        Fact::CallArrived {
+            number: dialled,
+            caller,
+            caller_name,
+            plan,
+            ..
+        } => {
+            let name = if options.clear {
+                prose(caller_name, options)
+            } else {
+                String::new()
+            };
+            let caller = match (caller.is_empty(), name.is_empty()) {
+                (true, _) => "a withheld number".to_owned(),
+                (false, true) => number(caller, options.clear),
+                (false, false) => format!("{} {name:?}", number(caller, options.clear)),
+            };
+            let plan = if plan.is_empty() {
+                "no plan".to_owned()
+            } else {
+                format!("plan {plan}")
+            };
+            format!("call arrived: {caller} dialled {dialled}, {plan}")
+        }
+        Fact::LegStarted {
+            party: Party::Operator(operator),
+            ..
+        } => {
+            format!("leg to {} on line {}", operator.login, operator.line)
+        }
+        Fact::LegStarted {
+            party: Party::Outer { number: to, trunk },
+            ..
+        } => {
+            format!("leg to {} by trunk {trunk}", number(to, options.clear))
+        }
+        Fact::CallAnswered { .. } => "call answered by the engine".to_owned(),
+        Fact::NoticePlayed { prompt, .. } => format!("notice of the recording heard: {prompt}"),
+        Fact::QueueEntered {
+            queue, priority, ..
+        } => {
+            format!("queue {queue} entered, priority {priority}")
+        }
+        Fact::OfferMade { operator, why, .. } => {
+            format!("offer made to {}: {}", operator.login, prose(why, options))
+        }
+        Fact::OfferEnded { result, status, .. } => match status {
+            Some(status) => format!("offer ended: {}, {status}", word(result)),
+            None => format!("offer ended: {}", word(result)),
+        },
+        Fact::QueueLeft { queue, outcome, .. } => format!("queue {queue} left: {}", word(outcome)),
+        Fact::SegmentStarted {
+            segment,
+            operator,
+            recorded,
+            ..
+        } => {
+            let recorded = if *recorded {
+                "recorded"
+            } else {
+                "not recorded"
+            };
+            format!(
+                "segment {segment}: talk with {} begins, {recorded}",
+                operator.login
+            )
+        }
+        Fact::SegmentEnded {
+            segment, ended_by, ..
+        } => {
+            format!("segment {segment} ended by {}", word(ended_by))
+        }
+        Fact::CallEnded {
+            outcome, ended_by, ..
+        } => {
+            format!("call ended: {}, by {}", word(outcome), word(ended_by))
+        }
+        Fact::RecordingStored { segment, file, .. } => {
+            format!(
+                "recording of segment {segment} stored: {}, {} ms",
+                file.path, file.duration_ms
+            )
+        }
+        Fact::RecordingMissing {
+            segment, reason, ..
+        } => {
+            format!("recording of segment {segment} missing: {}", word(reason))
+        }
+    };
+    Some(line)
+}
+
+/// A choice in the words of the code: "CallerGone" is "caller gone".
+fn word(choice: &impl core::fmt::Debug) -> String {
+    let mut text = String::new();
+    for (at, character) in format!("{choice:?}").char_indices() {
+        if character.is_ascii_uppercase() && at > 0 {
+            text.push(' ');
+        }
+        text.push(character.to_ascii_lowercase());
+    }
+    text
+}
+
+/// Words of the engine in which a number or a name of the network may stand.
+fn prose(text: &str, options: Options) -> String {
+    super::mask::message(text.as_bytes(), options.clear)
+        .trim_end()
+        .to_owned()
+}
