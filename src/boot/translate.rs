@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use ::sip::Transport;
 use vocab::QueueId;
 use vocab::media::Codec;
 
@@ -73,6 +74,7 @@ pub(super) fn switch(
         retry_after: limits.retry_after,
         advertised: sip.advertise,
         listen: listen.to_vec(),
+        sockets: sockets(listen),
         media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,
         probe_every: registrar.probe_every.max(sip.unreachable_after * 2),
@@ -103,6 +105,12 @@ pub(super) fn switch(
             .map(|(n, found)| queue(QueueId(n), found))
             .collect(),
     })
+}
+
+/// Where requests leave from.
+fn sockets(listen: &[SocketAddr]) -> Vec<(Transport, SocketAddr)> {
+    let udp = listen.iter().map(|address| (Transport::Udp, *address));
+    udp.collect()
 }
 
 fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<switch::Trunk> {

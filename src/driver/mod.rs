@@ -280,6 +280,8 @@ impl Loop {
                         self.parts.transport.send(&flow, &bytes);
                     }
                 }
+                // Requests by name come with the resolver.
+                Output::Resolve { .. } => {}
                 Output::Media(command) => self.parts.media.send(command),
                 Output::Record(event) => self.parts.journal.append(event),
             }

@@ -27,16 +27,18 @@
 //! assert!(bytes.starts_with(b"SIP/2.0 200 OK\r\n"));
 //! ```
 //!
-//! Non-goals: being a proxy; name resolution; what a call is.
+//! Non-goals: being a proxy; asking the DNS ([`locate`] says what to ask); what a call is.
 
 pub mod auth;
 pub mod dialog;
+pub mod locate;
 pub mod registrar;
 pub mod transaction;
 pub mod wire;
 
 pub use auth::{Algorithm, AuthError, Authenticator, Secrets, Verdict, authorize};
 pub use dialog::{Destination, Dialog, DialogId};
+pub use locate::{Answer, Candidate, Located, Naptr, Nowhere, Question, Srv, locate};
 pub use registrar::{Binding, Change, Registrar, RegistrarSettings};
 pub use transaction::{
     ClientTx, Flow, Output, ServerTx, Timers, Transactions, Transport, address_response,

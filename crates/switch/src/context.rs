@@ -18,6 +18,7 @@ use vocab::{
 
 use crate::entropy::Entropy;
 use crate::fixed::FixedLines;
+use crate::outgoing::Outgoing;
 use crate::output::Output;
 use crate::settings::{Operator, Settings};
 use crate::trunk::Trunks;
@@ -52,6 +53,7 @@ pub(crate) struct Context {
     pub(crate) transactions: Transactions,
     pub(crate) authenticator: Authenticator,
     pub(crate) registrar: Registrar,
+    pub(crate) outgoing: Outgoing,
     pub(crate) acd: Acd,
     pub(crate) trunks: Trunks,
     pub(crate) plans: Plans,
@@ -88,6 +90,7 @@ impl Context {
             authenticator: Authenticator::new(&settings.realm, entropy.key())
                 .with_algorithms(&settings.digest),
             registrar: Registrar::new(settings.registrar),
+            outgoing: Outgoing::default(),
             acd,
             trunks,
             plans: Plans::default(),
@@ -113,6 +116,9 @@ impl Context {
     }
 
     pub(crate) fn poll(&mut self) -> Option<Output> {
+        if let Some(question) = self.outgoing.locator.poll() {
+            return Some(Output::Resolve { question });
+        }
         self.outputs.pop_front()
     }
 
@@ -238,13 +244,24 @@ impl Context {
 
     /// Sends a request within or outside a dialog.
     pub(crate) fn request(&mut self, owner: Owner, flow: Flow, request: Message) -> ClientTx {
-        let tx = self.request_unowned(flow, request);
+        if self.is_long(&flow, &request) {
+            return self.request_long(Some(owner), flow, request);
+        }
+        let tx = self.transmit(flow, request);
         self.client_owners.insert(tx, owner);
         tx
     }
 
     /// Sends a request whose answer nobody waits for.
-    pub(crate) fn request_unowned(&mut self, flow: Flow, mut request: Message) -> ClientTx {
+    pub(crate) fn request_unowned(&mut self, flow: Flow, request: Message) -> ClientTx {
+        if self.is_long(&flow, &request) {
+            return self.request_long(None, flow, request);
+        }
+        self.transmit(flow, request)
+    }
+
+    /// Gives a request to the transaction layer.
+    pub(crate) fn transmit(&mut self, flow: Flow, mut request: Message) -> ClientTx {
         if !self.settings.user_agent.is_empty() {
             request
                 .headers
@@ -260,6 +277,7 @@ impl Context {
     pub(crate) fn ack(&mut self, tx: ClientTx, flow: Flow, ack: Message) {
         let branch = self.entropy.branch();
         let sent_by = self.sip_address(&flow).to_string();
+        let tx = self.transaction_of(tx);
         self.transactions
             .ack(self.now, tx, flow, &sent_by, &branch, ack);
     }
@@ -268,8 +286,13 @@ impl Context {
         self.client_owners.get(&tx).copied()
     }
 
+    pub(crate) fn own_client(&mut self, tx: ClientTx, owner: Owner) {
+        self.client_owners.insert(tx, owner);
+    }
+
     pub(crate) fn forget_client(&mut self, tx: ClientTx) {
         self.client_owners.remove(&tx);
+        self.forget_outgoing(tx);
     }
 
     /// From now on, what happens to this INVITE from a peer belongs to the leg.
@@ -377,13 +400,14 @@ impl Context {
     }
 
     /// What must be empty when no call is up, for the checkers: name and size of each table.
-    pub(crate) fn tables(&self) -> [(&'static str, usize); 6] {
+    pub(crate) fn tables(&self) -> [(&'static str, usize); 7] {
         [
             ("dialogs", self.dialogs.len()),
             ("server_owners", self.server_owners.len()),
             ("client_owners", self.client_owners.len()),
             ("deadlines", self.deadlines.len()),
             ("gated", self.gated.len()),
+            ("outgoing", self.outgoing.len()),
             ("seats", self.trunks.seats()),
         ]
     }

@@ -50,6 +50,11 @@ impl Switch {
         match input {
             Input::Datagram { flow, bytes } => self.on_datagram(flow, &bytes),
             Input::FlowClosed { flow } => self.on_flow_closed(flow),
+            Input::Resolved {
+                question,
+                answer,
+                holds,
+            } => self.ctx.resolved(question, answer, holds),
             Input::Media(event) => self.on_media(event),
             Input::RecordingStored { key, file } => {
                 let (call, segment) = (key.call, key.segment);
@@ -99,6 +104,7 @@ impl Switch {
             self.ctx.transactions.next_deadline(),
             self.ctx.registrar.next_deadline(),
             self.ctx.lines.next_deadline(),
+            self.ctx.outgoing.next_deadline(),
             self.ctx.acd.next_deadline(),
             self.alive_at,
         ]
@@ -179,6 +185,7 @@ impl Switch {
         let now = self.ctx.now;
         self.ctx.transactions.handle_timeout(now);
         self.ctx.registrar.handle_timeout(now);
+        self.ctx.outgoing_timeout();
         self.ctx.acd.handle_timeout(now);
         self.probe_fixed_lines();
         while let Some((at, id, timer)) = self.ctx.due() {
@@ -196,6 +203,8 @@ impl Switch {
         loop {
             if let Some(output) = self.ctx.transactions.poll() {
                 self.on_transaction(output);
+            } else if let Some(tx) = self.ctx.outgoing.poll() {
+                self.on_timed_out(tx);
             } else if let Some(output) = self.ctx.acd.poll() {
                 self.on_acd(output);
             } else if let Some(change) = self.ctx.registrar.poll() {
@@ -234,12 +243,18 @@ impl Switch {
             }
             sip::Output::AckMissing { tx } => self.on_ack_missing(tx),
             sip::Output::Response { tx, mut response } => {
-                forget_odd_body(&mut response);
-                self.on_response(tx, &response);
+                if let Some(tx) = self.ctx.outcome(tx, response.status()) {
+                    forget_odd_body(&mut response);
+                    self.on_response(tx, &response);
+                }
             }
             // RFC 3261 §8.1.3.1 makes 503 of the one and 408 of the other; an owner ends what it
             // asked for in both cases.
-            sip::Output::TimedOut { tx } | sip::Output::Failed { tx } => self.on_timed_out(tx),
+            sip::Output::TimedOut { tx } | sip::Output::Failed { tx } => {
+                if let Some(tx) = self.ctx.outcome(tx, None) {
+                    self.on_timed_out(tx);
+                }
+            }
         }
     }
 

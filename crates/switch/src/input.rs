@@ -1,9 +1,10 @@
 //! Owns what may happen to the switch. All of it comes from outside, with its time.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dialplan::Plans;
-use sip::Flow;
+use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
 use vocab::{MissingReason, RecordingFile, WallTime};
 
@@ -25,6 +26,15 @@ pub enum Input {
     FlowClosed {
         /// Which.
         flow: Flow,
+    },
+    /// The answer to an [`crate::Output::Resolve`].
+    Resolved {
+        /// What was asked.
+        question: Question,
+        /// What came; empty where there is nothing or nobody answered.
+        answer: Answer,
+        /// For how long it holds, by its source.
+        holds: Duration,
     },
     /// The media plane reports.
     Media(MediaEvent),

@@ -29,6 +29,8 @@ mod engine;
 mod entropy;
 mod fixed;
 mod input;
+mod locator;
+mod outgoing;
 mod output;
 mod registration;
 mod settings;

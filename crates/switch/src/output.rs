@@ -1,6 +1,6 @@
 //! Owns what the switch wants done.
 
-use sip::Flow;
+use sip::{Flow, Question};
 use vocab::media::MediaCommand;
 use vocab::{Event, EventId};
 
@@ -16,6 +16,11 @@ pub enum Output {
         /// Not before this event is on disk (or the wait for it was given up), and nothing to
         /// the same place may overtake it.
         after: Option<EventId>,
+    },
+    /// Find out, and come back with [`crate::Input::Resolved`].
+    Resolve {
+        /// What.
+        question: Question,
     },
     /// Tell the media plane.
     Media(MediaCommand),

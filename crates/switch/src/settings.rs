@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use acd::QueueSettings;
-use sip::{Flow, RegistrarSettings, Secrets, Timers, Uri};
+use sip::{Flow, RegistrarSettings, Secrets, Timers, Transport, Uri};
 use vocab::media::Codec;
 use vocab::{OperatorId, QueueId};
 
@@ -36,6 +36,9 @@ pub struct Settings {
     pub advertised: Option<IpAddr>,
     /// The addresses on which SIP is taken: from them our own requests to trunks go.
     pub listen: Vec<SocketAddr>,
+    /// From where requests of ours leave: a socket for each transport and address family that
+    /// there is, those that are listened on first. Transports without one are not used.
+    pub sockets: Vec<(Transport, SocketAddr)>,
     /// The one address at which audio is taken, where it is one.
     pub media_address: Option<IpAddr>,
     /// How long an operator's telephone may stay wholly silent before it counts as unreachable.
@@ -57,6 +60,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The transports by which requests of ours can go.
+    pub(crate) fn transports(&self) -> Vec<Transport> {
+        let mut all: Vec<Transport> = self.sockets.iter().map(|(one, _)| *one).collect();
+        all.dedup();
+        all
+    }
+
     /// Settings for tests and examples: no trunk, one queue, nothing random.
     #[doc(hidden)]
     #[must_use]
@@ -84,6 +94,9 @@ impl Settings {
             retry_after: Duration::from_secs(5),
             advertised: None,
             listen: vec![SocketAddr::from(([198, 51, 100, 1], 5060))],
+            sockets: [Transport::Udp, Transport::Tcp]
+                .map(|transport| (transport, SocketAddr::from(([198, 51, 100, 1], 5060))))
+                .to_vec(),
             media_address: None,
             unreachable_after: Duration::from_secs(4),
             probe_every: Duration::from_secs(30),

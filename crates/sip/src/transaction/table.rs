@@ -1,6 +1,7 @@
 //! Owns all transactions at once: what the user and the timers want goes to the right machine from
 //! here, what the network brings from `receive`. The machines are in `client` and `server`.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::deadlines::{Deadlines, Kind, Owner};
 use super::routing::Reply;
 use super::server::{self, Server};
 use super::slab::Slab;
-use super::{Armed, ClientTx, Flow, Output, ServerTx, Timers, Turn, key};
+use super::{Armed, ClientTx, Flow, Output, ServerTx, Timers, Transport, Turn, key};
 use crate::wire::{HeaderName, Message, Method};
 
 /// The transaction layer: see the module.
@@ -121,6 +122,19 @@ impl Transactions {
             Method::Invite => Client::Invite(client::Invite::start(request, turn)),
             _ => Client::Other(client::Other::start(&request, false, turn)),
         })
+    }
+
+    /// An id that no transaction has or will have: for a request that cannot be sent yet, or that
+    /// is sent several times by several ways.
+    pub fn reserve(&mut self) -> ClientTx {
+        let id = self.clients.insert(ClientSlot {
+            machine: Client::Other(client::Other::Terminated),
+            flow: NOWHERE,
+            key: Arc::from(""),
+            armed: Armed::default(),
+        });
+        self.clients.remove(id);
+        ClientTx(id)
     }
 
     /// Answers a request: any number of provisional responses, then one final. Later ones and
@@ -514,6 +528,13 @@ impl Transactions {
         }
     }
 }
+
+/// Of what is never sent.
+const NOWHERE: Flow = Flow {
+    transport: Transport::Udp,
+    local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+    remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+};
 
 impl ServerSlot {
     /// True until the INVITE has its final response.

@@ -308,7 +308,7 @@ impl Call {
         });
         match leg.sip {
             Sip::Inviting { tx } => {
-                ctx.transactions.cancel(ctx.now, tx);
+                ctx.cancel(tx);
                 leg.sip = Sip::Cancelling { tx };
             }
             Sip::Preparing => leg.sip = Sip::Closed,

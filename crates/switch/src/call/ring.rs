@@ -183,10 +183,10 @@ impl Call {
         let newest = leg.invites.last().map_or(ctx.now, |sent| sent.at);
         if let Sip::Inviting { tx } = leg.sip
             && ctx.now.since(newest) >= ctx.settings.unreachable_after
-            && !ctx.transactions.is_heard(tx)
+            && !ctx.is_heard(tx)
         {
             leg.unregister(ctx);
-            ctx.transactions.cancel(ctx.now, tx);
+            ctx.cancel(tx);
             if !self.ring_next(ctx, id)
                 && let Some(leg) = self.legs.get_mut(&id)
             {

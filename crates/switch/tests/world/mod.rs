@@ -154,6 +154,7 @@ impl World {
                             .or_default()
                             .push_back(message);
                     }
+                    Output::Resolve { question } => panic!("the switch asks {question:?}"),
                     Output::Record(event) => self.facts.push(event),
                     Output::Media(command) => {
                         events.extend(self.media(&command));

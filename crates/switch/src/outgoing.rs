@@ -1,0 +1,414 @@
+//! Owns requests of ours on their way out: where a request to a URI goes (RFC 3263), the next way
+//! when one fails (§4.3), and the change to TCP for what is too long for a datagram (RFC 3261
+//! §18.1.1). Refuses to know what is asked for and what an answer means.
+//!
+//! To its owner such a request is one transaction, from [`Context::request_to`] to its outcome;
+//! each way that is tried is one of the transaction layer, with a branch of its own.
+//!
+//! | state | answer of the DNS | response, not 503 | 503, time-out, flow lost | cancelled | 5 s over |
+//! |---|---|---|---|---|---|
+//! | Locating | Sent, or Locating, or failed | - | - | failed | failed |
+//! | Sent | - | the owner's | Sent by the next way, or the owner's | CANCEL goes | - |
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use sip::{Answer, Candidate, ClientTx, Flow, Located, Message, Question, Transport, Uri, locate};
+use vocab::Time;
+
+use crate::context::{Context, Owner};
+use crate::locator::{ANSWER_WITHIN, Locator};
+
+/// Writes the request for a way: Contact and session description depend on it. Via is added later.
+pub(crate) type Build = Box<dyn Fn(&Context, &Flow) -> Message + Send>;
+
+/// Requests that may wait for the DNS at once; beyond it they fail at once.
+const LOCATING_MAX: usize = 1_000;
+/// RFC 3261 §18.1.1: the longest request for a datagram where the path's MTU is not known.
+const DATAGRAM_MAX: usize = 1_300;
+/// Room for what is added to a request later: Via and User-Agent.
+const ADDED: usize = 160;
+/// How long a peer that took no connection is spared the next attempt.
+const REFUSED_FOR: Duration = Duration::from_secs(600);
+/// Such peers remembered; beyond it the memory starts anew.
+const REFUSED_MAX: usize = 1_024;
+
+/// One way that is still to be tried.
+enum Way {
+    /// An address that the DNS gave; our own end is to be chosen.
+    To(Candidate),
+    /// Both ends are known.
+    By(Flow),
+}
+
+enum State {
+    /// The DNS has not said enough.
+    Locating { until: Time },
+    /// By this transaction.
+    Sent { tx: ClientTx, flow: Flow },
+}
+
+struct Request {
+    state: State,
+    /// The next hop, until it is located.
+    uri: Option<Uri>,
+    /// The draw among servers of one rank.
+    seed: u64,
+    ways: VecDeque<Way>,
+    build: Build,
+    /// It goes by TCP only for its length.
+    long: bool,
+    cancelled: bool,
+}
+
+/// All requests that may take more than one way.
+#[derive(Default)]
+pub(crate) struct Outgoing {
+    pub(crate) locator: Locator,
+    requests: BTreeMap<ClientTx, Request>,
+    /// What the transaction layer calls them.
+    sent: BTreeMap<ClientTx, ClientTx>,
+    failed: VecDeque<ClientTx>,
+    refused: BTreeMap<SocketAddr, Time>,
+}
+
+impl Outgoing {
+    /// The next request that found no way.
+    pub(crate) fn poll(&mut self) -> Option<ClientTx> {
+        self.failed.pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.locating().map(|(_, until)| until).min()
+    }
+
+    fn locating(&self) -> impl Iterator<Item = (ClientTx, Time)> {
+        self.requests
+            .iter()
+            .filter_map(|(tx, request)| match request.state {
+                State::Locating { until } => Some((*tx, until)),
+                State::Sent { .. } => None,
+            })
+    }
+
+    /// What the transaction layer calls a request of ours now.
+    fn real(&self, tx: ClientTx) -> ClientTx {
+        match self.requests.get(&tx).map(|request| &request.state) {
+            Some(State::Sent { tx, .. }) => *tx,
+            Some(State::Locating { .. }) | None => tx,
+        }
+    }
+
+    fn remove(&mut self, tx: ClientTx) {
+        if let Some(request) = self.requests.remove(&tx)
+            && let State::Sent { tx, .. } = request.state
+        {
+            self.sent.remove(&tx);
+        }
+    }
+}
+
+impl Context {
+    /// Sends a request to a next hop by URI: the first Route, or the Request-URI. Names are
+    /// resolved (which takes time: the request goes out later), the local end is chosen, and when
+    /// a way fails by 503, time-out or loss of the connection the next is tried under a new branch.
+    ///
+    /// `build` is called once for each way, with its flow: put [`Context::contact`] and the
+    /// address for audio of that flow in. The owner sees one transaction: responses, or one
+    /// time-out. [`Context::flow_of`] tells the way that was taken, for the dialog.
+    /// Cancel with [`Context::cancel`].
+    #[allow(dead_code, reason = "for outer legs and trunks")]
+    pub(crate) fn request_to(
+        &mut self,
+        owner: Option<Owner>,
+        next_hop: Uri,
+        build: Build,
+    ) -> ClientTx {
+        let request = Request {
+            state: State::Locating {
+                until: self.now + ANSWER_WITHIN,
+            },
+            uri: Some(next_hop),
+            seed: self.entropy.number(),
+            ways: VecDeque::new(),
+            build,
+            long: false,
+            cancelled: false,
+        };
+        let room = self.outgoing.locating().count() < LOCATING_MAX;
+        self.start(owner, request, room)
+    }
+
+    /// Sends a long request by TCP where the peer takes it, else by UDP after all.
+    pub(crate) fn request_long(
+        &mut self,
+        owner: Option<Owner>,
+        flow: Flow,
+        message: Message,
+    ) -> ClientTx {
+        let candidate = Candidate {
+            transport: Transport::Tcp,
+            address: flow.remote,
+        };
+        let request = Request {
+            state: State::Locating {
+                until: self.now + ANSWER_WITHIN,
+            },
+            uri: None,
+            seed: 0,
+            ways: [Way::To(candidate), Way::By(flow)].into(),
+            build: Box::new(move |_, _| message.clone()),
+            long: true,
+            cancelled: false,
+        };
+        self.start(owner, request, true)
+    }
+
+    /// Whether a request is to go by TCP although its flow is UDP.
+    pub(crate) fn is_long(&self, flow: &Flow, message: &Message) -> bool {
+        let refused = || self.outgoing.refused.get(&flow.remote);
+        flow.transport == Transport::Udp
+            && length(message) + ADDED > DATAGRAM_MAX
+            && self.socket_for(Transport::Tcp, flow.remote.ip()).is_some()
+            && refused().is_none_or(|until| *until <= self.now)
+    }
+
+    fn start(&mut self, owner: Option<Owner>, request: Request, room: bool) -> ClientTx {
+        let tx = self.transactions.reserve();
+        if let Some(owner) = owner {
+            self.own_client(tx, owner);
+        }
+        if room {
+            self.outgoing.requests.insert(tx, request);
+            self.proceed(tx);
+        } else {
+            tracing::warn!("too many requests wait for the DNS");
+            self.outgoing.failed.push_back(tx);
+        }
+        tx
+    }
+
+    /// The way that a request took; `None` while it has none, and for requests that were given a
+    /// flow.
+    #[allow(dead_code, reason = "for outer legs and trunks")]
+    pub(crate) fn flow_of(&self, tx: ClientTx) -> Option<Flow> {
+        match self.outgoing.requests.get(&tx)?.state {
+            State::Sent { flow, .. } => Some(flow),
+            State::Locating { .. } => None,
+        }
+    }
+
+    /// Withdraws an INVITE of ours (RFC 3261 §9.1). An outcome still follows.
+    pub(crate) fn cancel(&mut self, tx: ClientTx) {
+        let Some(request) = self.outgoing.requests.get_mut(&tx) else {
+            self.transactions.cancel(self.now, tx);
+            return;
+        };
+        request.cancelled = true;
+        match request.state {
+            State::Sent { tx, .. } => self.transactions.cancel(self.now, tx),
+            State::Locating { .. } => self.give_up(tx),
+        }
+    }
+
+    /// Whether the peer has said anything; while we look for a way its silence is not its fault.
+    pub(crate) fn is_heard(&self, tx: ClientTx) -> bool {
+        match self.outgoing.requests.get(&tx).map(|one| &one.state) {
+            Some(State::Locating { .. }) => true,
+            Some(State::Sent { tx, .. }) => self.transactions.is_heard(*tx),
+            None => self.transactions.is_heard(tx),
+        }
+    }
+
+    /// What the transaction layer calls a request of ours.
+    pub(crate) fn transaction_of(&self, tx: ClientTx) -> ClientTx {
+        self.outgoing.real(tx)
+    }
+
+    /// The owner does not want to hear of it any more.
+    pub(crate) fn forget_outgoing(&mut self, tx: ClientTx) {
+        self.outgoing.remove(tx);
+    }
+
+    /// Whose outcome this is, as its owner calls it; `None` if the next way is tried instead.
+    /// `status`: of the response; `None` for a time-out and a lost flow.
+    pub(crate) fn outcome(&mut self, tx: ClientTx, status: Option<u16>) -> Option<ClientTx> {
+        let Some(handle) = self.outgoing.sent.get(&tx).copied() else {
+            return Some(tx);
+        };
+        let request = self.outgoing.requests.get_mut(&handle)?;
+        // A peer that took the connection and says 503 will say it to a datagram as well.
+        let failed = status.is_none() || (status == Some(503) && !request.long);
+        if let (None, true, State::Sent { flow, .. }) = (status, request.long, &request.state)
+            && flow.transport == Transport::Tcp
+        {
+            let (remote, until) = (flow.remote, self.now + REFUSED_FOR);
+            if self.outgoing.refused.len() >= REFUSED_MAX {
+                self.outgoing.refused.clear();
+            }
+            self.outgoing.refused.insert(remote, until);
+        }
+        if failed && !request.cancelled && !request.ways.is_empty() {
+            self.outgoing.sent.remove(&tx);
+            self.next_way(handle);
+            return None;
+        }
+        if status.is_none_or(|status| status >= 200) && self.client_owner(handle).is_none() {
+            self.outgoing.remove(handle);
+        }
+        Some(handle)
+    }
+
+    /// An answer of the DNS or of our own routes: whoever waited for it goes on.
+    pub(crate) fn resolved(&mut self, question: Question, answer: Answer, holds: Duration) {
+        let now = self.now;
+        self.outgoing.locator.answered(now, question, answer, holds);
+        let waiting: Vec<ClientTx> = self.outgoing.locating().map(|(tx, _)| tx).collect();
+        for tx in waiting {
+            self.proceed(tx);
+        }
+    }
+
+    /// Gives up what has waited too long for the DNS.
+    pub(crate) fn outgoing_timeout(&mut self) {
+        let now = self.now;
+        let late: Vec<ClientTx> = self
+            .outgoing
+            .locating()
+            .filter(|(_, until)| *until <= now)
+            .map(|(tx, _)| tx)
+            .collect();
+        for tx in late {
+            tracing::warn!("no answer of the DNS in time");
+            self.give_up(tx);
+        }
+    }
+
+    /// Takes a request as far as what is known allows.
+    fn proceed(&mut self, tx: ClientTx) {
+        let Some(request) = self.outgoing.requests.get_mut(&tx) else {
+            return;
+        };
+        let Some(uri) = &request.uri else {
+            self.next_way(tx);
+            return;
+        };
+        let transports = self.settings.transports();
+        let (now, locator) = (self.now, &self.outgoing.locator);
+        let known = |question: &Question| locator.known(now, question);
+        match locate(uri, &transports, request.seed, known) {
+            Located::Ways(ways) => {
+                request.uri = None;
+                request.ways = ways.into_iter().map(Way::To).collect();
+                self.next_way(tx);
+            }
+            Located::Missing(questions) => {
+                for question in questions {
+                    self.outgoing.locator.ask(now, question);
+                }
+            }
+            Located::Nowhere(why) => {
+                tracing::warn!(uri = %uri.host, %why, "a request finds no way");
+                self.give_up(tx);
+            }
+        }
+    }
+
+    /// Tries the next way; none left is the request's failure.
+    fn next_way(&mut self, handle: ClientTx) {
+        let until = self.now + ANSWER_WITHIN;
+        loop {
+            let Some(request) = self.outgoing.requests.get_mut(&handle) else {
+                return;
+            };
+            let flow = match request.ways.pop_front() {
+                None => return self.give_up(handle),
+                Some(Way::By(flow)) => flow,
+                Some(Way::To(candidate)) => match self.local_end(candidate) {
+                    Ok(Some(flow)) => flow,
+                    Ok(None) => continue,
+                    Err(question) => {
+                        if let Some(request) = self.outgoing.requests.get_mut(&handle) {
+                            request.ways.push_front(Way::To(candidate));
+                            if !matches!(request.state, State::Locating { .. }) {
+                                request.state = State::Locating { until };
+                            }
+                        }
+                        self.outgoing.locator.ask(self.now, question);
+                        return;
+                    }
+                },
+            };
+            let Some(request) = self.outgoing.requests.get(&handle) else {
+                return;
+            };
+            let message = (request.build)(self, &flow);
+            let tx = self.transmit(flow, message);
+            self.outgoing.sent.insert(tx, handle);
+            if let Some(request) = self.outgoing.requests.get_mut(&handle) {
+                request.state = State::Sent { tx, flow };
+            }
+            return;
+        }
+    }
+
+    fn give_up(&mut self, tx: ClientTx) {
+        self.outgoing.remove(tx);
+        self.outgoing.failed.push_back(tx);
+    }
+
+    /// The flow to an address. `Ok(None)`: no socket of ours fits. `Err`: which address of ours
+    /// leads there is not known yet.
+    fn local_end(&self, to: Candidate) -> Result<Option<Flow>, Question> {
+        let Some(socket) = self.socket_for(to.transport, to.address.ip()) else {
+            return Ok(None);
+        };
+        let mut local = socket;
+        if socket.ip().is_unspecified() {
+            let question = Question::Local(to.address.ip());
+            match self.outgoing.locator.known(self.now, &question) {
+                Some(Answer::Addresses(ours)) => match ours.first() {
+                    Some(ours) => local.set_ip(*ours),
+                    None => return Ok(None),
+                },
+                Some(Answer::Naptr(_) | Answer::Srv(_)) => return Ok(None),
+                None => return Err(question),
+            }
+        }
+        Ok(Some(Flow {
+            transport: to.transport,
+            local,
+            remote: to.address,
+        }))
+    }
+
+    /// The socket from which a transport leaves for an address of this family.
+    fn socket_for(&self, transport: Transport, remote: IpAddr) -> Option<SocketAddr> {
+        let fits = |address: &SocketAddr| address.is_ipv4() == remote.is_ipv4();
+        self.settings
+            .sockets
+            .iter()
+            .find(|(one, address)| *one == transport && fits(address))
+            .map(|(_, address)| *address)
+    }
+}
+
+/// About how long a request is on the wire, a little more rather than less.
+fn length(message: &Message) -> usize {
+    let uri = message
+        .request_uri()
+        .map_or(0, |uri| uri.user.as_ref().map_or(0, String::len) + 128);
+    let fields = message.headers.iter();
+    let headers: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    uri + headers + message.body.len()
+}
+
+#[cfg(test)]
+mod tests;
