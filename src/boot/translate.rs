@@ -100,6 +100,7 @@ pub(super) fn switch(
             .iter()
             .map(|found| trunk(found, &sip.realm))
             .collect::<anyhow::Result<_>>()?,
+        strangers: switch::trunk::StrangerSettings::default(),
         queues: (0..)
             .zip(&settings.queues)
             .map(|(n, found)| queue(QueueId(n), found))

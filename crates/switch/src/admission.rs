@@ -6,16 +6,7 @@ use vocab::{CallId, EndedBy, Fact, Outcome};
 use crate::call::{Arrival, Call};
 use crate::context::ALLOW;
 use crate::engine::Switch;
-use crate::trunk::NumberRules;
-
-/// Who is calling, once known.
-struct Caller {
-    /// Name in the journal.
-    trunk: String,
-    rules: NumberRules,
-    /// An operator's own number, which needs no header.
-    line: Option<(String, String)>,
-}
+use crate::incoming::{Reading, Source};
 
 impl Switch {
     /// A new request that belongs to no transaction.
@@ -113,7 +104,7 @@ impl Switch {
             self.ctx.refuse_overload(tx, &request);
             return;
         }
-        let Some(caller) = self.admit(tx, flow, &request) else {
+        let Some(source) = self.admit(tx, flow, &request) else {
             return;
         };
         if let Err(fault) = only_session(&mut request) {
@@ -121,41 +112,30 @@ impl Switch {
             self.ctx.refuse(tx, &request, fault.status());
             return;
         }
-        self.ctx.counts.arrived += 1;
-        let dialled = request
-            .request_uri()
-            .and_then(|uri| uri.user.clone())
-            .unwrap_or_default();
-        let number = caller.rules.normalise(&dialled);
-        let (caller_number, caller_name) = match caller.line {
-            Some(line) => line,
-            None => identity(&request, &caller.rules),
+        let seat = match self.take_seat(&source) {
+            Ok(seat) => seat,
+            Err(full) => {
+                self.refuse_full(tx, &request, full);
+                return;
+            }
         };
-        let Some(plan) = self
-            .ctx
-            .plans
-            .find(&dialled)
-            .or_else(|| self.ctx.plans.find(&number))
-        else {
-            self.unknown_number(
-                tx,
-                &request,
-                number,
-                caller_number,
-                caller_name,
-                caller.trunk,
-            );
+        self.ctx.counts.arrived += 1;
+        let read = self.read(source, &request);
+        let Some(plan) = self.plan(&read) else {
+            self.give_seat_back(seat);
+            self.unknown_number(tx, &request, read);
             return;
         };
         let arrival = Arrival {
             tx,
             flow,
-            number,
-            caller: caller_number,
-            caller_name,
-            trunk: caller.trunk,
+            number: read.dialled.number,
+            caller: read.caller.number,
+            caller_name: read.caller.name,
+            trunk: read.trunk,
             plan,
-            private: is_private(&request),
+            private: read.caller.private,
+            seat,
             invite: request,
         };
         match Call::arrive(&mut self.ctx, arrival) {
@@ -163,19 +143,15 @@ impl Switch {
             Err(arrival) => {
                 self.ctx.counts.refused += 1;
                 self.ctx.refuse(arrival.tx, &arrival.invite, 400);
+                self.give_seat_back(arrival.seat);
             }
         }
     }
 
     /// A trunk by its address, or a trunk or operator by its password. `None`: challenged or refused.
-    fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Option<Caller> {
-        if let Some((_, trunk)) = self.ctx.trunks.by_address(&flow) {
-            let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
-            return Some(Caller {
-                trunk,
-                rules,
-                line: None,
-            });
+    fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Option<Source> {
+        if let Some((id, _)) = self.ctx.trunks.by_address(&flow) {
+            return Some(Source::Trunk(id));
         }
         let user = self.authenticate(tx, flow, request, |switch, user| {
             let trunk = switch.ctx.trunks.by_login(user, &flow);
@@ -184,38 +160,17 @@ impl Switch {
                 None => switch.operator_secrets(user),
             }
         })?;
-        if let Some((_, trunk)) = self.ctx.trunks.by_login(&user, &flow) {
-            let (trunk, rules) = (trunk.name.clone(), trunk.numbers.clone());
-            return Some(Caller {
-                trunk,
-                rules,
-                line: None,
-            });
+        match self.ctx.trunks.by_login(&user, &flow) {
+            Some((id, _)) => Some(Source::Trunk(id)),
+            None => Some(Source::Operator { user }),
         }
-        let operator = self
-            .ctx
-            .logins
-            .get(&user)
-            .and_then(|id| self.ctx.operators.get(id));
-        let line = operator.map(|operator| (operator.line.clone(), operator.name.clone()));
-        Some(Caller {
-            trunk: format!("operator:{user}"),
-            rules: NumberRules::default(),
-            line,
-        })
     }
 
     /// A known caller dialled a number that no plan has: 404, and an entry, since a wrongly
     /// routed number is somebody's lost call.
-    fn unknown_number(
-        &mut self,
-        tx: ServerTx,
-        request: &Message,
-        number: String,
-        caller: String,
-        caller_name: String,
-        trunk: String,
-    ) {
+    fn unknown_number(&mut self, tx: ServerTx, request: &Message, read: Reading) {
+        let (number, trunk) = (read.dialled.number, read.trunk);
+        let (caller, caller_name) = (read.caller.number, read.caller.name);
         tracing::warn!(trunk, number, "no plan has this number");
         self.ctx.counts.refused += 1;
         let call: CallId = self.ctx.call_id();
@@ -255,32 +210,4 @@ pub(crate) fn only_session(message: &mut Message) -> Result<(), sip::BodyFault> 
         message.keep_session_description()?;
     }
     Ok(())
-}
-
-/// The caller's number and name: P-Asserted-Identity of a trusted trunk (RFC 3325 §9), or From.
-fn identity(request: &Message, rules: &NumberRules) -> (String, String) {
-    let asserted = request
-        .headers
-        .values(&HeaderName::PAssertedIdentity)
-        .find_map(|value| sip::NameAddr::parse(value).ok());
-    let Some(party) = asserted.or_else(|| request.from().ok()) else {
-        return Default::default();
-    };
-    let user = party.uri.user.unwrap_or_default();
-    let anonymous = user.eq_ignore_ascii_case("anonymous");
-    let number = if anonymous {
-        String::new()
-    } else {
-        rules.normalise(&user)
-    };
-    (number, party.display.unwrap_or_default())
-}
-
-/// Whether the caller asked that others do not see the number (RFC 3323 §4.2, RFC 3325 §7).
-fn is_private(request: &Message) -> bool {
-    request
-        .headers
-        .all(&HeaderName::Privacy)
-        .flat_map(|value| value.split([';', ',']))
-        .any(|wish| matches!(wish.trim(), "id" | "user" | "header"))
 }

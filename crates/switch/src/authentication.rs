@@ -20,7 +20,11 @@ impl Switch {
             .authenticator
             .check(now, source, request, |user| secrets(self, user));
         let stale = match verdict {
-            Verdict::Accepted { user } => return Some(user),
+            Verdict::Accepted { user } => {
+                let lasts = self.ctx.settings.registrar.max_expires;
+                self.ctx.strangers.befriend(now, source, lasts);
+                return Some(user);
+            }
             Verdict::Missing => false,
             Verdict::Stale { .. } => true,
             Verdict::Refused { user } => {

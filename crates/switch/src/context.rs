@@ -21,7 +21,7 @@ use crate::fixed::FixedLines;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
 use crate::settings::{Operator, Settings};
-use crate::trunk::Trunks;
+use crate::trunk::{Strangers, Trunks};
 
 /// Methods we take; the value of Allow.
 pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER";
@@ -56,6 +56,7 @@ pub(crate) struct Context {
     pub(crate) outgoing: Outgoing,
     pub(crate) acd: Acd,
     pub(crate) trunks: Trunks,
+    pub(crate) strangers: Strangers,
     pub(crate) plans: Plans,
     pub(crate) entropy: Entropy,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
@@ -93,6 +94,7 @@ impl Context {
             outgoing: Outgoing::default(),
             acd,
             trunks,
+            strangers: Strangers::new(settings.strangers.clone(), entropy.number()),
             plans: Plans::default(),
             entropy,
             operators: BTreeMap::new(),
@@ -356,17 +358,20 @@ impl Context {
 
     /// Refuses a request for want of room: 503 without any state.
     pub(crate) fn refuse_overload(&mut self, tx: ServerTx, request: &Message) {
+        self.refuse_overload_for(tx, request, self.settings.retry_after);
+    }
+
+    /// The same, where it is known how long the want will last.
+    pub(crate) fn refuse_overload_for(&mut self, tx: ServerTx, request: &Message, wait: Duration) {
         let tag = sip::stateless_tag(request);
         let mut response = request.respond(503, Some(&tag));
-        response
-            .headers
-            .set(HeaderName::RetryAfter, self.retry_after());
+        response.headers.set(HeaderName::RetryAfter, seconds(wait));
         self.respond_stateless(tx, response);
     }
 
     /// The value of Retry-After, whole seconds.
     pub(crate) fn retry_after(&self) -> String {
-        self.settings.retry_after.as_secs().max(1).to_string()
+        seconds(self.settings.retry_after)
     }
 
     // Plans and operators.
@@ -411,6 +416,13 @@ impl Context {
             ("seats", self.trunks.seats()),
         ]
     }
+}
+
+/// Whole seconds, at least one, rounded up.
+fn seconds(time: Duration) -> String {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0))
+        .max(1)
+        .to_string()
 }
 
 /// What a status must or should carry (RFC 3261 §21.4.6, §21.4.13, §21.5.2).

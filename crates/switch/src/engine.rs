@@ -150,13 +150,17 @@ impl Switch {
     fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
         match sip::parse_datagram(bytes) {
             Ok(Datagram::Message(message)) => {
-                self.ctx.transactions.receive(self.ctx.now, flow, message);
+                if !self.is_dropped(&flow, Some(&message)) {
+                    self.ctx.transactions.receive(self.ctx.now, flow, message);
+                }
             }
             Ok(Datagram::KeepAlive) => {}
             Err(malformed) => {
                 self.ctx.counts.malformed += 1;
                 tracing::debug!(source = %flow.remote, problem = %malformed.problem, "malformed");
-                if let Some(mut answer) = malformed.answer {
+                if let Some(mut answer) = malformed.answer
+                    && !self.is_dropped(&flow, None)
+                {
                     let flow = sip::address_response(&mut answer, flow);
                     self.ctx.send(flow, answer.to_bytes(), None);
                 }

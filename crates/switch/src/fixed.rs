@@ -197,6 +197,9 @@ impl Switch {
 
     fn probe(&mut self, operator: OperatorId, address: FixedAddress) {
         let FixedAddress { uri, flow } = address;
+        // The settings name it, so it is no stranger: it may call as well as be called.
+        let (now, lasts) = (self.ctx.now, self.ctx.lines.every.saturating_mul(2));
+        self.ctx.strangers.befriend(now, flow.remote.ip(), lasts);
         let own = self.ctx.sip_address(&flow).ip();
         let from = Uri::sip(None, sip::Host::Ip(own), None);
         let tag = self.ctx.entropy.tag();

@@ -28,6 +28,7 @@ mod context;
 mod engine;
 mod entropy;
 mod fixed;
+mod incoming;
 mod input;
 mod locator;
 mod outgoing;

@@ -9,7 +9,7 @@ use sip::{Flow, RegistrarSettings, Secrets, Timers, Transport, Uri};
 use vocab::media::Codec;
 use vocab::{OperatorId, QueueId};
 
-use crate::trunk::Trunk;
+use crate::trunk::{StrangerSettings, Trunk};
 
 /// All the switch is told at its start.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub struct Settings {
     pub registrar: RegistrarSettings,
     /// Who may bring calls.
     pub trunks: Vec<Trunk>,
+    /// What unknown addresses get.
+    pub strangers: StrangerSettings,
     /// The queues; the id of each is its place here.
     pub queues: Vec<QueueSettings>,
 }
@@ -105,6 +107,7 @@ impl Settings {
             timers: Timers::default(),
             registrar: RegistrarSettings::default(),
             trunks: Vec::new(),
+            strangers: StrangerSettings::default(),
             queues: vec![queue],
         }
     }

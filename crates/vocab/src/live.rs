@@ -62,6 +62,9 @@ pub struct LiveCounts {
     pub refused: u64,
     /// Wrong passwords since the start.
     pub auth_failures: u64,
+    /// Requests of unknown addresses that got no answer, since the start: scanners, floods, and
+    /// whatever the policy drops.
+    pub dropped: u64,
     /// Malformed packets since the start.
     pub malformed: u64,
     /// Broken invariants since the start. Always zero, or there is a bug.

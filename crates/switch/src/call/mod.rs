@@ -32,6 +32,7 @@ use vocab::media::{MediaCommand, MediaEvent};
 use vocab::{CallId, EndedBy, Fact, LegId, QueueId, Time};
 
 use crate::context::{Context, Owner, Timer, TimerKey};
+use crate::trunk::Seat;
 pub(crate) use caller::CallerLeg;
 pub(crate) use leg::MediaState;
 pub(crate) use operator::OperatorLeg;
@@ -48,6 +49,8 @@ pub(crate) struct Arrival {
     /// The number is for the journal, not for the operator's display.
     pub(crate) private: bool,
     pub(crate) plan: Arc<Plan>,
+    /// Its place among the calls of the trunk.
+    pub(crate) seat: Option<Seat>,
 }
 
 /// Where the call stands.
@@ -87,6 +90,8 @@ pub(crate) struct Call {
     /// Who ended the last segment, until the plan goes on.
     segment_ended_by: Option<EndedBy>,
     timers: Vec<TimerKey>,
+    /// Given back at the end.
+    seat: Option<Seat>,
 }
 
 impl Call {
@@ -134,6 +139,7 @@ impl Call {
             play_token: 0,
             segment_ended_by: None,
             timers: vec![longest],
+            seat: arrival.seat,
         })
     }
 

@@ -1,17 +1,23 @@
 //! Owns trunks: what tells their calls, what is read from them, how calls go out to them, and
 //! their live state. Refuses to know calls.
 
+mod caller;
+mod clean;
+mod did;
 mod limits;
 mod network;
 mod numbers;
 mod route;
 mod settings;
+mod strangers;
 
 use core::time::Duration;
 
 use sip::Flow;
 use vocab::Time;
 
+pub use caller::Caller;
+pub use did::Dialled;
 pub use limits::{Direction, Full, Seat};
 pub use network::{Network, NotANetwork};
 pub use numbers::{DialForm, Dialling, NumberRules};
@@ -20,6 +26,7 @@ pub use settings::{
     Account, CallerSource, DidSource, DirectionLimits, Identity, Inbound, Outbound, Password,
     Probe, Registration, Source, Trunk, TrunkId, TrunkLimits,
 };
+pub use strangers::{Dropped, StrangerPolicy, StrangerSettings, Strangers};
 
 use limits::Usage;
 use route::Availability;
@@ -74,6 +81,27 @@ impl Trunks {
             let credentials = trunk.source.credentials.as_ref();
             credentials.is_some_and(|(login, _)| login == user) && trunk.source.covers(flow)
         })
+    }
+
+    /// One trunk.
+    #[must_use]
+    pub fn by_id(&self, id: TrunkId) -> Option<&Trunk> {
+        self.all.get(id.0)
+    }
+
+    /// Whether a trunk's requests come from this address.
+    #[must_use]
+    pub fn knows(&self, flow: &Flow) -> bool {
+        let named = |trunk: &Trunk| !trunk.source.networks.is_empty() && trunk.source.covers(flow);
+        self.all.iter().any(named)
+    }
+
+    /// Whether a trunk may come from anywhere, and shows who it is by a password.
+    #[must_use]
+    pub fn any_roams(&self) -> bool {
+        let roams =
+            |trunk: &Trunk| trunk.source.credentials.is_some() && trunk.source.networks.is_empty();
+        self.all.iter().any(roams)
     }
 
     fn iter(&self) -> impl Iterator<Item = (TrunkId, &Trunk)> {

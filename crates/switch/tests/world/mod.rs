@@ -57,7 +57,9 @@ pub struct World {
 pub fn settings() -> Settings {
     let mut settings = Settings::example();
     let network: Network = "192.0.2.0/24".parse().unwrap();
-    settings.trunks = vec![Trunk::at("carrier", vec![network])];
+    let mut trunk = Trunk::at("carrier", vec![network]);
+    trunk.inbound.trusted = true;
+    settings.trunks = vec![trunk];
     settings
 }
 
