@@ -1,10 +1,12 @@
 # What one does with this tree. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench setup
+.PHONY: help run test lint bench fuzz setup
 
 # Given on to `hotline demo`: make run ARGS='--calls 20 --once --data demo-data'
 ARGS ?=
+# How long `make fuzz` stays with each target.
+SECONDS ?= 60
 
 help: ## this list
 	@echo 'hotline: a SIP telephony engine with queues and call recording'
@@ -28,6 +30,9 @@ lint: ## format and clippy, without building for a run
 bench: ## the benchmarks of the crates (docs/benchmarks.md has the whole-process ones)
 	@scripts/setup run
 	cargo bench --locked --workspace --bench '*'
+
+fuzz: ## libFuzzer over the parsers, SECONDS=60 for each target (no nightly toolchain needed)
+	@scripts/fuzz $(SECONDS)
 
 setup: ## install what run and test need, if it is missing
 	@scripts/setup test

@@ -203,6 +203,12 @@ fn what_cannot_be_cut_is_400() {
 }
 
 #[test]
+fn an_empty_part_is_no_description() {
+    let empty = part("Content-Type: application/sdp\r\n", "");
+    assert_eq!(in_parts("mixed", &[empty]), Ok(None));
+}
+
+#[test]
 fn a_delimiter_begins_a_line_and_ends_it() {
     let tricky = format!("{SDP}a=--b\r\n--bb\r\n --b\r\n");
     let body = format!("--b \t\r\nContent-Type: application/sdp\r\n\r\n{tricky}\r\n--b--");

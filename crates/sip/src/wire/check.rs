@@ -25,7 +25,7 @@ pub(super) fn fields(headers: &Headers, method: Option<&str>) -> Result<Option<u
             }
             HeaderName::To => {
                 once(&mut seen.to, "To")?;
-                NameAddrRef::parse(value, "To")?;
+                NameAddrRef::parse(value, "To")?.with_room_for_tag()?;
             }
             HeaderName::CallId => {
                 once(&mut seen.call_id, "Call-ID")?;

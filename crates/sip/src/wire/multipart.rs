@@ -220,7 +220,7 @@ impl Search {
         if is(SDP) && !entity.is_of_the_session() {
             return Ok(Found::Unknown);
         }
-        if is(self.wanted) {
+        if is(self.wanted) && !entity.body.is_empty() {
             return Ok(Found::Wanted(entity.body));
         }
         if is(SDP) || is(SIPFRAG) {

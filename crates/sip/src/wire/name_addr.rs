@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::error::{ParseError, malformed};
+use super::limits;
 use super::params::Params;
 use super::scan::{ParamScan, closing_quote, cut, quote, trim, unquote};
 use super::uri::Uri;
@@ -132,6 +133,19 @@ impl<'a> NameAddrRef<'a> {
             return Err(malformed(part, "',' or '?' in an address without '<>'"));
         }
         Self::checked("", UriRef::parse(uri, part)?, params, part)
+    }
+
+    /// Our answer adds a tag to To, and must be readable as well.
+    pub(super) fn with_room_for_tag(&self) -> Result<(), ParseError> {
+        let names = || ParamScan::new(self.params, "To").filter_map(|param| Some(param.ok()?.0));
+        let tagged = || names().any(|name| name.eq_ignore_ascii_case("tag"));
+        if names().count() < limits::PARAMS || tagged() {
+            return Ok(());
+        }
+        Err(ParseError::TooLong {
+            part: "parameters",
+            limit: limits::PARAMS,
+        })
     }
 
     fn checked(

@@ -21,7 +21,7 @@ pub(super) struct UriRef<'a> {
 
 impl<'a> UriRef<'a> {
     pub(super) fn parse(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
-        if text.len() > limits::URI_OCTETS {
+        if printed_octets(text) > limits::URI_OCTETS {
             return Err(ParseError::TooLong {
                 part: "URI octets",
                 limit: limits::URI_OCTETS,
@@ -138,6 +138,17 @@ impl<'a> UriRef<'a> {
     pub(super) const fn has_headers(&self) -> bool {
         self.headers.is_some()
     }
+}
+
+/// How long the URI may be at most once printed: what has to be escaped somewhere takes three octets.
+fn printed_octets(text: &str) -> usize {
+    let octets = text.len();
+    if octets <= limits::URI_OCTETS / 3 {
+        return octets;
+    }
+    let plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,@%".contains(octet);
+    let escaped = text.bytes().filter(|octet| !plain(octet)).count();
+    octets.saturating_add(escaped.saturating_mul(2))
 }
 
 fn split_params(text: &str) -> (&str, &str) {
