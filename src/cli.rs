@@ -15,7 +15,8 @@ Examples:
   hotline settings > hotline.toml         begin a settings file
   hotline check --config hotline.toml     look for mistakes before a start
   hotline user add ivanova --name \"Ivanova A. P.\" --line 101 --skill health=80
-  hotline serve --config hotline.toml     take calls";
+  hotline serve --config hotline.toml     take calls
+  hotline call show --last 1              see what was said in the newest call";
 
 /// A SIP telephony engine with queues and call recording, in one binary.
 #[derive(Debug, Parser)]
@@ -70,6 +71,13 @@ works. Running it twice does no harm.")]
         /// What to do with it.
         #[command(subcommand)]
         command: JournalCommand,
+    },
+
+    /// One call: what happened in it, and what was said in SIP.
+    Call {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: CallCommand,
     },
 
     /// Operators, their lines and their passwords.
@@ -169,6 +177,80 @@ pub enum ExportFormat {
     Csv,
     /// One JSON object on each line.
     Jsonl,
+}
+
+/// What to do with a call.
+#[derive(Debug, Subcommand)]
+pub enum CallCommand {
+    /// Show its SIP messages as a ladder, with the journal's facts between them.
+    #[command(after_help = "\
+A column for each party, an arrow for each message, milliseconds on the left, the session
+description on the right. Numbers and names of callers are masked unless --clear is given; digest
+responses and nonces are not in the trace at all.
+
+Examples:
+  hotline call show --last 1
+  hotline call show 0cff1234-0000002a --messages
+  hotline call show 'a84b4c76e66710@192.0.2.7' --clear")]
+    Show(CallShow),
+
+    /// Write its SIP messages as pcapng, for Wireshark, tshark or sngrep.
+    #[command(after_help = "\
+Whatever carried a message, it is written as UDP in clear, with its real addresses; the interface
+of a packet names the transport, its comment the call and the party. Numbers are in clear.
+
+Example:
+  hotline call export 0cff1234-0000002a --output call.pcapng && wireshark call.pcapng")]
+    Export(CallExport),
+}
+
+/// Which call.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct WhichCall {
+    /// The call as the journal names it (0cff1234-0000002a), or the Call-ID of one of its legs.
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+
+    /// The newest calls, so many.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub last: Option<u32>,
+}
+
+/// How a call is shown.
+#[derive(Debug, Clone, Args)]
+pub struct CallShow {
+    /// Which call.
+    #[command(flatten)]
+    pub which: WhichCall,
+
+    /// Print whole messages below the ladder.
+    #[arg(long)]
+    pub messages: bool,
+
+    /// Do not mask numbers and names of callers.
+    #[arg(long)]
+    pub clear: bool,
+
+    /// Whose calls.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// Where a call is written to.
+#[derive(Debug, Clone, Args)]
+pub struct CallExport {
+    /// Which call.
+    #[command(flatten)]
+    pub which: WhichCall,
+
+    /// Where to write; `-` is standard output.
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Whose calls.
+    #[command(flatten)]
+    pub config: ConfigFile,
 }
 
 /// What to do with operators.

@@ -16,6 +16,7 @@ use anyhow::Context;
 use journal::{Journal, Recovery};
 use recorder::{Recorder, Report};
 use switch::{Input, Switch};
+use trace::Tracer;
 use transport::Transport;
 use vocab::media::RecordingKey;
 use vocab::{MissingReason, WallTime};
@@ -36,6 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub struct Engine {
     driver: Driver,
     recorder: Recorder,
+    trace: Option<trace::Running>,
     addresses: Vec<SocketAddr>,
     runtime: tokio::runtime::Runtime,
 }
@@ -76,6 +78,7 @@ impl Engine {
         let (boot, journal, recovery) = open_journal(settings, wall_zero, &inbox)?;
         let (taps, recorder) = open_recorder(settings, wall_zero, &inbox, &recovery)?;
         let taps = tap::adapt(taps);
+        let (tracer, trace) = open_trace(settings)?;
         let media = {
             let inbox = inbox.clone();
             let report = move |event| inbox.input(Input::Media(event));
@@ -101,12 +104,14 @@ impl Engine {
             transport,
             media,
             journal,
+            tracer,
             answer_wait,
         };
         let driver = start_driver(inbox, outbox, parts)?;
         Ok(Self {
             driver,
             recorder,
+            trace,
             addresses,
             runtime,
         })
@@ -186,6 +191,10 @@ impl Engine {
         let parts = self.driver.stop().context("the driver thread panicked")?;
         parts.media.stop();
         drop(parts.transport);
+        drop(parts.tracer);
+        if let Some(trace) = self.trace {
+            trace.join();
+        }
         let journal = parts.journal.stop();
         self.runtime.shutdown_timeout(Duration::from_secs(1));
         Ok(Stopped {
@@ -263,6 +272,19 @@ fn open_recorder(
     }
     drop(repaired);
     Ok(started)
+}
+
+fn open_trace(settings: &Settings) -> anyhow::Result<(Tracer, Option<trace::Running>)> {
+    let ours = &settings.trace;
+    if !ours.enabled {
+        return Ok((Tracer::off(), None));
+    }
+    let (tracer, running) = trace::start(trace::Settings {
+        folder: ours.folder.clone(),
+        size: ours.size.0,
+        age: ours.age,
+    })?;
+    Ok((tracer, Some(running)))
 }
 
 fn take_report(inbox: &Inbox, report: Report) {

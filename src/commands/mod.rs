@@ -1,5 +1,6 @@
 //! Owns what each command of the command line does.
 
+mod call;
 mod check;
 mod journal;
 mod serve;
@@ -24,6 +25,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => crate::demo::run(&demo),
         Command::Migrate(config) => journal::migrate(&load(&config.config)?),
         Command::Journal { command } => journal::run(command),
+        Command::Call { command } => call::run(command),
         Command::User { command } => user::run(command),
         Command::Settings(text) => {
             let text = if text.reference {

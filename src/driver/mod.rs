@@ -2,6 +2,7 @@
 //! switch wants done goes to the sockets, the media plane and the journal.
 
 mod hold;
+mod trace;
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +12,13 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
 use journal::Journal;
 use media::Media;
+use sip::Flow;
 use switch::{Input, Output, Switch};
 use transport::{Datagram, Transport};
 use vocab::{EventId, Snapshot, Time, WallTime};
 
 use hold::Hold;
+use trace::Trace;
 
 /// Datagrams that may wait for the driver. At 4,000 calls a second this is a quarter of a second.
 const DATAGRAMS: usize = 16_384;
@@ -104,6 +107,8 @@ pub struct Parts {
     pub media: Media,
     /// The journal.
     pub journal: Journal,
+    /// The SIP trace.
+    pub tracer: ::trace::Tracer,
     /// The longest an answer waits for the disk.
     pub answer_wait: Duration,
 }
@@ -181,6 +186,7 @@ struct Loop {
     outbox: Outbox,
     parts: Parts,
     hold: Hold,
+    trace: Trace,
     shared: Arc<Mutex<Picture>>,
     picture_at: Time,
     clock_at: Time,
@@ -193,10 +199,12 @@ struct Loop {
 impl Loop {
     fn new(outbox: Outbox, parts: Parts, shared: Arc<Mutex<Picture>>) -> Self {
         let hold = Hold::new(parts.answer_wait);
+        let trace = Trace::new(parts.tracer.clone());
         Self {
             outbox,
             parts,
             hold,
+            trace,
             shared,
             picture_at: Time::ZERO,
             draining: false,
@@ -272,27 +280,41 @@ impl Loop {
     }
 
     fn handle(&mut self, at: Time, input: Input) {
+        if let Input::Datagram { flow, bytes } = &input {
+            self.trace.received(at, flow, bytes);
+        }
         self.parts.switch.handle(at, input);
         while let Some(output) = self.parts.switch.poll() {
             match output {
                 Output::Send { flow, bytes, after } => {
-                    if let Some((flow, bytes)) = self.hold.admit(self.now(), flow, bytes, after) {
-                        self.parts.transport.send(&flow, &bytes);
+                    let now = self.now();
+                    if let Some((flow, bytes)) = self.hold.admit(now, flow, bytes, after) {
+                        self.send(now, flow, bytes);
                     }
                 }
                 // Requests by name come with the resolver.
                 Output::Resolve { .. } => {}
                 Output::Media(command) => self.parts.media.send(command),
-                Output::Record(event) => self.parts.journal.append(event),
+                Output::Record(event) => {
+                    self.trace.fact(&event);
+                    self.parts.journal.append(event);
+                }
             }
         }
+        self.trace.settle();
+    }
+
+    fn send(&mut self, now: Time, flow: Flow, bytes: Vec<u8>) {
+        self.parts.transport.send(&flow, &bytes);
+        self.trace.sent(now, flow, bytes);
     }
 
     fn release(&mut self) {
         let now = self.now();
         while let Some((flow, bytes)) = self.hold.release(now) {
-            self.parts.transport.send(&flow, &bytes);
+            self.send(now, flow, bytes);
         }
+        self.trace.settle();
     }
 
     /// What is due by the clock: held messages, the switch's deadlines, the picture, wall time.
@@ -302,6 +324,7 @@ impl Loop {
         if now >= self.clock_at {
             self.clock_at = now + CLOCK_EVERY;
             self.check_wall(now);
+            self.trace.tell_dropped(now);
         }
         if self
             .parts
@@ -340,6 +363,7 @@ impl Loop {
         let zero = wall.as_unix_millis() - up;
         if (zero.saturating_sub(self.wall_zero)).abs() > CLOCK_DRIFT_MS {
             self.wall_zero = zero;
+            self.trace.set_wall(zero);
             self.handle(now, Input::Wall(wall));
         }
     }
@@ -373,9 +397,11 @@ impl Loop {
     /// Sends what is still held, and gives the parts back.
     fn finish(mut self) -> Parts {
         self.handle(self.now(), Input::Exit);
+        let now = self.now();
         while let Some((flow, bytes)) = self.hold.release(Time::from_micros(u64::MAX)) {
-            self.parts.transport.send(&flow, &bytes);
+            self.send(now, flow, bytes);
         }
+        self.trace.settle();
         self.renew_picture();
         self.parts
     }

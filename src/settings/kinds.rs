@@ -35,6 +35,34 @@ impl Value for PortRange {
     }
 }
 
+/// Octets on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl Value for Size {
+    const EXPECTED: &'static str = "a size, such as \"500 MB\" or \"1 GiB\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
+        text(value, faults, |text| {
+            let text = text.trim();
+            let (number, unit) =
+                text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
+            let unit: u64 = match unit.trim_start() {
+                "kB" => 1_000,
+                "MB" => 1_000_000,
+                "GB" => 1_000_000_000,
+                "TB" => 1_000_000_000_000,
+                "KiB" => 1 << 10,
+                "MiB" => 1 << 20,
+                "GiB" => 1 << 30,
+                "TiB" => 1 << 40,
+                _ => return None,
+            };
+            Some(Self(number.parse::<u64>().ok()?.checked_mul(unit)?))
+        })
+    }
+}
+
 /// Defines a choice between names.
 macro_rules! choice {
     (

@@ -28,10 +28,11 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use generate::{reference, sample};
-pub use kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat};
+pub use kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size};
 pub use problem::Problem;
 pub use sections::{
-    Dialplans, Journal, Limits, Log, Media, Prompts, Queue, Recordings, Registrar, Sip, Trunk,
+    Dialplans, Journal, Limits, Log, Media, Prompts, Queue, Recordings, Registrar, Sip, Trace,
+    Trunk,
 };
 
 use problem::Places;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub recordings: Recordings,
     /// The electronic journal.
     pub journal: Journal,
+    /// The SIP trace.
+    pub trace: Trace,
     /// Dialplans.
     pub dialplans: Dialplans,
     /// Prompts.
@@ -174,6 +177,7 @@ impl Settings {
         let media = reader.one();
         let recordings = reader.one();
         let journal = reader.one();
+        let trace = reader.one();
         let dialplans = reader.one();
         let prompts = reader.one();
         let log = reader.one();
@@ -186,6 +190,7 @@ impl Settings {
             media: media?,
             recordings: recordings?,
             journal: journal?,
+            trace: trace?,
             dialplans: dialplans?,
             prompts: prompts?,
             log: log?,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use switch::Network;
 
 use super::define::{Section, Table, section};
-use super::kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat};
+use super::kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size};
 
 /// Every section, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
@@ -21,6 +21,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Media::SECTION,
     Recordings::SECTION,
     Journal::SECTION,
+    Trace::SECTION,
     Dialplans::SECTION,
     Prompts::SECTION,
     Log::SECTION,
@@ -128,6 +129,23 @@ section! {
         /// Longest time that an answer waits for the disk. Later it goes out all the same, and
         /// is counted.
         answer_wait: Duration = Default "\"20ms\"", in "\"1ms\"" ..= "\"1s\"";
+    }
+}
+
+section! {
+    /// The SIP trace: what was said on the wire, for `hotline call show` and `hotline call export`.
+    one Trace "trace" {
+        /// Whether SIP messages are kept. They hold numbers of callers; proofs of passwords are made
+        /// unreadable in them.
+        enabled: bool = Default "true";
+        /// The folder of trace files (pcapng), readable by the engine's user alone.
+        folder: PathBuf = Default "\"trace\"";
+        /// What all files may take; the oldest go first. A call takes about 15 kB. An eighth is for
+        /// messages of no call, so that a flood of registrations costs no call its trace.
+        size: Size = Default "\"1 GiB\"", in "\"4 MiB\"" ..= "\"1 TiB\"";
+        /// The oldest message that is kept. It is personal data: long enough to look into a
+        /// complaint, and no longer.
+        age: Duration = Default "\"7d\"", in "\"1h\"" ..= "\"365d\"";
     }
 }
 

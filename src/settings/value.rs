@@ -83,6 +83,18 @@ impl Value for String {
     }
 }
 
+impl Value for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
+        let read = value.get_ref().as_bool();
+        if read.is_none() {
+            mismatch::<Self>(value, faults);
+        }
+        read
+    }
+}
+
 impl Value for PathBuf {
     const EXPECTED: &'static str = "a path";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
-use vocab::{CallId, WallTime};
+use vocab::{CallId, Event, WallTime};
 
 use crate::apply::events_of;
 use crate::entry::Entry;
@@ -189,6 +189,36 @@ impl Journal {
             segments: rows_of::<SegmentRow>(connection, call).await?,
             recordings: rows_of::<RecordingRow>(connection, call).await?,
         }))
+    }
+
+    /// The stored events of one call, in order.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn events(&mut self, call: CallId) -> Result<Vec<Event>, DatabaseError> {
+        let mut events = events_of(&mut self.connection, &[call])
+            .await
+            .map_err(|error| DatabaseError::of(&self.path, error))?;
+        events.sort_by_key(|event| event.id);
+        Ok(events)
+    }
+
+    /// The newest call whose caller's INVITE had this Call-ID. Looks at every entry.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn call_of_sip(
+        &mut self,
+        sip_call_id: &str,
+    ) -> Result<Option<CallId>, DatabaseError> {
+        let call: Option<i64> = sqlx::query_scalar(
+            "SELECT call FROM entries WHERE sip_call_id = ? ORDER BY call DESC LIMIT 1",
+        )
+        .bind(sip_call_id)
+        .fetch_optional(&mut self.connection)
+        .await
+        .map_err(|error| DatabaseError::of(&self.path, error))?;
+        Ok(call.map(CallId::from_i64))
     }
 
     /// The fold of one call's stored events.
