@@ -182,7 +182,7 @@ impl Engine {
         self.driver.inbox().input(Input::Stop);
         wait_until(GOODBYE, || {
             let picture = self.driver.picture();
-            self.driver.is_dead() || (picture.draining && picture.calls == 0)
+            self.driver.is_dead() || (picture.draining && picture.calls + picture.closing == 0)
         });
         wait_until(LAST_RECORDINGS, || self.recorder.pending() == 0);
         // Its last reports reach the driver before the word to exit does.

@@ -73,7 +73,6 @@ pub(super) fn switch(
         transactions_max: limits.transactions,
         retry_after: limits.retry_after,
         advertised: sip.advertise,
-        listen: listen.to_vec(),
         sockets: sockets(listen),
         media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,

@@ -232,7 +232,11 @@ mod tests {
             ..Default::default()
         };
         Picture {
-            snapshot: Snapshot { counts, operators },
+            snapshot: Snapshot {
+                counts,
+                operators,
+                trunks: Vec::new(),
+            },
             ..Picture::default()
         }
     }

@@ -127,6 +127,8 @@ pub struct Picture {
     pub snapshot: Snapshot,
     /// Calls up, those on their way out included.
     pub calls: usize,
+    /// Registrations with trunks that are being taken back.
+    pub closing: usize,
     /// Answers that went out before the disk had their facts.
     pub overdue_answers: u64,
     /// The last word about new calls has reached the switch: `calls` is not older than it.
@@ -372,6 +374,7 @@ impl Loop {
         let picture = Picture {
             snapshot: self.parts.switch.snapshot(),
             calls: self.parts.switch.calls(),
+            closing: self.parts.switch.closing(),
             overdue_answers: self.hold.overdue(),
             draining: self.draining,
             media_dead: !self.parts.media.is_alive(),

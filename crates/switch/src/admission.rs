@@ -150,7 +150,8 @@ impl Switch {
 
     /// A trunk by its address, or a trunk or operator by its password. `None`: challenged or refused.
     fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Option<Source> {
-        if let Some((id, _)) = self.ctx.trunks.by_address(&flow) {
+        let user = request.request_uri().and_then(|uri| uri.user.as_deref());
+        if let Some(id) = self.ctx.trunks.by_address(self.ctx.now, &flow, user) {
             return Some(Source::Trunk(id));
         }
         let user = self.authenticate(tx, flow, request, |switch, user| {

@@ -104,6 +104,7 @@ impl Switch {
             self.ctx.transactions.next_deadline(),
             self.ctx.registrar.next_deadline(),
             self.ctx.lines.next_deadline(),
+            self.ctx.trunks.next_deadline(),
             self.ctx.outgoing.next_deadline(),
             self.ctx.acd.next_deadline(),
             self.alive_at,
@@ -192,6 +193,7 @@ impl Switch {
         self.ctx.outgoing_timeout();
         self.ctx.acd.handle_timeout(now);
         self.probe_fixed_lines();
+        self.serve_trunks();
         while let Some((at, id, timer)) = self.ctx.due() {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.on_timer(&mut self.ctx, at, timer);
@@ -299,6 +301,10 @@ impl Switch {
             self.on_probe_answered(tx, response);
             return;
         }
+        if self.ctx.trunks.has_asked(tx) {
+            self.on_trunk_response(tx, response);
+            return;
+        }
         let Some(owner) = self.ctx.client_owner(tx) else {
             return;
         };
@@ -318,6 +324,10 @@ impl Switch {
     fn on_timed_out(&mut self, tx: ClientTx) {
         if self.ctx.lines.is_probe(tx) {
             self.ctx.lines.forget_probe(tx);
+            return;
+        }
+        if self.ctx.trunks.has_asked(tx) {
+            self.on_trunk_silence(tx);
             return;
         }
         let Some(owner) = self.ctx.client_owner(tx) else {
@@ -407,6 +417,13 @@ impl Switch {
         for call in self.calls.values_mut() {
             call.interrupt(&mut self.ctx);
         }
+        self.close_trunks();
+    }
+
+    /// Registrations with trunks that are being taken back, after a stop.
+    #[must_use]
+    pub fn closing(&self) -> usize {
+        self.ctx.trunks.closing()
     }
 
     /// Removes a call of which nothing is left.

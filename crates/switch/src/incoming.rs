@@ -44,7 +44,7 @@ impl Switch {
             return false;
         }
         let (now, address) = (self.ctx.now, flow.remote.ip());
-        if self.ctx.trunks.knows(flow) || self.ctx.strangers.is_friend(now, address) {
+        if self.ctx.trunks.knows(now, flow) || self.ctx.strangers.is_friend(now, address) {
             return false;
         }
         let roams = self.ctx.trunks.any_roams();

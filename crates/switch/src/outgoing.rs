@@ -258,7 +258,8 @@ impl Context {
             self.next_way(handle);
             return None;
         }
-        if status.is_none_or(|status| status >= 200) && self.client_owner(handle).is_none() {
+        let owned = self.client_owner(handle).is_some() || self.trunks.has_asked(handle);
+        if status.is_none_or(|status| status >= 200) && !owned {
             self.outgoing.remove(handle);
         }
         Some(handle)

@@ -34,8 +34,6 @@ pub struct Settings {
     pub retry_after: Duration,
     /// The address to show to peers, where it is not the one they reach us on (NAT).
     pub advertised: Option<IpAddr>,
-    /// The addresses on which SIP is taken: from them our own requests to trunks go.
-    pub listen: Vec<SocketAddr>,
     /// From where requests of ours leave: a socket for each transport and address family that
     /// there is, those that are listened on first. Transports without one are not used.
     pub sockets: Vec<(Transport, SocketAddr)>,
@@ -95,7 +93,6 @@ impl Settings {
             transactions_max: 10_000,
             retry_after: Duration::from_secs(5),
             advertised: None,
-            listen: vec![SocketAddr::from(([198, 51, 100, 1], 5060))],
             sockets: [Transport::Udp, Transport::Tcp]
                 .map(|transport| (transport, SocketAddr::from(([198, 51, 100, 1], 5060))))
                 .to_vec(),

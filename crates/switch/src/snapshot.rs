@@ -36,6 +36,7 @@ impl Switch {
         Snapshot {
             counts: self.counts(),
             operators,
+            trunks: self.ctx.trunks.picture(self.ctx.now),
         }
     }
 }

@@ -27,6 +27,6 @@ pub use fact::{
     RecordingFile,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
-pub use live::{LiveCounts, LiveOperator, OperatorState, Snapshot};
+pub use live::{LiveCounts, LiveOperator, LiveTrunk, OperatorState, RegistrationState, Snapshot};
 pub use number::Redacted;
 pub use time::{Time, WallTime};

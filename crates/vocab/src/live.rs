@@ -71,6 +71,35 @@ pub struct LiveCounts {
     pub bugs: u64,
 }
 
+/// Our registration with a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationState {
+    /// Asked for, or about to be.
+    Trying,
+    /// The trunk sends its calls here.
+    Registered,
+    /// Refused or not answered; it is tried again.
+    Failed,
+    /// Taken back at a stop.
+    Closed,
+}
+
+/// One trunk in the live picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveTrunk {
+    /// Its name.
+    pub name: String,
+    /// Our registration; none where it needs none.
+    pub registration: Option<RegistrationState>,
+    /// Its servers: address, and whether calls may go there now.
+    pub servers: Vec<(String, bool)>,
+    /// Calls that it brought and that are up.
+    pub calls_in: u32,
+    /// Calls to it that are up.
+    pub calls_out: u32,
+}
+
 /// The live picture at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -78,4 +107,6 @@ pub struct Snapshot {
     pub counts: LiveCounts,
     /// Every operator of the settings, in order of their lines.
     pub operators: Vec<LiveOperator>,
+    /// Every trunk, in the order of the settings.
+    pub trunks: Vec<LiveTrunk>,
 }

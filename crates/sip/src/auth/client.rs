@@ -97,6 +97,21 @@ pub fn challenge_realm(value: &str) -> Option<String> {
     params.text("realm").map(Cow::into_owned)
 }
 
+/// Whether a challenge says that the credentials were good but for the age of the nonce (RFC 7616
+/// §3.3): then the same password is worth a second attempt.
+#[must_use]
+pub fn is_stale(challenge_response: &Message) -> bool {
+    let names = [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate];
+    names.iter().any(|name| {
+        let mut challenges = challenge_response.headers.all(name);
+        challenges.any(|value| {
+            let params = DigestParams::parse(value).ok();
+            let stale = params.and_then(|params| params.raw("stale"));
+            stale.is_some_and(|stale| stale.eq_ignore_ascii_case("true"))
+        })
+    })
+}
+
 /// The best challenge that we can meet.
 fn choose<'a, 'b>(challenges: &'b [DigestParams<'a>]) -> Option<(Algorithm, &'b DigestParams<'a>)> {
     let usable = |wanted: Algorithm| {

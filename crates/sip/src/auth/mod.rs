@@ -19,7 +19,7 @@ use vocab::Time;
 
 use crate::wire::{HeaderName, Message, Uri, quote};
 
-pub use client::{AuthError, authorize, challenge_realm};
+pub use client::{AuthError, authorize, challenge_realm, is_stale};
 pub use digest::{Algorithm, Secrets};
 
 use digest::{Hex, Inputs, Qop};

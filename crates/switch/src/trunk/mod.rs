@@ -7,14 +7,17 @@ mod did;
 mod limits;
 mod network;
 mod numbers;
+mod probe;
+mod register;
 mod route;
+mod serve;
 mod settings;
 mod strangers;
 
 use core::time::Duration;
 
 use sip::Flow;
-use vocab::Time;
+use vocab::{LiveTrunk, Time};
 
 pub use caller::Caller;
 pub use did::Dialled;
@@ -29,13 +32,17 @@ pub use settings::{
 pub use strangers::{Dropped, StrangerPolicy, StrangerSettings, Strangers};
 
 use limits::Usage;
+use probe::Watch;
+use register::Register;
 use route::Availability;
+pub(crate) use serve::Asked;
 
 /// All trunks and what is known of them at this moment.
 #[derive(Debug)]
 pub struct Trunks {
     all: Vec<Trunk>,
     live: Vec<Live>,
+    asked: Asked,
 }
 
 /// What is known of one trunk.
@@ -44,11 +51,13 @@ struct Live {
     inbound: Usage,
     outbound: Usage,
     servers: Vec<Server>,
+    register: Option<Register>,
 }
 
 /// What is known of one server of a trunk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Server {
+    watch: Option<Watch>,
     /// It asked to be left alone until then (503 with Retry-After), or was silent to a call.
     resting_until: Option<Time>,
 }
@@ -64,14 +73,37 @@ impl Trunks {
     #[must_use]
     pub fn new(all: Vec<Trunk>) -> Self {
         let live = all.iter().map(Live::new).collect();
-        Self { all, live }
+        Self {
+            all,
+            live,
+            asked: Asked::default(),
+        }
     }
 
-    /// The trunk whose calls are known by where they come from.
+    /// The trunk whose calls are known by where they come from: its addresses, or the registrar
+    /// that we are registered with. Of several accounts at one place, the one called by its contact.
     #[must_use]
-    pub fn by_address(&self, flow: &Flow) -> Option<(TrunkId, &Trunk)> {
-        self.iter()
-            .find(|(_, trunk)| trunk.source.is_open() && trunk.source.covers(flow))
+    pub fn by_address(&self, now: Time, flow: &Flow, user: Option<&str>) -> Option<TrunkId> {
+        let fits = |(trunk, live): (&Trunk, &Live)| {
+            (trunk.source.is_open() && trunk.source.covers(flow)) || live.registers_at(now, flow)
+        };
+        let mut fitting = self
+            .all
+            .iter()
+            .zip(&self.live)
+            .enumerate()
+            .filter(|(_, pair)| fits(*pair))
+            .map(|(at, (trunk, _))| (TrunkId(at), trunk));
+        let (first, trunk) = fitting.next()?;
+        let called = |trunk: &Trunk| {
+            let registration = trunk.registration.as_ref();
+            registration.is_some_and(|one| Some(one.contact_user.as_str()) == user)
+        };
+        if called(trunk) {
+            return Some(first);
+        }
+        let other = fitting.find(|(_, trunk)| called(trunk));
+        Some(other.map_or(first, |(id, _)| id))
     }
 
     /// The trunk that authenticates itself as this user.
@@ -91,9 +123,9 @@ impl Trunks {
 
     /// Whether a trunk's requests come from this address.
     #[must_use]
-    pub fn knows(&self, flow: &Flow) -> bool {
+    pub fn knows(&self, now: Time, flow: &Flow) -> bool {
         let named = |trunk: &Trunk| !trunk.source.networks.is_empty() && trunk.source.covers(flow);
-        self.all.iter().any(named)
+        self.all.iter().any(named) || self.live.iter().any(|live| live.registers_at(now, flow))
     }
 
     /// Whether a trunk may come from anywhere, and shows who it is by a password.
@@ -159,6 +191,26 @@ impl Trunks {
         }
     }
 
+    /// The live picture.
+    #[must_use]
+    pub fn picture(&self, now: Time) -> Vec<LiveTrunk> {
+        let both = self.all.iter().zip(&self.live);
+        both.map(|(trunk, live)| {
+            let addresses = trunk.outbound.iter().flat_map(|outbound| &outbound.servers);
+            let servers = addresses.zip(&live.servers);
+            LiveTrunk {
+                name: trunk.name.clone(),
+                registration: live.register.as_ref().map(|register| register.shown(now)),
+                servers: servers
+                    .map(|(uri, server)| (uri.to_string(), server.is_up(now)))
+                    .collect(),
+                calls_in: live.inbound.calls,
+                calls_out: live.outbound.calls,
+            }
+        })
+        .collect()
+    }
+
     /// Seats that are taken, for checkers.
     pub fn seats(&self) -> usize {
         let of = |live: &Live| live.inbound.calls + live.outbound.calls;
@@ -178,8 +230,19 @@ impl Availability for At<'_> {
         let Some(live) = self.trunks.live.get(trunk.0) else {
             return false;
         };
-        let rested = |server: &Server| server.resting_until.is_none_or(|until| until <= self.now);
-        live.outbound.has_room(self.now) && live.servers.get(server).is_some_and(rested)
+        live.outbound.has_room(self.now)
+            && live.is_reached(self.now)
+            && live
+                .servers
+                .get(server)
+                .is_some_and(|server| server.is_up(self.now))
+    }
+}
+
+impl Server {
+    fn is_up(&self, now: Time) -> bool {
+        let down = self.watch.as_ref().is_some_and(|watch| watch.down);
+        !down && self.resting_until.is_none_or(|until| until <= now)
     }
 }
 
@@ -189,11 +252,33 @@ impl Live {
             .outbound
             .as_ref()
             .map_or(0, |outbound| outbound.servers.len());
+        let server = || Server {
+            watch: trunk.probe.map(Watch::new),
+            resting_until: None,
+        };
         Self {
             inbound: Usage::new(trunk.limits.inbound),
             outbound: Usage::new(trunk.limits.outbound),
-            servers: (0..servers).map(|_| Server::default()).collect(),
+            servers: (0..servers).map(|_| server()).collect(),
+            register: trunk.registration.clone().map(|registration| {
+                Register::new(&trunk.name, registration, trunk.account.clone())
+            }),
         }
+    }
+
+    /// Where it wants us registered, we are.
+    fn is_reached(&self, now: Time) -> bool {
+        self.register
+            .as_ref()
+            .is_none_or(|register| register.is_registered(now))
+    }
+
+    /// Whether this is the registrar that we are registered with.
+    fn registers_at(&self, now: Time, flow: &Flow) -> bool {
+        self.register.as_ref().is_some_and(|register| {
+            let met = register.flow.map(|met| met.remote.ip().to_canonical());
+            register.is_registered(now) && met == Some(flow.remote.ip().to_canonical())
+        })
     }
 
     fn usage(&mut self, direction: Direction) -> &mut Usage {

@@ -304,32 +304,46 @@ impl Account {
         cnonce: &str,
         nc: u32,
     ) -> Result<(), Denied> {
-        let mut ours = challenge.clone();
-        for name in [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate] {
-            let all: Vec<String> = challenge.headers.all(&name).map(str::to_owned).collect();
-            ours.headers.remove(&name);
-            for value in all {
-                if sip::auth::challenge_realm(&value).as_deref() == Some(self.realm.as_str()) {
-                    ours.headers.push(name.clone(), value);
-                }
-            }
-        }
-        let asked = |message: &Message| {
-            let names = [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate];
-            names.iter().find_map(|name| {
-                message
-                    .headers
-                    .all(name)
-                    .find_map(sip::auth::challenge_realm)
-            })
-        };
-        if let (Some(found), None) = (asked(challenge), asked(&ours)) {
-            let expected = self.realm.clone();
-            return Err(Denied::WrongRealm { expected, found });
-        }
+        let ours = self.ours(challenge)?;
         sip::authorize(request, &ours, &self.user, &self.password.0, cnonce, nc)?;
         Ok(())
     }
+
+    /// A challenge without what is of other realms.
+    ///
+    /// # Errors
+    /// [`Denied::WrongRealm`] if nothing is left of it.
+    pub(super) fn ours(&self, challenge: &Message) -> Result<Message, Denied> {
+        let mut ours = challenge.clone();
+        let mut foreign = None;
+        for name in [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate] {
+            let (own, other): (Vec<&str>, Vec<&str>) = challenge
+                .headers
+                .all(&name)
+                .partition(|value| realm(value).as_deref() == Some(self.realm.as_str()));
+            ours.headers.remove(&name);
+            for value in &own {
+                ours.headers.push(name.clone(), *value);
+            }
+            if own.is_empty() {
+                foreign = foreign.or_else(|| other.into_iter().find_map(realm));
+            }
+        }
+        let left = [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate]
+            .iter()
+            .any(|name| ours.headers.first(name).is_some());
+        match foreign {
+            Some(found) if !left => Err(Denied::WrongRealm {
+                expected: self.realm.clone(),
+                found,
+            }),
+            Some(_) | None => Ok(ours),
+        }
+    }
+}
+
+fn realm(challenge: &str) -> Option<String> {
+    sip::auth::challenge_realm(challenge)
 }
 
 #[cfg(test)]
