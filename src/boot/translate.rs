@@ -104,6 +104,11 @@ pub(super) fn switch(
             .zip(&settings.queues)
             .map(|(n, found)| queue(QueueId(n), found))
             .collect(),
+        operator_calls: switch::OperatorCalls {
+            at_once_max: settings.operator_calls.at_once,
+            ring_time: settings.operator_calls.ring_time,
+            recorded: settings.operator_calls.recorded,
+        },
     })
 }
 

@@ -31,8 +31,8 @@ pub use generate::{reference, sample};
 pub use kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size};
 pub use problem::Problem;
 pub use sections::{
-    Dialplans, Journal, Limits, Log, Media, Prompts, Queue, Recordings, Registrar, Sip, Trace,
-    Trunk,
+    Dialplans, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue, Recordings, Registrar,
+    Sip, Trace, Trunk,
 };
 
 use problem::Places;
@@ -64,6 +64,8 @@ pub struct Settings {
     pub prompts: Prompts,
     /// The log.
     pub log: Log,
+    /// Calls that operators make.
+    pub operator_calls: OperatorCalls,
     /// Routes to the outer network.
     pub trunks: Vec<Trunk>,
     /// Queues; a queue's place here is its `vocab::QueueId`.
@@ -181,6 +183,7 @@ impl Settings {
         let dialplans = reader.one();
         let prompts = reader.one();
         let log = reader.one();
+        let operator_calls = reader.one();
         let trunks = reader.many();
         let queues = reader.many();
         let mut settings = Self {
@@ -194,6 +197,7 @@ impl Settings {
             dialplans: dialplans?,
             prompts: prompts?,
             log: log?,
+            operator_calls: operator_calls?,
             trunks: trunks?,
             queues: queues?,
             warnings: Vec::new(),

@@ -25,6 +25,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Dialplans::SECTION,
     Prompts::SECTION,
     Log::SECTION,
+    OperatorCalls::SECTION,
     Trunk::SECTION,
     Queue::SECTION,
 ];
@@ -188,6 +189,21 @@ section! {
         level: LogLevel = Default "\"info\"";
         /// The form: "text" for people, "json" for collectors.
         format: LogFormat = Default "\"text\"";
+    }
+}
+
+section! {
+    /// Calls that operators make themselves, and transfers. Which outer numbers may be called is
+    /// said at each trunk.
+    one OperatorCalls "operator_calls" {
+        /// Calls that one operator may have made at once; a talk and a consultation are two. It
+        /// bounds what a stolen password costs.
+        at_once: usize = Default "2", in "1" ..= "20";
+        /// How long one who is called by name or transferred to may ring.
+        ring_time: Duration = Default "\"30s\"", in "\"1s\"" ..= "\"3 min\"";
+        /// Whether the talks are recorded. Calls that came from a queue are recorded as their
+        /// dialplan says, also after a transfer.
+        recorded: bool = Default "true";
     }
 }
 

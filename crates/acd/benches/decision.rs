@@ -82,6 +82,7 @@ impl Floor {
                 call,
                 queue,
                 priority: 5,
+                since: self.now,
             },
         );
         (call, self.drain())

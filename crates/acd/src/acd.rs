@@ -50,6 +50,8 @@ pub(crate) struct Queue {
 pub(crate) struct Call {
     pub(crate) queue: QueueId,
     pub(crate) key: CallKey,
+    /// When it entered this queue: later than the `since` of its key if it came back.
+    pub(crate) entered: Time,
     pub(crate) group: GroupId,
     pub(crate) wait_until: Option<Time>,
     pub(crate) offer: Option<OfferId>,
@@ -106,13 +108,22 @@ impl Acd {
                 call,
                 queue,
                 priority,
-            } => self.queued(now, call, queue, priority),
+                since,
+            } => self.queued(now, call, queue, (priority, since.min(now))),
             Input::Left { call } => self.left(now, call),
             Input::Ringing { offer } => self.ringing(now, offer),
             Input::Accepted { offer } => self.accepted(now, offer),
             Input::Failed { offer, result } => self.failed(now, offer, result),
             Input::Freed { operator } => {
                 self.happened(now, operator, Happened::Freed);
+                self.settle(now, operator);
+            }
+            Input::OtherCallBegan { operator } => {
+                self.introduce(now, operator);
+                self.alter(operator, |record| record.other_call_began(now));
+            }
+            Input::OtherCallEnded { operator, wrap_up } => {
+                self.alter(operator, |record| record.other_call_ended(now, wrap_up));
                 self.settle(now, operator);
             }
         }
@@ -177,7 +188,41 @@ impl Acd {
     #[must_use]
     pub fn operator_state(&self, operator: OperatorId) -> Option<(OperatorState, Time)> {
         let record = self.operators.get(&operator)?;
-        (record.listed || record.phase != Phase::Idle).then(|| record.shown())
+        (record.listed || !record.is_idle()).then(|| record.shown())
+    }
+
+    /// How a queue would refuse a call now; `None` if it would take it.
+    #[must_use]
+    pub fn refusal(&self, queue: QueueId) -> Option<QueueOutcome> {
+        match self.queues.get(&queue) {
+            Some(queue) if queue.open => (queue.calls.len() >= queue.settings.length_max)
+                .then_some(QueueOutcome::RefusedFull),
+            Some(_) | None => Some(QueueOutcome::Closed),
+        }
+    }
+
+    /// Whether a queue has anybody to serve it: an operator whose telephone is reachable.
+    /// Looks at every operator: for a transfer, not for every event.
+    #[must_use]
+    pub fn is_served(&self, queue: QueueId) -> bool {
+        self.queues.get(&queue).is_some_and(|queue| {
+            self.operators.values().any(|operator| {
+                operator.listed
+                    && operator.reachable
+                    && operator
+                        .memberships
+                        .iter()
+                        .any(|place| place.group == queue.group)
+            })
+        })
+    }
+
+    /// An id for a ringing that no queue decided.
+    #[must_use]
+    pub fn direct_offer(&mut self) -> OfferId {
+        let offer = OfferId::new(self.boot, self.offers_made);
+        self.offers_made = self.offers_made.wrapping_add(1);
+        offer
     }
 
     /// A call's place in its queue, 1 for the next one. Counts along the queue: for people who
@@ -196,39 +241,36 @@ impl Acd {
 
     // ---- calls ----
 
-    fn queued(&mut self, now: Time, call: CallId, queue: QueueId, priority: u8) {
+    fn queued(&mut self, now: Time, call: CallId, queue: QueueId, place: (u8, Time)) {
         let freed = match self.calls.get(&call) {
             // Said twice: the call keeps its place.
             Some(waiting) if waiting.queue == queue => return,
             Some(_) => self.take_out(now, call, OfferResult::Withdrawn),
             None => None,
         };
-        match self.refusal(queue) {
+        // A full queue still has the place of a call that comes back.
+        let returns = place.1 < now;
+        let refusal = self
+            .refusal(queue)
+            .filter(|outcome| !(returns && *outcome == QueueOutcome::RefusedFull));
+        match refusal {
             Some(outcome) => self.outputs.push_back(Output::Refused {
                 call,
                 queue,
                 outcome,
             }),
-            None => self.enter(now, call, queue, priority),
+            None => self.enter(now, call, queue, place),
         }
         self.settle_freed(now, freed);
     }
 
-    fn refusal(&self, queue: QueueId) -> Option<QueueOutcome> {
-        match self.queues.get(&queue) {
-            Some(queue) if queue.open => (queue.calls.len() >= queue.settings.length_max)
-                .then_some(QueueOutcome::RefusedFull),
-            Some(_) | None => Some(QueueOutcome::Closed),
-        }
-    }
-
-    fn enter(&mut self, now: Time, call: CallId, queue: QueueId, priority: u8) {
+    fn enter(&mut self, now: Time, call: CallId, queue: QueueId, (priority, since): (u8, Time)) {
         let Some(entered) = self.queues.get_mut(&queue) else {
             return;
         };
         let key = CallKey {
             priority: Reverse(priority),
-            since: now,
+            since,
             call,
         };
         let group = entered.group;
@@ -245,6 +287,7 @@ impl Acd {
             Call {
                 queue,
                 key,
+                entered: now,
                 group,
                 wait_until,
                 offer: None,
@@ -294,7 +337,7 @@ impl Acd {
         let Some(gone) = self.calls.remove(&call) else {
             return;
         };
-        self.by_entry.remove(&(gone.key.since, call));
+        self.by_entry.remove(&(gone.entered, call));
         self.pool.remove_call(gone.group, gone.key);
         if let Some(until) = gone.wait_until {
             self.timers.cancel(until, Timer::Wait(call));
@@ -484,7 +527,7 @@ impl Acd {
                 idle,
                 others_free: self.pool.free_in(call.group),
                 waiting: self.pool.waiting_in(call.group),
-                waited: now.since(call.key.since),
+                waited: now.since(call.entered),
             },
         );
         self.pool.remove_call(call.group, call.key);

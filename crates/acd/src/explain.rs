@@ -109,7 +109,7 @@ impl Acd {
             self.position(call)?,
             queue.calls.len(),
             queue.settings.name,
-            Seconds(now.since(waiting.key.since)),
+            Seconds(now.since(waiting.entered)),
         );
         match &queue.settings.skill {
             Some(skill) => {
@@ -134,6 +134,7 @@ const fn word(state: OperatorState) -> &'static str {
         OperatorState::Reserved => "reserved",
         OperatorState::Ringing => "ringing",
         OperatorState::Talking => "talking",
+        OperatorState::OtherCall => "in another call",
         OperatorState::WrapUp => "in wrap-up",
         OperatorState::Resting => "resting",
         OperatorState::Paused => "paused",

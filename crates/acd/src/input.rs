@@ -1,6 +1,8 @@
 //! Owns what the core is told and what it answers. Refuses to act on either.
 
-use vocab::{CallId, OfferId, OfferResult, OperatorId, QueueId, QueueOutcome};
+use core::time::Duration;
+
+use vocab::{CallId, OfferId, OfferResult, OperatorId, QueueId, QueueOutcome, Time};
 
 use crate::{OperatorSettings, QueueSettings};
 
@@ -33,6 +35,9 @@ pub enum Input {
         queue: QueueId,
         /// Higher is served first.
         priority: u8,
+        /// Since when it waits, which orders calls of one priority: earlier than now for a call
+        /// that comes back to its old place. The longest wait counts from now all the same.
+        since: Time,
     },
     /// The caller hung up, or the plan took the call out of the queue.
     Left {
@@ -60,6 +65,18 @@ pub enum Input {
     Freed {
         /// Who.
         operator: OperatorId,
+    },
+    /// The operator makes a call or is called by other means than an offer.
+    OtherCallBegan {
+        /// Who.
+        operator: OperatorId,
+    },
+    /// That call is over. There is one of these for each `OtherCallBegan`.
+    OtherCallEnded {
+        /// Who.
+        operator: OperatorId,
+        /// Time to finish the work of it, if it is the last; zero for none.
+        wrap_up: Duration,
     },
 }
 

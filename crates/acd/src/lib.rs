@@ -31,7 +31,9 @@
 //! let skills = Default::default();
 //! acd.handle(Time::ZERO, Input::Operators(vec![OperatorSettings { id: operator, skills }]));
 //! acd.handle(Time::ZERO, Input::Reachable { operator, reachable: true });
-//! acd.handle(Time::from_millis(5), Input::Queued { call, queue, priority: 0 });
+//! acd.handle(Time::from_millis(5), Input::Queued {
+//!     call, queue, priority: 0, since: Time::from_millis(5),
+//! });
 //! assert!(matches!(acd.poll(), Some(Output::Offer { operator: OperatorId(1), .. })));
 //! assert_eq!(acd.next_deadline(), Some(Time::from_millis(15_005)));
 //! ```

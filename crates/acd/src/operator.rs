@@ -15,6 +15,8 @@
 //! freed           -          -                       WrapUp/Idle  -          -
 //! wrap-up over    -          -                       -            Idle       -
 //! rest over       -          -                       -            -          Idle
+//! last other call WrapUp if  -                       -            -          WrapUp if there is
+//! ended           there is one                                               one
 //! reachable       Idle       Offered                 Talking      WrapUp     Idle if the telephone
 //!                                                                            was at fault
 //! unpaused        Idle       Offered                 Talking      WrapUp     Idle if the person
@@ -22,8 +24,10 @@
 //! ```
 //! `-` is ignored: a late or repeated signal about something that is over. Losing the telephone and
 //! pausing change no phase: an offer may still be answered and a talk goes on; what they change is
-//! what follows. Seen from outside, a phase with a call in it wins; then `Unreachable`, `Paused`,
-//! `Resting`, `Free`.
+//! what follows. Other calls, which no queue gave, are counted beside the phase: an operator in one
+//! is not free. The last of them may end in a wrap-up, in `Idle` and `Resting` only.
+//! Seen from outside, a phase with a call in it wins; then `OtherCall`, `WrapUp`, `Unreachable`,
+//! `Paused`, `Resting`, `Free`.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -66,6 +70,7 @@ pub(crate) enum Happened {
     RestOver,
     CameBack,
     Unpaused,
+    OtherCallsOver { wrap_up: Duration },
 }
 
 /// One operator.
@@ -82,6 +87,8 @@ pub(crate) struct Operator {
     pub(crate) idle_since: Time,
     /// Whether the operator stands in the pool's sets, under `idle_since` and `memberships`.
     pub(crate) pooled: bool,
+    /// Calls that no queue gave.
+    other_calls: u32,
     declines_in_a_row: u8,
     shown: OperatorState,
     shown_since: Time,
@@ -98,6 +105,7 @@ impl Operator {
             phase: Phase::Idle,
             idle_since: now,
             pooled: false,
+            other_calls: 0,
             declines_in_a_row: 0,
             shown: OperatorState::Unreachable,
             shown_since: now,
@@ -111,7 +119,33 @@ impl Operator {
 
     /// Whether anything would be lost if the record went.
     pub(crate) fn is_forgettable(&self) -> bool {
-        !self.listed && !self.reachable && !self.paused && self.phase == Phase::Idle
+        !self.listed
+            && !self.reachable
+            && !self.paused
+            && self.other_calls == 0
+            && self.phase == Phase::Idle
+    }
+
+    /// Whether nothing holds the operator: no phase and no other call.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle && self.other_calls == 0
+    }
+
+    /// A call began that no queue gave.
+    pub(crate) fn other_call_began(&mut self, now: Time) {
+        self.other_calls += 1;
+        self.show(now);
+    }
+
+    /// Such a call ended.
+    pub(crate) fn other_call_ended(&mut self, now: Time, wrap_up: Duration) {
+        self.other_calls = self.other_calls.saturating_sub(1);
+        if self.other_calls == 0 {
+            self.happened(now, Happened::OtherCallsOver { wrap_up });
+            self.available_since(now);
+        } else {
+            self.show(now);
+        }
     }
 
     /// What an observer sees, and since when.
@@ -200,6 +234,16 @@ impl Operator {
             },
             // A second Freed must not start the wrap-up again.
             (Happened::Freed, Idle | Offered { .. } | WrapUp { .. } | Resting { .. }) => phase,
+            (Happened::OtherCallsOver { wrap_up }, Idle | Resting { .. }) if !wrap_up.is_zero() => {
+                WrapUp {
+                    until: now + wrap_up,
+                }
+            }
+            // A call of a queue is up or was just over: its own wrap-up counts.
+            (
+                Happened::OtherCallsOver { .. },
+                Idle | Offered { .. } | Talking { .. } | WrapUp { .. } | Resting { .. },
+            ) => phase,
             (Happened::WrapUpOver, WrapUp { .. }) => Idle,
             (Happened::RestOver, Resting { .. }) => Idle,
             (
@@ -266,7 +310,8 @@ impl Operator {
             | Happened::WrapUpOver
             | Happened::RestOver
             | Happened::CameBack
-            | Happened::Unpaused => {}
+            | Happened::Unpaused
+            | Happened::OtherCallsOver { .. } => {}
         }
     }
 
@@ -282,6 +327,9 @@ impl Operator {
             Phase::Offered { ringing: false, .. } => OperatorState::Reserved,
             Phase::Offered { ringing: true, .. } => OperatorState::Ringing,
             Phase::Talking { .. } => OperatorState::Talking,
+            Phase::Idle | Phase::WrapUp { .. } | Phase::Resting { .. } if self.other_calls > 0 => {
+                OperatorState::OtherCall
+            }
             Phase::WrapUp { .. } => OperatorState::WrapUp,
             Phase::Idle | Phase::Resting { .. } if !self.reachable => OperatorState::Unreachable,
             Phase::Idle | Phase::Resting { .. } if self.paused => OperatorState::Paused,

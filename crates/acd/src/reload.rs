@@ -76,7 +76,7 @@ impl Acd {
             let wait_until = queue
                 .settings
                 .wait_max
-                .map(|wait_max| call.key.since + wait_max);
+                .map(|wait_max| call.entered + wait_max);
             if let Some(until) = core::mem::replace(&mut call.wait_until, wait_until) {
                 self.timers.cancel(until, Timer::Wait(*id));
             }

@@ -111,6 +111,7 @@ impl Floor {
             call: call(number),
             queue: Q,
             priority,
+            since: Time::from_millis(self.now + 1),
         })
     }
 
@@ -268,6 +269,7 @@ fn an_operator_of_two_queues_takes_the_oldest_call_of_both() {
         call: call(1),
         queue: other,
         priority: 0,
+        since: Time::from_millis(floor.now + 1),
     });
     floor.enter(2, 0);
     let outputs = floor.reachable(A, true);
@@ -534,6 +536,7 @@ fn a_full_queue_refuses_and_a_queue_that_is_not_there_is_closed() {
         call: call(7),
         queue: unknown,
         priority: 0,
+        since: Time::from_millis(floor.now + 1),
     });
     assert_eq!(outputs, refused(7, unknown, QueueOutcome::Closed));
     floor.left(3);
@@ -570,6 +573,7 @@ fn a_call_moved_to_another_queue_leaves_its_offer() {
         call: call(1),
         queue: other,
         priority: 0,
+        since: Time::from_millis(floor.now + 1),
     });
     assert_eq!(withdrawal(outputs.first()), (id, OfferResult::Withdrawn));
     assert_eq!(offer(&outputs[1..]).2, B);
@@ -668,4 +672,65 @@ fn without_wrap_up_the_next_call_comes_with_the_end_of_the_talk() {
     );
     assert_eq!(floor.state(A), OperatorState::Talking);
     assert_eq!(offer(&floor.freed(A)).1, 2);
+}
+
+#[test]
+fn an_operator_in_another_call_gets_no_offer_until_the_last_one_ends() {
+    let mut floor = Floor::new(&[A]);
+    assert_eq!(floor.tell(Input::OtherCallBegan { operator: A }), []);
+    floor.tell(Input::OtherCallBegan { operator: A });
+    assert_eq!(floor.state(A), OperatorState::OtherCall);
+    assert_eq!(floor.enter(1, 0), []);
+    let ended = |wrap_up| Input::OtherCallEnded {
+        operator: A,
+        wrap_up,
+    };
+    assert_eq!(floor.tell(ended(Duration::ZERO)), []);
+    assert_eq!(floor.tell(ended(Duration::from_secs(3))), []);
+    assert_eq!(floor.state(A), OperatorState::WrapUp);
+    assert_eq!(offer(&floor.pass(3_000)).1, 1);
+}
+
+#[test]
+fn another_call_in_a_talk_changes_nothing_but_what_follows() {
+    let mut floor = Floor::new(&[A]);
+    let (id, _, _) = offer(&floor.enter(1, 0));
+    floor.tell(Input::Accepted { offer: id });
+    floor.tell(Input::OtherCallBegan { operator: A });
+    assert_eq!(floor.state(A), OperatorState::Talking);
+    floor.freed(A);
+    assert_eq!(floor.state(A), OperatorState::OtherCall);
+    assert_eq!(floor.enter(2, 0), []);
+    floor.pass(60_000);
+    let ended = Input::OtherCallEnded {
+        operator: A,
+        wrap_up: Duration::ZERO,
+    };
+    assert_eq!(offer(&floor.tell(ended)).1, 2);
+}
+
+#[test]
+fn a_call_that_comes_back_has_its_old_place_even_in_a_full_queue() {
+    let mut floor = Floor::new(&[A]);
+    floor.tell(Input::OtherCallBegan { operator: A });
+    floor.tell(Input::Queues(vec![QueueSettings {
+        length_max: 2,
+        ..queue(Q)
+    }]));
+    floor.pass(10_000);
+    floor.enter(2, 0);
+    floor.enter(3, 0);
+    let back = Input::Queued {
+        call: call(1),
+        queue: Q,
+        priority: 0,
+        since: Time::from_millis(5),
+    };
+    assert_eq!(floor.tell(back), []);
+    assert_eq!(floor.acd.position(call(1)), Some(1));
+    let ended = Input::OtherCallEnded {
+        operator: A,
+        wrap_up: Duration::ZERO,
+    };
+    assert_eq!(offer(&floor.tell(ended)).1, 1);
 }

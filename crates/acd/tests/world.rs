@@ -219,12 +219,14 @@ impl World {
             call,
             queue,
             priority,
+            since: self.now,
         });
         if self.waiting.contains_key(&call) && self.random.percent(3) {
             self.tell(Input::Queued {
                 call,
                 queue,
                 priority,
+                since: self.now,
             });
         }
     }
@@ -290,7 +292,9 @@ impl World {
                 call,
                 queue,
                 priority,
+                since,
             } => {
+                assert_eq!(*since, self.now);
                 let key = (Reverse(*priority), self.now, *call);
                 let (queue, not_before) = (*queue, BTreeMap::new());
                 let new = Waiting {
@@ -334,7 +338,11 @@ impl World {
                     );
                 }
             }
-            Input::Ringing { .. } | Input::Queues(_) | Input::Operators(_) => {}
+            Input::Ringing { .. }
+            | Input::Queues(_)
+            | Input::Operators(_)
+            | Input::OtherCallBegan { .. }
+            | Input::OtherCallEnded { .. } => {}
         }
         self.acd.handle(self.now, input);
         self.observe();
@@ -635,7 +643,7 @@ proptest::proptest! {
     /// said about offers is true of those that were made.
     #[test]
     fn inputs_in_any_order_bind_nobody_twice(
-        inputs in proptest::collection::vec((0_u8..9, 0_u32..6, 0_u32..4, 0_u64..9_000), 1..200),
+        inputs in proptest::collection::vec((0_u8..11, 0_u32..6, 0_u32..4, 0_u64..9_000), 1..200),
     ) {
         let mut acd = Acd::new(1);
         let settings = World::new(1).queues[&QueueId(0)].clone();
@@ -653,7 +661,7 @@ proptest::proptest! {
             let (call, operator) = (CallId::new(1, number), OperatorId(person));
             let offer = OfferId::new(1, number * 4 + person);
             let input = match kind {
-                0 => Input::Queued { call, queue: QueueId(0), priority: 0 },
+                0 => Input::Queued { call, queue: QueueId(0), priority: 0, since: now },
                 1 => Input::Left { call },
                 2 => Input::Reachable { operator, reachable: number > 1 },
                 3 => Input::Paused { operator, paused: number > 3 },
@@ -661,6 +669,8 @@ proptest::proptest! {
                 5 => Input::Accepted { offer },
                 6 => Input::Failed { offer, result: OfferResult::Rejected },
                 7 => Input::Freed { operator },
+                9 => Input::OtherCallBegan { operator },
+                10 => Input::OtherCallEnded { operator, wrap_up: Duration::from_secs(1) },
                 _ => operators(person),
             };
             let accepted = input == Input::Accepted { offer };

@@ -149,6 +149,7 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::RefusedFull => "refused, full",
         Outcome::Served => "served",
         Outcome::UnknownNumber => "unknown number",
+        Outcome::Unreached => "unreached",
         Outcome::Failed => "failed",
         Outcome::Interrupted => "interrupted",
     }

@@ -40,6 +40,9 @@ fn fact(n: u32) -> Fact {
             trunk: "provider".to_owned(),
             plan: "health-line".to_owned(),
             sip_call_id: format!("{n:x}-9f3b22aa@198.51.100.7"),
+            direction: vocab::Direction::Inbound,
+            operator: None,
+            consults: None,
         },
         1 => Fact::CallAnswered { call },
         2 => Fact::NoticePlayed {
@@ -72,8 +75,9 @@ fn fact(n: u32) -> Fact {
         7 => Fact::SegmentStarted {
             call,
             segment: 1,
-            operator: operator(),
-            offer,
+            party: vocab::Party::Operator(operator()),
+            with: None,
+            offer: Some(offer),
             recorded: true,
         },
         8 => Fact::SegmentEnded {

@@ -12,7 +12,8 @@ use vocab::{CallId, Event, EventId, Fact};
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
 use crate::rows::{
-    CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, Table, Value,
+    CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, Table, TransferRow,
+    Value,
 };
 
 /// Rows of one statement: the largest first, so that a handful of statements is prepared per
@@ -156,6 +157,9 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::QueueLeft { .. } => "queue_left",
         Fact::SegmentStarted { .. } => "segment_started",
         Fact::SegmentEnded { .. } => "segment_ended",
+        Fact::TransferRequested { .. } => "transfer_requested",
+        Fact::TransferEnded { .. } => "transfer_ended",
+        Fact::CallJoined { .. } => "call_joined",
         Fact::CallEnded { .. } => "call_ended",
         Fact::RecordingStored { .. } => "recording_stored",
         Fact::RecordingMissing { .. } => "recording_missing",
@@ -172,6 +176,7 @@ async fn write_rows(
     let mut queue_entries = Vec::new();
     let mut offers = Vec::new();
     let mut segments = Vec::new();
+    let mut transfers = Vec::new();
     let mut recordings = Vec::new();
     for call in touched {
         let Some(events) = cache.calls.get(call) else {
@@ -185,6 +190,7 @@ async fn write_rows(
         queue_entries.extend(rows.queue_entries.iter().map(Row::values));
         offers.extend(rows.offers.iter().map(Row::values));
         segments.extend(rows.segments.iter().map(Row::values));
+        transfers.extend(rows.transfers.iter().map(Row::values));
         recordings.extend(rows.recordings.iter().map(Row::values));
     }
     let newer = OnConflict::TakeNew;
@@ -192,6 +198,7 @@ async fn write_rows(
     insert(connection, &QueueEntryRow::TABLE, &queue_entries, newer).await?;
     insert(connection, &OfferRow::TABLE, &offers, newer).await?;
     insert(connection, &SegmentRow::TABLE, &segments, newer).await?;
+    insert(connection, &TransferRow::TABLE, &transfers, newer).await?;
     insert(connection, &RecordingRow::TABLE, &recordings, newer).await
 }
 

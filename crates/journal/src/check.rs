@@ -3,7 +3,7 @@
 //! Call it when the call is over and its recordings are finalised: a call that is still up, or a
 //! recording that is still being made, is reported as a problem.
 
-use vocab::{OfferResult, Outcome, QueueOutcome};
+use vocab::{OfferResult, Outcome, Party, QueueOutcome};
 
 use crate::entry::{Entry, Moment, Segment};
 
@@ -21,6 +21,7 @@ impl Entry {
         self.check_queues(&mut problems);
         self.check_offers(&mut problems);
         self.check_segments(&mut problems);
+        self.check_transfers(&mut problems);
         self.check_outcome(&mut problems);
         self.check_recordings(&mut problems);
         problems
@@ -60,7 +61,7 @@ impl Entry {
             {
                 problems.push(format!("offer {id} was made twice"));
             }
-            let segments = self.segments.iter().filter(|s| s.offer == id).count();
+            let segments = self.segments.iter().filter(|s| s.offer == Some(id)).count();
             match offer.ended.as_ref().map(|end| end.result) {
                 None => problems.push(format!("offer {id} never ended")),
                 Some(OfferResult::Answered) if segments == 1 || (segments == 0 && broken_off) => {}
@@ -86,19 +87,7 @@ impl Entry {
                     "segment {number} stands where {expected} is expected"
                 ));
             }
-            match self
-                .offers
-                .iter()
-                .find(|offer| offer.offer == segment.offer)
-            {
-                None => problems.push(format!("segment {number} comes from no offer")),
-                Some(offer) if offer.operator.id != segment.operator.id => {
-                    problems.push(format!(
-                        "segment {number} is not with the operator of its offer"
-                    ));
-                }
-                Some(_) => {}
-            }
+            self.check_offer_of(segment, problems);
             let Some((ended, _)) = segment.ended else {
                 problems.push(format!("segment {number} never ended"));
                 continue;
@@ -129,6 +118,35 @@ impl Entry {
         }
     }
 
+    /// A segment that comes from an offer is with the operator of it.
+    fn check_offer_of(&self, segment: &Segment, problems: &mut Vec<String>) {
+        let Some(wanted) = segment.offer else { return };
+        let number = segment.number;
+        let offer = self.offers.iter().find(|offer| offer.offer == wanted);
+        match (offer, &segment.party) {
+            (Some(offer), Party::Operator(operator)) if offer.operator.id == operator.id => {}
+            (None, _) => problems.push(format!("segment {number} comes from no offer")),
+            (Some(_), _) => problems.push(format!(
+                "segment {number} is not with the operator of its offer"
+            )),
+        }
+    }
+
+    /// Transfers are numbered from 1 and each has an end.
+    fn check_transfers(&self, problems: &mut Vec<String>) {
+        for (transfer, expected) in self.transfers.iter().zip(1_u16..) {
+            let number = transfer.number;
+            if number != expected {
+                problems.push(format!(
+                    "transfer {number} stands where {expected} is expected"
+                ));
+            }
+            if transfer.ended.is_none() {
+                problems.push(format!("transfer {number} never ended"));
+            }
+        }
+    }
+
     fn check_outcome(&self, problems: &mut Vec<String>) {
         let Some(end) = &self.end else { return };
         let talked = !self.segments.is_empty();
@@ -138,7 +156,9 @@ impl Entry {
                 .any(|q| q.left.is_some_and(|(_, o)| o == wanted))
         };
         let fits = match end.outcome {
-            Outcome::Answered => talked && left(QueueOutcome::Answered),
+            // Somebody called by name was in no queue.
+            Outcome::Answered => talked && (self.is_by_name() || left(QueueOutcome::Answered)),
+            Outcome::Unreached => !talked && self.is_by_name(),
             Outcome::Abandoned => !talked && left(QueueOutcome::Abandoned),
             Outcome::TimedOut => !talked && left(QueueOutcome::TimedOut),
             Outcome::Closed => !talked,
@@ -156,6 +176,13 @@ impl Entry {
                 self.queues.len()
             ));
         }
+    }
+
+    /// Whether an operator called.
+    fn is_by_name(&self) -> bool {
+        self.arrival
+            .as_ref()
+            .is_some_and(|arrival| arrival.operator.is_some())
     }
 
     fn check_recordings(&self, problems: &mut Vec<String>) {

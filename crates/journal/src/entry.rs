@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vocab::{
-    CallId, EndedBy, Event, EventId, Fact, MissingReason, OfferId, OfferResult, OperatorRef,
-    Outcome, QueueOutcome, RecordingFile, Time, WallTime,
+    CallId, Direction, EndedBy, Event, EventId, Fact, MissingReason, OfferId, OfferResult,
+    OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, TransferKind, TransferResult,
+    TransferTarget, WallTime,
 };
 
 /// When something happened, in both times.
@@ -74,7 +75,7 @@ pub struct QueueEntry {
 pub struct Offer {
     /// Its id.
     pub offer: OfferId,
-    /// The queue it came from.
+    /// The queue it came from; empty if the operator was called by name.
     pub queue: String,
     /// To whom.
     pub operator: OperatorRef,
@@ -97,21 +98,42 @@ pub struct OfferEnd {
     pub status: Option<u16>,
 }
 
-/// One talk with an operator.
+/// One talk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Number within the call, from 1.
     pub number: u16,
-    /// Who talked to the caller.
-    pub operator: OperatorRef,
-    /// The offer that was accepted.
-    pub offer: OfferId,
+    /// Who talked to the first party.
+    pub party: Party,
+    /// The operator who was the first party, if one was.
+    pub with: Option<OperatorRef>,
+    /// The offer that was accepted, if one was.
+    pub offer: Option<OfferId>,
     /// Whether it was to be recorded.
     pub recorded: bool,
     /// When the talk began.
     pub started: Moment,
     /// When and by whom it ended; `None` while they talk.
     pub ended: Option<(Moment, EndedBy)>,
+}
+
+/// One transfer that an operator asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// Number within the call, from 1.
+    pub number: u16,
+    /// Who asked.
+    pub by: OperatorRef,
+    /// With or without a consultation.
+    pub kind: TransferKind,
+    /// To what.
+    pub target: TransferTarget,
+    /// The call in which the operator talked to the target before.
+    pub consultation: Option<CallId>,
+    /// When it was asked for.
+    pub requested: Moment,
+    /// When and how it ended, and what the target said; `None` while it goes on.
+    pub ended: Option<(Moment, TransferResult, Option<u16>)>,
 }
 
 /// What is known of a segment's recording. Both fields are set when only a part was kept.
@@ -159,6 +181,12 @@ pub struct Arrival {
     pub plan: String,
     /// Call-ID of the caller's INVITE.
     pub sip_call_id: String,
+    /// Which way the call goes.
+    pub direction: Direction,
+    /// The operator who called, if one did.
+    pub operator: Option<OperatorRef>,
+    /// The call about which that operator consulted.
+    pub consults: Option<CallId>,
 }
 
 /// One call of the electronic journal.
@@ -178,6 +206,10 @@ pub struct Entry {
     pub offers: Vec<Offer>,
     /// Segments, in order.
     pub segments: Vec<Segment>,
+    /// Transfers, in order.
+    pub transfers: Vec<Transfer>,
+    /// The call of which it became part.
+    pub joined: Option<CallId>,
     /// Recordings by segment.
     pub recordings: BTreeMap<u16, Recording>,
     /// The end; `None` while the call is up.
@@ -207,6 +239,8 @@ impl Entry {
             queues: Vec::new(),
             offers: Vec::new(),
             segments: Vec::new(),
+            transfers: Vec::new(),
+            joined: None,
             recordings: BTreeMap::new(),
             end: None,
             oddities: Vec::new(),
@@ -265,6 +299,16 @@ impl Entry {
             } => {
                 self.segment_ended(moment, *segment, *ended_by);
             }
+            Fact::TransferRequested { .. } => self.transfer_requested(moment, &event.fact),
+            Fact::TransferEnded {
+                transfer,
+                result,
+                status,
+                ..
+            } => self.transfer_ended(*transfer, (moment, *result, *status)),
+            Fact::CallJoined { into, .. } => {
+                self.joined.get_or_insert(*into);
+            }
             Fact::CallEnded {
                 outcome,
                 ended_by,
@@ -313,7 +357,8 @@ impl Entry {
     fn segment_started(&mut self, moment: Moment, fact: &Fact) {
         let Fact::SegmentStarted {
             segment,
-            operator,
+            party,
+            with,
             offer,
             recorded,
             ..
@@ -323,12 +368,49 @@ impl Entry {
         };
         self.segments.push(Segment {
             number: *segment,
-            operator: operator.clone(),
+            party: party.clone(),
+            with: with.clone(),
             offer: *offer,
             recorded: *recorded,
             started: moment,
             ended: None,
         });
+    }
+
+    fn transfer_requested(&mut self, moment: Moment, fact: &Fact) {
+        let Fact::TransferRequested {
+            transfer,
+            by,
+            kind,
+            target,
+            consultation,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        self.transfers.push(Transfer {
+            number: *transfer,
+            by: by.clone(),
+            kind: *kind,
+            target: target.clone(),
+            consultation: *consultation,
+            requested: moment,
+            ended: None,
+        });
+    }
+
+    fn transfer_ended(&mut self, transfer: u16, end: (Moment, TransferResult, Option<u16>)) {
+        match self
+            .transfers
+            .iter_mut()
+            .find(|t| t.number == transfer && t.ended.is_none())
+        {
+            Some(open) => open.ended = Some(end),
+            None => self
+                .oddities
+                .push(format!("transfer {transfer} ended without being open")),
+        }
     }
 
     fn arrived(&mut self, moment: Moment, fact: &Fact) {
@@ -339,6 +421,9 @@ impl Entry {
             trunk,
             plan,
             sip_call_id,
+            direction,
+            operator,
+            consults,
             ..
         } = fact
         else {
@@ -356,6 +441,9 @@ impl Entry {
             trunk: trunk.clone(),
             plan: plan.clone(),
             sip_call_id: sip_call_id.clone(),
+            direction: *direction,
+            operator: operator.clone(),
+            consults: *consults,
         });
     }
 
@@ -449,13 +537,23 @@ impl Entry {
         )
     }
 
-    /// How long the offer of a segment rang: the line answer time of METRICS.md.
+    /// How long the offer of a segment rang: the line answer time of METRICS.md. `None` for a talk
+    /// that no offer began.
     #[must_use]
     pub fn ring_of(&self, segment: &Segment) -> Option<Duration> {
+        let wanted = segment.offer?;
         self.offers
             .iter()
-            .find(|offer| offer.offer == segment.offer)?
+            .find(|offer| offer.offer == wanted)?
             .ring()
+    }
+
+    /// The call with which this one belongs together: it became part of it, or it was made to
+    /// consult about it.
+    #[must_use]
+    pub fn linked(&self) -> Option<CallId> {
+        let consults = self.arrival.as_ref().and_then(|arrival| arrival.consults);
+        self.joined.or(consults)
     }
 
     /// Segments that are to have a recording and of which nothing is known yet.
@@ -495,6 +593,16 @@ impl Offer {
 }
 
 impl Segment {
+    /// The operator of ours who talked: the one the caller was put through to, or the one who called.
+    /// `None` if a caller was put through to the outer network.
+    #[must_use]
+    pub const fn operator(&self) -> Option<&OperatorRef> {
+        match &self.party {
+            Party::Operator(operator) => Some(operator),
+            Party::Outer { .. } => self.with.as_ref(),
+        }
+    }
+
     /// How long they talked; `None` while they talk.
     #[must_use]
     pub fn talk(&self) -> Option<Duration> {

@@ -119,7 +119,10 @@ fn plain(column: &str, value: &Value) -> Option<String> {
 
 /// Columns of boot-numbered ids; all of them are written in the same way.
 fn is_id(column: &str) -> bool {
-    matches!(column, "call" | "offer" | "event")
+    matches!(
+        column,
+        "call" | "offer" | "event" | "linked_call" | "consultation"
+    )
 }
 
 /// ISO 8601, UTC, milliseconds. A time that no calendar has stays a number.
@@ -189,6 +192,7 @@ impl Serialize for CallObject<'_> {
             queue_entries,
             offers,
             segments,
+            transfers,
             recordings,
         } = self.0;
         let mut map = to.serialize_map(None)?;
@@ -196,6 +200,7 @@ impl Serialize for CallObject<'_> {
         map.serialize_entry("queue_list", &List(queue_entries))?;
         map.serialize_entry("offer_list", &List(offers))?;
         map.serialize_entry("segment_list", &List(segments))?;
+        map.serialize_entry("transfer_list", &List(transfers))?;
         map.serialize_entry("recording_list", &List(recordings))?;
         map.end()
     }

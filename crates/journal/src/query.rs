@@ -9,7 +9,9 @@ use vocab::{CallId, Event, WallTime};
 use crate::apply::events_of;
 use crate::entry::Entry;
 use crate::error::DatabaseError;
-use crate::rows::{CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow};
+use crate::rows::{
+    CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, TransferRow,
+};
 use crate::store;
 
 /// Calls that arrived at or after `from` and before `to`; open ends are no limit.
@@ -187,6 +189,7 @@ impl Journal {
             queue_entries: rows_of::<QueueEntryRow>(connection, call).await?,
             offers: rows_of::<OfferRow>(connection, call).await?,
             segments: rows_of::<SegmentRow>(connection, call).await?,
+            transfers: rows_of::<TransferRow>(connection, call).await?,
             recordings: rows_of::<RecordingRow>(connection, call).await?,
         }))
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use vocab::{OfferResult, OperatorRef};
+use vocab::{CallId, OfferResult, OperatorRef, Party, TransferResult, TransferTarget};
 
 use crate::entry::{Entry, Moment, Recording};
 
@@ -83,7 +83,7 @@ row! {
         sip_call_id: String,
         /// The last queue entered.
         queue: Option<String>,
-        /// Operator of the last segment.
+        /// Operator of the last segment that has one.
         operator_id: Option<i64>,
         /// Operator of the last segment.
         operator_login: Option<String>,
@@ -137,6 +137,14 @@ row! {
         recording_ms: Option<i64>,
         /// Why it is missing or not whole.
         recording_missing: Option<String>,
+        /// [`vocab::Direction`] in its JSON spelling.
+        direction: String,
+        /// The operator who called.
+        caller_operator_login: Option<String>,
+        /// The call it consulted about or became part of.
+        linked_call: Option<i64>,
+        /// Transfers that came about.
+        transfers: i64,
     }
 }
 
@@ -201,16 +209,20 @@ row! {
         call: i64,
         /// Number within the call, from 1.
         segment: i64,
-        /// With whom.
-        operator_id: i64,
-        /// With whom.
-        operator_login: String,
-        /// With whom.
-        operator_name: String,
+        /// The operator who talked, if one of ours did.
+        operator_id: Option<i64>,
+        /// The same.
+        operator_login: Option<String>,
+        /// The same.
+        operator_name: Option<String>,
         /// At which line.
-        operator_line: String,
-        /// The offer that was accepted.
-        offer: i64,
+        operator_line: Option<String>,
+        /// The number called in the outer network.
+        outer_number: Option<String>,
+        /// The trunk by which.
+        outer_trunk: Option<String>,
+        /// The offer that was accepted, if one was.
+        offer: Option<i64>,
         /// Whether it was to be recorded.
         recorded: bool,
         /// UTC ms.
@@ -223,6 +235,40 @@ row! {
         talk_ms: Option<i64>,
         /// [`vocab::EndedBy`] in its JSON spelling.
         ended_by: Option<String>,
+    }
+}
+
+row! {
+    /// One transfer that an operator asked for.
+    TransferRow in "transfers" key ["call", "transfer"] {
+        /// The call.
+        call: i64,
+        /// Number within the call, from 1.
+        transfer: i64,
+        /// Who asked.
+        operator_id: i64,
+        /// Who asked.
+        operator_login: String,
+        /// Who asked.
+        operator_name: String,
+        /// At which line.
+        operator_line: String,
+        /// [`vocab::TransferKind`] in its JSON spelling.
+        kind: String,
+        /// `operator`, `queue`, `plan` or `outer`.
+        target_kind: String,
+        /// The line, name or number.
+        target: String,
+        /// The call in which the operator talked to the target before.
+        consultation: Option<i64>,
+        /// UTC ms.
+        requested_at: i64,
+        /// UTC ms; none while it goes on.
+        ended_at: Option<i64>,
+        /// [`vocab::TransferResult`] in its JSON spelling.
+        result: Option<String>,
+        /// Final SIP status of the target.
+        status: Option<i64>,
     }
 }
 
@@ -271,6 +317,8 @@ pub struct CallRows {
     pub offers: Vec<OfferRow>,
     /// Its segments.
     pub segments: Vec<SegmentRow>,
+    /// Its transfers.
+    pub transfers: Vec<TransferRow>,
     /// Its recordings.
     pub recordings: Vec<RecordingRow>,
 }
@@ -284,6 +332,7 @@ impl CallRows {
             queue_entries: queue_entry_rows(entry),
             offers: offer_rows(entry),
             segments: segment_rows(entry),
+            transfers: transfer_rows(entry),
             recordings: entry
                 .recordings
                 .values()
@@ -295,8 +344,11 @@ impl CallRows {
 
 fn entry_row(entry: &Entry) -> EntryRow {
     let arrival = entry.arrival.as_ref();
-    let last = entry.segments.last();
-    let operator = last.map(|segment| &segment.operator);
+    let last = entry
+        .segments
+        .iter()
+        .rfind(|segment| segment.operator().is_some());
+    let operator = last.and_then(|segment| segment.operator());
     let end = entry.end.as_ref();
     let recording = entry.recordings.get(&1);
     let file = recording.and_then(|recording| recording.file.as_ref());
@@ -317,7 +369,10 @@ fn entry_row(entry: &Entry) -> EntryRow {
         operator_login: person(|o| &o.login),
         operator_name: person(|o| &o.name),
         operator_line: person(|o| &o.line),
-        first_operator_login: entry.segments.first().map(|s| s.operator.login.clone()),
+        first_operator_login: entry
+            .segments
+            .iter()
+            .find_map(|segment| Some(segment.operator()?.login.clone())),
         arrived_at: arrival.map(|a| at(a.moment)),
         answered_by_engine_at: entry.answered_by_engine.map(at),
         notice_played_at: entry.notice_played.map(at),
@@ -349,6 +404,19 @@ fn entry_row(entry: &Entry) -> EntryRow {
         recording_missing: recording
             .and_then(|r| r.missing)
             .map(|reason| word(&reason)),
+        direction: word(&arrival.map(|arrival| arrival.direction).unwrap_or_default()),
+        caller_operator_login: arrival
+            .and_then(|arrival| arrival.operator.as_ref())
+            .map(|operator| operator.login.clone()),
+        linked_call: entry.linked().map(CallId::as_i64),
+        transfers: count(
+            entry
+                .transfers
+                .iter()
+                .filter_map(|transfer| transfer.ended)
+                .filter(|(_, result, _)| *result == TransferResult::Done)
+                .count(),
+        ),
     }
 }
 
@@ -393,11 +461,13 @@ fn segment_rows(entry: &Entry) -> Vec<SegmentRow> {
     let row = |segment: &crate::entry::Segment| SegmentRow {
         call: entry.call.as_i64(),
         segment: i64::from(segment.number),
-        operator_id: i64::from(segment.operator.id.0),
-        operator_login: segment.operator.login.clone(),
-        operator_name: segment.operator.name.clone(),
-        operator_line: segment.operator.line.clone(),
-        offer: segment.offer.as_i64(),
+        operator_id: segment.operator().map(|operator| i64::from(operator.id.0)),
+        operator_login: segment.operator().map(|operator| operator.login.clone()),
+        operator_name: segment.operator().map(|operator| operator.name.clone()),
+        operator_line: segment.operator().map(|operator| operator.line.clone()),
+        outer_number: outer(segment).map(|(number, _)| number.clone()),
+        outer_trunk: outer(segment).map(|(_, trunk)| trunk.clone()),
+        offer: segment.offer.map(vocab::OfferId::as_i64),
         recorded: segment.recorded,
         started_at: at(segment.started),
         ended_at: segment.ended.map(|(ended, _)| at(ended)),
@@ -406,6 +476,45 @@ fn segment_rows(entry: &Entry) -> Vec<SegmentRow> {
         ended_by: segment.ended.map(|(_, by)| word(&by)),
     };
     entry.segments.iter().map(row).collect()
+}
+
+/// Number and trunk of a talk with the outer network.
+const fn outer(segment: &crate::entry::Segment) -> Option<(&String, &String)> {
+    match &segment.party {
+        Party::Outer { number, trunk } => Some((number, trunk)),
+        Party::Operator(_) => None,
+    }
+}
+
+fn transfer_rows(entry: &Entry) -> Vec<TransferRow> {
+    let row = |transfer: &crate::entry::Transfer| {
+        let (target_kind, target) = match &transfer.target {
+            TransferTarget::Operator { line } => ("operator", line),
+            TransferTarget::Queue { queue } => ("queue", queue),
+            TransferTarget::Plan { number } => ("plan", number),
+            TransferTarget::Outer { number } => ("outer", number),
+        };
+        TransferRow {
+            call: entry.call.as_i64(),
+            transfer: i64::from(transfer.number),
+            operator_id: i64::from(transfer.by.id.0),
+            operator_login: transfer.by.login.clone(),
+            operator_name: transfer.by.name.clone(),
+            operator_line: transfer.by.line.clone(),
+            kind: word(&transfer.kind),
+            target_kind: target_kind.to_owned(),
+            target: target.clone(),
+            consultation: transfer.consultation.map(CallId::as_i64),
+            requested_at: at(transfer.requested),
+            ended_at: transfer.ended.map(|(ended, _, _)| at(ended)),
+            result: transfer.ended.map(|(_, result, _)| word(&result)),
+            status: transfer
+                .ended
+                .and_then(|(_, _, status)| status)
+                .map(i64::from),
+        }
+    };
+    entry.transfers.iter().map(row).collect()
 }
 
 fn recording_row(entry: &Entry, recording: &Recording) -> RecordingRow {

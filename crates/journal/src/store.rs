@@ -205,7 +205,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         let done = migrate(&path).await.unwrap();
-        assert_eq!(done, ["0001 journal", "0002 line addresses"]);
+        assert_eq!(
+            done,
+            ["0001 journal", "0002 line addresses", "0004 transfers"]
+        );
         assert!(migrate(&path).await.unwrap().is_empty());
     }
 
@@ -247,7 +250,7 @@ mod tests {
         drop(connection);
         let error = error_of(&path).await;
         assert!(
-            error.contains("newer hotline (its schema is 99, this program knows 2)"),
+            error.contains("newer hotline (its schema is 99, this program knows 4)"),
             "{error}"
         );
         let error = open_reader(&path).await.map(drop).unwrap_err().to_string();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use vocab::media::RecordingKey;
-use vocab::{CallId, EndedBy, Event, Fact, OfferResult, Outcome, QueueOutcome};
+use vocab::{CallId, EndedBy, Event, Fact, OfferResult, Outcome, QueueOutcome, TransferResult};
 
 use crate::entry::Entry;
 use crate::files::FileId;
@@ -145,6 +145,14 @@ pub(crate) fn closing_facts(entry: &Entry) -> Vec<Fact> {
             call,
             segment: segment.number,
             ended_by: EndedBy::Engine,
+        });
+    }
+    for transfer in entry.transfers.iter().filter(|t| t.ended.is_none()) {
+        facts.push(Fact::TransferEnded {
+            call,
+            transfer: transfer.number,
+            result: TransferResult::Withdrawn,
+            status: None,
         });
     }
     facts.push(Fact::CallEnded {

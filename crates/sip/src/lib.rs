@@ -32,6 +32,7 @@
 pub mod auth;
 pub mod dialog;
 pub mod locate;
+pub mod refer;
 pub mod registrar;
 pub mod transaction;
 pub mod wire;
@@ -39,6 +40,7 @@ pub mod wire;
 pub use auth::{Algorithm, AuthError, Authenticator, Secrets, Verdict, authorize};
 pub use dialog::{Destination, Dialog, DialogId};
 pub use locate::{Answer, Candidate, Located, Naptr, Nowhere, Question, Srv, locate};
+pub use refer::{Refer, Replaces};
 pub use registrar::{Binding, Change, Registrar, RegistrarSettings};
 pub use transaction::{
     ClientTx, Flow, Output, ServerTx, Timers, Transactions, Transport, address_response,

@@ -1,12 +1,21 @@
 //! Owns the door: which requests outside a dialog are taken, from whom, for which number.
 
-use sip::{DialogId, Flow, HeaderName, Message, Method, Scheme, ServerTx};
-use vocab::{CallId, EndedBy, Fact, Outcome};
+use dialplan::Run;
+use sip::{DialogId, Flow, HeaderName, Message, Method, Replaces, Scheme, ServerTx};
+use vocab::{CallId, Direction, EndedBy, Fact, OperatorId, Outcome, Redacted};
 
-use crate::call::{Arrival, Call};
+use crate::call::{Arrival, Call, Course};
 use crate::context::ALLOW;
+use crate::destination::Destination;
 use crate::engine::Switch;
 use crate::incoming::{Reading, Source};
+
+/// What is to become of a call.
+struct Errand {
+    course: Course,
+    direction: Direction,
+    consults: Option<CallId>,
+}
 
 impl Switch {
     /// A new request that belongs to no transaction.
@@ -27,12 +36,13 @@ impl Switch {
             Some(Method::Bye | Method::Update | Method::Info) => {
                 self.ctx.refuse(tx, &request, 481);
             }
+            // Outside a dialog it would be a call that nobody may make (RFC 3515 §5.1).
+            Some(Method::Refer) => self.ctx.refuse(tx, &request, 403),
             Some(Method::Other(_)) | None => self.ctx.refuse(tx, &request, 501),
             Some(
                 Method::Ack
                 | Method::Cancel
                 | Method::Prack
-                | Method::Refer
                 | Method::Notify
                 | Method::Subscribe
                 | Method::Message
@@ -43,6 +53,10 @@ impl Switch {
 
     fn on_dialog_request(&mut self, tx: ServerTx, id: &DialogId, request: &mut Message) {
         let owner = self.ctx.dialogs.get(id).copied();
+        if let (Some(owner), Some(Method::Refer)) = (owner, request.method()) {
+            self.on_refer(owner, tx, request);
+            return;
+        }
         let call = owner.and_then(|owner| self.calls.get_mut(&owner.call));
         let (Some(owner), Some(call)) = (owner, call) else {
             self.ctx.refuse(tx, request, 481);
@@ -65,7 +79,9 @@ impl Switch {
         let wanted = request
             .headers
             .all(&HeaderName::Require)
-            .any(|value| !value.is_empty());
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .any(|option| !option.is_empty() && !option.eq_ignore_ascii_case(sip::refer::REPLACES));
         wanted.then_some(420)
     }
 
@@ -112,6 +128,23 @@ impl Switch {
             self.ctx.refuse(tx, &request, fault.status());
             return;
         }
+        let operator = self.operator_of(&source);
+        match (Replaces::of(&request), operator) {
+            (Ok(None), _) => {}
+            (Ok(Some(replaces)), Some(operator)) => {
+                self.on_replacing((tx, flow, request), operator, &replaces);
+                return;
+            }
+            // Nobody from outside takes anybody's place (RFC 3891 §8).
+            (Ok(Some(_)), None) => {
+                self.ctx.refuse_known(tx, &request, 403);
+                return;
+            }
+            (Err(status), _) => {
+                self.ctx.refuse_known(tx, &request, status);
+                return;
+            }
+        }
         let seat = match self.take_seat(&source) {
             Ok(seat) => seat,
             Err(full) => {
@@ -121,10 +154,17 @@ impl Switch {
         };
         self.ctx.counts.arrived += 1;
         let read = self.read(source, &request);
-        let Some(plan) = self.plan(&read) else {
-            self.give_seat_back(seat);
-            self.unknown_number(tx, &request, read);
-            return;
+        let errand = match operator {
+            Some(operator) => self.errand_of(operator, &request),
+            None => self.errand_by_plan(&read).ok_or(404),
+        };
+        let errand = match errand {
+            Ok(errand) => errand,
+            Err(status) => {
+                self.give_seat_back(seat);
+                self.refuse_errand(tx, &request, read, status);
+                return;
+            }
         };
         let arrival = Arrival {
             tx,
@@ -133,7 +173,10 @@ impl Switch {
             caller: read.caller.number,
             caller_name: read.caller.name,
             trunk: read.trunk,
-            plan,
+            course: errand.course,
+            direction: errand.direction,
+            operator,
+            consults: errand.consults,
             private: read.caller.private,
             seat,
             invite: request,
@@ -146,6 +189,72 @@ impl Switch {
                 self.give_seat_back(arrival.seat);
             }
         }
+    }
+
+    fn refuse_errand(&mut self, tx: ServerTx, request: &Message, read: Reading, status: u16) {
+        if status == 404 {
+            self.unknown_number(tx, request, read);
+            return;
+        }
+        self.ctx.counts.refused += 1;
+        tracing::warn!(caller = read.trunk, number = %Redacted(&read.dialled.number), status,
+            "an operator may not make this call");
+        self.ctx.refuse_known(tx, request, status);
+    }
+
+    fn operator_of(&self, source: &Source) -> Option<OperatorId> {
+        match source {
+            Source::Operator { user } => self.ctx.logins.get(user).copied(),
+            Source::Trunk(_) => None,
+        }
+    }
+
+    fn errand_by_plan(&self, read: &Reading) -> Option<Errand> {
+        Some(Errand {
+            course: Course::Plan(Run::new(self.plan(read)?)),
+            direction: Direction::Inbound,
+            consults: None,
+        })
+    }
+
+    /// What an operator dialled.
+    ///
+    /// # Errors
+    /// 404 for what nobody knows, 403 for what the operator may not call, 486 if the operator makes as
+    /// many calls already as one may.
+    fn errand_of(&self, operator: OperatorId, request: &Message) -> Result<Errand, u16> {
+        let made = self.calls.values().filter(|call| call.is_made_by(operator));
+        if made.count() >= self.ctx.settings.operator_calls.at_once_max {
+            return Err(486);
+        }
+        let uri = request.request_uri().ok_or(400_u16)?;
+        let destination = Destination::find(&self.ctx, uri)?;
+        let direction = match &destination {
+            Destination::Outer { .. } => Direction::Outbound,
+            Destination::Plan { .. } | Destination::Operator(_) | Destination::Queue { .. } => {
+                Direction::Internal
+            }
+        };
+        let course = match destination {
+            Destination::Plan { plan, .. } => Course::Plan(Run::new(plan)),
+            Destination::Queue { name, priority } => Course::Queue {
+                name,
+                priority: priority.unwrap_or_default(),
+            },
+            Destination::Operator(_) | Destination::Outer { .. } => {
+                Course::Party(Some(destination))
+            }
+        };
+        let consults = self
+            .calls
+            .values()
+            .find(|call| call.has_in_talk(operator))
+            .map(|call| call.id);
+        Ok(Errand {
+            course,
+            direction,
+            consults,
+        })
     }
 
     /// A trunk by its address, or a trunk or operator by its password. `None`: challenged or refused.
@@ -185,6 +294,9 @@ impl Switch {
             trunk,
             plan,
             sip_call_id,
+            direction: Direction::Inbound,
+            operator: None,
+            consults: None,
         });
         self.ctx.record(Fact::CallEnded {
             call,

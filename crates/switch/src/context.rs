@@ -11,7 +11,7 @@ use sip::{
     Authenticator, ClientTx, DialogId, Flow, HeaderName, Host, Message, Registrar, ServerTx,
     Transactions, Uri,
 };
-use vocab::media::{MediaCommand, PromptId};
+use vocab::media::{MediaCommand, MediaEvent, PromptId};
 use vocab::{
     CallId, Event, EventId, Fact, LegId, LiveCounts, OperatorId, OperatorRef, Time, WallTime,
 };
@@ -24,7 +24,7 @@ use crate::settings::{Operator, Settings};
 use crate::trunk::{Strangers, Trunks};
 
 /// Methods we take; the value of Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, REGISTER";
 
 /// Whose transaction or dialog it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) struct Owner {
 pub(crate) enum Timer {
     /// When to give up an operator's telephone that has not said a word.
     Unreachable(LegId),
+    /// When to give up somebody whom we called and who does not answer.
+    Ringing(LegId),
     /// When to end a call that lasts longer than any should.
     Longest,
     /// When to report an ended call whose legs are still not gone.
@@ -70,6 +72,10 @@ pub(crate) struct Context {
     prompts: BTreeMap<(String, String), PromptId>,
     server_owners: BTreeMap<ServerTx, Owner>,
     client_owners: BTreeMap<ClientTx, Owner>,
+    /// Whose leg each open socket is.
+    media_legs: BTreeMap<LegId, CallId>,
+    /// Calls that go by the name of another one towards the media plane.
+    media_names: BTreeMap<CallId, CallId>,
     deadlines: BTreeSet<TimerKey>,
     gated: BTreeMap<ServerTx, EventId>,
     outputs: VecDeque<Output>,
@@ -106,6 +112,8 @@ impl Context {
             prompts: BTreeMap::new(),
             server_owners: BTreeMap::new(),
             client_owners: BTreeMap::new(),
+            media_legs: BTreeMap::new(),
+            media_names: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             gated: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -149,7 +157,56 @@ impl Context {
     }
 
     pub(crate) fn media(&mut self, command: MediaCommand) {
-        self.outputs.push_back(Output::Media(command));
+        let call = command.call();
+        if let MediaCommand::Open { leg, .. } = command {
+            self.media_legs.insert(leg, call);
+        }
+        let name = self.media_name(call);
+        self.outputs
+            .push_back(Output::Media(command.in_name_of(name)));
+    }
+
+    /// The call whose leg the media plane speaks of. After its last word the leg is forgotten.
+    pub(crate) fn media_owner(&mut self, event: &MediaEvent) -> Option<CallId> {
+        match event {
+            MediaEvent::Closed { leg, .. } | MediaEvent::OpenFailed { leg, .. } => {
+                self.media_legs.remove(leg)
+            }
+            MediaEvent::Opened { leg, .. }
+            | MediaEvent::PlayEnded { leg, .. }
+            | MediaEvent::AudioStarted { leg, .. }
+            | MediaEvent::Digit { leg, .. } => self.media_legs.get(leg).copied(),
+        }
+    }
+
+    /// By what name the media plane knows a call.
+    pub(crate) fn media_name(&self, call: CallId) -> CallId {
+        self.media_names.get(&call).copied().unwrap_or(call)
+    }
+
+    /// From now on the call goes by the name of another, so that legs can change between the two.
+    pub(crate) fn share_media(&mut self, call: CallId, with: CallId) {
+        let name = self.media_name(with);
+        self.media_names.insert(call, name);
+    }
+
+    pub(crate) fn forget_media_name(&mut self, call: CallId) {
+        self.media_names.remove(&call);
+    }
+
+    /// A leg goes over to another call with all that is known of it.
+    pub(crate) fn move_leg(&mut self, from: Owner, to: Owner) {
+        let owners = self
+            .dialogs
+            .values_mut()
+            .chain(self.client_owners.values_mut())
+            .chain(self.server_owners.values_mut());
+        for owner in owners.filter(|owner| **owner == from) {
+            *owner = to;
+        }
+        if let Some(call) = self.media_legs.get_mut(&from.leg) {
+            *call = to.call;
+        }
     }
 
     /// Takes what the transaction layer wants sent; a durable response gets its condition here.
@@ -394,6 +451,14 @@ impl Context {
             .copied()
     }
 
+    /// A piece of music, for calls whose plan names none.
+    pub(crate) fn any_music(&self) -> Option<PromptId> {
+        self.prompts
+            .iter()
+            .find(|((_, language), _)| language.is_empty())
+            .map(|(_, id)| *id)
+    }
+
     pub(crate) fn operator_ref(&self, id: OperatorId) -> Option<OperatorRef> {
         let operator = self.operators.get(&id)?;
         Some(OperatorRef {
@@ -405,8 +470,10 @@ impl Context {
     }
 
     /// What must be empty when no call is up, for the checkers: name and size of each table.
-    pub(crate) fn tables(&self) -> [(&'static str, usize); 7] {
+    pub(crate) fn tables(&self) -> [(&'static str, usize); 9] {
         [
+            ("media_legs", self.media_legs.len()),
+            ("media_names", self.media_names.len()),
             ("dialogs", self.dialogs.len()),
             ("server_owners", self.server_owners.len()),
             ("client_owners", self.client_owners.len()),

@@ -178,7 +178,9 @@ impl Switch {
     }
 
     fn on_media(&mut self, event: MediaEvent) {
-        let id = event.call();
+        let Some(id) = self.ctx.media_owner(&event) else {
+            return;
+        };
         if let Some(call) = self.calls.get_mut(&id) {
             call.on_media(&mut self.ctx, event);
             self.sweep(id);
@@ -243,7 +245,7 @@ impl Switch {
                 if let Some(owner) = self.ctx.server_owner(tx)
                     && let Some(call) = self.calls.get_mut(&owner.call)
                 {
-                    call.caller_cancelled(&mut self.ctx);
+                    call.cancelled(&mut self.ctx, owner.leg);
                     self.sweep(owner.call);
                 }
             }
@@ -275,6 +277,8 @@ impl Switch {
         call.acknowledged(&mut self.ctx, owner.leg, ack);
         if owner.leg == call.caller.id {
             call.caller_acknowledged(&mut self.ctx);
+        } else {
+            call.leg_acknowledged(&mut self.ctx, owner.leg);
         }
         self.sweep(owner.call);
     }
@@ -292,6 +296,8 @@ impl Switch {
         call.offer_lost(owner.leg);
         if owner.leg == call.caller.id {
             call.caller_ack_missing(&mut self.ctx);
+        } else {
+            call.leg_acknowledged(&mut self.ctx, owner.leg);
         }
         self.sweep(owner.call);
     }
@@ -316,7 +322,7 @@ impl Switch {
                 call.caller_bye_answered(&mut self.ctx);
             }
         } else {
-            call.operator_response(&mut self.ctx, owner.leg, tx, response);
+            call.leg_response(&mut self.ctx, owner.leg, tx, response);
         }
         self.sweep(owner.call);
     }
@@ -339,7 +345,7 @@ impl Switch {
         if owner.leg == call.caller.id {
             call.caller_bye_answered(&mut self.ctx);
         } else {
-            call.operator_timed_out(&mut self.ctx, owner.leg, tx);
+            call.leg_timed_out(&mut self.ctx, owner.leg, tx);
         }
         self.sweep(owner.call);
     }

@@ -122,7 +122,6 @@ impl Context {
     /// address for audio of that flow in. The owner sees one transaction: responses, or one
     /// time-out. [`Context::flow_of`] tells the way that was taken, for the dialog.
     /// Cancel with [`Context::cancel`].
-    #[allow(dead_code, reason = "for outer legs and trunks")]
     pub(crate) fn request_to(
         &mut self,
         owner: Option<Owner>,
@@ -195,7 +194,6 @@ impl Context {
 
     /// The way that a request took; `None` while it has none, and for requests that were given a
     /// flow.
-    #[allow(dead_code, reason = "for outer legs and trunks")]
     pub(crate) fn flow_of(&self, tx: ClientTx) -> Option<Flow> {
         match self.outgoing.requests.get(&tx)?.state {
             State::Sent { flow, .. } => Some(flow),

@@ -57,6 +57,29 @@ pub struct Settings {
     pub strangers: StrangerSettings,
     /// The queues; the id of each is its place here.
     pub queues: Vec<QueueSettings>,
+    /// What operators may call.
+    pub operator_calls: OperatorCalls,
+}
+
+/// Calls that operators make, and transfers, which are calls on another's behalf.
+#[derive(Debug, Clone)]
+pub struct OperatorCalls {
+    /// Calls that one operator may have made at once: a talk and a consultation are two.
+    pub at_once_max: usize,
+    /// How long one who is called directly may ring.
+    pub ring_time: Duration,
+    /// Whether calls of operators are recorded.
+    pub recorded: bool,
+}
+
+impl Default for OperatorCalls {
+    fn default() -> Self {
+        Self {
+            at_once_max: 2,
+            ring_time: Duration::from_secs(30),
+            recorded: true,
+        }
+    }
 }
 
 impl Settings {
@@ -106,6 +129,7 @@ impl Settings {
             trunks: Vec::new(),
             strangers: StrangerSettings::default(),
             queues: vec![queue],
+            operator_calls: OperatorCalls::default(),
         }
     }
 }

@@ -33,19 +33,88 @@ pub struct OperatorRef {
     pub line: String,
 }
 
-/// Whom we call.
+/// Which way a call goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the outer network to us.
+    #[default]
+    Inbound,
+    /// From an operator to the outer network.
+    Outbound,
+    /// From an operator to an operator, a queue or a plan.
+    Internal,
+}
+
+/// Whom we call: who talks to the first party of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
-    /// An operator, at one of the telephones of the line.
+    /// An operator.
     Operator(OperatorRef),
     /// Somebody in the outer network.
     Outer {
-        /// The number called, normalised.
+        /// The number called.
         number: String,
-        /// The trunk that carries the leg.
+        /// The trunk by which.
         trunk: String,
     },
+}
+
+/// What a call is transferred to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum TransferTarget {
+    /// An operator.
+    Operator {
+        /// Number of the workplace.
+        line: String,
+    },
+    /// A queue.
+    Queue {
+        /// Its name.
+        queue: String,
+    },
+    /// A number that a plan serves.
+    Plan {
+        /// The number.
+        number: String,
+    },
+    /// A number of the outer network.
+    Outer {
+        /// The number.
+        number: String,
+    },
+}
+
+/// How a transfer is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// Without talking to the target first.
+    Blind,
+    /// After a consultation with the target.
+    Attended,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferResult {
+    /// The target has the call.
+    Done,
+    /// The target is busy.
+    Busy,
+    /// The target declined, or is closed to this call.
+    Rejected,
+    /// It rang in vain.
+    NoAnswer,
+    /// The target cannot be reached.
+    Unreachable,
+    /// The party to be transferred hung up first.
+    CallerGone,
+    /// The engine stopped, or the call ended otherwise.
+    Withdrawn,
 }
 
 /// What happened.
@@ -80,6 +149,15 @@ pub enum Fact {
         plan: String,
         /// The Call-ID of the caller's INVITE, to find the call in a SIP trace.
         sip_call_id: String,
+        /// Which way it goes.
+        #[serde(default)]
+        direction: Direction,
+        /// The operator who called, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorRef>,
+        /// The call in which that operator was when this one was made: it is a consultation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consults: Option<CallId>,
     },
     /// An INVITE of ours went out for a leg. A leg whose first telephone is dead has one for each
     /// telephone that was tried. The caller's leg is in `CallArrived`.
@@ -114,13 +192,13 @@ pub enum Fact {
         /// Priority; higher is served first.
         priority: u8,
     },
-    /// A queued call began to ring at an operator.
+    /// A call began to ring at an operator.
     OfferMade {
         /// Which call.
         call: CallId,
         /// The new offer.
         offer: OfferId,
-        /// The queue it came from.
+        /// The queue it came from; empty if the operator was called or transferred to directly.
         queue: String,
         /// To whom.
         operator: OperatorRef,
@@ -147,16 +225,22 @@ pub enum Fact {
         /// How, in the terms of METRICS.md.
         outcome: QueueOutcome,
     },
-    /// An operator and the caller began to talk.
+    /// Somebody and the first party of the call began to talk.
     SegmentStarted {
         /// Which call.
         call: CallId,
         /// Number of the segment within the call, from 1.
         segment: u16,
-        /// Who talks to the caller.
-        operator: OperatorRef,
-        /// The offer that was accepted.
-        offer: OfferId,
+        /// Who talks to the first party: the caller, or whom the operator called who has left.
+        #[serde(flatten)]
+        party: Party,
+        /// The operator who is the first party, if one is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<OperatorRef>,
+        /// The offer that was accepted; none for an outer number, and where a talk is taken up
+        /// again after a transfer that failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offer: Option<OfferId>,
         /// Whether the segment is to be recorded.
         recorded: bool,
     },
@@ -168,6 +252,40 @@ pub enum Fact {
         segment: u16,
         /// Who ended it.
         ended_by: EndedBy,
+    },
+    /// An operator asked for the other party to be put through to somebody else.
+    TransferRequested {
+        /// Which call.
+        call: CallId,
+        /// Number of the transfer within the call, from 1.
+        transfer: u16,
+        /// Who asked.
+        by: OperatorRef,
+        /// With or without a consultation.
+        kind: TransferKind,
+        /// To what.
+        target: TransferTarget,
+        /// The call in which the operator talked to the target before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consultation: Option<CallId>,
+    },
+    /// The transfer came to an end. After any other than `Done` the call went back.
+    TransferEnded {
+        /// Which call.
+        call: CallId,
+        /// Which transfer of it.
+        transfer: u16,
+        /// How.
+        result: TransferResult,
+        /// Final SIP status of the target, if it sent one.
+        status: Option<u16>,
+    },
+    /// A consultation became part of the call it was about; it ends with this.
+    CallJoined {
+        /// The consultation.
+        call: CallId,
+        /// The call that goes on.
+        into: CallId,
     },
     /// The call is over. Exactly one per call.
     CallEnded {
@@ -228,6 +346,9 @@ impl Fact {
             | Self::QueueLeft { call, .. }
             | Self::SegmentStarted { call, .. }
             | Self::SegmentEnded { call, .. }
+            | Self::TransferRequested { call, .. }
+            | Self::TransferEnded { call, .. }
+            | Self::CallJoined { call, .. }
             | Self::CallEnded { call, .. }
             | Self::RecordingStored { call, .. }
             | Self::RecordingMissing { call, .. } => Some(*call),
@@ -295,6 +416,8 @@ pub enum Outcome {
     Served,
     /// The number dialled belongs to no plan (404).
     UnknownNumber,
+    /// The one whom an operator called did not answer, or the operator gave up first.
+    Unreached,
     /// The call could not be carried on for a technical reason (media, protocol, limits).
     Failed,
     /// The engine stopped or crashed while the call was up.
@@ -309,6 +432,8 @@ pub enum EndedBy {
     Caller,
     /// The operator.
     Operator,
+    /// The one in the outer network whom we called.
+    Outer,
     /// The engine: plan, limit, failure, crash.
     Engine,
 }

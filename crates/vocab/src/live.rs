@@ -18,6 +18,8 @@ pub enum OperatorState {
     Ringing,
     /// In talk with a caller.
     Talking,
+    /// In a call that no queue gave: called directly, transferred to, or calling.
+    OtherCall,
     /// Finishing the work of the last call.
     WrapUp,
     /// Set aside for a while after offers that went unanswered.

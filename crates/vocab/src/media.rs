@@ -149,6 +149,22 @@ impl MediaCommand {
             | Self::Close { call, .. } => *call,
         }
     }
+
+    /// The command in the name of another call. Calls of which legs may be joined one day go by
+    /// one name here, so that one media thread has them all.
+    #[must_use]
+    pub const fn in_name_of(mut self, name: CallId) -> Self {
+        match &mut self {
+            Self::Open { call, .. }
+            | Self::SetRemote { call, .. }
+            | Self::Play { call, .. }
+            | Self::Stop { call, .. }
+            | Self::Bridge { call, .. }
+            | Self::Unbridge { call, .. }
+            | Self::Close { call, .. } => *call = name,
+        }
+        self
+    }
 }
 
 /// What the media plane reports. Legs it no longer knows are ignored by the switch.
@@ -219,6 +235,19 @@ impl MediaEvent {
             | Self::AudioStarted { call, .. }
             | Self::Digit { call, .. }
             | Self::Closed { call, .. } => *call,
+        }
+    }
+
+    /// The leg the event is about.
+    #[must_use]
+    pub const fn leg(&self) -> LegId {
+        match self {
+            Self::Opened { leg, .. }
+            | Self::OpenFailed { leg, .. }
+            | Self::PlayEnded { leg, .. }
+            | Self::AudioStarted { leg, .. }
+            | Self::Digit { leg, .. }
+            | Self::Closed { leg, .. } => *leg,
         }
     }
 }

@@ -37,6 +37,7 @@ fn an_answered_call_has_all_its_figures() {
         segments,
         recordings,
         queue_entries,
+        ..
     } = sound(&history, call(1));
     assert_eq!(entry.number, "1300");
     assert_eq!(entry.caller, "+74242000001");

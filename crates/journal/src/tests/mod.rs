@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use vocab::{
-    CallId, EndedBy, Event, EventId, Fact, LegId, MissingReason, OfferId, OfferResult, OperatorId,
-    OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, WallTime,
+    CallId, Direction, EndedBy, Event, EventId, Fact, LegId, MissingReason, OfferId, OfferResult,
+    OperatorId, OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, WallTime,
 };
 
 use crate::journal::start_with;
@@ -99,6 +99,9 @@ pub(crate) fn arrived(call: CallId) -> Fact {
         trunk: "provider".into(),
         plan: "health-line".into(),
         sip_call_id: format!("sip-{call}"),
+        direction: Direction::Inbound,
+        operator: None,
+        consults: None,
     }
 }
 
@@ -152,8 +155,9 @@ pub(crate) fn talk(call: CallId, segment: u16, n: u32, to: u32) -> Fact {
     Fact::SegmentStarted {
         call,
         segment,
-        operator: operator(to),
-        offer,
+        party: Party::Operator(operator(to)),
+        with: None,
+        offer: Some(offer),
         recorded: true,
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn write(out: &mut impl Write, text: &str, unescaped: Unescaped) -> f
 }
 
 /// Undoes escapes; `None` if one is not followed by two digits or the result is not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub fn decode(text: &str) -> Option<String> {
     if !text.contains('%') {
         return Some(text.to_owned());
     }

@@ -31,6 +31,7 @@ mod via;
 
 pub use cseq::CSeq;
 pub use error::{Malformed, ParseError};
+pub use escape::decode as unescape;
 pub use header_name::HeaderName;
 pub use headers::Headers;
 pub use host::Host;

@@ -3,9 +3,10 @@
 use dialplan::Happened;
 use sip::{ClientTx, Dialog, Flow, Message, Method, ServerTx};
 use vocab::media::{Codec, MediaCommand, Remote};
-use vocab::{CallId, EndedBy, EventId, LegId, Outcome};
+use vocab::{CallId, EventId, LegId};
 
 use super::leg::{Description, MediaState, decorate, next_hop};
+use super::party::{self, PartyLeg, Who};
 use super::{Call, State};
 use crate::context::{Context, Owner};
 
@@ -93,6 +94,11 @@ impl CallerLeg {
         !matches!(self.sip, Sip::Invited { .. })
     }
 
+    /// Whether the caller has our answer and nobody has hung up.
+    pub(super) const fn is_up(&self) -> bool {
+        matches!(self.sip, Sip::Accepted { .. } | Sip::Confirmed)
+    }
+
     /// The codec the caller speaks, once known.
     pub(super) fn codec(&self) -> Option<Codec> {
         self.remote.map(|remote| remote.codec)
@@ -100,7 +106,12 @@ impl CallerLeg {
 
     /// Reads the offer and writes our answer, or writes our offer where there was none
     /// (RFC 3264 §6, RFC 3261 §13.2.1).
-    fn negotiate(&mut self, ctx: &mut Context, call: CallId, port: u16) -> Result<(), Refused> {
+    pub(super) fn negotiate(
+        &mut self,
+        ctx: &mut Context,
+        call: CallId,
+        port: u16,
+    ) -> Result<(), Refused> {
         let address = ctx.media_address(&self.flow);
         let codecs = ctx.settings.codecs.clone();
         let description = Description::new(ctx, address, port, codecs);
@@ -129,6 +140,39 @@ impl CallerLeg {
     pub(super) fn progress(&self, ctx: &mut Context) {
         if let Sip::Invited { tx } = self.sip {
             ctx.respond(tx, self.session_response(ctx, 183));
+        }
+    }
+
+    /// The leg goes over to another call as that of a party that has answered.
+    pub(super) fn detach(&mut self, who: Who) -> PartyLeg {
+        let sip = match self.sip {
+            Sip::Accepted { tx } => party::Sip::Accepted { tx },
+            Sip::Leaving { tx } => party::Sip::Leaving { tx },
+            Sip::Closing { tx } => party::Sip::Closing { tx },
+            Sip::Confirmed => party::Sip::Confirmed,
+            Sip::Invited { .. } | Sip::Closed => party::Sip::Closed,
+        };
+        let leg = PartyLeg::that_came(
+            who,
+            sip,
+            party::Audio {
+                media: self.media,
+                description: self.description.take(),
+                late_answer: self.late_answer,
+                remote: self.remote,
+            },
+            self.dialog.clone(),
+        );
+        self.abandon();
+        leg
+    }
+
+    /// The called party rings (RFC 3261 §21.1.2).
+    pub(super) fn ring(&self, ctx: &mut Context) {
+        if let Sip::Invited { tx } = self.sip {
+            let mut response = self.invite.respond(180, Some(&self.tag));
+            decorate(ctx, &self.flow, &mut response);
+            ctx.respond(tx, response);
         }
     }
 
@@ -253,29 +297,19 @@ impl Call {
     }
 
     /// CANCEL before the final answer (RFC 3261 §9.2).
-    pub(crate) fn caller_cancelled(&mut self, ctx: &mut Context) {
-        let outcome = self.outcome_when_caller_leaves();
-        self.end(ctx, outcome, EndedBy::Caller, 487, "");
+    pub(crate) fn cancelled(&mut self, ctx: &mut Context, leg: LegId) {
+        if leg == self.caller.id {
+            let outcome = self.outcome_when_first_leaves();
+            self.end(ctx, outcome, self.ended_by(leg), 487, "");
+        } else if self.is_newcomer(leg) {
+            self.newcomer_goes(ctx, 487);
+        }
     }
 
     pub(crate) fn caller_bye_answered(&mut self, ctx: &mut Context) {
         if let Sip::Closing { tx } = self.caller.sip {
             ctx.forget_client(tx);
             self.caller.sip = Sip::Closed;
-        }
-    }
-
-    pub(super) fn outcome_when_caller_leaves(&self) -> Outcome {
-        if self.segments > 0 {
-            return Outcome::Answered;
-        }
-        match self.state {
-            State::Queued { .. } => Outcome::Abandoned,
-            State::Opening
-            | State::Answering
-            | State::Saying { .. }
-            | State::Talking { .. }
-            | State::Ended => self.run.unserved().unwrap_or(Outcome::AbandonedEarly),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use vocab::media::MediaCommand;
 use vocab::{EndedBy, Fact, OfferResult, Outcome, QueueOutcome};
 
 use super::{Call, State};
@@ -27,6 +26,14 @@ impl Call {
             State::Ended => return,
             State::Queued { name, .. } => self.leave_queue(ctx, name, outcome),
             State::Talking { leg } => self.end_segment(ctx, leg, by),
+            State::Reaching { leg, .. } => {
+                let result = match by {
+                    EndedBy::Engine => OfferResult::Withdrawn,
+                    EndedBy::Caller | EndedBy::Operator | EndedBy::Outer => OfferResult::CallerGone,
+                };
+                self.stop_reaching(ctx, leg, result);
+                self.transfer_dropped(ctx, by);
+            }
             State::Opening | State::Answering | State::Saying { .. } => {}
         }
         ctx.counts.calls = ctx.counts.calls.saturating_sub(1);
@@ -44,7 +51,9 @@ impl Call {
         tracing::info!(call = %self.id, ?outcome, ?by, reason, "call ended");
         ctx.counts.abandoned += u64::from(outcome == Outcome::Abandoned);
         self.caller.close(ctx, self.id, status.unwrap_or_default());
-        self.close_operators(ctx);
+        self.release_caller(ctx);
+        self.newcomer_goes(ctx, 481);
+        self.hang_up_all(ctx);
         ctx.clear_timers(&self.timers);
         self.timers = vec![ctx.set_timer(self.id, LINGER, Timer::Linger)];
     }
@@ -81,6 +90,7 @@ impl Call {
             | Outcome::Closed
             | Outcome::Served
             | Outcome::UnknownNumber
+            | Outcome::Unreached
             | Outcome::Failed
             | Outcome::Interrupted => QueueOutcome::Closed,
         };
@@ -96,21 +106,5 @@ impl Call {
             outcome,
         });
         ctx.acd.handle(ctx.now, acd::Input::Left { call: self.id });
-    }
-
-    /// Ends the segment on that leg: journal, recording, operator.
-    pub(super) fn end_segment(&mut self, ctx: &mut Context, leg: vocab::LegId, by: EndedBy) {
-        let segment = self.segments;
-        ctx.counts.talking = ctx.counts.talking.saturating_sub(1);
-        ctx.record(Fact::SegmentEnded {
-            call: self.id,
-            segment,
-            ended_by: by,
-        });
-        ctx.media(MediaCommand::Unbridge { call: self.id, leg });
-        self.segment_ended_by = Some(by);
-        if let Some(operator) = self.legs.get(&leg).map(|leg| leg.operator) {
-            ctx.acd.handle(ctx.now, acd::Input::Freed { operator });
-        }
     }
 }

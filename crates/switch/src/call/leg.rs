@@ -46,6 +46,14 @@ impl Description {
         }
     }
 
+    /// The same with audio at another address of ours.
+    pub(crate) fn at(&self, address: IpAddr) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
     /// The description as it stands.
     pub(crate) fn local(&self) -> sdp::Local<'_> {
         sdp::Local {

@@ -1,8 +1,8 @@
 //! Owns requests within a dialog: BYE, re-INVITE, UPDATE, OPTIONS, INFO (RFC 3261 §12.2.2).
 
 use sip::{Dialog, HeaderName, Message, Method, ServerTx};
+use vocab::LegId;
 use vocab::media::{MediaCommand, Remote};
-use vocab::{EndedBy, LegId};
 
 use super::caller::Refused;
 use super::leg::{Description, decorate};
@@ -10,14 +10,14 @@ use super::{Call, State, caller};
 use crate::context::{Context, Owner};
 
 /// The parts of either kind of leg that a request within its dialog touches.
-struct Parts<'a> {
-    dialog: &'a mut Dialog,
+pub(super) struct Parts<'a> {
+    pub(super) dialog: &'a mut Dialog,
     description: Option<&'a mut Description>,
     late_answer: &'a mut bool,
 }
 
 impl Call {
-    fn parts(&mut self, leg: LegId) -> Option<Parts<'_>> {
+    pub(super) fn parts(&mut self, leg: LegId) -> Option<Parts<'_>> {
         if leg == self.caller.id {
             return Some(Parts {
                 dialog: &mut self.caller.dialog,
@@ -75,17 +75,18 @@ impl Call {
     fn on_bye(&mut self, ctx: &mut Context, leg: LegId, tx: ServerTx, request: &Message) {
         let response = request.respond(200, None);
         if leg == self.caller.id {
-            let outcome = self.outcome_when_caller_leaves();
+            let by = self.ended_by(leg);
             if let caller::Sip::Invited { .. } = self.caller.sip {
                 // An early dialog's BYE (RFC 3261 §15): the INVITE must be answered, too.
                 self.caller.close(ctx, self.id, 487);
             }
             self.caller.forget(ctx);
             self.caller.sip = caller::Sip::Closed;
-            self.end(ctx, outcome, EndedBy::Caller, 0, "");
+            self.release_caller(ctx);
+            self.party_left(ctx, leg, by);
+            self.caller.close_media(ctx, self.id);
         } else {
-            self.operator_hung_up(ctx, leg);
-            self.sweep(ctx, leg);
+            self.leg_hung_up(ctx, leg);
         }
         // The answer waits until the end of the talk is on disk.
         ctx.respond_after(ctx.last_event(), tx, response);
@@ -180,6 +181,9 @@ impl Call {
         if leg == self.caller.id {
             self.caller.set_remote(ctx, self.id, remote);
         } else {
+            if let Some(leg) = self.legs.get_mut(&leg) {
+                leg.remote = Some(remote);
+            }
             ctx.media(MediaCommand::SetRemote {
                 call: self.id,
                 leg,

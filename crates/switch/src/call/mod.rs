@@ -1,41 +1,56 @@
 //! Owns one call: its legs, its place in the plan, its end. One conversation from the trunk's
 //! INVITE to the last BYE.
 //!
-//! State × what happens → state (files: `caller` and `operator` are the legs, `ring` the INVITEs
-//! to operators, `steps` the plan, `midcall` the requests within a dialog, `end` the end):
+//! State × what happens → state (files: `caller` and `party` are the legs, `ring` the INVITEs, `offer`
+//! the ACD's offers, `reach` the calling of one certain party, `segment` the talks, `transfer` the
+//! transfers, `steps` the plan, `midcall` the requests within a dialog, `end` the end):
 //!
-//! | state     | media opened | ACK / audio | prompt ended | operator answers | operator hangs up | caller hangs up | time is over |
-//! |-----------|--------------|-------------|--------------|------------------|-------------------|-----------------|--------------|
-//! | Opening   | next step    | -           | -            | -                | -                 | Ended           | Ended        |
-//! | Answering | -            | next step   | -            | -                | -                 | Ended           | Ended        |
-//! | Saying    | -            | -           | next step    | -                | -                 | Ended           | Ended        |
-//! | Queued    | -            | -           | -            | Talking          | -                 | Ended           | next step    |
-//! | Talking   | -            | -           | -            | -                | next step         | Ended           | Ended        |
-//! | Ended     | -            | BYE goes    | -            | its leg: BYE     | its leg: closed   | closed          | -            |
+//! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
+//! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
+//! | Opening   | next step    | -           | -            | -             | -                     | Ended                | 603                  | Ended                   |
+//! | Answering | -            | next step   | -            | -             | -                     | Ended                | 603                  | Ended                   |
+//! | Saying    | -            | -           | next step    | -             | -                     | Ended                | 603                  | Ended                   |
+//! | Queued    | -            | -           | -            | Talking       | -                     | Ended                | 603                  | next step               |
+//! | Reaching  | -            | -           | -            | Talking       | - (it transferred)    | Ended                | 491                  | see `transfer`, or Ended |
+//! | Talking   | -            | -           | -            | -             | next step             | Ended                | Reaching, Queued, or next step | Ended         |
+//! | Ended     | -            | BYE goes    | -            | its leg: BYE  | its leg: closed       | closed               | 481                  | -                       |
 //!
-//! A dash means that the input is ignored: it is late, or for a leg that is being closed.
+//! A dash means that the input is ignored: it is late, or for a leg that is being closed. The first
+//! party is the caller until an operator who called somebody transfers that somebody: who stays is the
+//! first party then.
 
 mod caller;
 mod end;
+mod joined;
 mod leg;
 mod midcall;
-mod operator;
+mod offer;
+mod party;
+mod reach;
+mod replace;
 mod ring;
+mod segment;
 mod steps;
+mod transfer;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use dialplan::{Happened, Plan, Run};
+use dialplan::Happened;
 use sip::{Dialog, Flow, Message, ServerTx};
 use vocab::media::{MediaCommand, MediaEvent};
-use vocab::{CallId, EndedBy, Fact, LegId, QueueId, Time};
+use vocab::{CallId, Direction, EndedBy, Fact, LegId, OperatorId, QueueId, Time};
 
 use crate::context::{Context, Owner, Timer, TimerKey};
 use crate::trunk::Seat;
 pub(crate) use caller::CallerLeg;
 pub(crate) use leg::MediaState;
-pub(crate) use operator::OperatorLeg;
+use party::{Engagement, PartyLeg};
+pub(crate) use reach::Purpose;
+use replace::Newcomer;
+pub(crate) use steps::Course;
+use steps::Place;
+pub(crate) use transfer::Asked;
+use transfer::Transfer;
 
 /// What admission learned of a new call.
 pub(crate) struct Arrival {
@@ -48,7 +63,12 @@ pub(crate) struct Arrival {
     pub(crate) trunk: String,
     /// The number is for the journal, not for the operator's display.
     pub(crate) private: bool,
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) course: Course,
+    pub(crate) direction: Direction,
+    /// The operator who calls, if one does.
+    pub(crate) operator: Option<OperatorId>,
+    /// The call in which that operator is already.
+    pub(crate) consults: Option<CallId>,
     /// Its place among the calls of the trunk.
     pub(crate) seat: Option<Seat>,
 }
@@ -68,7 +88,9 @@ pub(crate) enum State {
         name: String,
         recorded: bool,
     },
-    /// An operator talks to the caller.
+    /// One certain party is called.
+    Reaching { leg: LegId, purpose: Purpose },
+    /// The one at this leg and the first party talk.
     Talking { leg: LegId },
     /// The entry is closed; legs may still be on their way out.
     Ended,
@@ -80,8 +102,27 @@ pub(crate) struct Call {
     pub(crate) caller_number: String,
     pub(crate) caller_name: String,
     pub(crate) caller: CallerLeg,
-    pub(crate) legs: BTreeMap<LegId, OperatorLeg>,
-    run: Run,
+    /// The operator who called, if one did.
+    caller_operator: Option<OperatorId>,
+    caller_engagement: Option<Engagement>,
+    /// The trunk that brought it, or `operator:LOGIN`.
+    trunk: String,
+    direction: Direction,
+    /// One who is to take another's place.
+    newcomer: Option<Newcomer>,
+    /// Everybody but the caller.
+    legs: BTreeMap<LegId, PartyLeg>,
+    /// The party whom the call is about.
+    first: LegId,
+    course: Course,
+    /// Where it last waited.
+    place: Option<Place>,
+    transfer: Option<Transfer>,
+    transfers: u16,
+    /// The operator to whom a failed transfer gave the call back, and when.
+    returned: Option<(LegId, Time)>,
+    /// Whether the last segment was to be recorded, and what follows from it is.
+    recorded: bool,
     language: String,
     /// The number is for the journal, not for the operator's display.
     private: bool,
@@ -106,16 +147,23 @@ impl Call {
         };
         let id = ctx.call_id();
         let leg = ctx.leg_id();
-        let language = arrival.plan.languages.first().cloned().unwrap_or_default();
+        let (plan, language) = arrival.course.plan();
         ctx.record(Fact::CallArrived {
             call: id,
             number: arrival.number,
             caller: arrival.caller.clone(),
             caller_name: arrival.caller_name.clone(),
-            trunk: arrival.trunk,
-            plan: arrival.plan.name.clone(),
+            trunk: arrival.trunk.clone(),
+            plan: plan.clone(),
             sip_call_id: arrival.invite.call_id().unwrap_or_default().to_owned(),
+            direction: arrival.direction,
+            operator: arrival.operator.and_then(|id| ctx.operator_ref(id)),
+            consults: arrival.consults,
         });
+        if let Some(with) = arrival.consults {
+            ctx.share_media(id, with);
+        }
+        let caller_engagement = arrival.operator.map(|id| Engagement::begin(ctx, id));
         let caller = CallerLeg::new(leg, dialog, arrival.tx, arrival.invite);
         ctx.counts.calls += 1;
         ctx.own_server(arrival.tx, Owner { call: id, leg });
@@ -123,7 +171,7 @@ impl Call {
             .insert(caller.dialog.id(), Owner { call: id, leg });
         ctx.media(MediaCommand::Open { call: id, leg });
         let longest = ctx.set_timer(id, ctx.settings.call_longest, Timer::Longest);
-        tracing::info!(call = %id, plan = %arrival.plan.name,
+        tracing::info!(call = %id, plan,
             caller = %vocab::Redacted(&arrival.caller), "call arrived");
         Ok(Self {
             id,
@@ -131,8 +179,19 @@ impl Call {
             caller_number: arrival.caller,
             caller_name: arrival.caller_name,
             caller,
+            caller_operator: arrival.operator,
+            caller_engagement,
+            trunk: arrival.trunk,
+            direction: arrival.direction,
+            newcomer: None,
             legs: BTreeMap::new(),
-            run: Run::new(arrival.plan),
+            first: leg,
+            course: arrival.course,
+            place: None,
+            transfer: None,
+            transfers: 0,
+            returned: None,
+            recorded: true,
             language,
             private: arrival.private,
             segments: 0,
@@ -145,14 +204,35 @@ impl Call {
 
     /// Whether nothing of the call is left but its entry.
     pub(crate) fn is_gone(&self) -> bool {
-        self.state == State::Ended && self.caller.is_gone() && self.legs.is_empty()
+        self.state == State::Ended
+            && self.caller.is_gone()
+            && self.newcomer.is_none()
+            && self.legs.is_empty()
     }
 
     /// Forgets what the engine remembers for the call.
     pub(crate) fn forget(&mut self, ctx: &mut Context) {
         ctx.clear_timers(&self.timers);
-        ctx.dialogs.remove(&self.caller.dialog.id());
+        let dialog = self.caller.dialog.id();
+        // It may have gone over to another call.
+        if ctx
+            .dialogs
+            .get(&dialog)
+            .is_some_and(|owner| owner.call == self.id)
+        {
+            ctx.dialogs.remove(&dialog);
+        }
         self.caller.forget(ctx);
+        ctx.forget_media_name(self.id);
+    }
+
+    /// The caller has hung up, or is hung up on: an operator is given back to the ACD.
+    fn release_caller(&mut self, ctx: &mut Context) {
+        if let (Some(engagement), Some(operator)) =
+            (self.caller_engagement.take(), self.caller_operator)
+        {
+            engagement.end(ctx, operator);
+        }
     }
 
     pub(crate) fn on_media(&mut self, ctx: &mut Context, event: MediaEvent) {
@@ -160,8 +240,10 @@ impl Call {
             MediaEvent::Opened { leg, port, .. } => {
                 if leg == self.caller.id {
                     self.caller_media_opened(ctx, port);
+                } else if self.is_newcomer(leg) {
+                    self.newcomer_media(ctx, Some(port));
                 } else {
-                    self.operator_media_opened(ctx, leg, port);
+                    self.leg_media_opened(ctx, leg, port);
                 }
             }
             MediaEvent::OpenFailed { leg, reason, .. } => {
@@ -169,8 +251,10 @@ impl Call {
                 if leg == self.caller.id {
                     self.caller.media = MediaState::Closed;
                     self.fail(ctx, 503, &format!("no media socket: {reason}"));
+                } else if self.is_newcomer(leg) {
+                    self.newcomer_media(ctx, None);
                 } else {
-                    self.operator_media_failed(ctx, leg);
+                    self.leg_media_failed(ctx, leg);
                 }
             }
             MediaEvent::PlayEnded { token, .. } => self.play_ended(ctx, token),
@@ -185,8 +269,10 @@ impl Call {
             MediaEvent::Closed { leg, .. } => {
                 if leg == self.caller.id {
                     self.caller.media = MediaState::Closed;
+                } else if self.is_newcomer(leg) {
+                    self.newcomer_media_closed(ctx);
                 } else {
-                    self.operator_media_closed(ctx, leg);
+                    self.leg_media_closed(ctx, leg);
                 }
             }
         }
@@ -195,14 +281,21 @@ impl Call {
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, at: Time, timer: Timer) {
         self.timers.retain(|key| *key != (at, self.id, timer));
         match timer {
-            Timer::Unreachable(leg) => self.operator_silent(ctx, leg),
+            Timer::Unreachable(leg) => self.leg_silent(ctx, leg),
+            Timer::Ringing(leg) => self.rang_in_vain(ctx, leg),
             Timer::Longest => {
                 self.fail(ctx, 408, "the longest time of a call is over");
             }
             Timer::Linger => {
                 ctx.bug("an ended call's legs are not gone", Some(self.id));
                 self.caller.abandon();
-                for leg in core::mem::take(&mut self.legs).into_values() {
+                self.release_caller(ctx);
+                if let Some(newcomer) = self.newcomer.take() {
+                    newcomer.leg.forget(ctx);
+                    ctx.dialogs.remove(&newcomer.leg.dialog.id());
+                }
+                for mut leg in core::mem::take(&mut self.legs).into_values() {
+                    leg.release(ctx);
                     leg.forget(ctx);
                 }
             }

@@ -1,58 +1,60 @@
-//! Owns the ringing of an operator's telephones: which of them, the INVITE, and what becomes of an
-//! answer that nobody waits for any more. Refuses to decide about the offer: `operator` does.
+//! Owns the INVITEs of a leg: by which way, with what, again with credentials, and what becomes of an
+//! answer that nobody waits for any more. Refuses to decide what a failure means: `party` does.
 
-use sip::{ClientTx, Dialog, Flow, HeaderName, Message, Method, NameAddr, Uri};
-use vocab::{Fact, LegId, OfferResult, OperatorId, Party, Time};
+use core::time::Duration;
+
+use sip::{ClientTx, Dialog, Flow, HeaderName, Message, Method};
+use vocab::{Fact, LegId, OfferResult, Time};
 
 use super::Call;
-use super::leg::{Description, MediaState, decorate, next_hop};
-use super::operator::{OperatorLeg, Sip};
-use crate::context::{Context, Owner, Timer};
+use super::leg::{Description, MediaState, next_hop};
+use super::party::{PartyLeg, Sip};
+use crate::context::{Context, Timer};
+use crate::trunk::Direction;
+use crate::way::{Next, Way};
 
 /// An INVITE of ours.
 pub(super) struct Sent {
     pub(super) tx: ClientTx,
     at: Time,
-    flow: Flow,
-    invite: Message,
+    /// The flow of a telephone; a trunk's is known when it has answered.
+    flow: Option<Flow>,
+    /// Without Via, and without what depends on the flow.
+    head: Message,
+    /// It carried credentials: a second challenge is a refusal.
+    authorized: bool,
 }
 
-/// Where a telephone of an operator is reached.
+/// What an INVITE is made of besides its head: it depends on the flow.
 #[derive(Clone)]
-pub(super) struct Telephone {
-    contact: Uri,
-    flow: Flow,
-    route: Vec<NameAddr>,
+struct Dress {
+    contact_user: Option<String>,
+    description: Description,
 }
 
-impl Telephone {
-    /// The telephone of an operator that is to ring next: the registered ones by their q, then the
-    /// line's fixed address; none to which an INVITE of `tried` went.
-    pub(super) fn next(ctx: &Context, operator: OperatorId, tried: &[Sent]) -> Option<Self> {
-        let operator = ctx.operators.get(&operator)?;
-        let registered = ctx.registrar.bindings(&operator.login).map(|binding| Self {
-            contact: binding.contact.clone(),
-            flow: binding.flow,
-            route: binding.path.clone(),
-        });
-        let fixed = operator.address.iter().map(|fixed| Self {
-            contact: fixed.uri.clone(),
-            flow: fixed.flow,
-            route: Vec::new(),
-        });
-        registered.chain(fixed).find(|telephone| {
-            !tried.iter().any(|sent| {
-                sent.flow == telephone.flow && sent.invite.request_uri() == Some(&telephone.contact)
-            })
-        })
+impl Dress {
+    fn put_on(&self, ctx: &Context, flow: &Flow, head: &Message) -> Message {
+        let mut invite = head.clone();
+        let contact = ctx.contact_uri(flow, self.contact_user.as_deref());
+        let contact = format!("<{contact}>");
+        invite.headers.set(HeaderName::Contact, contact);
+        let description = self.description.at(ctx.media_address(flow));
+        let body = sdp::offer(&description.local()).into_bytes();
+        invite.with_body("application/sdp", body)
     }
 }
 
-impl OperatorLeg {
+impl PartyLeg {
     /// The dialog that a 2xx to an INVITE of ours makes.
-    pub(super) fn dialog_of(&self, tx: ClientTx, response: &Message) -> Option<Dialog> {
+    pub(super) fn dialog_of(
+        &self,
+        ctx: &Context,
+        tx: ClientTx,
+        response: &Message,
+    ) -> Option<Dialog> {
         let sent = self.invites.iter().find(|sent| sent.tx == tx)?;
-        Dialog::uac(&sent.invite, response, sent.flow).ok()
+        let flow = ctx.flow_of(tx).or(sent.flow)?;
+        Dialog::uac(&sent.head, response, flow).ok()
     }
 
     /// Whether this is a 2xx that nobody waits for: of another telephone behind the same address
@@ -63,24 +65,76 @@ impl OperatorLeg {
             .is_ok_and(|cseq| cseq.method == Method::Invite);
         let awaited = match self.sip {
             Sip::Inviting { tx: awaited } | Sip::Cancelling { tx: awaited } => awaited == tx,
-            Sip::Preparing | Sip::Talking | Sip::Closing { .. } | Sip::Closed => false,
+            Sip::Preparing
+            | Sip::Accepted { .. }
+            | Sip::Leaving { .. }
+            | Sip::Confirmed
+            | Sip::Closing { .. }
+            | Sip::Closed => false,
         };
-        (200..300).contains(&status) && invited && !awaited
+        // A 2xx to a re-INVITE of ours is of no INVITE here.
+        let ours = self.invites.iter().any(|sent| sent.tx == tx);
+        (200..300).contains(&status) && invited && ours && !awaited
+    }
+
+    /// Whether an INVITE of ours has this Call-ID and one of these tags.
+    pub(super) fn has_invited(&self, call_id: &str, tags: [&str; 2]) -> bool {
+        self.invites.iter().any(|sent| {
+            let tag = sent.head.from().ok();
+            let tag = tag.as_ref().and_then(|from| from.tag());
+            sent.head.call_id() == Ok(call_id) && tag.is_some_and(|tag| tags.contains(&tag))
+        })
     }
 
     /// A telephone that is silent, or never answers, is not registered any more: the state shown
     /// is the state there is, and its next REGISTER brings it back.
     pub(super) fn unregister(&self, ctx: &mut Context) {
-        if let Some(operator) = ctx.operators.get(&self.operator) {
-            ctx.registrar
-                .forget_contact(&operator.login, &self.telephone.contact);
-            ctx.lines.silent(self.operator, &self.telephone.contact);
+        let Some(way) = &self.way else { return };
+        if let Some(trunk) = way.trunk() {
+            ctx.trunks.silent(ctx.now, trunk);
+        }
+        let operator = self.who.operator().and_then(|id| ctx.operators.get(&id));
+        if let Some(operator) = operator {
+            ctx.registrar.forget_contact(&operator.login, &way.target);
+            ctx.lines.silent(operator.id, &way.target);
+        }
+    }
+
+    /// The next way that has room.
+    fn next_way(&mut self, ctx: &mut Context) -> Option<Way> {
+        self.leave_trunk(ctx);
+        while let Some(way) = self.ways.pop_front() {
+            let Some(trunk) = way.trunk() else {
+                return Some(way);
+            };
+            match ctx.trunks.enter(ctx.now, trunk.trunk, Direction::Out) {
+                Ok(seat) => {
+                    self.seat = Some(seat);
+                    return Some(way);
+                }
+                Err(full) => tracing::warn!(trunk = trunk.name, ?full, "a trunk is full"),
+            }
+        }
+        None
+    }
+
+    /// Tells the trunk that it refused a call, for the time it wants to be left alone.
+    pub(super) fn note_refusal(&self, ctx: &mut Context, response: &Message) {
+        let trunk = self.way.as_ref().and_then(Way::trunk);
+        if let (Some(trunk), Some(status)) = (trunk, response.status()) {
+            let after = response.headers.first(&HeaderName::RetryAfter);
+            let after = after.and_then(|value| {
+                let seconds = value.split(['(', ';', ' ']).next().unwrap_or_default();
+                seconds.trim().parse().ok()
+            });
+            let after = after.map(Duration::from_secs);
+            ctx.trunks.refused(ctx.now, trunk, status, after);
         }
     }
 }
 
 impl Call {
-    pub(super) fn operator_media_opened(&mut self, ctx: &mut Context, id: LegId, port: u16) {
+    pub(super) fn leg_media_opened(&mut self, ctx: &mut Context, id: LegId, port: u16) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -88,94 +142,133 @@ impl Call {
             return;
         }
         leg.media = MediaState::Open(port);
-        // The caller's codec first: then nothing has to be translated.
-        let mut codecs = ctx.settings.codecs.clone();
-        let spoken = self.caller.codec();
-        codecs.sort_by_key(|codec| Some(*codec) != spoken);
-        let address = ctx.media_address(&leg.telephone.flow);
-        let description = Description::new(ctx, address, port, codecs);
-        leg.description = Some(description);
-        self.ring(ctx, id);
+        if !self.ring_next(ctx, id) {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.closed(ctx);
+            }
+            self.leg_failed(ctx, id, OfferResult::Unreachable, None);
+        }
     }
 
-    /// Sends the INVITE to the telephone of the leg.
-    fn ring(&mut self, ctx: &mut Context, id: LegId) {
+    /// Tries the next way to the party, if there is one. What was sent on the last one is over.
+    pub(super) fn ring_next(&mut self, ctx: &mut Context, id: LegId) -> bool {
+        // The other party's codec first: then nothing has to be translated.
+        let spoken = self.first_codec();
+        let referred_by = self.referred_by();
+        let owner = self.owner(id);
         let Some(leg) = self.legs.get_mut(&id) else {
-            return;
+            return false;
         };
-        let Some(description) = &leg.description else {
-            ctx.bug(
-                "an operator is to ring without a description",
-                Some(self.id),
-            );
-            return;
+        let MediaState::Open(port) = leg.media else {
+            return false;
         };
-        let body = sdp::offer(&description.local()).into_bytes();
-        let Telephone {
-            contact,
-            flow,
-            route,
-        } = leg.telephone.clone();
-        let mut invite = Message::request(Method::Invite, contact);
-        let login = ctx
-            .operators
-            .get(&leg.operator)
-            .map(|o| o.login.clone())
-            .unwrap_or_default();
-        for hop in &route {
-            invite.headers.push(HeaderName::Route, hop.to_string());
+        let Some(way) = leg.next_way(ctx) else {
+            return false;
+        };
+        let mut codecs = ctx.settings.codecs.clone();
+        codecs.sort_by_key(|codec| Some(*codec) != spoken);
+        let unknown = core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
+        let dress = Dress {
+            contact_user: way.contact_user().map(str::to_owned),
+            description: Description::new(ctx, unknown, port, codecs),
+        };
+        let mut head = way.invite(ctx);
+        // Who transfers is no business of the outer network's.
+        if let (Some(referrer), None) = (referred_by, way.trunk()) {
+            head.headers.push(HeaderName::ReferredBy, referrer);
         }
-        let host = ctx.sip_address(&flow).ip();
-        let tag = ctx.entropy.tag();
-        let shown = if self.private {
-            ""
-        } else {
-            self.caller_number.as_str()
-        };
-        let from = caller_identity(shown, &self.caller_name, host).with_tag(&tag);
-        let to = Uri::sip(Some(&login), sip::Host::Ip(flow.remote.ip()), None);
-        invite.headers.push(HeaderName::MaxForwards, "70");
-        invite.headers.push(HeaderName::From, from.to_string());
-        invite.headers.push(HeaderName::To, format!("<{to}>"));
-        let sip_call_id = ctx.entropy.call_id();
-        invite
-            .headers
-            .push(HeaderName::CallId, sip_call_id.as_str());
-        invite.headers.push(HeaderName::CSeq, "1 INVITE");
-        decorate(ctx, &flow, &mut invite);
-        let invite = invite.with_body("application/sdp", body);
-        if let Some(operator) = ctx.operator_ref(leg.operator) {
+        leg.description = Some(dress.description.clone());
+        let party = leg.who.party(ctx, Some(&way));
+        if let (Some(party), Ok(sip_call_id)) = (party, head.call_id()) {
             ctx.record(Fact::LegStarted {
-                call: self.id,
+                call: owner.call,
                 leg: id,
-                party: Party::Operator(operator),
-                sip_call_id,
+                party,
+                sip_call_id: sip_call_id.to_owned(),
             });
         }
-        let tx = ctx.request(
-            Owner {
-                call: self.id,
-                leg: id,
-            },
-            flow,
-            invite.clone(),
-        );
+        let (tx, flow) = match &way.next {
+            Next::Telephone(flow) => {
+                let invite = dress.put_on(ctx, flow, &head);
+                (ctx.request(owner, *flow, invite), Some(*flow))
+            }
+            Next::Trunk(trunk) => {
+                let (hop, head) = (trunk.next_hop.clone(), head.clone());
+                let build = move |ctx: &Context, flow: &Flow| dress.put_on(ctx, flow, &head);
+                let tx = ctx.request_to(Some(owner), hop, Box::new(build));
+                (tx, None)
+            }
+        };
+        leg.way = Some(way);
         let at = ctx.now;
         leg.invites.push(Sent {
             tx,
             at,
             flow,
-            invite,
+            head,
+            authorized: false,
         });
         leg.sip = Sip::Inviting { tx };
         let silence = ctx.settings.unreachable_after;
         self.timers
             .push(ctx.set_timer(self.id, silence, Timer::Unreachable(id)));
+        true
     }
 
-    /// The telephone has not said a word, not even 100: it is dead, and the caller is not to
-    /// wait for Timer B (32 s).
-    pub(super) fn operator_silent(&mut self, ctx: &mut Context, id: LegId) {
+    /// Sends the INVITE again with credentials (RFC 3261 §22.2). False if the challenge is a
+    /// refusal: there is no account, it is another realm's, or it refused our credentials.
+    pub(super) fn answer_challenge(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        challenge: &Message,
+    ) -> bool {
+        let owner = self.owner(id);
+        let cnonce = ctx.entropy.tag();
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
+        let trunk = leg.way.as_ref().and_then(Way::trunk);
+        let account = trunk.and_then(|trunk| trunk.account.as_ref());
+        let (Some(account), Some(sent)) = (account, leg.invites.last()) else {
+            return false;
+        };
+        let (Some(flow), Some(description), false) = (
+            ctx.flow_of(sent.tx).or(sent.flow),
+            leg.description.clone(),
+            sent.authorized,
+        ) else {
+            return false;
+        };
+        let mut head = sent.head.clone();
+        if let Err(denied) = account.authorize(&mut head, challenge, &cnonce, 1) {
+            tracing::warn!(call = %self.id, %denied, "a trunk's challenge is not answered");
+            return false;
+        }
+        head.headers.set(HeaderName::CSeq, "2 INVITE");
+        let contact_user = leg.way.as_ref().and_then(Way::contact_user);
+        let dress = Dress {
+            contact_user: contact_user.map(str::to_owned),
+            description,
+        };
+        // To the same place: another might not be whom the password is for.
+        let invite = dress.put_on(ctx, &flow, &head);
+        let tx = ctx.request(owner, flow, invite);
+        let at = ctx.now;
+        leg.invites.push(Sent {
+            tx,
+            at,
+            flow: Some(flow),
+            head,
+            authorized: true,
+        });
+        leg.sip = Sip::Inviting { tx };
+        true
+    }
+
+    /// The peer has not said a word, not even 100: it is dead, and nobody is to wait for
+    /// Timer B (32 s).
+    pub(super) fn leg_silent(&mut self, ctx: &mut Context, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -191,26 +284,13 @@ impl Call {
                 && let Some(leg) = self.legs.get_mut(&id)
             {
                 leg.sip = Sip::Cancelling { tx };
-                self.offer_failed(ctx, id, OfferResult::Unreachable, None);
+                self.leg_failed(ctx, id, OfferResult::Unreachable, None);
             }
         }
     }
 
-    /// Tries the next telephone of the operator, if there is one; the offer goes on.
-    pub(super) fn ring_next(&mut self, ctx: &mut Context, id: LegId) -> bool {
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return false;
-        };
-        let Some(next) = Telephone::next(ctx, leg.operator, &leg.invites) else {
-            return false;
-        };
-        leg.telephone = next;
-        self.ring(ctx, id);
-        true
-    }
-
-    /// A telephone answered that is not to talk: it gets ACK and BYE, and what it says to the BYE
-    /// is of no interest.
+    /// A peer answered that is not to talk: it gets ACK and BYE, and what it says to the BYE is of no
+    /// interest.
     pub(super) fn hang_up_stray(
         &mut self,
         ctx: &mut Context,
@@ -221,32 +301,12 @@ impl Call {
         let dialog = self
             .legs
             .get(&id)
-            .and_then(|leg| leg.dialog_of(tx, response));
+            .and_then(|leg| leg.dialog_of(ctx, tx, response));
         if let Some(mut dialog) = dialog {
             let number = response.cseq().map_or(1, |cseq| cseq.number);
             ctx.ack(tx, next_hop(&dialog), dialog.ack(number));
             let bye = dialog.request(Method::Bye);
             ctx.request_unowned(next_hop(&dialog), bye);
         }
-    }
-}
-
-/// How the caller is shown to the operator (From); nameless where the number is withheld
-/// (RFC 3323 §4.1.1.3).
-fn caller_identity(number: &str, name: &str, host: core::net::IpAddr) -> NameAddr {
-    let (uri, display) = if number.is_empty() {
-        let host = sip::Host::Name("anonymous.invalid".to_owned());
-        (
-            Uri::sip(Some("anonymous"), host, None),
-            Some("Anonymous".to_owned()),
-        )
-    } else {
-        let display = (!name.is_empty()).then(|| name.to_owned());
-        (Uri::sip(Some(number), sip::Host::Ip(host), None), display)
-    };
-    NameAddr {
-        display,
-        uri,
-        params: sip::Params::default(),
     }
 }

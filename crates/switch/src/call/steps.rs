@@ -1,18 +1,109 @@
 //! Owns the walk through the plan: what each step does to the call, and what makes it go on.
 
-use dialplan::{Happened, Step};
-use vocab::media::MediaCommand;
-use vocab::{EndedBy, Fact, Outcome, QueueOutcome};
+use dialplan::{Happened, Run, Step};
+use vocab::media::{MediaCommand, PromptId};
+use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time};
 
 use super::{Call, State};
 use crate::context::Context;
+use crate::destination::Destination;
+
+/// What a call is to do.
+pub(crate) enum Course {
+    /// To go through a plan.
+    Plan(Run),
+    /// To wait in a queue that an operator dialled.
+    Queue {
+        /// Its name.
+        name: String,
+        /// Higher is served first.
+        priority: u8,
+    },
+    /// To reach the one whom an operator dialled; empty once that was begun.
+    Party(Option<Destination>),
+}
+
+/// What a course does next.
+enum Next {
+    Step(Step),
+    Reach(Destination),
+}
+
+impl Course {
+    /// Name of the plan, and the language spoken in it; both empty if there is none.
+    pub(super) fn plan(&self) -> (String, String) {
+        match self {
+            Self::Plan(run) => (run.plan().name.clone(), run.language().to_owned()),
+            Self::Queue { .. } | Self::Party(_) => Default::default(),
+        }
+    }
+
+    fn next(&mut self, happened: Happened) -> Next {
+        match self {
+            Self::Plan(run) => Next::Step(run.next(happened)),
+            Self::Queue { name, priority } => Next::Step(match happened {
+                Happened::Started => Step::Answer,
+                Happened::Answered => Step::Queue {
+                    queue: name.clone(),
+                    music: None,
+                    priority: *priority,
+                    recorded: true,
+                },
+                Happened::QueueLeft(outcome) => hangup(Some(match outcome {
+                    QueueOutcome::TimedOut => Outcome::TimedOut,
+                    QueueOutcome::RefusedFull => Outcome::RefusedFull,
+                    QueueOutcome::Answered
+                    | QueueOutcome::Abandoned
+                    | QueueOutcome::Overflowed
+                    | QueueOutcome::Closed
+                    | QueueOutcome::CallbackTaken => Outcome::Closed,
+                })),
+                Happened::Said | Happened::TalkEnded => hangup(None),
+            }),
+            Self::Party(destination) => match (destination.take(), happened) {
+                (Some(destination), Happened::Started) => Next::Reach(destination),
+                // It was transferred to a queue that let it go.
+                (_, Happened::QueueLeft(QueueOutcome::TimedOut)) => {
+                    Next::Step(hangup(Some(Outcome::TimedOut)))
+                }
+                (_, _) => Next::Step(hangup(None)),
+            },
+        }
+    }
+}
+
+const fn hangup(outcome: Option<Outcome>) -> Step {
+    Step::Hangup {
+        outcome,
+        status: 480,
+    }
+}
+
+/// A call's place in a queue: what it comes back to.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) queue: QueueId,
+    pub(super) name: String,
+    pub(super) music: Option<PromptId>,
+    pub(super) priority: u8,
+    /// Since when it waited first.
+    pub(super) since: Time,
+    pub(super) recorded: bool,
+}
 
 impl Call {
     /// Goes on in the plan until a step has to wait for something.
     pub(super) fn advance(&mut self, ctx: &mut Context, happened: Happened) {
         let mut happened = happened;
         loop {
-            match self.run.next(happened) {
+            let step = match self.course.next(happened) {
+                Next::Step(step) => step,
+                Next::Reach(destination) => {
+                    self.dial(ctx, &destination);
+                    return;
+                }
+            };
+            match step {
                 Step::Answer => {
                     if self.caller.is_answered() {
                         happened = Happened::Answered;
@@ -71,9 +162,9 @@ impl Call {
         true
     }
 
-    fn play(&mut self, ctx: &mut Context, prompt: vocab::media::PromptId, repeat: bool) -> u32 {
+    pub(super) fn play(&mut self, ctx: &mut Context, prompt: PromptId, repeat: bool) -> u32 {
         self.play_token = self.play_token.wrapping_add(1);
-        let (call, leg, token) = (self.id, self.caller.id, self.play_token);
+        let (call, leg, token) = (self.id, self.first, self.play_token);
         ctx.media(MediaCommand::Play {
             call,
             leg,
@@ -120,30 +211,45 @@ impl Call {
             );
             return false;
         };
-        let id = settings.id;
-        self.caller.progress(ctx);
-        ctx.record(Fact::QueueEntered {
-            call: self.id,
-            queue: queue.to_owned(),
+        let queue = settings.id;
+        let place = Place {
+            queue,
+            name: settings.name.clone(),
+            music: music.and_then(|name| ctx.prompt(name, &self.language)),
             priority,
-        });
-        self.state = State::Queued {
-            queue: id,
-            name: queue.to_owned(),
+            since: ctx.now,
             recorded,
         };
-        if let Some(prompt) = music.and_then(|name| ctx.prompt(name, &self.language)) {
-            self.play(ctx, prompt, true);
+        self.caller.progress(ctx);
+        self.wait_at(ctx, place);
+        true
+    }
+
+    /// Waits at a place in a queue, be it a new one or the old one.
+    pub(super) fn wait_at(&mut self, ctx: &mut Context, place: Place) {
+        ctx.record(Fact::QueueEntered {
+            call: self.id,
+            queue: place.name.clone(),
+            priority: place.priority,
+        });
+        self.state = State::Queued {
+            queue: place.queue,
+            name: place.name.clone(),
+            recorded: place.recorded,
+        };
+        if let Some(music) = place.music {
+            self.play(ctx, music, true);
         }
         ctx.acd.handle(
             ctx.now,
             acd::Input::Queued {
                 call: self.id,
-                queue: id,
-                priority,
+                queue: place.queue,
+                priority: place.priority,
+                since: place.since,
             },
         );
-        true
+        self.place = Some(place);
     }
 
     /// The ACD let the call go without an operator.
@@ -159,7 +265,7 @@ impl Call {
         });
         ctx.media(MediaCommand::Stop {
             call: self.id,
-            leg: self.caller.id,
+            leg: self.first,
         });
         self.state = State::Opening;
         self.advance(ctx, Happened::QueueLeft(outcome));

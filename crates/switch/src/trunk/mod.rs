@@ -141,6 +141,18 @@ impl Trunks {
         numbered.map(|(at, trunk)| (TrunkId(at), trunk))
     }
 
+    /// A number as our own people dial it, in E.164 by the rules of the first trunk that takes calls.
+    #[must_use]
+    pub fn normalise(&self, dialled: &str) -> String {
+        self.all
+            .iter()
+            .find(|trunk| trunk.outbound.is_some())
+            .map_or_else(
+                || dialled.to_owned(),
+                |trunk| trunk.numbers.normalise(dialled),
+            )
+    }
+
     /// The ways out to a number, the best first.
     ///
     /// # Errors

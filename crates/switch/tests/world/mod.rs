@@ -10,6 +10,8 @@
 #![allow(unreachable_pub, reason = "a module of a test")]
 #![allow(dead_code, reason = "each test file uses its own part of the world")]
 
+pub mod peers;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,6 +1,6 @@
 //! Owns the journal's facts as lines of the ladder, and the heading above it.
 
-use vocab::{Event, Fact, Party};
+use vocab::{Event, Fact, Party, TransferTarget};
 
 use super::Options;
 use super::mask::number;
@@ -100,7 +100,7 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         Fact::QueueLeft { queue, outcome, .. } => format!("queue {queue} left: {}", word(outcome)),
         Fact::SegmentStarted {
             segment,
-            operator,
+            party,
             recorded,
             ..
         } => {
@@ -109,16 +109,37 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
             } else {
                 "not recorded"
             };
-            format!(
-                "segment {segment}: talk with {} begins, {recorded}",
-                operator.login
-            )
+            let with = match party {
+                Party::Operator(operator) => operator.login.clone(),
+                Party::Outer { number: with, .. } => number(with, options.clear),
+            };
+            format!("segment {segment}: talk with {with} begins, {recorded}")
         }
         Fact::SegmentEnded {
             segment, ended_by, ..
         } => {
             format!("segment {segment} ended by {}", word(ended_by))
         }
+        Fact::TransferRequested {
+            transfer,
+            by,
+            kind,
+            target,
+            ..
+        } => {
+            let target = match target {
+                TransferTarget::Operator { line } => format!("line {line}"),
+                TransferTarget::Queue { queue } => format!("queue {queue}"),
+                TransferTarget::Plan { number } => format!("the plan of {number}"),
+                TransferTarget::Outer { number: to } => number(to, options.clear),
+            };
+            let (kind, by) = (word(kind), &by.login);
+            format!("transfer {transfer}: {by} transfers to {target}, {kind}")
+        }
+        Fact::TransferEnded {
+            transfer, result, ..
+        } => format!("transfer {transfer} ended: {}", word(result)),
+        Fact::CallJoined { into, .. } => format!("joined to call {into}"),
         Fact::CallEnded {
             outcome, ended_by, ..
         } => {

@@ -1,0 +1,650 @@
+//! Owns the legs other than the caller's: whom we called (the UAC side, RFC 3261 §13.2), and who
+//! took another's place. Refuses to decide what a call does with them: `offer` and `reach` do.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use sip::{ClientTx, Dialog, Message, Method, ServerTx};
+use vocab::media::{MediaCommand, Remote};
+use vocab::{EndedBy, LegId, OfferId, OfferResult, OperatorId, Party};
+
+use super::leg::{Description, MediaState, next_hop};
+use super::ring::Sent;
+use super::{Call, State};
+use crate::context::{Context, Owner};
+use crate::trunk::{self, Seat};
+use crate::way::Way;
+
+/// The SIP side of the leg.
+///
+/// | state      | 1xx       | 2xx            | other final         | time-out  | ACK / none | we hang up  | BYE    |
+/// |------------|-----------|----------------|---------------------|-----------|------------|-------------|--------|
+/// | Preparing  | -         | -              | -                   | -         | -          | Closed      | -      |
+/// | Inviting   | Inviting  | Confirmed, ACK | Inviting (next way) | next way  | -          | Cancelling  | -      |
+/// |            |           |                | or Closed           | or Closed |            |             |        |
+/// | Cancelling | -         | Closing, ACK   | Closed              | Closed    | -          | -           | -      |
+/// | Accepted   | -         | -              | -                   | -         | Confirmed  | Leaving     | Closed |
+/// | Leaving    | -         | -              | -                   | -         | Closing    | -           | Closed |
+/// | Confirmed  | -         | -              | -                   | -         | -          | Closing     | Closed |
+/// | Closing    | -         | Closed (BYE's) | Closed              | Closed    | -          | -           | Closed |
+/// | Closed     | -         | -              | -                   | -         | -          | -           | -      |
+///
+/// Accepted and Leaving are of legs that called us: those who took another's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sip {
+    /// The media plane was asked for a socket; no INVITE is out.
+    Preparing,
+    /// The INVITE is out.
+    Inviting { tx: ClientTx },
+    /// Nobody waits any more; the INVITE's final answer is awaited.
+    Cancelling { tx: ClientTx },
+    /// Our 200 is out, its ACK did not come yet.
+    Accepted { tx: ServerTx },
+    /// As `Accepted`, and to be hung up after the ACK (RFC 3261 §15).
+    Leaving { tx: ServerTx },
+    /// In a dialog.
+    Confirmed,
+    /// Our BYE is out.
+    Closing { tx: ClientTx },
+    /// Over.
+    Closed,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    /// An operator, by an offer of the ACD.
+    Offered {
+        operator: OperatorId,
+        offer: OfferId,
+    },
+    /// An operator, called by name.
+    Called {
+        operator: OperatorId,
+        offer: OfferId,
+    },
+    /// An operator who came by other means: joined from another call, or took another's place.
+    Came { operator: OperatorId },
+    /// A number of the outer network.
+    Outer { number: String, trunk: String },
+}
+
+impl Who {
+    pub(super) const fn operator(&self) -> Option<OperatorId> {
+        match self {
+            Self::Offered { operator, .. }
+            | Self::Called { operator, .. }
+            | Self::Came { operator } => Some(*operator),
+            Self::Outer { .. } => None,
+        }
+    }
+
+    /// As the journal names them; `way`: how they are called.
+    pub(super) fn party(&self, ctx: &Context, way: Option<&Way>) -> Option<Party> {
+        match self {
+            Self::Offered { operator, .. }
+            | Self::Called { operator, .. }
+            | Self::Came { operator } => ctx.operator_ref(*operator).map(Party::Operator),
+            Self::Outer { number, trunk } => Some(Party::Outer {
+                number: number.clone(),
+                trunk: way
+                    .and_then(Way::trunk)
+                    .map_or_else(|| trunk.clone(), |way| way.name.clone()),
+            }),
+        }
+    }
+}
+
+/// What binds an operator to a call, as the ACD sees it. Given back exactly once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engagement {
+    /// A call of a queue.
+    Queued,
+    /// Another call, and the time to finish its work.
+    Other { wrap_up: Duration },
+}
+
+impl Engagement {
+    /// Another call, which ends without wrap-up until it becomes a queue's.
+    pub(super) fn begin(ctx: &mut Context, operator: OperatorId) -> Self {
+        ctx.acd
+            .handle(ctx.now, acd::Input::OtherCallBegan { operator });
+        Self::Other {
+            wrap_up: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn end(self, ctx: &mut Context, operator: OperatorId) {
+        let input = match self {
+            Self::Queued => acd::Input::Freed { operator },
+            Self::Other { wrap_up } => acd::Input::OtherCallEnded { operator, wrap_up },
+        };
+        ctx.acd.handle(ctx.now, input);
+    }
+}
+
+/// What a leg's audio stands at.
+pub(super) struct Audio {
+    pub(super) media: MediaState,
+    pub(super) description: Option<Description>,
+    pub(super) late_answer: bool,
+    pub(super) remote: Option<Remote>,
+}
+
+pub(crate) struct PartyLeg {
+    pub(super) who: Who,
+    pub(super) sip: Sip,
+    pub(super) media: MediaState,
+    pub(super) dialog: Option<Dialog>,
+    pub(super) description: Option<Description>,
+    pub(super) late_answer: bool,
+    /// What the peer takes, once it was read.
+    pub(super) remote: Option<Remote>,
+    pub(super) engagement: Option<Engagement>,
+    /// The INVITEs that went out, the newest last: one for each way that was tried, and one more
+    /// for each challenge.
+    pub(super) invites: Vec<Sent>,
+    /// The way that is tried.
+    pub(super) way: Option<Way>,
+    /// The ways that are left, the next one first.
+    pub(super) ways: VecDeque<Way>,
+    /// Its place among the calls of its trunk.
+    pub(super) seat: Option<Seat>,
+    /// The peer's audio is let through before the answer.
+    pub(super) early: bool,
+}
+
+impl PartyLeg {
+    /// A leg that is to be called by these ways. Its socket is asked for.
+    pub(super) fn to(ctx: &mut Context, owner: Owner, who: Who, ways: Vec<Way>) -> Self {
+        let Owner { call, leg } = owner;
+        ctx.media(MediaCommand::Open { call, leg });
+        Self {
+            who,
+            sip: Sip::Preparing,
+            media: MediaState::Opening,
+            dialog: None,
+            description: None,
+            late_answer: false,
+            remote: None,
+            engagement: None,
+            invites: Vec::new(),
+            way: None,
+            ways: ways.into(),
+            seat: None,
+            early: false,
+        }
+    }
+
+    /// A leg that called us and is up.
+    pub(super) fn that_came(who: Who, sip: Sip, audio: Audio, dialog: Dialog) -> Self {
+        Self {
+            who,
+            sip,
+            media: audio.media,
+            dialog: Some(dialog),
+            description: audio.description,
+            late_answer: audio.late_answer,
+            remote: audio.remote,
+            engagement: None,
+            invites: Vec::new(),
+            way: None,
+            ways: VecDeque::new(),
+            seat: None,
+            early: false,
+        }
+    }
+
+    /// Forgets what the engine remembers for the leg.
+    pub(super) fn forget(&mut self, ctx: &mut Context) {
+        self.leave_trunk(ctx);
+        for sent in &self.invites {
+            ctx.forget_client(sent.tx);
+        }
+        if let Sip::Accepted { tx } | Sip::Leaving { tx } = self.sip {
+            ctx.forget_server(tx);
+        }
+        if let Some(dialog) = &self.dialog {
+            ctx.dialogs.remove(&dialog.id());
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.sip == Sip::Closed && self.media == MediaState::Closed
+    }
+
+    /// Whether the peer has answered and nobody has hung up.
+    pub(super) const fn is_up(&self) -> bool {
+        matches!(self.sip, Sip::Confirmed | Sip::Accepted { .. })
+    }
+
+    /// Whether it is being called.
+    pub(super) const fn is_awaited(&self) -> bool {
+        matches!(self.sip, Sip::Preparing | Sip::Inviting { .. })
+    }
+
+    pub(super) fn close_media(&mut self, ctx: &mut Context, owner: Owner) {
+        if matches!(self.media, MediaState::Opening | MediaState::Open(_)) {
+            let Owner { call, leg } = owner;
+            ctx.media(MediaCommand::Close { call, leg });
+            self.media = MediaState::Closing;
+        }
+    }
+
+    /// Hangs up, by whatever the state of the leg asks for, and gives its operator back.
+    pub(super) fn hang_up(&mut self, ctx: &mut Context, owner: Owner) {
+        match self.sip {
+            Sip::Preparing => self.sip = Sip::Closed,
+            Sip::Inviting { tx } => {
+                ctx.cancel(tx);
+                self.sip = Sip::Cancelling { tx };
+            }
+            Sip::Accepted { tx } => self.sip = Sip::Leaving { tx },
+            Sip::Confirmed => self.bye(ctx, owner),
+            // On its way out already.
+            Sip::Cancelling { .. } | Sip::Leaving { .. } | Sip::Closing { .. } | Sip::Closed => {}
+        }
+        self.close_media(ctx, owner);
+        self.release(ctx);
+    }
+
+    /// Gives its place on the trunk back.
+    pub(super) fn leave_trunk(&mut self, ctx: &mut Context) {
+        if let Some(seat) = self.seat.take() {
+            ctx.trunks.leave(seat);
+        }
+    }
+
+    /// Gives the operator back to the ACD.
+    pub(super) fn release(&mut self, ctx: &mut Context) {
+        if let (Some(engagement), Some(operator)) = (self.engagement.take(), self.who.operator()) {
+            engagement.end(ctx, operator);
+        }
+    }
+
+    pub(super) fn bye(&mut self, ctx: &mut Context, owner: Owner) {
+        let Some(dialog) = &mut self.dialog else {
+            self.sip = Sip::Closed;
+            return;
+        };
+        let bye = dialog.request(Method::Bye);
+        let flow = next_hop(dialog);
+        let tx = ctx.request(owner, flow, bye);
+        self.sip = Sip::Closing { tx };
+    }
+
+    /// The SIP side is over: forget its dialog.
+    pub(super) fn closed(&mut self, ctx: &mut Context) {
+        match self.sip {
+            Sip::Inviting { tx } | Sip::Cancelling { tx } | Sip::Closing { tx } => {
+                ctx.forget_client(tx);
+            }
+            Sip::Accepted { tx } | Sip::Leaving { tx } => ctx.forget_server(tx),
+            Sip::Preparing | Sip::Confirmed | Sip::Closed => {}
+        }
+        if let Some(dialog) = &self.dialog {
+            ctx.dialogs.remove(&dialog.id());
+        }
+        self.sip = Sip::Closed;
+    }
+}
+
+impl Call {
+    pub(super) fn owner(&self, leg: LegId) -> Owner {
+        Owner { call: self.id, leg }
+    }
+
+    pub(super) fn leg_media_failed(&mut self, ctx: &mut Context, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        leg.media = MediaState::Closed;
+        if leg.sip == Sip::Preparing {
+            leg.sip = Sip::Closed;
+            // Our want of a port is not the operator's silence.
+            self.leg_failed(ctx, id, OfferResult::Withdrawn, None);
+        }
+        self.sweep(ctx, id);
+    }
+
+    pub(super) fn leg_media_closed(&mut self, ctx: &mut Context, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        if leg.media != MediaState::Closing {
+            ctx.bug("the media plane closed a leg unasked", Some(self.id));
+        }
+        leg.media = MediaState::Closed;
+        self.sweep(ctx, id);
+    }
+
+    /// An answer to a request of ours on a leg that is not the caller's.
+    pub(crate) fn leg_response(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        tx: ClientTx,
+        response: &Message,
+    ) {
+        let status = response.status().unwrap_or_default();
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        if leg.is_stray(status, tx, response) {
+            self.hang_up_stray(ctx, id, tx, response);
+            return;
+        }
+        match leg.sip {
+            Sip::Inviting { tx: awaited } if awaited == tx => {
+                self.invite_answered(ctx, id, tx, response);
+            }
+            Sip::Cancelling { tx: awaited } if awaited == tx => match status {
+                0..=199 => {}
+                // The answer crossed our CANCEL (RFC 3261 §9.1): accept it, then hang up.
+                200..=299 => {
+                    if self.acknowledge(ctx, id, tx, response)
+                        && let Some(leg) = self.legs.get_mut(&id)
+                    {
+                        leg.bye(ctx, owner);
+                    }
+                }
+                _ => leg.closed(ctx),
+            },
+            Sip::Closing { tx: awaited } if awaited == tx && status >= 200 => leg.closed(ctx),
+            // A late answer of something that is over.
+            Sip::Preparing
+            | Sip::Inviting { .. }
+            | Sip::Cancelling { .. }
+            | Sip::Accepted { .. }
+            | Sip::Leaving { .. }
+            | Sip::Confirmed
+            | Sip::Closing { .. }
+            | Sip::Closed => {}
+        }
+        self.sweep(ctx, id);
+    }
+
+    fn invite_answered(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
+        let status = response.status().unwrap_or_default();
+        if let (300.., Some(leg)) = (status, self.legs.get(&id)) {
+            leg.note_refusal(ctx, response);
+        }
+        match status {
+            0..=199 => self.leg_rings(ctx, id, response),
+            200..=299 => self.leg_answered(ctx, id, tx, response),
+            401 | 407 if self.answer_challenge(ctx, id, response) => {}
+            _ if self.is_passed_over(id, status) && self.ring_next(ctx, id) => {}
+            _ => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.closed(ctx);
+                }
+                self.leg_failed(ctx, id, result_of(status), Some(status));
+            }
+        }
+    }
+
+    /// Whether the next way is to be tried after this final answer. A telephone that is not there
+    /// hides no other of the operator; what a person chose counts for all. A trunk that cannot carry
+    /// the call is passed over, and what the called one or the number caused is no better elsewhere.
+    fn is_passed_over(&self, id: LegId, status: u16) -> bool {
+        match self.legs.get(&id).map(|leg| &leg.who) {
+            Some(Who::Outer { .. }) => trunk::Way::is_passed_over(status) || status / 100 == 3,
+            Some(Who::Offered { .. } | Who::Called { .. } | Who::Came { .. }) => {
+                result_of(status) == OfferResult::Unreachable
+            }
+            None => false,
+        }
+    }
+
+    /// No final answer came to a request of ours.
+    pub(crate) fn leg_timed_out(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        match leg.sip {
+            Sip::Inviting { tx: awaited } if awaited == tx => {
+                leg.unregister(ctx);
+                if !self.ring_next(ctx, id)
+                    && let Some(leg) = self.legs.get_mut(&id)
+                {
+                    leg.closed(ctx);
+                    self.leg_failed(ctx, id, OfferResult::Unreachable, None);
+                }
+            }
+            Sip::Cancelling { tx: awaited } | Sip::Closing { tx: awaited } if awaited == tx => {
+                leg.closed(ctx);
+            }
+            Sip::Preparing
+            | Sip::Inviting { .. }
+            | Sip::Cancelling { .. }
+            | Sip::Accepted { .. }
+            | Sip::Leaving { .. }
+            | Sip::Confirmed
+            | Sip::Closing { .. }
+            | Sip::Closed => {}
+        }
+        self.sweep(ctx, id);
+    }
+
+    /// The ACK of our 200 came, or no ACK came in 64*T1: then a BYE is allowed all the same
+    /// (RFC 3261 §13.3.1.4), and a talk that goes on is not cut.
+    pub(crate) fn leg_acknowledged(&mut self, ctx: &mut Context, id: LegId) {
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        match leg.sip {
+            Sip::Accepted { tx } => {
+                ctx.forget_server(tx);
+                leg.sip = Sip::Confirmed;
+            }
+            Sip::Leaving { tx } => {
+                ctx.forget_server(tx);
+                leg.bye(ctx, owner);
+            }
+            // The ACK of a re-INVITE.
+            Sip::Preparing
+            | Sip::Inviting { .. }
+            | Sip::Cancelling { .. }
+            | Sip::Confirmed
+            | Sip::Closing { .. }
+            | Sip::Closed => {}
+        }
+        self.sweep(ctx, id);
+    }
+
+    /// A leg that was being called did not come about.
+    pub(super) fn leg_failed(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        result: OfferResult,
+        status: Option<u16>,
+    ) {
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        leg.close_media(ctx, owner);
+        leg.release(ctx);
+        match leg.who.clone() {
+            Who::Offered { offer, .. } => self.offer_failed(ctx, offer, result, status),
+            Who::Called { offer, .. } => {
+                self.offer_ended(ctx, offer, result, status);
+                self.reach_failed(ctx, id, result, status);
+            }
+            Who::Came { .. } | Who::Outer { .. } => self.reach_failed(ctx, id, result, status),
+        }
+    }
+
+    /// The peer of a leg rings (180) or lets itself be heard (183).
+    fn leg_rings(&mut self, ctx: &mut Context, id: LegId, response: &Message) {
+        match self.legs.get(&id).map(|leg| &leg.who) {
+            Some(Who::Offered { offer, .. }) => {
+                let offer = *offer;
+                ctx.acd.handle(ctx.now, acd::Input::Ringing { offer });
+            }
+            Some(Who::Called { .. } | Who::Outer { .. }) => self.reached_rings(ctx, id, response),
+            Some(Who::Came { .. }) | None => {}
+        }
+    }
+
+    /// The peer of a leg answered.
+    fn leg_answered(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
+        let owner = self.owner(id);
+        if !self.acknowledge(ctx, id, tx, response) {
+            self.leg_failed(ctx, id, OfferResult::Unreachable, response.status());
+            return;
+        }
+        let offered = self
+            .legs
+            .get(&id)
+            .is_some_and(|leg| matches!(leg.who, Who::Offered { .. }));
+        let awaited = match &self.state {
+            State::Queued { .. } => offered,
+            State::Reaching { leg, .. } => *leg == id,
+            State::Opening
+            | State::Answering
+            | State::Saying { .. }
+            | State::Talking { .. }
+            | State::Ended => false,
+        };
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let remote = leg
+            .description
+            .as_ref()
+            .and_then(|description| sdp::accept(&response.body, &description.local()).ok());
+        let (Some(remote), true) = (remote, awaited) else {
+            tracing::warn!(call = %self.id, "an answer has no audio that fits");
+            leg.bye(ctx, owner);
+            self.leg_failed(ctx, id, OfferResult::Unreachable, response.status());
+            return;
+        };
+        leg.sip = Sip::Confirmed;
+        leg.remote = Some(remote);
+        ctx.media(MediaCommand::SetRemote {
+            call: self.id,
+            leg: id,
+            remote,
+        });
+        if offered {
+            self.offer_accepted(ctx, id);
+        } else {
+            self.reached(ctx, id);
+        }
+    }
+
+    /// ACK and dialog for a 2xx. If it makes no dialog the leg is closed, and this says false.
+    fn acknowledge(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        tx: ClientTx,
+        response: &Message,
+    ) -> bool {
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
+        let Some(dialog) = leg.dialog_of(ctx, tx, response) else {
+            tracing::warn!(call = %self.id, "a 2xx makes no dialog");
+            leg.closed(ctx);
+            return false;
+        };
+        let number = response.cseq().map_or(1, |cseq| cseq.number);
+        ctx.ack(tx, next_hop(&dialog), dialog.ack(number));
+        ctx.dialogs.insert(dialog.id(), owner);
+        if let Some(description) = &mut leg.description {
+            *description = description.at(ctx.media_address(&dialog.flow));
+        }
+        leg.dialog = Some(dialog);
+        true
+    }
+
+    /// Hangs up a leg, the caller's or another, and gives its operator back.
+    pub(super) fn hang_up_leg(&mut self, ctx: &mut Context, id: LegId) {
+        if id == self.caller.id {
+            self.caller.close(ctx, self.id, 480);
+            self.release_caller(ctx);
+            return;
+        }
+        let owner = self.owner(id);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.hang_up(ctx, owner);
+        }
+        self.sweep(ctx, id);
+    }
+
+    /// Hangs up on everybody but the caller.
+    pub(super) fn hang_up_all(&mut self, ctx: &mut Context) {
+        let ids: Vec<LegId> = self.legs.keys().copied().collect();
+        for id in ids {
+            self.hang_up_leg(ctx, id);
+        }
+    }
+
+    /// Removes a leg of which nothing is left.
+    pub(super) fn sweep(&mut self, ctx: &mut Context, id: LegId) {
+        if self.legs.get(&id).is_some_and(PartyLeg::is_gone)
+            && let Some(mut leg) = self.legs.remove(&id)
+        {
+            leg.forget(ctx);
+        }
+    }
+
+    /// BYE of a leg that is not the caller's.
+    pub(super) fn leg_hung_up(&mut self, ctx: &mut Context, id: LegId) {
+        let owner = self.owner(id);
+        let by = self.ended_by(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        leg.closed(ctx);
+        leg.release(ctx);
+        self.party_left(ctx, id, by);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.close_media(ctx, owner);
+        }
+        self.sweep(ctx, id);
+    }
+
+    /// As whom the party of a leg ends something.
+    pub(super) fn ended_by(&self, id: LegId) -> EndedBy {
+        if self.operator_of(id).is_some() {
+            EndedBy::Operator
+        } else if id == self.caller.id {
+            EndedBy::Caller
+        } else {
+            EndedBy::Outer
+        }
+    }
+
+    /// The operator at a leg, if it is one's.
+    pub(crate) fn operator_of(&self, id: LegId) -> Option<OperatorId> {
+        if id == self.caller.id {
+            return self.caller_operator;
+        }
+        self.legs.get(&id)?.who.operator()
+    }
+
+    /// Whether the party of a leg has answered and nobody has hung up on it.
+    pub(super) fn is_up(&self, id: LegId) -> bool {
+        if id == self.caller.id {
+            return self.caller.is_up();
+        }
+        self.legs.get(&id).is_some_and(PartyLeg::is_up)
+    }
+}
+
+/// What a final answer other than 2xx means.
+fn result_of(status: u16) -> OfferResult {
+    match status {
+        486 | 600 => OfferResult::Busy,
+        // A redirection is a person's wish not to answer here; we do not follow it.
+        300..=399 | 403 | 603..=699 => OfferResult::Rejected,
+        _ => OfferResult::Unreachable,
+    }
+}

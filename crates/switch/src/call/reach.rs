@@ -1,0 +1,330 @@
+//! Owns the calling of one certain party: whom an operator dialled, the target of a transfer, the
+//! operator to whom a call goes back.
+
+use sip::Message;
+use vocab::media::MediaCommand;
+use vocab::{
+    EndedBy, Fact, LegId, OfferResult, OperatorId, OperatorState, Outcome, TransferResult,
+};
+
+use super::party::{Engagement, PartyLeg, Sip, Who};
+use super::{Call, State};
+use crate::context::{Context, Timer};
+use crate::destination::Destination;
+use crate::way::{self, Way};
+
+/// Why a certain party is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An operator dialled it.
+    Dialled,
+    /// The first party is transferred to it.
+    Transfer,
+    /// A transfer failed, and the call goes back to the operator who asked for it.
+    Return,
+}
+
+/// Why a party was not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) result: TransferResult,
+    /// As SIP says it.
+    pub(super) status: u16,
+    /// Whether the party itself said it.
+    pub(super) said: bool,
+}
+
+impl Failure {
+    const fn of(result: OfferResult, status: Option<u16>) -> Self {
+        let (result, usual) = match result {
+            OfferResult::Busy => (TransferResult::Busy, 486),
+            OfferResult::Rejected => (TransferResult::Rejected, 603),
+            OfferResult::NoAnswer => (TransferResult::NoAnswer, 408),
+            OfferResult::Answered
+            | OfferResult::Unreachable
+            | OfferResult::CallerGone
+            | OfferResult::Withdrawn => (TransferResult::Unreachable, 480),
+        };
+        // What a trunk or a telephone says of itself (a challenge, a fault, a redirection) is not
+        // the caller's business.
+        let (status, said) = match status {
+            Some(status @ (404 | 410 | 480 | 484 | 486 | 600 | 603 | 604)) => (status, true),
+            Some(_) => (usual, true),
+            None => (usual, false),
+        };
+        Self {
+            result,
+            status,
+            said,
+        }
+    }
+}
+
+impl Call {
+    /// An operator dialled a party, and the call is for it.
+    pub(super) fn dial(&mut self, ctx: &mut Context, destination: &Destination) {
+        if let Err(failure) = self.reach(ctx, destination, Purpose::Dialled) {
+            self.unreached(ctx, failure);
+        }
+    }
+
+    /// Calls an operator or an outer number.
+    ///
+    /// # Errors
+    /// Why that cannot be; nothing was done. Queues and plans are not called.
+    pub(super) fn reach(
+        &mut self,
+        ctx: &mut Context,
+        destination: &Destination,
+        purpose: Purpose,
+    ) -> Result<(), Failure> {
+        match destination {
+            Destination::Operator(operator) => self.reach_operator(ctx, *operator, purpose),
+            Destination::Outer { number } => {
+                let ways = match way::trunks(ctx, number, &self.shown()) {
+                    Ok(ways) => ways,
+                    Err(problem) => {
+                        tracing::warn!(call = %self.id, %problem, "no way to an outer number");
+                        return Err(Failure::of(OfferResult::Unreachable, None));
+                    }
+                };
+                let who = Who::Outer {
+                    number: number.clone(),
+                    trunk: String::new(),
+                };
+                self.begin_to_reach(ctx, who, ways, purpose);
+                Ok(())
+            }
+            Destination::Queue { .. } | Destination::Plan { .. } => {
+                ctx.bug(
+                    "a queue or plan is to be called like a party",
+                    Some(self.id),
+                );
+                Err(Failure::of(OfferResult::Unreachable, None))
+            }
+        }
+    }
+
+    /// Calls an operator. One with another call is busy: nobody gets a second one on top.
+    pub(super) fn reach_operator(
+        &mut self,
+        ctx: &mut Context,
+        operator: OperatorId,
+        purpose: Purpose,
+    ) -> Result<(), Failure> {
+        let state = ctx.acd.operator_state(operator).map(|(state, _)| state);
+        match state {
+            Some(
+                OperatorState::Free
+                | OperatorState::WrapUp
+                | OperatorState::Resting
+                | OperatorState::Paused,
+            ) => {}
+            Some(
+                OperatorState::Reserved
+                | OperatorState::Ringing
+                | OperatorState::Talking
+                | OperatorState::OtherCall,
+            ) => return Err(Failure::of(OfferResult::Busy, None)),
+            Some(OperatorState::Unreachable) | None => {
+                return Err(Failure::of(OfferResult::Unreachable, None));
+            }
+        }
+        let telephones = way::telephones(ctx, operator, &self.shown());
+        let named = ctx.operator_ref(operator);
+        let (Some(named), false) = (named, telephones.is_empty()) else {
+            return Err(Failure::of(OfferResult::Unreachable, None));
+        };
+        let offer = ctx.acd.direct_offer();
+        let why = match purpose {
+            Purpose::Dialled => "Called by name.",
+            Purpose::Transfer => "The call was transferred to this operator.",
+            Purpose::Return => "The transfer failed: back to the operator who asked for it.",
+        };
+        ctx.record(Fact::OfferMade {
+            call: self.id,
+            offer,
+            queue: String::new(),
+            operator: named,
+            why: why.to_owned(),
+        });
+        let who = Who::Called { operator, offer };
+        let id = self.begin_to_reach(ctx, who, telephones, purpose);
+        let engagement = Engagement::begin(ctx, operator);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.engagement = Some(engagement);
+        }
+        Ok(())
+    }
+
+    fn begin_to_reach(
+        &mut self,
+        ctx: &mut Context,
+        who: Who,
+        ways: Vec<Way>,
+        purpose: Purpose,
+    ) -> LegId {
+        let owner = self.owner(ctx.leg_id());
+        let leg = PartyLeg::to(ctx, owner, who, ways);
+        self.legs.insert(owner.leg, leg);
+        self.state = State::Reaching {
+            leg: owner.leg,
+            purpose,
+        };
+        let ring_time = ctx.settings.operator_calls.ring_time;
+        self.timers
+            .push(ctx.set_timer(self.id, ring_time, Timer::Ringing(owner.leg)));
+        owner.leg
+    }
+
+    /// The party rings, or is heard before it answers (RFC 3960 §3): then the first party is to
+    /// hear it, a network's announcement for example.
+    pub(super) fn reached_rings(&mut self, ctx: &mut Context, id: LegId, response: &Message) {
+        let State::Reaching { leg, purpose } = self.state else {
+            return;
+        };
+        if leg != id {
+            return;
+        }
+        let heard = self.let_early_audio_through(ctx, id, response);
+        match purpose {
+            Purpose::Dialled if heard => self.caller.progress(ctx),
+            Purpose::Dialled => self.caller.ring(ctx),
+            Purpose::Transfer => self.notify(ctx, 180),
+            Purpose::Return => {}
+        }
+    }
+
+    fn let_early_audio_through(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        response: &Message,
+    ) -> bool {
+        let (call, first) = (self.id, self.first);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
+        let local = leg
+            .description
+            .as_ref()
+            .map(|description| description.local());
+        let remote = local.and_then(|local| sdp::accept(&response.body, &local).ok());
+        let (Some(remote), false) = (remote, response.body.is_empty()) else {
+            return leg.early;
+        };
+        // Of several early dialogs the newest is heard.
+        leg.remote = Some(remote);
+        ctx.media(MediaCommand::SetRemote {
+            call,
+            leg: id,
+            remote,
+        });
+        if !core::mem::replace(&mut leg.early, true) {
+            ctx.media(MediaCommand::Bridge {
+                call,
+                caller: first,
+                operator: id,
+                record: None,
+            });
+        }
+        true
+    }
+
+    /// The party answered.
+    pub(super) fn reached(&mut self, ctx: &mut Context, id: LegId) {
+        let State::Reaching { purpose, .. } = self.state else {
+            return;
+        };
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let by = leg.way.as_ref().and_then(Way::trunk);
+        if let (Who::Outer { trunk, .. }, Some(by)) = (&mut leg.who, by) {
+            trunk.clone_from(&by.name);
+        }
+        let offer = match leg.who {
+            Who::Offered { offer, .. } | Who::Called { offer, .. } => Some(offer),
+            Who::Came { .. } | Who::Outer { .. } => None,
+        };
+        if let Some(offer) = offer {
+            self.offer_ended(ctx, offer, OfferResult::Answered, Some(200));
+        }
+        let recorded = match purpose {
+            Purpose::Dialled => {
+                if !self.caller.is_answered() {
+                    let answered = ctx.record(Fact::CallAnswered { call: self.id });
+                    self.caller.accept(ctx, answered);
+                }
+                ctx.settings.operator_calls.recorded
+            }
+            Purpose::Transfer => {
+                self.transfer_done(ctx);
+                self.recorded
+            }
+            Purpose::Return => self.recorded,
+        };
+        self.start_segment(ctx, id, offer, recorded);
+    }
+
+    /// It rang as long as it may.
+    pub(super) fn rang_in_vain(&mut self, ctx: &mut Context, id: LegId) {
+        let awaited = matches!(self.state, State::Reaching { leg, .. } if leg == id);
+        if awaited && self.legs.get(&id).is_some_and(PartyLeg::is_awaited) {
+            self.take_back(ctx, id, OfferResult::NoAnswer);
+            self.reach_failed(ctx, id, OfferResult::NoAnswer, None);
+        }
+    }
+
+    /// The party was not reached; its leg is closed or on its way out.
+    pub(super) fn reach_failed(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        result: OfferResult,
+        status: Option<u16>,
+    ) {
+        let State::Reaching { leg, purpose } = self.state else {
+            return;
+        };
+        if leg != id {
+            return;
+        }
+        let failure = Failure::of(result, status);
+        match purpose {
+            Purpose::Dialled => self.unreached(ctx, failure),
+            Purpose::Transfer => self.transfer_failed(ctx, failure),
+            Purpose::Return => self.back_to_queue(ctx),
+        }
+    }
+
+    /// Whom the operator dialled cannot be had: the operator is told, and the call is over.
+    fn unreached(&mut self, ctx: &mut Context, failure: Failure) {
+        let by = if failure.said {
+            EndedBy::Outer
+        } else {
+            EndedBy::Engine
+        };
+        let reason = match failure.result {
+            TransferResult::Busy => "the called party is busy",
+            TransferResult::Rejected => "the called party declined",
+            TransferResult::NoAnswer => "nobody answered",
+            TransferResult::Done
+            | TransferResult::Unreachable
+            | TransferResult::CallerGone
+            | TransferResult::Withdrawn => "the called party cannot be reached",
+        };
+        self.end(ctx, Outcome::Unreached, by, failure.status, reason);
+    }
+
+    /// Stops calling a party: the one who waits for it has gone, or the call ends.
+    pub(super) fn stop_reaching(&mut self, ctx: &mut Context, id: LegId, result: OfferResult) {
+        if self
+            .legs
+            .get(&id)
+            .is_some_and(|leg| leg.sip != Sip::Closed && leg.is_awaited())
+        {
+            self.take_back(ctx, id, result);
+        }
+    }
+}

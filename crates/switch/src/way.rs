@@ -1,0 +1,150 @@
+//! Owns the ways to a party: a telephone of an operator, or a trunk to an outer number. Each is all
+//! that an INVITE of ours needs besides its body.
+
+use sip::{Flow, HeaderName, Host, Message, NameAddr, Params, Uri};
+use vocab::OperatorId;
+
+use crate::context::Context;
+use crate::trunk::{self, NoWay, Wanted};
+
+/// One way to a party, ready to be tried.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    /// The Request-URI.
+    pub(crate) target: Uri,
+    /// From, without tag.
+    from: NameAddr,
+    to: NameAddr,
+    /// Proxies on the way, the next one first.
+    route: Vec<NameAddr>,
+    /// More headers: who calls.
+    headers: Vec<(HeaderName, String)>,
+    /// The user of Contact.
+    contact_user: Option<String>,
+    /// Where it goes.
+    pub(crate) next: Next,
+}
+
+/// Where an INVITE goes.
+#[derive(Debug, Clone)]
+pub(crate) enum Next {
+    /// To a telephone, on this flow.
+    Telephone(Flow),
+    /// To a trunk, which says where (RFC 3263); with what it wants to be told of the call.
+    Trunk(Box<trunk::Way>),
+}
+
+impl Way {
+    /// The INVITE, without Via, and without what depends on the flow.
+    pub(crate) fn invite(&self, ctx: &mut Context) -> Message {
+        let mut invite = Message::request(sip::Method::Invite, self.target.clone());
+        let headers = &mut invite.headers;
+        for hop in &self.route {
+            headers.push(HeaderName::Route, hop.to_string());
+        }
+        let from = self.from.clone().with_tag(&ctx.entropy.tag());
+        headers.push(HeaderName::MaxForwards, "70");
+        headers.push(HeaderName::From, from.to_string());
+        headers.push(HeaderName::To, self.to.to_string());
+        headers.push(HeaderName::CallId, ctx.entropy.call_id());
+        headers.push(HeaderName::CSeq, "1 INVITE");
+        for (name, value) in &self.headers {
+            headers.push(name.clone(), value.as_str());
+        }
+        headers.push(HeaderName::Allow, crate::context::ALLOW);
+        invite
+    }
+
+    /// The user of Contact in requests on this way.
+    pub(crate) fn contact_user(&self) -> Option<&str> {
+        self.contact_user.as_deref()
+    }
+
+    /// What the trunk said of this way, if it is one's.
+    pub(crate) fn trunk(&self) -> Option<&trunk::Way> {
+        match &self.next {
+            Next::Trunk(way) => Some(way),
+            Next::Telephone(_) => None,
+        }
+    }
+}
+
+/// How the other party is shown to whom we call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// The number; empty if it is withheld.
+    pub(crate) number: String,
+    /// The name; may be empty.
+    pub(crate) name: String,
+}
+
+impl Shown {
+    /// As an address; nameless where the number is withheld (RFC 3323 §4.1.1.3).
+    fn address(&self, host: Host) -> NameAddr {
+        let (uri, display) = if self.number.is_empty() {
+            let host = Host::Name("anonymous.invalid".to_owned());
+            let display = Some("Anonymous".to_owned());
+            (Uri::sip(Some("anonymous"), host, None), display)
+        } else {
+            let display = (!self.name.is_empty()).then(|| self.name.clone());
+            (Uri::sip(Some(&self.number), host, None), display)
+        };
+        NameAddr {
+            display,
+            uri,
+            params: Params::default(),
+        }
+    }
+}
+
+/// The telephones of an operator: the registered ones by their q, then the line's fixed address.
+pub(crate) fn telephones(ctx: &Context, operator: OperatorId, shown: &Shown) -> Vec<Way> {
+    let Some(operator) = ctx.operators.get(&operator) else {
+        return Vec::new();
+    };
+    let way = |target: &Uri, route: &[NameAddr], flow: Flow| {
+        let peer = Host::Ip(flow.remote.ip());
+        Way {
+            target: target.clone(),
+            from: shown.address(Host::Ip(ctx.sip_address(&flow).ip())),
+            to: NameAddr::new(Uri::sip(Some(&operator.login), peer, None)),
+            route: route.to_vec(),
+            headers: Vec::new(),
+            contact_user: None,
+            next: Next::Telephone(flow),
+        }
+    };
+    let registered = ctx
+        .registrar
+        .bindings(&operator.login)
+        .map(|binding| way(&binding.contact, &binding.path, binding.flow));
+    let fixed = operator
+        .address
+        .iter()
+        .map(|fixed| way(&fixed.uri, &[], fixed.flow));
+    registered.chain(fixed).collect()
+}
+
+/// The ways to an outer number, the preferred one first.
+///
+/// # Errors
+/// If there is none: the number is not allowed, or no trunk for it is up.
+pub(crate) fn trunks(ctx: &Context, number: &str, shown: &Shown) -> Result<Vec<Way>, NoWay> {
+    let wanted = Wanted {
+        number,
+        caller: &shown.number,
+        caller_name: &shown.name,
+        private: shown.number.is_empty(),
+    };
+    let way = |way: trunk::Way| Way {
+        target: way.target.clone(),
+        from: way.from.clone(),
+        to: way.to.clone(),
+        route: way.route.clone(),
+        headers: way.identity.clone(),
+        contact_user: way.contact_user.clone(),
+        next: Next::Trunk(Box::new(way)),
+    };
+    let ways = ctx.trunks.route(ctx.now, wanted)?;
+    Ok(ways.into_iter().map(way).collect())
+}
