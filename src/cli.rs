@@ -91,6 +91,7 @@ works. Running it twice does no harm.")]
     #[command(after_help = "\
 Examples:
   hotline settings > hotline.toml
+  hotline settings --preset beeline >> hotline.toml
   hotline settings --sample > hotline.sample.toml
   hotline settings --reference > docs/settings.md")]
     Settings(SettingsText),
@@ -371,11 +372,16 @@ pub struct UserPasswd {
 }
 
 /// Which text about the settings.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct SettingsText {
     /// A settings file ready to be filled in; this is what comes without an option, too.
     #[arg(long, conflicts_with = "reference")]
     pub sample: bool,
+
+    /// The trunk of a carrier, to be put under a settings file and filled in.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["sample", "reference"],
+          value_parser = clap::builder::PossibleValuesParser::new(crate::settings::preset_names()))]
+    pub preset: Option<String>,
 
     /// The page docs/settings.md.
     #[arg(long)]

@@ -4,6 +4,7 @@ mod operators;
 mod plans;
 mod tap;
 mod translate;
+mod trunks;
 
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -97,9 +97,9 @@ pub(super) fn switch(
         trunks: settings
             .trunks
             .iter()
-            .map(|found| trunk(found, &sip.realm))
+            .map(|found| super::trunks::trunk(found, &sip.realm))
             .collect::<anyhow::Result<_>>()?,
-        strangers: switch::trunk::StrangerSettings::default(),
+        strangers: super::trunks::strangers(sip),
         queues: (0..)
             .zip(&settings.queues)
             .map(|(n, found)| queue(QueueId(n), found))
@@ -116,26 +116,6 @@ pub(super) fn switch(
 fn sockets(listen: &[SocketAddr]) -> Vec<(Transport, SocketAddr)> {
     let udp = listen.iter().map(|address| (Transport::Udp, *address));
     udp.collect()
-}
-
-fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<switch::Trunk> {
-    let secret = found.secret().map_err(anyhow::Error::msg)?;
-    let credentials = match (&found.user, secret) {
-        (Some(user), Some(secret)) => {
-            Some((user.clone(), ::sip::Secrets::new(user, realm, &secret)))
-        }
-        _ => None,
-    };
-    let mut trunk = switch::Trunk::at(&found.name, found.addresses.clone());
-    trunk.source.credentials = credentials;
-    trunk.numbers = switch::NumberRules {
-        country_code: found.country_code.clone().unwrap_or_default(),
-        national_prefixes: found.national_prefix.clone().into_iter().collect(),
-        international_prefix: String::new(),
-        national_length: found.national_length,
-        area_code: found.area_code.clone().unwrap_or_default(),
-    };
-    Ok(trunk)
 }
 
 fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {

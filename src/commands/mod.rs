@@ -28,10 +28,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Call { command } => call::run(command),
         Command::User { command } => user::run(command),
         Command::Settings(text) => {
-            let text = if text.reference {
-                settings::reference()
-            } else {
-                settings::sample()
+            let preset = text.preset.as_deref().and_then(settings::preset);
+            let text = match preset {
+                Some(preset) => preset.to_owned(),
+                None if text.reference => settings::reference(),
+                None => settings::sample(),
             };
             print_out(&text)?;
             Ok(ExitCode::SUCCESS)

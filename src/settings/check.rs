@@ -1,14 +1,11 @@
-//! Owns the rules that more than one setting takes part in, and the secrets that settings name.
+//! Owns the rules that more than one setting takes part in; those of trunks are `check_trunk`'s.
 
-use std::fs;
 use std::path::{Component, Path};
 
+use super::Settings;
+use super::check_trunk;
 use super::problem::Problem;
 use super::reader::{Reader, path_of};
-use super::{Settings, Trunk};
-
-/// Longest country or area code, in digits (E.164 country codes have at most three).
-const CODE_DIGITS_MAX: usize = 7;
 
 /// Notes what does not fit together; returns what is allowed but probably not meant.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem> {
@@ -29,7 +26,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
         settings.trunks.iter().map(|trunk| trunk.name.as_str()),
     );
     for (at, one) in settings.trunks.iter().enumerate() {
-        trunk(one, &path_of("trunk", at), reader, &mut warnings);
+        check_trunk::trunk(one, &path_of("trunk", at), reader, &mut warnings);
     }
     warnings
 }
@@ -212,78 +209,5 @@ fn names<'a>(reader: &mut Reader<'_>, section: &str, all: impl Iterator<Item = &
             reader.note_at(&format!("{}.name", path_of(section, at)), message, None);
         }
         seen.push(name);
-    }
-}
-
-fn trunk(trunk: &Trunk, path: &str, reader: &mut Reader<'_>, warnings: &mut Vec<Problem>) {
-    if trunk.addresses.is_empty() && trunk.user.is_none() {
-        let message = format!("trunk {:?} has neither addresses nor a user", trunk.name);
-        let help = "without one of them every stranger's call would be taken".to_owned();
-        reader.note_at(&format!("{path}.name"), message, Some(help));
-    }
-    let secrets =
-        usize::from(trunk.secret_file.is_some()) + usize::from(trunk.secret_env.is_some());
-    let (wanted, message) = match &trunk.user {
-        Some(user) => (
-            1,
-            format!("user {user:?} needs secret_file or secret_env, one of them"),
-        ),
-        None => (0, "a secret without a user has no meaning".to_owned()),
-    };
-    if secrets != wanted {
-        reader.note_at(&format!("{path}.user"), message, None);
-    }
-    let codes = [
-        ("country_code", &trunk.country_code),
-        ("national_prefix", &trunk.national_prefix),
-        ("area_code", &trunk.area_code),
-    ];
-    for (key, code) in codes {
-        let Some(code) = code else { continue };
-        if code.len() > CODE_DIGITS_MAX || !code.chars().all(|c| c.is_ascii_digit()) {
-            let message = format!("{key}: expected digits only, as \"7\", found {code:?}");
-            reader.note_at(&format!("{path}.{key}"), message, None);
-        }
-        if trunk.country_code.is_none() {
-            let message = format!("{key} has no meaning without country_code");
-            reader.note_at(&format!("{path}.{key}"), message, None);
-        }
-    }
-    if trunk.user.is_none() && trunk.addresses.iter().any(|net| net.length() == 0) {
-        let message = format!("trunk {:?} takes calls from every address", trunk.name);
-        let help = Some("name the carrier's subnets, or a user and a secret".to_owned());
-        warnings.push(reader.problem_at(&format!("{path}.addresses"), message, help));
-    }
-}
-
-impl Trunk {
-    /// The password of `user`, from the file or the environment variable named; `None` when the
-    /// trunk does not authenticate itself.
-    ///
-    /// # Errors
-    /// One sentence saying which file or variable has no password.
-    pub fn secret(&self) -> Result<Option<String>, String> {
-        let secret = match (&self.secret_file, &self.secret_env) {
-            (Some(file), _) => {
-                let text = fs::read_to_string(file).map_err(|error| {
-                    let file = file.display();
-                    format!("secret_file of trunk {:?}: {file}: {error}", self.name)
-                })?;
-                text.lines()
-                    .next()
-                    .unwrap_or_default()
-                    .trim_end()
-                    .to_owned()
-            }
-            (None, Some(variable)) => std::env::var(variable).map_err(|_| {
-                let name = &self.name;
-                format!("secret_env of trunk {name:?}: {variable} is not set in the environment")
-            })?,
-            (None, None) => return Ok(None),
-        };
-        if secret.is_empty() {
-            return Err(format!("the password of trunk {:?} is empty", self.name));
-        }
-        Ok(Some(secret))
     }
 }

@@ -104,6 +104,8 @@ macro_rules! choice {
     };
 }
 
+pub(super) use choice;
+
 choice! {
     /// An audio codec.
     Codec expected "a codec: \"pcma\" (A-law) or \"pcmu\" (µ-law)" {
@@ -176,5 +178,15 @@ choice! {
         Text = "text",
         /// One JSON object on each line, for collectors.
         Json = "json",
+    }
+}
+
+choice! {
+    /// What requests of unknown addresses get.
+    Strangers expected "\"refuse\" or \"drop\"" {
+        /// A challenge or a refusal, like anybody.
+        Refuse = "refuse",
+        /// Silence, but for what a telephone needs to register.
+        Drop = "drop",
     }
 }

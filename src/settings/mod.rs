@@ -15,12 +15,15 @@
 //! ```
 
 mod check;
+mod check_trunk;
 mod define;
 mod generate;
 mod kinds;
+mod presets;
 mod problem;
 mod reader;
 mod sections;
+mod trunks;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -28,12 +31,17 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use generate::{reference, sample};
-pub use kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size};
+pub use kinds::{
+    Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size, Strangers,
+};
+pub use presets::{preset, preset_names};
 pub use problem::Problem;
 pub use sections::{
     Dialplans, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue, Recordings, Registrar,
     Sip, Trace, Trunk,
 };
+
+pub use trunks::{CallerPlace, DialForm, DidPlace, SipServer};
 
 use problem::Places;
 use reader::Reader;
@@ -160,13 +168,15 @@ impl Settings {
     pub fn secret_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (at, trunk) in self.trunks.iter().enumerate() {
-            if let Err(message) = trunk.secret() {
-                let key = match trunk.secret_file {
-                    Some(_) => "secret_file",
-                    None => "secret_env",
+            for (prefix, secret) in [("", trunk.secret()), ("account_", trunk.account_secret())] {
+                let Err(message) = secret else { continue };
+                let file = match prefix {
+                    "" => &trunk.secret_file,
+                    _ => &trunk.account_secret_file,
                 };
-                let path = format!("{}.{key}", reader::path_of("trunk", at));
-                problems.push(self.problem_at(&path, message));
+                let kind = if file.is_some() { "file" } else { "env" };
+                let path = reader::path_of("trunk", at);
+                problems.push(self.problem_at(&format!("{path}.{prefix}secret_{kind}"), message));
             }
         }
         problems

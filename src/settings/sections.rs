@@ -11,7 +11,10 @@ use std::time::Duration;
 use switch::Network;
 
 use super::define::{Section, Table, section};
-use super::kinds::{Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size};
+use super::kinds::{
+    Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size, Strangers,
+};
+use super::trunks::{CallerPlace, DialForm, DidPlace, SipServer};
 
 /// Every section, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
@@ -46,6 +49,16 @@ section! {
         digest: Vec<Digest> = Default "[\"sha-256\", \"md5\"]";
         /// The name in User-Agent and Server headers. No version is told to strangers by default.
         user_agent: String = Default "\"hotline\"";
+        /// What requests of unknown addresses get: "refuse" answers them with a challenge or a
+        /// refusal, "drop" is silent, but for the registration of telephones. Silence hides the
+        /// engine from those who look for exchanges to break into.
+        strangers: Strangers = Default "\"refuse\"";
+        /// Addresses and subnets from which operators' telephones may register where strangers are
+        /// dropped. Without them they may from anywhere.
+        telephones: Vec<Network> = Empty "[\"10.0.0.0/8\"]";
+        /// Requests a second that one unknown address may send; what is more gets no answer. An
+        /// address from which a right password came is not unknown.
+        strangers_rate: u32 = Default "50", in "1" ..= "10000";
         /// How long an operator's telephone may be wholly silent to an invitation before it counts
         /// as unreachable and the next operator is tried.
         unreachable_after: Duration = Default "\"4s\"", in "\"1s\"" ..= "\"32s\"";
@@ -222,11 +235,89 @@ section! {
         secret_file: Option<PathBuf> = Empty "\"/etc/hotline/carrier.secret\"";
         /// An environment variable that holds the password of user, in place of secret_file.
         secret_env: Option<String> = Empty "\"HOTLINE_CARRIER_SECRET\"";
+        /// The port its calls come from, where two trunks share an address.
+        peer_port: Option<u16> = Empty "5080", in "1" ..= "65535";
+        /// The port of ours its calls come to, where each trunk has one of its own in [sip] listen.
+        our_port: Option<u16> = Empty "5070", in "1" ..= "65535";
+        /// Where the number dialled stands; the first place that holds one counts. Where the
+        /// Request-URI holds only the name of our account, To counts.
+        did: Vec<DidPlace> = Default "[\"request-uri\"]";
+        /// Numbers behind which another is meant, so that the journal shows the one that people
+        /// dialled: a city number to which an 8-800 number leads.
+        stands_for: BTreeMap<String, String> = Empty "{ 84951112233 = \"88001234567\" }";
+        /// Whether its word about the caller is believed: P-Asserted-Identity and
+        /// Remote-Party-ID. Without it only From is read, which every caller can choose.
+        trusted: bool = Default "false";
+        /// Where the caller's number stands; the first place that holds one counts.
+        caller: Vec<CallerPlace> = Default
+            "[\"p-asserted-identity\", \"remote-party-id\", \"from\"]";
+        /// Calls at once that it may bring; the next one gets 503 with Retry-After.
+        calls_in: Option<u32> = Empty "30", in "1" ..= "20000";
+        /// New calls a second that it may bring.
+        rate_in: Option<u32> = Empty "10", in "1" ..= "10000";
+        /// Servers to which calls go and where we register, the preferred one first.
+        servers: Vec<SipServer> = Empty "[\"sip.example.com\", \"192.0.2.1:5060\"]";
+        /// The outbound proxy, through which everything to the trunk goes.
+        proxy: Option<SipServer> = Empty "\"proxy.example.com\"";
+        /// The domain in addresses of the trunk. Without it the first server's.
+        domain: Option<String> = Empty "\"sip.example.com\"";
+        /// The number or name of our account with the trunk: the user of the address that is
+        /// registered.
+        account: Option<String> = Empty "\"74951112233\"";
+        /// The authentication user, where it is not the account.
+        account_user: Option<String> = Empty "\"SIP0123456789@sip.example.com\"";
+        /// A file whose first line is the password of our account.
+        account_secret_file: Option<PathBuf> = Empty "\"/etc/hotline/account.secret\"";
+        /// An environment variable that holds it, in place of account_secret_file.
+        account_secret_env: Option<String> = Empty "\"HOTLINE_ACCOUNT_SECRET\"";
+        /// The realm that the trunk's challenges name. Others get no password. Without it the
+        /// domain; the log tells which realm came where they differ.
+        realm: Option<String> = Empty "\"asterisk\"";
+        /// Whether to register, so that the trunk knows where to send its calls.
+        register: bool = Default "false";
+        /// How long a registration is asked for; the trunk may grant less.
+        register_expiry: Duration = Default "\"1h\"", in "\"1 min\"" ..= "\"1d\"";
+        /// The user of From, where the trunk wants another than the account.
+        from_user: Option<String> = Empty "\"74951112233\"";
+        /// The user of Contact: what the trunk's calls then have in the Request-URI. Without it
+        /// the account.
+        contact_user: Option<String> = Empty "\"line1\"";
+        /// The number that called parties see. Without it they see the caller's.
+        number: Option<String> = Empty "\"+74951112233\"";
+        /// The header that tells that number: "from", or From and one of
+        /// "p-asserted-identity" and "remote-party-id".
+        identity: CallerPlace = Default "\"from\"";
+        /// The form in which numbers are dialled: "e164" (+74242123456), "digits"
+        /// (74242123456), "national" (84242123456).
+        dial: DialForm = Default "\"e164\"";
+        /// What is taken off the front of a number in that form.
+        dial_strip: Option<String> = Empty "\"7\"";
+        /// What is put before it then.
+        dial_prefix: Option<String> = Empty "\"9\"";
+        /// Beginnings of the numbers that may be called, whole numbers with + and short codes.
+        /// Without them those of country_code; without that none.
+        dial_allowed: Vec<String> = Empty "[\"+7\", \"112\"]";
+        /// Beginnings of the numbers that may never be: those with which fraud is paid.
+        dial_refused: Vec<String> = Default
+            "[\"+7809\", \"+870\", \"+878\", \"+881\", \"+882\", \"+883\", \"+979\"]";
+        /// Which trunk is tried first: the lowest; equals in the order of this file.
+        priority: usize = Default "0", in "0" ..= "1000";
+        /// Calls at once that may go to it; the next one takes the next trunk.
+        calls_out: Option<u32> = Empty "30", in "1" ..= "20000";
+        /// New calls a second that may go to it.
+        rate_out: Option<u32> = Empty "5", in "1" ..= "10000";
+        /// How often its servers are asked with OPTIONS whether they are there.
+        probe: Option<Duration> = Empty "\"30s\"", in "\"5s\"" ..= "\"1h\"";
+        /// So many in a row without an answer, and a server takes no calls until it answers.
+        probe_failures: u32 = Default "3", in "1" ..= "20";
         /// The country code with which local forms of numbers are made whole (E.164): with "7",
         /// 84242123456 and 4242123456 become +74242123456.
         country_code: Option<String> = Empty "\"7\"";
-        /// The digit before numbers within the country.
+        /// What is dialled before numbers within the country, the one to dial first; several are
+        /// parted by commas: "0, 80" in Ukraine.
         national_prefix: Option<String> = Empty "\"8\"";
+        /// What is dialled before numbers of other countries: "810" in Russia, "00" in Ukraine.
+        international_prefix: Option<String> = Empty "\"810\"";
         /// Digits of a number within the country, without the digit before it: 10 in Russia, 9 in
         /// Ukraine.
         national_length: usize = Default "10", in "4" ..= "14";

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::kinds::{Codec, Digest};
+use super::trunks::{CallerPlace, DidPlace, SipServer};
 use switch::Network;
 
 /// A value that is not what was expected.
@@ -220,6 +221,21 @@ impl Listed for Digest {
     const LIST: &'static str = "a list of digest algorithms: \"sha-256\", \"md5\"";
 }
 
+impl Listed for SipServer {
+    const LIST: &'static str =
+        "a list of servers, such as [\"sip.example.com\", \"192.0.2.1:5060\"]";
+}
+
+impl Listed for DidPlace {
+    const LIST: &'static str = "a list of places: \"request-uri\", \"to\", \"diversion\", \
+        \"history-info\", \"p-called-party-id\", or a header such as \"x-did\"";
+}
+
+impl Listed for CallerPlace {
+    const LIST: &'static str =
+        "a list of headers: \"p-asserted-identity\", \"remote-party-id\", \"from\"";
+}
+
 impl<T: Listed> Value for Vec<T> {
     const EXPECTED: &'static str = T::LIST;
 
@@ -243,6 +259,10 @@ impl<T: Listed> Value for Vec<T> {
 
 impl Value for BTreeMap<String, String> {
     const EXPECTED: &'static str = "a table of texts, such as { ru = \"ru\", en = \"en-gb\" }";
+
+    fn absent() -> Option<Self> {
+        Some(Self::new())
+    }
 
     fn read(value: &Spanned<DeValue<'_>>, base: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
         let Some(table) = value.get_ref().as_table() else {
