@@ -133,8 +133,10 @@ pub fn uri(octets: &[u8]) {
         let again = NameAddr::parse(&printed).expect("a printed address is read");
         assert_eq!(again.to_string(), printed);
         assert_eq!(again.uri, address.uri);
-        let tagged = address.with_tag("t").to_string();
-        assert!(NameAddr::parse(&tagged).is_ok_and(|address| address.tag() == Some("t")));
+        if address.params.len() < limits::PARAMS {
+            let tagged = address.with_tag("t").to_string();
+            assert!(NameAddr::parse(&tagged).is_ok_and(|address| address.tag() == Some("t")));
+        }
     }
 }
 

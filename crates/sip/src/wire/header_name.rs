@@ -158,7 +158,8 @@ impl HeaderName {
         Self::of_length(name.len())
             .iter()
             .filter(begins_alike)
-            .find(|known| known.as_str().eq_ignore_ascii_case(name))
+            // Nearly all names come as they stand in the RFC.
+            .find(|known| known.as_str() == name || known.as_str().eq_ignore_ascii_case(name))
             .cloned()
             .unwrap_or_else(|| Self::Other(name.to_owned()))
     }

@@ -1,33 +1,55 @@
 //! Owns the list of header fields of one message, in order. Knows names, not meanings.
 
+use core::fmt;
+
 use super::HeaderName;
 use super::scan::Values;
 
 /// Header fields in the order in which they stand. Values are raw text, folding undone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(HeaderName, String)>);
+///
+/// All values stand in one buffer, so that reading or copying a message takes a few allocations
+/// whatever the fields. Values that were replaced stay in it: a message lives for a moment.
+#[derive(Clone, Default)]
+pub struct Headers {
+    fields: Vec<Field>,
+    text: String,
+}
+
+#[derive(Clone)]
+struct Field {
+    name: HeaderName,
+    /// Where the value stands in the text.
+    begin: usize,
+    end: usize,
+}
 
 impl Headers {
     /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            fields: Vec::new(),
+            text: String::new(),
+        }
     }
 
-    pub(super) fn with_capacity(fields: usize) -> Self {
-        Self(Vec::with_capacity(fields))
+    pub(super) fn with_capacity(fields: usize, octets: usize) -> Self {
+        Self {
+            fields: Vec::with_capacity(fields),
+            text: String::with_capacity(octets),
+        }
     }
 
     /// How many fields there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.fields.len()
     }
 
     /// True if there is no field.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
     /// The value of the first field of this name.
@@ -41,10 +63,10 @@ impl Headers {
         &'a self,
         name: &'n HeaderName,
     ) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
-        self.0
+        self.fields
             .iter()
-            .filter(move |(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+            .filter(move |field| field.name == *name)
+            .map(|field| self.value(field))
     }
 
     /// The values of all fields of this name, split at commas outside of quotes and `<>`
@@ -64,42 +86,80 @@ impl Headers {
     }
 
     /// Adds a field at the end.
-    pub fn push(&mut self, name: HeaderName, value: impl Into<String>) {
-        self.0.push((name, value.into()));
+    pub fn push(&mut self, name: HeaderName, value: impl AsRef<str>) {
+        let field = self.field(name, value.as_ref());
+        self.fields.push(field);
     }
 
     /// Makes this the only field of its name; it stands where the first one was, or at the end.
-    pub fn set(&mut self, name: HeaderName, value: impl Into<String>) {
-        let place = self.0.iter().position(|(known, _)| *known == name);
+    pub fn set(&mut self, name: HeaderName, value: impl AsRef<str>) {
+        let place = self.place(&name);
         self.remove(&name);
-        match place {
-            Some(place) => self.0.insert(place.min(self.0.len()), (name, value.into())),
-            None => self.push(name, value),
-        }
+        let field = self.field(name, value.as_ref());
+        let end = self.fields.len();
+        self.fields.insert(place.unwrap_or(end).min(end), field);
     }
 
     /// Takes all fields of this name out.
     pub fn remove(&mut self, name: &HeaderName) {
-        self.0.retain(|(known, _)| known != name);
+        self.fields.retain(|field| field.name != *name);
     }
 
     /// Replaces the value of the first field of this name; adds the field if there is none.
-    pub fn replace_first(&mut self, name: HeaderName, value: impl Into<String>) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some(field) => field.1 = value.into(),
-            None => self.push(name, value),
+    pub fn replace_first(&mut self, name: HeaderName, value: impl AsRef<str>) {
+        let place = self.place(&name);
+        let field = self.field(name, value.as_ref());
+        match place.and_then(|place| self.fields.get_mut(place)) {
+            Some(old) => *old = field,
+            None => self.fields.push(field),
         }
     }
 
     /// Adds a field before the first one of its name, or at the very beginning: Via, Route.
-    pub fn insert_first(&mut self, name: HeaderName, value: impl Into<String>) {
-        let place = self.0.iter().position(|(known, _)| *known == name);
-        self.0.insert(place.unwrap_or(0), (name, value.into()));
+    pub fn insert_first(&mut self, name: HeaderName, value: impl AsRef<str>) {
+        let place = self.place(&name);
+        let field = self.field(name, value.as_ref());
+        self.fields.insert(place.unwrap_or(0), field);
     }
 
     /// All fields in order.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
-        self.0.iter().map(|(name, value)| (name, value.as_str()))
+        self.fields
+            .iter()
+            .map(|field| (&field.name, self.value(field)))
+    }
+
+    fn value(&self, field: &Field) -> &str {
+        self.text.get(field.begin..field.end).unwrap_or_default()
+    }
+
+    fn place(&self, name: &HeaderName) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == *name)
+    }
+
+    /// Puts the value behind the others.
+    fn field(&mut self, name: HeaderName, value: &str) -> Field {
+        let begin = self.text.len();
+        self.text.push_str(value);
+        Field {
+            name,
+            begin,
+            end: self.text.len(),
+        }
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

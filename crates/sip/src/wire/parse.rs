@@ -104,7 +104,7 @@ pub(super) fn refuse_head(head: &[u8], problem: ParseError) -> Malformed {
 /// Head with its closing empty line, and body.
 fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
     let mut from = 0;
-    while let Some(at) = bytes.iter().skip(from).position(|octet| *octet == b'\n') {
+    while let Some(at) = memchr::memchr(b'\n', bytes.get(from..).unwrap_or_default()) {
         from += at + 1;
         let rest = bytes.get(from..).unwrap_or(&[]);
         let blank = if rest.starts_with(b"\r\n") {
@@ -190,7 +190,9 @@ impl Reader {
 
     /// Header fields up to the empty line, and what follows it.
     fn read_headers<'a>(&mut self, text: &'a str) -> (Headers, &'a str) {
-        let mut headers = Headers::with_capacity(24);
+        let mut headers = Headers::with_capacity(24, text.len().min(limits::HEAD_OCTETS));
+        // With a text body behind it, mostly; a binary one only costs the look at each value.
+        let plain = has_no_controls(text);
         let mut fields = Fields::new(text);
         for field in fields.by_ref() {
             if headers.len() >= limits::HEADER_FIELDS {
@@ -200,7 +202,11 @@ impl Reader {
                 }));
                 return (headers, "");
             }
-            if let Some((name, value)) = self.note(field.read()) {
+            let text = field.text();
+            let Some((name, value)) = self.note(field.read(&text)) else {
+                continue;
+            };
+            if plain || self.note(without_controls(value)).is_some() {
                 headers.push(name, value);
             }
         }
@@ -275,14 +281,15 @@ impl Field<'_> {
         matches!(self.line.as_bytes(), [b'c' | b'C' | b'l' | b'L', ..])
     }
 
-    pub(super) fn read(&self) -> Result<(HeaderName, String), ParseError> {
+    /// `text`: of this field.
+    fn read<'t>(&self, text: &'t str) -> Result<(HeaderName, &'t str), ParseError> {
         if self.whole.len() > limits::LINE_OCTETS {
             return Err(ParseError::TooLong {
                 part: "header octets",
                 limit: limits::LINE_OCTETS,
             });
         }
-        read_field(&self.text())
+        read_field(text)
     }
 
     /// The field in one line.
@@ -297,7 +304,7 @@ impl Field<'_> {
 
 /// A line without its end (CRLF or LF), and the rest.
 pub(super) fn next_line(text: &str) -> (&str, &str) {
-    let Some(at) = text.find('\n') else {
+    let Some(at) = memchr::memchr(b'\n', text.as_bytes()) else {
         return (text, "");
     };
     let (line, rest) = super::scan::cut(text, at);
@@ -316,22 +323,41 @@ fn unfold(field: &str) -> String {
     out
 }
 
-fn read_field(line: &str) -> Result<(HeaderName, String), ParseError> {
+fn read_field(line: &str) -> Result<(HeaderName, &str), ParseError> {
     let (name, value) =
         split_field(line).ok_or(malformed("header field", "name expected before ':'"))?;
     if !is_token(name) {
         return Err(malformed("header field", "name is no token"));
     }
-    let name = HeaderName::parse(name);
+    Ok((HeaderName::parse(name), value))
+}
+
+/// Refuses a value with control characters that are not escaped.
+fn without_controls(value: &str) -> Result<(), ParseError> {
     if has_control(value) && !controls_are_escaped(value) {
         return Err(malformed("header field", "control character"));
     }
-    Ok((name, value.to_owned()))
+    Ok(())
+}
+
+/// Whether no value of a head can hold a control character: there is none but tabs and line ends.
+/// Told once for all, that is cheaper than for each value.
+fn has_no_controls(head: &str) -> bool {
+    let octets = head.as_bytes();
+    // The last octet has no next one.
+    let last = octets
+        .last()
+        .is_none_or(|octet| *octet == b'\n' || (b' '..0x7f).contains(octet));
+    let next = octets.get(1..).unwrap_or_default();
+    last && !octets.iter().zip(next).fold(false, |found, (octet, next)| {
+        let line_end = (*octet == b'\n') | ((*octet == b'\r') & (*next == b'\n'));
+        found | ((*octet < b' ') & (*octet != b'\t') & !line_end) | (*octet == 0x7f)
+    })
 }
 
 /// Name and value, without the white space around them.
 pub(super) fn split_field(line: &str) -> Option<(&str, &str)> {
-    let colon = line.bytes().position(|octet| octet == b':')?;
+    let colon = memchr::memchr(b':', line.as_bytes())?;
     let (name, value) = super::scan::cut(line, colon);
     Some((name.trim_end_matches([' ', '\t']), trim(value)))
 }

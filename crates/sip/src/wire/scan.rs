@@ -155,9 +155,9 @@ pub fn quote(text: &str) -> String {
 /// An unterminated quote or bracket reaches to the end of the text.
 fn find_outside(text: &str, needle: u8, angles: bool) -> Option<usize> {
     // Most texts hold no needle, or nothing that could hide it.
-    let first = text.find(char::from(needle))?;
-    let before = text.get(..first)?;
-    let hidden = before.contains('"') || (angles && before.contains('<'));
+    let first = memchr::memchr(needle, text.as_bytes())?;
+    let before = text.as_bytes().get(..first)?;
+    let hidden = memchr::memchr2(b'"', if angles { b'<' } else { b'"' }, before).is_some();
     if !hidden {
         return Some(first);
     }

@@ -157,7 +157,7 @@ impl StreamFramer {
 
     /// Takes the octets of one line or a part of it.
     fn head(&mut self, line: usize, octets: &mut &[u8]) -> Result<Option<Frame>, ParseError> {
-        let end = octets.iter().position(|octet| *octet == b'\n');
+        let end = memchr::memchr(b'\n', octets);
         let taken = end.map_or(octets.len(), |at| at + 1);
         let first_line = line == 0;
         let (part, limit) = if first_line {

@@ -27,8 +27,11 @@ impl<'a> UriRef<'a> {
                 limit: limits::URI_OCTETS,
             });
         }
-        let never = |octet: u8| octet <= b' ' || octet == 0x7f || matches!(octet, b'<' | b'>');
-        if text.bytes().any(never) {
+        // No early return, so that the compiler makes wide comparisons of it.
+        let never = text.bytes().fold(false, |found, octet| {
+            found | (octet <= b' ') | (octet == 0x7f) | (octet == b'<') | (octet == b'>')
+        });
+        if never {
             return Err(malformed(
                 part,
                 "space, control character or bracket in a URI",
@@ -167,10 +170,10 @@ fn check_params(params: &str, part: &'static str) -> Result<(), ParseError> {
 }
 
 fn check_userinfo(text: &str, part: &'static str) -> Result<(), ParseError> {
-    if text.contains('"') {
+    if memchr::memchr(b'"', text.as_bytes()).is_some() {
         return Err(malformed(part, "quote in the user of a URI"));
     }
-    if text.contains('%') && escape::decode(text).is_none() {
+    if memchr::memchr(b'%', text.as_bytes()).is_some() && escape::decode(text).is_none() {
         return Err(malformed(
             part,
             "'%' without two hexadecimal digits, or not UTF-8",
