@@ -2,6 +2,7 @@
 
 mod operators;
 mod plans;
+mod signalling;
 mod tap;
 mod translate;
 mod trunks;
@@ -18,14 +19,14 @@ use journal::{Journal, Recovery};
 use recorder::{Recorder, Report};
 use switch::{Input, Switch};
 use trace::Tracer;
-use transport::Transport;
 use vocab::media::RecordingKey;
 use vocab::{MissingReason, WallTime};
 
 use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
-use crate::settings::Settings;
+use crate::settings::{Problem, Settings};
 
 pub use plans::{Loaded, load as load_plans};
+pub use signalling::Certificates;
 
 /// How long the peers get to answer our BYEs at a stop.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -40,6 +41,7 @@ pub struct Engine {
     recorder: Recorder,
     trace: Option<trace::Running>,
     addresses: Vec<SocketAddr>,
+    listening: Vec<(sip::Transport, SocketAddr)>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -72,10 +74,19 @@ impl Engine {
         if let Some(problem) = settings.secret_problems().first() {
             anyhow::bail!("{problem}");
         }
+        let certificates = Certificates::load(settings).map_err(first_of)?;
         let loaded = plans::load_or_explain(settings)?;
         let (inbox, outbox) = driver::inbox(epoch);
-        let transport = listen(&runtime, settings, &inbox)?;
-        let addresses = transport.addresses();
+        let transport = {
+            let _entered = runtime.enter();
+            signalling::listen(settings, certificates, &inbox)?
+        };
+        let listening = transport.addresses();
+        let addresses: Vec<SocketAddr> = listening
+            .iter()
+            .filter(|(protocol, _)| *protocol == sip::Transport::Udp)
+            .map(|(_, address)| *address)
+            .collect();
         let (boot, journal, recovery) = open_journal(settings, wall_zero, &inbox)?;
         let (taps, recorder) = open_recorder(settings, wall_zero, &inbox, &recovery)?;
         let taps = tap::adapt(taps);
@@ -87,7 +98,7 @@ impl Engine {
             media::Media::start(media, epoch, loaded.audio, taps, report)
                 .context("cannot start the media threads")?
         };
-        let switch = Switch::new(translate::switch(settings, boot, &addresses)?);
+        let switch = Switch::new(translate::switch(settings, boot, &listening)?);
         inbox.input(Input::Wall(driver::wall_clock()));
         inbox.input(Input::Plans {
             plans: loaded.plans,
@@ -100,9 +111,11 @@ impl Engine {
         ))?;
         runtime.spawn(operators);
         let answer_wait = settings.journal.answer_wait;
+        let resolve = signalling::resolver(settings, &runtime, inbox.clone());
         let parts = Parts {
             switch,
             transport,
+            resolve,
             media,
             journal,
             tracer,
@@ -114,14 +127,21 @@ impl Engine {
             recorder,
             trace,
             addresses,
+            listening,
             runtime,
         })
     }
 
-    /// Where SIP is taken.
+    /// Where SIP over UDP is taken.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where SIP is taken, by which transport.
+    #[must_use]
+    pub fn listening(&self) -> &[(sip::Transport, SocketAddr)] {
+        &self.listening
     }
 
     /// The live picture.
@@ -206,16 +226,13 @@ impl Engine {
     }
 }
 
-fn listen(
-    runtime: &tokio::runtime::Runtime,
-    settings: &Settings,
-    inbox: &Inbox,
-) -> anyhow::Result<Transport> {
-    let _entered = runtime.enter();
-    let inbox = inbox.clone();
-    Ok(Transport::bind(&settings.sip.listen, move |datagram| {
-        inbox.datagram(datagram)
-    })?)
+/// The first of several mistakes: a start tells one.
+fn first_of(problems: Vec<Problem>) -> anyhow::Error {
+    let first = problems.into_iter().next();
+    first.map_or_else(
+        || anyhow::anyhow!("the settings cannot be used"),
+        anyhow::Error::from,
+    )
 }
 
 fn open_journal(

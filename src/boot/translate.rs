@@ -47,7 +47,7 @@ pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
 pub(super) fn switch(
     settings: &Settings,
     boot: u32,
-    listen: &[SocketAddr],
+    listening: &[(Transport, SocketAddr)],
 ) -> anyhow::Result<switch::Settings> {
     let Settings {
         sip,
@@ -73,7 +73,7 @@ pub(super) fn switch(
         transactions_max: limits.transactions,
         retry_after: limits.retry_after,
         advertised: sip.advertise,
-        sockets: sockets(listen),
+        sockets: super::signalling::sockets(listening),
         media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,
         probe_every: registrar.probe_every.max(sip.unreachable_after * 2),
@@ -110,12 +110,6 @@ pub(super) fn switch(
             recorded: settings.operator_calls.recorded,
         },
     })
-}
-
-/// Where requests leave from.
-fn sockets(listen: &[SocketAddr]) -> Vec<(Transport, SocketAddr)> {
-    let udp = listen.iter().map(|address| (Transport::Udp, *address));
-    udp.collect()
 }
 
 fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {

@@ -15,7 +15,10 @@ pub(super) fn check(path: &Path) -> ExitCode {
         eprintln!("warning: {warning}");
     }
     let secrets = settings.secret_problems();
-    let secrets = secrets.iter().map(ToString::to_string);
+    let certificates = boot::Certificates::load(&settings)
+        .err()
+        .unwrap_or_default();
+    let secrets = secrets.iter().chain(&certificates).map(ToString::to_string);
     let loaded = match boot::load_plans(&settings) {
         Ok(loaded) => loaded,
         Err(mistakes) => return refuse(secrets.chain(mistakes)),

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use sip::Transport;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::boot::Engine;
@@ -30,9 +31,25 @@ pub(super) fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
 
 /// One line for whoever started us: where SIP is taken, with real ports.
 fn announce(engine: &Engine) -> std::io::Result<()> {
-    let addresses: Vec<String> = engine.addresses().iter().map(ToString::to_string).collect();
+    let mut line = String::from("ready");
+    for (name, protocol) in [
+        ("sip", Transport::Udp),
+        ("tcp", Transport::Tcp),
+        ("tls", Transport::Tls),
+        ("ws", Transport::Ws),
+        ("wss", Transport::Wss),
+    ] {
+        let of_it = engine
+            .listening()
+            .iter()
+            .filter(|(one, _)| *one == protocol);
+        let addresses: Vec<String> = of_it.map(|(_, address)| address.to_string()).collect();
+        if !addresses.is_empty() {
+            line.push_str(&format!(" {name}={}", addresses.join(",")));
+        }
+    }
     let mut out = std::io::stdout().lock();
-    writeln!(out, "ready sip={}", addresses.join(","))?;
+    writeln!(out, "{line}")?;
     out.flush()
 }
 

@@ -12,16 +12,17 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
 use journal::Journal;
 use media::Media;
-use sip::Flow;
+use sip::{Flow, Question};
 use switch::{Input, Output, Switch};
-use transport::{Datagram, Transport};
+use transport::{Datagram, Sink, Transport};
 use vocab::{EventId, Snapshot, Time, WallTime};
 
 use hold::Hold;
 use trace::Trace;
 
-/// Datagrams that may wait for the driver. At 4,000 calls a second this is a quarter of a second.
-const DATAGRAMS: usize = 16_384;
+/// Messages of the network that may wait for the driver. At 4,000 calls a second this is a quarter
+/// of a second.
+const SIGNALS: usize = 16_384;
 /// Inputs handled before the held messages and the picture are looked at again.
 const TURN: usize = 256;
 /// How often the live picture is renewed.
@@ -30,7 +31,13 @@ const PICTURE_EVERY: Duration = Duration::from_millis(200);
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
 const CLOCK_DRIFT_MS: i64 = 20;
 
-/// What reaches the driver besides datagrams.
+/// What the network brings, in its order: what came on a connection is handled before its end.
+enum Signal {
+    Message(Datagram),
+    Closed(Flow),
+}
+
+/// What else reaches the driver.
 enum Message {
     Input(Input),
     Durable(EventId),
@@ -41,7 +48,7 @@ enum Message {
 #[derive(Clone)]
 pub struct Inbox {
     epoch: Instant,
-    datagrams: Sender<(Time, Datagram)>,
+    signals: Sender<(Time, Signal)>,
     messages: Sender<Message>,
 }
 
@@ -50,13 +57,6 @@ impl Inbox {
     #[must_use]
     pub fn now(&self) -> Time {
         Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
-    }
-
-    /// Hands in a datagram; drops it when the driver is behind by too much, as a network would.
-    pub fn datagram(&self, datagram: Datagram) {
-        if let Err(TrySendError::Full(_)) = self.datagrams.try_send((self.now(), datagram)) {
-            tracing::debug!("the driver is behind: datagram dropped");
-        }
     }
 
     /// Hands in anything else. It is never dropped.
@@ -71,27 +71,52 @@ impl Inbox {
     }
 }
 
+impl Sink for Inbox {
+    fn message(&self, message: Datagram) -> Result<(), Datagram> {
+        match self
+            .signals
+            .try_send((self.now(), Signal::Message(message)))
+        {
+            Err(TrySendError::Full((_, Signal::Message(message)))) => {
+                tracing::debug!("the driver is behind");
+                Err(message)
+            }
+            // The driver is gone only when the process ends.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Ok(()),
+        }
+    }
+
+    fn closed(&self, flow: Flow) {
+        if let Err(TrySendError::Full(_)) =
+            self.signals.try_send((self.now(), Signal::Closed(flow)))
+        {
+            // Never lost, though it may overtake what came before it.
+            self.input(Input::FlowClosed { flow });
+        }
+    }
+}
+
 /// The receiving end, before the thread runs.
 pub struct Outbox {
     epoch: Instant,
-    datagrams: Receiver<(Time, Datagram)>,
+    signals: Receiver<(Time, Signal)>,
     messages: Receiver<Message>,
 }
 
 /// The inbox of a driver that will run with `epoch` as time zero.
 #[must_use]
 pub fn inbox(epoch: Instant) -> (Inbox, Outbox) {
-    let (datagrams, datagrams_out) = bounded(DATAGRAMS);
+    let (signals, signals_out) = bounded(SIGNALS);
     let (messages, messages_out) = unbounded();
     (
         Inbox {
             epoch,
-            datagrams,
+            signals,
             messages,
         },
         Outbox {
             epoch,
-            datagrams: datagrams_out,
+            signals: signals_out,
             messages: messages_out,
         },
     )
@@ -103,6 +128,8 @@ pub struct Parts {
     pub switch: Switch,
     /// Signalling sockets.
     pub transport: Transport,
+    /// Puts a question to the DNS; the answer comes as an input. Must not block.
+    pub resolve: Box<dyn Fn(Question) + Send>,
     /// The media plane.
     pub media: Media,
     /// The journal.
@@ -225,10 +252,10 @@ impl Loop {
         loop {
             self.on_time();
             let wait = self.wait();
-            let (datagrams, messages) = (&self.outbox.datagrams, &self.outbox.messages);
+            let (signals, messages) = (&self.outbox.signals, &self.outbox.messages);
             select! {
-                recv(datagrams) -> datagram => if let Ok(datagram) = datagram {
-                    self.on_datagram(datagram);
+                recv(signals) -> signal => if let Ok(signal) = signal {
+                    self.on_signal(signal);
                 },
                 recv(messages) -> message => {
                     if self.on_message(message.unwrap_or(Message::Exit)) {
@@ -250,8 +277,8 @@ impl Loop {
                 if self.on_message(message) {
                     return true;
                 }
-            } else if let Ok(datagram) = self.outbox.datagrams.try_recv() {
-                self.on_datagram(datagram);
+            } else if let Ok(signal) = self.outbox.signals.try_recv() {
+                self.on_signal(signal);
             } else {
                 break;
             }
@@ -259,9 +286,12 @@ impl Loop {
         false
     }
 
-    fn on_datagram(&mut self, (at, datagram): (Time, Datagram)) {
-        let Datagram { flow, bytes } = datagram;
-        self.handle(at, Input::Datagram { flow, bytes });
+    fn on_signal(&mut self, (at, signal): (Time, Signal)) {
+        let input = match signal {
+            Signal::Message(Datagram { flow, bytes }) => Input::Datagram { flow, bytes },
+            Signal::Closed(flow) => Input::FlowClosed { flow },
+        };
+        self.handle(at, input);
     }
 
     fn on_message(&mut self, message: Message) -> bool {
@@ -294,8 +324,7 @@ impl Loop {
                         self.send(now, flow, bytes);
                     }
                 }
-                // Requests by name come with the resolver.
-                Output::Resolve { .. } => {}
+                Output::Resolve { question } => (self.parts.resolve)(question),
                 Output::Media(command) => self.parts.media.send(command),
                 Output::Record(event) => {
                     self.trace.fact(&event);

@@ -70,6 +70,7 @@ fn lists(settings: &Settings, reader: &mut Reader<'_>) {
             );
         }
     }
+    tls(settings, reader);
     if settings
         .sip
         .advertise
@@ -90,6 +91,38 @@ fn lists(settings: &Settings, reader: &mut Reader<'_>) {
             let message = format!("{key}: expected text without quotation marks and controls");
             reader.note_at(&format!("sip.{key}"), message, None);
         }
+    }
+}
+
+/// TLS needs a certificate and its key, and a certificate without use is a mistake, too.
+fn tls(settings: &Settings, reader: &mut Reader<'_>) {
+    let sip = &settings.sip;
+    let needed = [("tls", &sip.tls), ("wss", &sip.wss)]
+        .into_iter()
+        .find(|(_, addresses)| !addresses.is_empty());
+    let have = [("certificate", &sip.certificate), ("key", &sip.key)];
+    for (key, file) in have {
+        match (needed, file) {
+            (Some((listener, _)), None) => {
+                let message = format!("{listener}: needs a {key}");
+                reader.note_at(&format!("sip.{listener}"), message, None);
+            }
+            (None, Some(_)) => {
+                let message = format!("{key}: has no meaning without tls or wss");
+                reader.note_at(&format!("sip.{key}"), message, None);
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+    let wrong = |origin: &&String| {
+        let (scheme, host) = origin.split_once("://").unwrap_or_default();
+        let whole = matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains('/');
+        !whole && *origin != "*"
+    };
+    if let Some(origin) = sip.origins.iter().find(wrong) {
+        let message =
+            format!("origins: expected pages such as \"https://desk.example\", found {origin:?}");
+        reader.note_at("sip.origins", message, None);
     }
 }
 

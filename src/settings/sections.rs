@@ -38,6 +38,29 @@ section! {
     one Sip "sip" {
         /// Addresses on which SIP over UDP is taken; port 0 means any free port.
         listen: Vec<SocketAddr> = Default "[\"0.0.0.0:5060\"]";
+        /// Addresses on which SIP over TCP is taken. Without it those of listen, with the same ports;
+        /// an empty list means no TCP at all.
+        tcp: Option<Vec<SocketAddr>> = Empty "[\"0.0.0.0:5060\"]";
+        /// Addresses on which SIP over TLS is taken. Needs certificate and key.
+        tls: Vec<SocketAddr> = Empty "[\"0.0.0.0:5061\"]";
+        /// Addresses on which SIP over WebSocket is taken, for telephones in browsers behind a web
+        /// server that has the TLS.
+        ws: Vec<SocketAddr> = Empty "[\"127.0.0.1:8088\"]";
+        /// Addresses on which SIP over WebSocket within TLS is taken. Needs certificate and key.
+        wss: Vec<SocketAddr> = Empty "[\"0.0.0.0:8443\"]";
+        /// The file of our certificate and those between it and its authority, in PEM.
+        certificate: Option<PathBuf> = Empty "\"/etc/hotline/certificate.pem\"";
+        /// The file of the certificate's key, in PEM.
+        key: Option<PathBuf> = Empty "\"/etc/hotline/key.pem\"";
+        /// The file of authorities whose certificates are believed when the engine connects to
+        /// others by TLS, in PEM. Without it those that this machine believes.
+        authorities: Option<PathBuf> = Empty "\"/etc/hotline/authorities.pem\"";
+        /// Web pages whose scripts may connect by WebSocket, by scheme, host and port; "*" means any.
+        /// Clients that are no browsers name no page and are let in.
+        origins: Vec<String> = Empty "[\"https://desk.example\"]";
+        /// Name servers that are asked for the addresses of trunks. Without it those that this
+        /// machine asks.
+        name_servers: Vec<SocketAddr> = Empty "[\"192.0.2.53:53\"]";
         /// The address that peers are told (Contact, Via, SDP), for an engine behind NAT.
         /// Without it peers are told the address they reach us on.
         advertise: Option<IpAddr> = Empty "\"203.0.113.7\"";
@@ -74,6 +97,14 @@ section! {
         transactions: usize = Default "20000", in "100" ..= "1000000";
         /// Longest call; it ends what a vanished telephone left behind.
         call_longest: Duration = Default "\"4h\"", in "\"1 min\"" ..= "\"2d\"";
+        /// TCP, TLS and WebSocket connections at once.
+        connections: usize = Default "4000", in "10" ..= "100000";
+        /// Of these, connections that one address may have open to the engine: an office behind a
+        /// NAT has one for each telephone.
+        connections_per_address: usize = Default "200", in "1" ..= "100000";
+        /// Silence after which a connection is closed that a peer has opened. Longer than telephones
+        /// take between two registrations, or they become unreachable.
+        connection_idle: Duration = Default "\"15 min\"", in "\"10s\"" ..= "\"1d\"";
         /// The time told in Retry-After.
         retry_after: Duration = Default "\"5s\"", in "\"1s\"" ..= "\"10 min\"";
     }

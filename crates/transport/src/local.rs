@@ -50,7 +50,7 @@ pub fn local_toward(listening: &[SocketAddr], remote: SocketAddr) -> Option<Sock
 }
 
 /// A connected UDP socket sends nothing, and knows its own address.
-fn route(remote: SocketAddr) -> Option<IpAddr> {
+pub(crate) fn route(remote: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = match remote.ip() {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

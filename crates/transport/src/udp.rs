@@ -3,12 +3,14 @@
 use core::net::SocketAddr;
 use std::io;
 use std::net::UdpSocket;
+use std::sync::Arc;
 
 use sip::{Flow, Transport as Protocol};
 use socket2::{Domain, Protocol as Ip, Socket, Type};
 
-use crate::Datagram;
 use crate::local::LocalAddresses;
+use crate::table::Table;
+use crate::{BindError, Datagram, stun};
 
 /// The longest datagram that UDP can carry.
 const LONGEST: usize = 65_535;
@@ -25,10 +27,15 @@ pub(crate) struct Udp {
 }
 
 impl Udp {
-    pub(crate) fn bind<S>(address: SocketAddr, sink: S) -> io::Result<Self>
-    where
-        S: Fn(Datagram) + Send + 'static,
-    {
+    pub(crate) fn bind(address: SocketAddr, table: &Arc<Table>) -> Result<Self, BindError> {
+        Self::open(address, table).map_err(|source| BindError {
+            transport: Protocol::Udp,
+            address,
+            source,
+        })
+    }
+
+    fn open(address: SocketAddr, table: &Arc<Table>) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Ip::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -41,7 +48,7 @@ impl Udp {
         let sender: UdpSocket = socket.into();
         let address = sender.local_addr()?;
         let receiver = tokio::net::UdpSocket::from_std(sender.try_clone()?)?;
-        let receiver = tokio::spawn(receive(receiver, address, sink));
+        let receiver = tokio::spawn(receive(receiver, address, Arc::clone(table)));
         Ok(Self {
             address,
             sender,
@@ -71,7 +78,7 @@ impl Drop for Udp {
     }
 }
 
-async fn receive<S: Fn(Datagram)>(socket: tokio::net::UdpSocket, bound: SocketAddr, sink: S) {
+async fn receive(socket: tokio::net::UdpSocket, bound: SocketAddr, table: Arc<Table>) {
     let mut local = LocalAddresses::new(bound);
     let mut buffer = vec![0; LONGEST];
     loop {
@@ -83,13 +90,18 @@ async fn receive<S: Fn(Datagram)>(socket: tokio::net::UdpSocket, bound: SocketAd
             match socket.try_recv_from(&mut buffer) {
                 Ok((length, remote)) => {
                     let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+                    if let Some(answer) = stun::answer(&bytes, remote) {
+                        let _ = socket.try_send_to(&answer, remote);
+                        continue;
+                    }
                     let local = local.toward(remote);
                     let flow = Flow {
                         transport: Protocol::Udp,
                         local,
                         remote,
                     };
-                    sink(Datagram { flow, bytes });
+                    // No room: dropped, as by a network.
+                    let _ = table.sink.message(Datagram { flow, bytes });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error of an earlier datagram: nothing that reception can mend.
@@ -97,44 +109,5 @@ async fn receive<S: Fn(Datagram)>(socket: tokio::net::UdpSocket, bound: SocketAd
             }
         }
         tokio::task::yield_now().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::Transport;
-    use tokio::sync::mpsc;
-
-    #[tokio::test]
-    async fn a_datagram_comes_with_its_flow_and_the_answer_goes_back_on_it() {
-        let (sender, mut inbox) = mpsc::unbounded_channel();
-        let transport = Transport::bind(&["127.0.0.1:0".parse().unwrap()], move |datagram| {
-            sender.send(datagram).unwrap();
-        })
-        .unwrap();
-        let engine = transport.addresses()[0];
-        let phone = tokio::net::UdpSocket::bind("127.0.0.2:0").await.unwrap();
-        phone.send_to(b"ping", engine).await.unwrap();
-        let datagram = inbox.recv().await.unwrap();
-        assert_eq!(datagram.bytes, b"ping");
-        assert_eq!(datagram.flow.remote, phone.local_addr().unwrap());
-        assert_eq!(datagram.flow.local, engine);
-
-        transport.send(&datagram.flow, b"pong");
-        let mut buffer = [0; 16];
-        let (length, from) = phone.recv_from(&mut buffer).await.unwrap();
-        assert_eq!((&buffer[..length], from), (&b"pong"[..], engine));
-        assert_eq!(transport.counts().unsent(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_port_in_use_is_said_in_one_plain_sentence() {
-        let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap();
-        let error = Transport::bind(&[address], |_| {}).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("cannot listen for SIP on {address}: another program uses this port")
-        );
     }
 }
