@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use harness::journal::{entries, finished};
-use harness::wire::{Wire, header};
+use harness::wire::{Wire, header, messages};
 use harness::{Engine, LogOnPanic, Place, Running, Setup, free_port, sipp, until};
 
 #[test]
@@ -113,18 +113,6 @@ fn malformed_packets_change_nothing() {
         );
     }
     assert!(engine.alive());
-}
-
-/// Messages of a folder, by name.
-fn messages(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|end| end == "dat" || end == "sip")
-    });
-    files.sort();
-    files
 }
 
 /// The verdict of the parser on each is tested in crates/sip; here each goes over a socket, and

@@ -29,6 +29,17 @@ fn modules() -> String {
 impl Baresip {
     /// Registers `login` at the engine; when called it answers at once and says `speech`.
     pub fn start(engine: &Engine, login: &str, speech: &Path) -> Self {
+        Self::start_over(engine, login, speech, "udp", "")
+    }
+
+    /// The same over another transport, with lines added to its configuration.
+    pub fn start_over(
+        engine: &Engine,
+        login: &str,
+        speech: &Path,
+        transport: &str,
+        more: &str,
+    ) -> Self {
         need("baresip", "baresip-core");
         let folder = tempfile::tempdir().unwrap();
         let address = engine.place.net.operators;
@@ -42,16 +53,16 @@ impl Baresip {
              module_path {modules}\n\
              module g711.so\nmodule aufile.so\n\
              module_tmp account.so\n\
-             module_app menu.so\n",
+             module_app menu.so\n{more}\n",
             speech = speech.display(),
             heard = heard.display(),
             modules = modules(),
         );
         std::fs::write(folder.path().join("config"), config).unwrap();
         let account = format!(
-            "<sip:{login}@{};transport=udp>;auth_user={login};auth_pass={};answermode=auto;\
+            "<sip:{login}@{};transport={transport}>;auth_user={login};auth_pass={};answermode=auto;\
              audio_codecs=pcma;regint=60\n",
-            engine.sip,
+            engine.others.get(transport).unwrap_or(&engine.sip),
             password(login)
         );
         std::fs::write(folder.path().join("accounts"), account).unwrap();

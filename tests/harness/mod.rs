@@ -14,6 +14,7 @@ pub mod journal;
 pub mod sipp;
 pub mod wire;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,16 @@ pub struct Net {
 }
 
 impl Net {
+    /// IPv6 has one loopback address for all.
+    pub fn v6() -> Self {
+        let address = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+        Self {
+            engine: address,
+            callers: address,
+            operators: address,
+        }
+    }
+
     pub fn fresh() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // Process ids and a counter; a clash with an old process only shares an address.
@@ -104,6 +115,8 @@ pub struct Setup {
     pub ring_time: &'static str,
     pub wait_max: Option<&'static str>,
     pub rest_after_no_answer: &'static str,
+    /// Lines added to the settings of signalling.
+    pub sip: String,
     /// Lines added to the settings.
     pub more: String,
 }
@@ -117,6 +130,7 @@ impl Default for Setup {
             ring_time: "20s",
             wait_max: None,
             rest_after_no_answer: "0s",
+            sip: String::new(),
             more: String::new(),
         }
     }
@@ -226,6 +240,7 @@ fn settings(setup: &Setup) -> String {
         calls,
         ring_time,
         rest_after_no_answer,
+        sip,
         more,
         ..
     } = setup;
@@ -233,12 +248,14 @@ fn settings(setup: &Setup) -> String {
         .wait_max
         .map(|wait| format!("wait_max = \"{wait}\"\n"))
         .unwrap_or_default();
+    let listen = SocketAddr::new(engine, 0);
     // SIPp 3.6 and baresip 1.0 know MD5 only, and fail when another algorithm comes first.
     format!(
         r#"
 [sip]
-listen = ["{engine}:0"]
+listen = ["{listen}"]
 digest = ["md5"]
+{sip}
 [limits]
 calls = {calls}
 [media]
@@ -264,6 +281,8 @@ rest_after_no_answer = "{rest_after_no_answer}"
 pub struct Engine {
     pub place: Place,
     pub sip: SocketAddr,
+    /// The rest of the ready line: where each other transport is taken.
+    pub others: BTreeMap<String, SocketAddr>,
     child: Running,
 }
 
@@ -305,12 +324,19 @@ impl Engine {
             let log = std::fs::read_to_string(place.path("engine.log")).unwrap_or_default();
             panic!("the engine was not ready within {READY_WITHIN:?}; its log:\n{log}");
         };
-        let sip = ready
+        let others: BTreeMap<String, SocketAddr> = ready
             .split_whitespace()
-            .find_map(|field| field.strip_prefix("sip="));
-        let sip = sip.and_then(|sip| sip.parse().ok());
+            .filter_map(|field| field.split_once('='))
+            .filter_map(|(name, address)| Some((name.to_owned(), address.parse().ok()?)))
+            .collect();
+        let sip = others.get("sip").copied();
         let sip = sip.unwrap_or_else(|| panic!("no address in the line: ready {ready}"));
-        Self { place, sip, child }
+        Self {
+            place,
+            sip,
+            others,
+            child,
+        }
     }
 
     /// Kills it as a power cut would, and gives back its place.

@@ -38,6 +38,8 @@ pub struct Options {
     pub stay: u32,
     pub number: String,
     pub caller: String,
+    /// `-t`: `u1` for UDP, `t1` for TCP.
+    pub transport: &'static str,
     /// Lines of the file of `-inf`.
     pub fields: Vec<String>,
 }
@@ -53,6 +55,7 @@ impl Options {
             stay: 1_000,
             number: NUMBER.to_owned(),
             caller: "79140000001".to_owned(),
+            transport: "u1",
             fields: Vec::new(),
         }
     }
@@ -69,6 +72,11 @@ impl Sipp {
         let text = options.address.to_string();
         command.current_dir(folder.path()).arg("-sf").arg(file);
         command.args(["-i", &text, "-mi", &text, "-p", &options.port.to_string()]);
+        command.args(["-t", options.transport]);
+        if options.transport == "tn" {
+            // It reckons with one for each call that it might make in a lifetime.
+            command.args(["-max_socket", "100"]);
+        }
         command.args(["-mp", &free_port(options.address).to_string()]);
         command.args([
             "-m",
@@ -96,6 +104,10 @@ impl Sipp {
             let fields = format!("SEQUENTIAL\n{}\n", options.fields.join("\n"));
             std::fs::write(folder.path().join("fields.csv"), fields).unwrap();
             command.args(["-inf", "fields.csv"]);
+        }
+        if let Some(remote) = options.remote.filter(SocketAddr::is_ipv6) {
+            // By itself it leaves the brackets out.
+            command.args(["-auth_uri", &remote.to_string()]);
         }
         if let Some(remote) = options.remote {
             command.arg(remote.to_string());
@@ -150,9 +162,20 @@ fn credentials(login: &str, password: &str) -> String {
 
 /// Registers from a port, expecting what the scenario says.
 pub fn register(engine: &Engine, scenario: &str, port: u16, accounts: &[(&str, String)]) {
+    register_over(engine, "u1", scenario, port, accounts);
+}
+
+fn register_over(
+    engine: &Engine,
+    transport: &'static str,
+    scenario: &str,
+    port: u16,
+    accounts: &[(&str, String)],
+) {
     let options = Options {
         address: engine.place.net.operators,
         port,
+        transport,
         calls: accounts.len() as u32,
         fields: accounts
             .iter()
@@ -176,7 +199,6 @@ pub fn operators(
         .iter()
         .map(|login| (*login, password(login)))
         .collect();
-    register(engine, "uac-register", port, &accounts);
     let calls = logins.len() as u32;
     let mut options = Options {
         address,
@@ -187,12 +209,16 @@ pub fn operators(
         ..Options::caller(engine)
     };
     change(&mut options);
+    let transport = options.transport;
+    register_over(engine, transport, "uac-register", port, &accounts);
     let sipp = Sipp::start(scenario, &options);
     // It takes calls as soon as its port is taken.
     until("SIPp's socket", Duration::from_secs(10), || {
-        std::net::UdpSocket::bind((address, port))
-            .is_err()
-            .then_some(())
+        let taken = match transport {
+            "u1" => std::net::UdpSocket::bind((address, port)).is_err(),
+            _ => std::net::TcpListener::bind((address, port)).is_err(),
+        };
+        taken.then_some(())
     });
     sipp
 }

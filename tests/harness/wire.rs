@@ -1,6 +1,7 @@
 //! A SIP caller as plain text over one UDP socket, for what no well-behaved client does.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -127,4 +128,16 @@ fn offer(address: IpAddr) -> String {
         "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
          m=audio 40000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
     )
+}
+
+/// Messages of a folder, by name.
+pub fn messages(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|end| end == "dat" || end == "sip")
+    });
+    files.sort();
+    files
 }

@@ -349,7 +349,8 @@ fn without(binding: &Binding, flow: Flow) -> Option<Binding> {
     }
     let next = binding.path.first().map(|proxy| &proxy.uri);
     let remote = next.unwrap_or(&binding.contact).socket_addr()?;
-    (remote != flow.remote).then(|| Binding {
+    // If nobody listens there, the first request to it tells.
+    Some(Binding {
         flow: Flow { remote, ..flow },
         ..binding.clone()
     })
