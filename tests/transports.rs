@@ -16,9 +16,9 @@ use harness::journal::finished;
 use harness::wire::{Wire, messages};
 use harness::{Engine, LogOnPanic, Net, Place, Setup, password, sipp, text_of, until};
 use sip::{Datagram, HeaderName, Message, Method, Uri, parse_datagram};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
-use tokio_tungstenite::WebSocketStream;
 
 /// The caller talks to an operator until it hangs up; the journal says so.
 fn talk(engine: &Engine, transport: &'static str, operators: &'static str) {

@@ -324,6 +324,9 @@ impl Loop {
                         self.send(now, flow, bytes);
                     }
                 }
+                Output::ExpectName { flow, name } => {
+                    self.parts.transport.expect_name(flow, &name);
+                }
                 Output::Resolve { question } => (self.parts.resolve)(question),
                 Output::Media(command) => self.parts.media.send(command),
                 Output::Record(event) => {

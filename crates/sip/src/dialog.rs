@@ -210,6 +210,25 @@ impl Dialog {
         }
     }
 
+    /// The peer's connection is gone: the next request goes to its Contact, if that is an address
+    /// to which a connection can be opened.
+    pub fn flow_lost(&mut self, flow: Flow) {
+        if self.flow == flow
+            && !flow.transport.is_accepted_only()
+            && let Some(remote) = self.remote_target.socket_addr()
+        {
+            self.flow.remote = remote;
+        }
+    }
+
+    /// The peer sent a request within the dialog: if it is on a new connection of the same kind,
+    /// the old one is of no use (a browser that has come back, RFC 5626 §5.3).
+    pub fn follow(&mut self, flow: Flow) {
+        if flow.transport == self.flow.transport && flow.transport.is_reliable() {
+            self.flow = flow;
+        }
+    }
+
     /// The address in the URI, with two exceptions, both towards the address where the peer was
     /// seen: a name, which cannot be resolved here, and a private address given by a peer that we
     /// see under a public one. The latter is a telephone behind a NAT; an ACK sent to its Contact
@@ -445,6 +464,29 @@ mod tests {
         assert_eq!(next(Transport::Wss, other), "192.0.2.9:40000");
         let browser = "<sip:a@x.invalid;transport=ws>";
         assert_eq!(next(Transport::Ws, browser), "192.0.2.9:40000");
+    }
+
+    #[test]
+    fn dialog_outlives_its_connection() {
+        let on = |transport, remote: &str| Flow {
+            transport,
+            ..flow(remote)
+        };
+        let seen = on(Transport::Tcp, "192.0.2.9:40000");
+        let invite = invite("<sip:a@192.0.2.9:5070;transport=tcp>", &[]);
+        let mut dialog = Dialog::uas(&invite, "t", seen).unwrap();
+        dialog.flow_lost(on(Transport::Tcp, "192.0.2.9:40001"));
+        assert_eq!(dialog.next_flow(), seen, "of another connection");
+        dialog.flow_lost(seen);
+        assert_eq!(dialog.next_flow(), on(Transport::Tcp, "192.0.2.9:5070"));
+        let again = on(Transport::Tcp, "192.0.2.9:40002");
+        dialog.follow(on(Transport::Udp, "192.0.2.9:5060"));
+        dialog.follow(again);
+        assert_eq!(dialog.next_flow(), again);
+        let browser = on(Transport::Wss, "192.0.2.9:40000");
+        let mut dialog = Dialog::uas(&invite, "t", browser).unwrap();
+        dialog.flow_lost(browser);
+        assert_eq!(dialog.next_flow(), browser, "it has to come back");
     }
 
     #[test]

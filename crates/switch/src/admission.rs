@@ -21,7 +21,7 @@ impl Switch {
     /// A new request that belongs to no transaction.
     pub(crate) fn on_request(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         if let Some(id) = DialogId::of_incoming(&request) {
-            self.on_dialog_request(tx, &id, &mut request);
+            self.on_dialog_request(tx, flow, &id, &mut request);
             return;
         }
         if let Some(status) = self.refusal(&request) {
@@ -51,7 +51,13 @@ impl Switch {
         }
     }
 
-    fn on_dialog_request(&mut self, tx: ServerTx, id: &DialogId, request: &mut Message) {
+    fn on_dialog_request(
+        &mut self,
+        tx: ServerTx,
+        flow: Flow,
+        id: &DialogId,
+        request: &mut Message,
+    ) {
         let owner = self.ctx.dialogs.get(id).copied();
         if let (Some(owner), Some(Method::Refer)) = (owner, request.method()) {
             self.on_refer(owner, tx, request);
@@ -66,6 +72,7 @@ impl Switch {
             self.ctx.refuse_known(tx, request, fault.status());
             return;
         }
+        call.follow(owner.leg, flow);
         call.on_request(&mut self.ctx, owner.leg, tx, request);
         self.sweep(owner.call);
     }

@@ -209,6 +209,11 @@ impl Context {
         }
     }
 
+    /// Before the first message of a flow by TLS: whom its certificate must name.
+    pub(crate) fn expect_name(&mut self, flow: Flow, name: String) {
+        self.outputs.push_back(Output::ExpectName { flow, name });
+    }
+
     /// Takes what the transaction layer wants sent; a durable response gets its condition here.
     pub(crate) fn send(&mut self, flow: Flow, bytes: Vec<u8>, first: Option<ServerTx>) {
         let after = first.and_then(|tx| self.gated.remove(&tx));

@@ -173,6 +173,9 @@ impl Switch {
         // A datagram that found no way says nothing about the next one.
         if flow.transport.is_reliable() {
             self.ctx.registrar.flow_closed(flow);
+            for call in self.calls.values_mut() {
+                call.flow_lost(flow);
+            }
         }
         self.ctx.transactions.flow_lost(self.ctx.now, flow);
     }

@@ -14,7 +14,9 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use sip::{Answer, Candidate, ClientTx, Flow, Located, Message, Question, Transport, Uri, locate};
+use sip::{
+    Answer, Candidate, ClientTx, Flow, Host, Located, Message, Question, Transport, Uri, locate,
+};
 use vocab::Time;
 
 use crate::context::{Context, Owner};
@@ -53,6 +55,9 @@ struct Request {
     state: State,
     /// The next hop, until it is located.
     uri: Option<Uri>,
+    /// Whom a certificate must name: the domain that was asked for, not a server that the DNS told
+    /// (RFC 5922 §4).
+    name: Option<String>,
     /// The draw among servers of one rank.
     seed: u64,
     ways: VecDeque<Way>,
@@ -128,11 +133,16 @@ impl Context {
         next_hop: Uri,
         build: Build,
     ) -> ClientTx {
+        let name = match &next_hop.host {
+            Host::Name(name) => Some(name.clone()),
+            Host::Ip(_) => None,
+        };
         let request = Request {
             state: State::Locating {
                 until: self.now + ANSWER_WITHIN,
             },
             uri: Some(next_hop),
+            name,
             seed: self.entropy.number(),
             ways: VecDeque::new(),
             build,
@@ -159,6 +169,7 @@ impl Context {
                 until: self.now + ANSWER_WITHIN,
             },
             uri: None,
+            name: None,
             seed: 0,
             ways: [Way::To(candidate), Way::By(flow)].into(),
             build: Box::new(move |_, _| message.clone()),
@@ -347,6 +358,9 @@ impl Context {
                 return;
             };
             let message = (request.build)(self, &flow);
+            if let (Transport::Tls, Some(name)) = (flow.transport, request.name.clone()) {
+                self.expect_name(flow, name);
+            }
             let tx = self.transmit(flow, message);
             self.outgoing.sent.insert(tx, handle);
             if let Some(request) = self.outgoing.requests.get_mut(&handle) {

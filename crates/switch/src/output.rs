@@ -17,6 +17,13 @@ pub enum Output {
         /// the same place may overtake it.
         after: Option<EventId>,
     },
+    /// A TLS connection that is opened for this flow is to show a certificate of this name.
+    ExpectName {
+        /// Which.
+        flow: Flow,
+        /// The domain.
+        name: String,
+    },
     /// Find out, and come back with [`crate::Input::Resolved`].
     Resolve {
         /// What.

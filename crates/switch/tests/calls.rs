@@ -363,7 +363,9 @@ fn cancel_before_the_answer_is_487_and_an_early_leave() {
                 statuses.push(String::from_utf8_lossy(&bytes[8..11]).into_owned());
             }
             switch::Output::Record(event) => world.facts.push(event),
-            switch::Output::Media(_) | switch::Output::Resolve { .. } => {}
+            switch::Output::Media(_)
+            | switch::Output::Resolve { .. }
+            | switch::Output::ExpectName { .. } => {}
         }
     }
     statuses.sort();

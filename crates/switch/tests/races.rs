@@ -308,3 +308,39 @@ fn a_journal_that_is_far_behind_takes_no_new_calls_and_keeps_those_that_are_up()
     world.caller_hangs_up(&invite, &answer);
     world.assert_quiet();
 }
+
+/// A caller on a TCP connection that goes away in mid-call gets the BYE at its Contact.
+#[test]
+fn a_call_outlives_the_callers_connection_and_its_bye_goes_to_the_contact() {
+    let mut w = World::new().with_operators(1);
+    let seen: core::net::SocketAddr = "192.0.2.10:40000".parse().unwrap();
+    let on_tcp = |remote| sip::Flow {
+        transport: sip::Transport::Tcp,
+        ..world::flow(remote)
+    };
+    let mut invite = w.invite("1300");
+    invite
+        .headers
+        .set(HeaderName::Contact, "<sip:192.0.2.10:5060;transport=tcp>");
+    w.input(switch::Input::Datagram {
+        flow: on_tcp(seen),
+        bytes: invite.to_bytes(),
+    });
+    let ok = w.response(seen);
+    assert_eq!(ok.status(), Some(200));
+    let contact = ok.headers.first(&HeaderName::Contact);
+    assert_eq!(contact, Some("<sip:198.51.100.1:5060;transport=tcp>"));
+    let mut ack = w.out_of_dialog(seen, Method::Ack, "sip:1300@198.51.100.1");
+    for name in [HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        ack.headers
+            .set(name.clone(), ok.headers.first(&name).unwrap());
+    }
+    w.input(switch::Input::Datagram {
+        flow: on_tcp(seen),
+        bytes: ack.to_bytes(),
+    });
+    w.input(switch::Input::FlowClosed { flow: on_tcp(seen) });
+    w.input(switch::Input::Stop);
+    let bye = w.request(trunk(), &Method::Bye);
+    assert_eq!(bye.via().unwrap().transport, "TCP");
+}

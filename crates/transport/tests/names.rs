@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use common::World;
 use hickory_resolver::proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use sip::Transport as Protocol;
 use sip::{Answer, Naptr, Question, Srv};
+use tokio::io::AsyncReadExt;
 use tokio::net::UdpSocket;
 use transport::Resolver;
 
@@ -42,6 +47,25 @@ fn zone(asked: &str, kind: RecordType) -> Vec<RData> {
             let address: Ipv6Addr = "2001:db8::1".parse().unwrap();
             vec![RData::AAAA(AAAA(address))]
         }
+        ("local.example.", RecordType::NAPTR) => {
+            let record = NAPTR::new(
+                1,
+                1,
+                b"s".to_vec().into_boxed_slice(),
+                b"SIP+D2T".to_vec().into_boxed_slice(),
+                Vec::new().into_boxed_slice(),
+                name("_sip._tcp.local.example."),
+            );
+            vec![RData::NAPTR(record)]
+        }
+        ("_sip._tcp.local.example.", RecordType::SRV) => {
+            vec![
+                srv(2, 0, "up.local.example."),
+                srv(1, 0, "down.local.example."),
+            ]
+        }
+        ("down.local.example.", RecordType::A) => vec![RData::A(A(Ipv4Addr::new(127, 0, 0, 61)))],
+        ("up.local.example.", RecordType::A) => vec![RData::A(A(Ipv4Addr::new(127, 0, 0, 62)))],
         _ => Vec::new(),
     }
 }
@@ -107,6 +131,55 @@ async fn records_of_each_kind_are_found_with_their_time() {
     let (answer, _) = resolver.ask(&host).await;
     let addresses = ["192.0.2.1", "2001:db8::1"].map(|text| text.parse().unwrap());
     assert_eq!(answer, Answer::Addresses(addresses.into()));
+}
+
+/// Locates a URI with the resolver, as the switch does.
+async fn locate(resolver: &Resolver, uri: &str) -> Vec<sip::Candidate> {
+    let uri = sip::Uri::parse(uri).unwrap();
+    let mut known: Vec<(Question, Answer)> = Vec::new();
+    for _ in 0..8 {
+        let found = |question: &Question| {
+            let one = known.iter().find(|(one, _)| one == question);
+            one.map(|(_, answer)| answer.clone())
+        };
+        match sip::locate(&uri, &[Protocol::Udp, Protocol::Tcp], 1, found) {
+            sip::Located::Ways(ways) => return ways,
+            sip::Located::Nowhere(why) => panic!("{why}"),
+            sip::Located::Missing(questions) => {
+                for question in questions {
+                    let (answer, _) = resolver.ask(&question).await;
+                    known.push((question, answer));
+                }
+            }
+        }
+    }
+    panic!("it asks without end")
+}
+
+/// NAPTR says TCP, SRV names two servers, the first is down: the second is connected to.
+#[tokio::test]
+async fn the_second_server_is_reached_when_the_first_is_down() {
+    let mut w = World::new(transport::Limits::default());
+    let resolver = Resolver::new(&[serve().await]).unwrap();
+    let ways = locate(&resolver, "sip:local.example").await;
+    let addresses: Vec<String> = ways.iter().map(|way| way.address.to_string()).collect();
+    let down = "127.0.0.61:5070".to_owned();
+    let up = "127.0.0.62:5070".to_owned();
+    assert_eq!(addresses, [down, up.clone()]);
+    let listener = tokio::net::TcpListener::bind(&up).await.unwrap();
+    let flow = |way: &sip::Candidate| sip::Flow {
+        transport: way.transport,
+        local: w.address(Protocol::Tcp),
+        remote: way.address,
+    };
+    let flows: Vec<sip::Flow> = ways.iter().map(flow).collect();
+    w.transport.send(&flows[0], b"hello");
+    assert_eq!(w.closed().await, flows[0]);
+    w.transport.send(&flows[1], b"hello");
+    let (mut taken, _) = listener.accept().await.unwrap();
+    let mut buffer = [0; 5];
+    taken.read_exact(&mut buffer).await.unwrap();
+    assert_eq!(&buffer, b"hello");
 }
 
 #[tokio::test]

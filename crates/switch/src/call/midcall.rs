@@ -1,6 +1,6 @@
 //! Owns requests within a dialog: BYE, re-INVITE, UPDATE, OPTIONS, INFO (RFC 3261 §12.2.2).
 
-use sip::{Dialog, HeaderName, Message, Method, ServerTx};
+use sip::{Dialog, Flow, HeaderName, Message, Method, ServerTx};
 use vocab::LegId;
 use vocab::media::{MediaCommand, Remote};
 
@@ -31,6 +31,23 @@ impl Call {
             description: leg.description.as_mut(),
             late_answer: &mut leg.late_answer,
         })
+    }
+
+    /// A connection is gone; the dialogs on it look for another way.
+    pub(crate) fn flow_lost(&mut self, flow: Flow) {
+        self.caller.dialog.flow_lost(flow);
+        for leg in self.legs.values_mut() {
+            if let Some(dialog) = &mut leg.dialog {
+                dialog.flow_lost(flow);
+            }
+        }
+    }
+
+    /// A peer sends within a dialog of this call, perhaps on a new connection.
+    pub(crate) fn follow(&mut self, leg: LegId, flow: Flow) {
+        if let Some(parts) = self.parts(leg) {
+            parts.dialog.follow(flow);
+        }
     }
 
     /// A request of a peer within a dialog of this call.

@@ -240,7 +240,7 @@ fn a_socket_on_all_addresses_asks_which_of_them_leads_to_the_peer() {
     let mut w = World::new();
     w.request("sips:192.0.2.9");
     let question = Question::Local([192, 0, 2, 9].into());
-    assert_eq!(w.questions(), [question.clone()]);
+    assert_eq!(w.questions(), core::slice::from_ref(&question));
     assert_eq!(w.sent(), []);
     w.answer(question, Answer::Addresses(vec![[198, 51, 100, 7].into()]));
     let (flow, invite) = w.one();
@@ -249,6 +249,35 @@ fn a_socket_on_all_addresses_asks_which_of_them_leads_to_the_peer() {
         invite.headers.first(&HeaderName::Contact),
         Some("<sip:198.51.100.7:5061;transport=tls>")
     );
+}
+
+#[test]
+fn a_certificate_must_name_the_domain_that_was_asked_for() {
+    let mut w = World::new();
+    w.request("sips:example.com");
+    let service = Question::Srv("_sips._tcp.example.com".to_owned());
+    for question in w.questions() {
+        w.answer(question, Answer::Naptr(Vec::new()));
+    }
+    assert_eq!(w.questions(), core::slice::from_ref(&service));
+    let server = Srv {
+        priority: 1,
+        weight: 0,
+        port: 5061,
+        target: "host.of.somebody.example".to_owned(),
+    };
+    w.answer(service, Answer::Srv(vec![server]));
+    for question in w.questions() {
+        w.answer(question, Answer::Addresses(vec![[192, 0, 2, 9].into()]));
+    }
+    for question in w.questions() {
+        w.answer(question, Answer::Addresses(vec![[198, 51, 100, 7].into()]));
+    }
+    let (flow, _) = w.one();
+    let Some(Output::ExpectName { flow: of, name }) = w.ctx.poll() else {
+        panic!("no name is expected")
+    };
+    assert_eq!((of, name.as_str()), (flow, "example.com"));
 }
 
 #[test]

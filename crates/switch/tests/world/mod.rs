@@ -158,6 +158,7 @@ impl World {
                             .or_default()
                             .push_back(message);
                     }
+                    Output::ExpectName { .. } => {}
                     Output::Resolve { question } => panic!("the switch asks {question:?}"),
                     Output::Record(event) => self.facts.push(event),
                     Output::Media(command) => {
