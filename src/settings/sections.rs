@@ -100,7 +100,7 @@ section! {
         /// TCP, TLS and WebSocket connections at once.
         connections: usize = Default "4000", in "10" ..= "100000";
         /// Of these, connections that one address may have open to the engine: an office behind a
-        /// NAT has one for each telephone.
+        /// NAT has one for each telephone. IPv6 addresses count by their /64.
         connections_per_address: usize = Default "200", in "1" ..= "100000";
         /// Silence after which a connection is closed that a peer has opened. Longer than telephones
         /// take between two registrations, or they become unreachable.

@@ -32,6 +32,52 @@ fn an_empty_file_gives_the_defaults() {
 }
 
 #[test]
+fn tls_needs_its_certificate_and_a_certificate_its_use() {
+    let tls = "[sip]\ntls = [\"0.0.0.0:5061\"]\n";
+    assert_eq!(
+        mistakes(tls),
+        [
+            "h.toml:2:7: tls: needs a certificate",
+            "h.toml:2:7: tls: needs a key"
+        ]
+    );
+    assert_eq!(
+        mistakes("[sip]\nkey = \"key.pem\"\n"),
+        ["h.toml:2:7: key: has no meaning without tls or wss"]
+    );
+    let whole = format!("{tls}certificate = \"c.pem\"\nkey = \"k.pem\"\n");
+    let settings = Settings::parse("etc/h.toml", &whole).unwrap();
+    assert_eq!(settings.sip.key, Some(PathBuf::from("etc/k.pem")));
+    assert_eq!(settings.sip.tcp, None);
+    let none = Settings::parse("h.toml", "[sip]\ntcp = []\n").unwrap();
+    assert_eq!(none.sip.tcp, Some(Vec::new()));
+}
+
+#[test]
+fn origins_are_whole() {
+    let origins = |list: &str| format!("[sip]\norigins = [{list}]\n");
+    for good in [
+        "\"*\"",
+        "\"https://desk.example\", \"http://127.0.0.1:8080\"",
+    ] {
+        Settings::parse("h.toml", &origins(good)).unwrap();
+    }
+    for bad in [
+        "desk.example",
+        "https://",
+        "https://desk.example/page",
+        "ws://desk.example",
+    ] {
+        let said = mistakes(&origins(&format!("{bad:?}")));
+        assert_eq!(said.len(), 1, "{bad}");
+        assert!(
+            said[0].contains("origins: expected pages such as"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
 fn relative_paths_start_at_the_folder_of_the_file() {
     let text = "[recordings]\nroot = \"calls\"\nspool = \"/var/spool/hotline\"\n";
     let settings = Settings::parse("conf/hotline.toml", text).unwrap();

@@ -1,7 +1,7 @@
 //! Owns the table of connections: which there are, how many of whom, and the queue of each. A lock
 //! guards it for the moment of a look-up; nobody waits for the network under it.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,7 +105,7 @@ impl Table {
     /// over: its peer has begun anew.
     pub(crate) fn admit(self: &Arc<Self>, flow: Flow, accepted: bool) -> Option<(Place, Queue)> {
         let mut inner = self.lock();
-        let source = flow.remote.ip();
+        let source = subscriber(flow.remote.ip());
         let of_source = inner.accepted.get(&source).copied().unwrap_or_default();
         if inner.connections.len() >= self.limits.connections
             || (accepted && of_source >= self.limits.per_address)
@@ -172,6 +172,14 @@ impl Place {
     }
 }
 
+/// Whose an address is: an IPv6 subscriber has a whole /64 of them.
+fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+    }
+}
+
 /// How often it is tried whether there is room for a message above.
 const ROOM_EVERY: core::time::Duration = core::time::Duration::from_millis(5);
 
@@ -179,7 +187,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut inner = self.table.lock();
         if self.accepted {
-            let source = self.flow.remote.ip();
+            let source = subscriber(self.flow.remote.ip());
             if let Some(count) = inner.accepted.get_mut(&source) {
                 *count -= 1;
                 if *count == 0 {
@@ -215,5 +223,19 @@ impl Queue {
     /// A message has been written.
     pub(crate) fn written(&self, octets: usize) {
         self.shared.queued.fetch_sub(octets, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_subscriber_is_counted_by_its_network() {
+        let of = |text: &str| subscriber(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:a::1"), of("2001:db8:1:2:ffff::2"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }
