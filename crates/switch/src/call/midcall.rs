@@ -99,7 +99,10 @@ impl Call {
             }
             self.caller.forget(ctx);
             self.caller.sip = caller::Sip::Closed;
-            self.release_caller(ctx);
+            // The end of the call frees its first party: before that the queue would offer it its own.
+            if leg != self.first {
+                self.release_caller(ctx);
+            }
             self.party_left(ctx, leg, by);
             self.caller.close_media(ctx, self.id);
         } else {

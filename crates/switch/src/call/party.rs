@@ -603,7 +603,10 @@ impl Call {
             return;
         };
         leg.closed(ctx);
-        leg.release(ctx);
+        // The end of the call frees its first party: before that the queue would offer it its own.
+        if id != self.first {
+            leg.release(ctx);
+        }
         self.party_left(ctx, id, by);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.close_media(ctx, owner);

@@ -64,7 +64,7 @@ impl Call {
     /// An operator dialled a party, and the call is for it.
     pub(super) fn dial(&mut self, ctx: &mut Context, destination: &Destination) {
         if let Err(failure) = self.reach(ctx, destination, Purpose::Dialled) {
-            self.unreached(ctx, failure);
+            self.unreached(ctx, failure, EndedBy::Engine);
         }
     }
 
@@ -292,19 +292,21 @@ impl Call {
         }
         let failure = Failure::of(result, status);
         match purpose {
-            Purpose::Dialled => self.unreached(ctx, failure),
+            Purpose::Dialled => {
+                let by = if failure.said {
+                    self.ended_by(id)
+                } else {
+                    EndedBy::Engine
+                };
+                self.unreached(ctx, failure, by);
+            }
             Purpose::Transfer => self.transfer_failed(ctx, failure),
             Purpose::Return => self.back_to_queue(ctx),
         }
     }
 
     /// Whom the operator dialled cannot be had: the operator is told, and the call is over.
-    fn unreached(&mut self, ctx: &mut Context, failure: Failure) {
-        let by = if failure.said {
-            EndedBy::Outer
-        } else {
-            EndedBy::Engine
-        };
+    fn unreached(&mut self, ctx: &mut Context, failure: Failure, by: EndedBy) {
         let reason = match failure.result {
             TransferResult::Busy => "the called party is busy",
             TransferResult::Rejected => "the called party declined",
