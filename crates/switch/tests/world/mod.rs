@@ -54,6 +54,10 @@ pub struct World {
     branches: u32,
     /// Plays answer themselves with `PlayEnded` at once.
     pub plays_end: bool,
+    /// Reads a clock before and after each turn of the switch, for benchmarks.
+    pub clock: fn() -> Duration,
+    /// What the switch alone has used by that clock.
+    pub spent: Duration,
 }
 
 pub fn settings() -> Settings {
@@ -115,6 +119,8 @@ impl World {
             legs: BTreeSet::new(),
             branches: 0,
             plays_end: true,
+            clock: || Duration::ZERO,
+            spent: Duration::ZERO,
         };
         world.input(Input::Wall(WallTime::from_unix_millis(1_795_000_000_000)));
         let plan = dialplan::parse("test.toml", PLAN).unwrap();
@@ -139,38 +145,47 @@ impl World {
     }
 
     pub fn input(&mut self, input: Input) {
-        self.switch.handle(self.now, input);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        let mut events = Vec::new();
-        loop {
-            while let Some(output) = self.switch.poll() {
-                match output {
-                    Output::Send { flow, bytes, .. } => {
-                        let message = match sip::parse_datagram(&bytes) {
-                            Ok(sip::Datagram::Message(message)) => message,
-                            other => panic!("the switch sent {other:?}"),
-                        };
-                        self.inboxes
-                            .entry(flow.remote)
-                            .or_default()
-                            .push_back(message);
-                    }
-                    Output::ExpectName { .. } => {}
-                    Output::Resolve { question } => panic!("the switch asks {question:?}"),
-                    Output::Record(event) => self.facts.push(event),
-                    Output::Media(command) => {
-                        events.extend(self.media(&command));
-                        self.commands.push(command);
-                    }
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for output in self.turn(input) {
+                if let Some(event) = self.output(output) {
+                    inputs.push_back(Input::Media(event));
                 }
             }
-            if events.is_empty() {
-                return;
+        }
+    }
+
+    /// One input and all that comes of it, timed.
+    fn turn(&mut self, input: Input) -> Vec<Output> {
+        let begin = (self.clock)();
+        self.switch.handle(self.now, input);
+        let outputs = core::iter::from_fn(|| self.switch.poll()).collect();
+        self.spent += (self.clock)() - begin;
+        outputs
+    }
+
+    fn output(&mut self, output: Output) -> Option<MediaEvent> {
+        match output {
+            Output::Send { flow, bytes, .. } => {
+                let message = match sip::parse_datagram(&bytes) {
+                    Ok(sip::Datagram::Message(message)) => message,
+                    other => panic!("the switch sent {other:?}"),
+                };
+                let inbox = self.inboxes.entry(flow.remote).or_default();
+                inbox.push_back(message);
+                None
             }
-            self.switch.handle(self.now, Input::Media(events.remove(0)));
+            Output::ExpectName { .. } => None,
+            Output::Resolve { question } => panic!("the switch asks {question:?}"),
+            Output::Record(event) => {
+                self.facts.push(event);
+                None
+            }
+            Output::Media(command) => {
+                let event = self.media(&command);
+                self.commands.push(command);
+                event
+            }
         }
     }
 
@@ -179,7 +194,7 @@ impl World {
         match *command {
             MediaCommand::Open { call, leg } => {
                 assert!(self.legs.insert(leg), "leg opened twice");
-                let port = 10_000 + 2 * u16::try_from(leg.counter()).unwrap();
+                let port = 10_000 + 2 * u16::try_from(leg.counter() % 20_000).unwrap();
                 Some(MediaEvent::Opened { call, leg, port })
             }
             MediaCommand::Play {
@@ -444,6 +459,11 @@ impl World {
         }
         self.send(at, &response);
         response
+    }
+
+    /// A telephone's 200 without a body: to a BYE.
+    pub fn answer_plain(&mut self, n: u8, request: &Message) {
+        self.send(phone(n), &request.respond(200, None));
     }
 
     /// Telephone `n` takes the call with a description that is one part of several.
