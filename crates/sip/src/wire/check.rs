@@ -29,7 +29,9 @@ pub(super) fn fields(headers: &Headers, method: Option<&str>) -> Result<Option<u
             }
             HeaderName::CallId => {
                 once(&mut seen.call_id, "Call-ID")?;
-                if value.is_empty() || value.contains([' ', '\t']) {
+                // An escaped control character has a place in quoted strings only.
+                let never = |octet: u8| octet <= b' ' || octet == 0x7f;
+                if value.is_empty() || value.bytes().any(never) {
                     return Err(malformed("Call-ID", "one word expected"));
                 }
             }
