@@ -79,6 +79,17 @@ impl Net {
             operators: address(3),
         }
     }
+
+    /// One address more, of nobody yet; with [`fresh`](Self::fresh) only.
+    pub fn other(&self) -> IpAddr {
+        match self.callers {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                IpAddr::V4(Ipv4Addr::new(a, b, c, 4))
+            }
+            IpAddr::V6(v6) => IpAddr::V6(v6),
+        }
+    }
 }
 
 /// A free UDP port of an address, for programs that must be told one.
@@ -117,6 +128,8 @@ pub struct Setup {
     pub rest_after_no_answer: &'static str,
     /// Lines added to the settings of signalling.
     pub sip: String,
+    /// Lines added to the trunk of the callers.
+    pub trunk: String,
     /// Lines added to the settings.
     pub more: String,
 }
@@ -131,6 +144,7 @@ impl Default for Setup {
             wait_max: None,
             rest_after_no_answer: "0s",
             sip: String::new(),
+            trunk: String::new(),
             more: String::new(),
         }
     }
@@ -241,6 +255,7 @@ fn settings(setup: &Setup) -> String {
         ring_time,
         rest_after_no_answer,
         sip,
+        trunk,
         more,
         ..
     } = setup;
@@ -266,6 +281,7 @@ level = "debug"
 [[trunk]]
 name = "loopback"
 addresses = ["{callers}"]
+{trunk}
 [[queue]]
 name = "operators"
 ring_time = "{ring_time}"

@@ -48,9 +48,17 @@ impl Options {
     pub fn caller(engine: &Engine) -> Self {
         let address = engine.place.net.callers;
         Self {
-            address,
-            port: free_port(address),
             remote: Some(engine.sip),
+            ..Self::server(SocketAddr::new(address, free_port(address)))
+        }
+    }
+
+    /// One that waits for what comes.
+    pub fn server(at: SocketAddr) -> Self {
+        Self {
+            address: at.ip(),
+            port: at.port(),
+            remote: None,
             calls: 1,
             stay: 1_000,
             number: NUMBER.to_owned(),
@@ -123,6 +131,18 @@ impl Sipp {
             running,
             folder,
         }
+    }
+
+    /// Waits until its port is taken: from then on it takes calls.
+    pub fn listens(&self, options: &Options) {
+        let at = (options.address, options.port);
+        until("SIPp's socket", Duration::from_secs(10), || {
+            let taken = match options.transport {
+                "u1" => std::net::UdpSocket::bind(at).is_err(),
+                _ => std::net::TcpListener::bind(at).is_err(),
+            };
+            taken.then_some(())
+        });
     }
 
     /// Waits for the end; fails unless every call of it went as the scenario says.
@@ -209,16 +229,8 @@ pub fn operators(
         ..Options::caller(engine)
     };
     change(&mut options);
-    let transport = options.transport;
-    register_over(engine, transport, "uac-register", port, &accounts);
+    register_over(engine, options.transport, "uac-register", port, &accounts);
     let sipp = Sipp::start(scenario, &options);
-    // It takes calls as soon as its port is taken.
-    until("SIPp's socket", Duration::from_secs(10), || {
-        let taken = match transport {
-            "u1" => std::net::UdpSocket::bind((address, port)).is_err(),
-            _ => std::net::TcpListener::bind((address, port)).is_err(),
-        };
-        taken.then_some(())
-    });
+    sipp.listens(&options);
     sipp
 }
