@@ -1,4 +1,4 @@
-//! SIP (RFC 3261) as a core without IO: messages on the wire, transactions, dialogs,
+//! SIP (RFC 3261) as a core without IO: messages on the wire, transactions, dialogs, sessions,
 //! authentication, registrar.
 //!
 //! Contract: nothing here reads a clock, makes random numbers, or touches a socket. Time, branches,
@@ -34,6 +34,7 @@ pub mod dialog;
 pub mod locate;
 pub mod refer;
 pub mod registrar;
+pub mod session;
 pub mod transaction;
 pub mod wire;
 
@@ -42,6 +43,10 @@ pub use dialog::{Destination, Dialog, DialogId};
 pub use locate::{Answer, Candidate, Located, Naptr, Nowhere, Question, Srv, locate};
 pub use refer::{Refer, Replaces};
 pub use registrar::{Binding, Change, Registrar, RegistrarSettings};
+pub use session::{
+    Forks, Heard, Keys, Offers, Refusal, Reliable, ReliableDue, SessionDue, SessionTimer,
+    SessionTimerSettings, Task,
+};
 pub use transaction::{
     ClientTx, Flow, Output, ServerTx, Timers, Transactions, Transport, address_response,
     stateless_tag,

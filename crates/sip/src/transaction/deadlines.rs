@@ -31,7 +31,7 @@ impl Default for Timers {
 
 impl Timers {
     /// 64*T1: timers B, F, H, J, L, M, and D (32 s or more with UDP).
-    pub(super) const fn life(&self) -> Duration {
+    pub(crate) const fn life(&self) -> Duration {
         self.t1.saturating_mul(64)
     }
 
