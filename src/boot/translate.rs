@@ -77,6 +77,11 @@ pub(super) fn switch(
         media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,
         probe_every: registrar.probe_every.max(sip.unreachable_after * 2),
+        session_timer: ::sip::SessionTimerSettings {
+            expires_s: whole_seconds(sip.session_expires),
+            min_s: whole_seconds(sip.session_expires_min),
+        },
+        reliable: sip.reliable_provisional == settings::Reliable::Supported,
         call_longest: limits.call_longest,
         codecs: settings
             .media
@@ -110,6 +115,10 @@ pub(super) fn switch(
             recorded: settings.operator_calls.recorded,
         },
     })
+}
+
+fn whole_seconds(time: std::time::Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {

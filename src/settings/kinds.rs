@@ -107,6 +107,16 @@ macro_rules! choice {
 pub(super) use choice;
 
 choice! {
+    /// Whose provisional answers are reliable.
+    Reliable expected "\"required\" or \"supported\"" {
+        /// Of callers who insist on it.
+        Required = "required",
+        /// Of callers who know it.
+        Supported = "supported",
+    }
+}
+
+choice! {
     /// An audio codec.
     Codec expected "a codec: \"pcma\" (A-law) or \"pcmu\" (µ-law)" {
         /// G.711 A-law.

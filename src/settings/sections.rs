@@ -12,7 +12,8 @@ use switch::Network;
 
 use super::define::{Section, Table, section};
 use super::kinds::{
-    Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Size, Strangers,
+    Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Reliable, Size,
+    Strangers,
 };
 use super::trunks::{CallerPlace, DialForm, DidPlace, SipServer};
 
@@ -85,6 +86,15 @@ section! {
         /// How long an operator's telephone may be wholly silent to an invitation before it counts
         /// as unreachable and the next operator is tried.
         unreachable_after: Duration = Default "\"4s\"", in "\"1s\"" ..= "\"32s\"";
+        /// How long a session lasts without a sign of life of the other side (RFC 4028); after half
+        /// of it the side whose turn it is sends one. It ends what a vanished telephone left behind.
+        /// "0s" asks for none; what the other side asks for is kept all the same.
+        session_expires: Duration = Default "\"30 min\"", in "\"0s\"" ..= "\"1d\"";
+        /// The shortest such time that is taken; a call that asks for less is told so (422).
+        session_expires_min: Duration = Default "\"90s\"", in "\"90s\"" ..= "\"1h\"";
+        /// Which callers get provisional answers that they must acknowledge (100rel, RFC 3262): those
+        /// who insist on it ("required"), or all who know it ("supported").
+        reliable_provisional: Reliable = Default "\"required\"";
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn twice(report: &mut Report<'_>, what: &str, list: &[At<&str>]) {
     }
 }
 
-/// Answer first and once; nothing after a hang-up; a status only for calls that were not answered.
+/// Answer once; nothing after a hang-up; a status only for calls that were not answered.
 pub(crate) fn order(report: &mut Report<'_>, steps: &[Placed]) {
     let mut answered = false;
     let mut ended: Option<&Span> = None;
@@ -39,12 +39,8 @@ pub(crate) fn order(report: &mut Report<'_>, steps: &[Placed]) {
                 report.mistake_with_help(&placed.at, message, "remove this step");
             }
             PlanStep::Answer => answered = true,
-            PlanStep::Say(_) | PlanStep::Queue(_) if !answered => {
-                let message = "the caller hears nothing here: the call is not answered yet";
-                report.mistake_with_help(&placed.at, message, "put `answer = {}` before it");
-                // Once is enough.
-                answered = true;
-            }
+            // Before the answer it is heard as early media, and costs the caller nothing yet. A queue
+            // may be left with an operator, who answers the call.
             PlanStep::Say(_) | PlanStep::Queue(_) => {}
             PlanStep::Hangup(_) => {
                 ended = Some(&placed.at);

@@ -156,6 +156,8 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::OfferEnded { .. } => "offer_ended",
         Fact::QueueLeft { .. } => "queue_left",
         Fact::SegmentStarted { .. } => "segment_started",
+        Fact::HoldStarted { .. } => "hold_started",
+        Fact::HoldEnded { .. } => "hold_ended",
         Fact::SegmentEnded { .. } => "segment_ended",
         Fact::TransferRequested { .. } => "transfer_requested",
         Fact::TransferEnded { .. } => "transfer_ended",

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vocab::{
-    CallId, Direction, EndedBy, Event, EventId, Fact, MissingReason, OfferId, OfferResult,
+    CallId, Direction, EndedBy, Event, EventId, Fact, HeldBy, MissingReason, OfferId, OfferResult,
     OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, TransferKind, TransferResult,
     TransferTarget, WallTime,
 };
@@ -115,6 +115,19 @@ pub struct Segment {
     pub started: Moment,
     /// When and by whom it ended; `None` while they talk.
     pub ended: Option<(Moment, EndedBy)>,
+    /// Times on hold, in the order in which they began.
+    pub holds: Vec<Hold>,
+}
+
+/// A time in which one of the two had put the other on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Who wanted no audio.
+    pub by: HeldBy,
+    /// Since when.
+    pub from: Moment,
+    /// Until when; `None` while it lasts.
+    pub until: Option<Moment>,
 }
 
 /// One transfer that an operator asked for.
@@ -294,6 +307,8 @@ impl Entry {
                 );
             }
             Fact::SegmentStarted { .. } => self.segment_started(moment, &event.fact),
+            Fact::HoldStarted { segment, by, .. } => self.hold_started(moment, *segment, *by),
+            Fact::HoldEnded { segment, by, .. } => self.hold_ended(moment, *segment, *by),
             Fact::SegmentEnded {
                 segment, ended_by, ..
             } => {
@@ -374,6 +389,7 @@ impl Entry {
             recorded: *recorded,
             started: moment,
             ended: None,
+            holds: Vec::new(),
         });
     }
 
@@ -410,6 +426,38 @@ impl Entry {
             None => self
                 .oddities
                 .push(format!("transfer {transfer} ended without being open")),
+        }
+    }
+
+    fn hold_started(&mut self, moment: Moment, segment: u16, by: HeldBy) {
+        let open = self
+            .segments
+            .iter_mut()
+            .find(|s| s.number == segment && s.ended.is_none());
+        match open {
+            Some(open) => open.holds.push(Hold {
+                by,
+                from: moment,
+                until: None,
+            }),
+            None => self
+                .oddities
+                .push(format!("segment {segment} was on hold without being open")),
+        }
+    }
+
+    fn hold_ended(&mut self, moment: Moment, segment: u16, by: HeldBy) {
+        let open = self
+            .segments
+            .iter_mut()
+            .filter(|s| s.number == segment)
+            .flat_map(|s| &mut s.holds)
+            .find(|hold| hold.by == by && hold.until.is_none());
+        match open {
+            Some(hold) => hold.until = Some(moment),
+            None => self
+                .oddities
+                .push(format!("a hold in segment {segment} ended that was not")),
         }
     }
 
@@ -526,6 +574,12 @@ impl Entry {
         (!self.segments.is_empty()).then(|| self.segments.iter().filter_map(Segment::talk).sum())
     }
 
+    /// Time on hold, all segments that ended together; `None` if there were none.
+    #[must_use]
+    pub fn held(&self) -> Option<Duration> {
+        (!self.segments.is_empty()).then(|| self.segments.iter().filter_map(Segment::held).sum())
+    }
+
     /// From arrival to end.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
@@ -607,5 +661,21 @@ impl Segment {
     #[must_use]
     pub fn talk(&self) -> Option<Duration> {
         self.ended.map(|(ended, _)| self.started.until(ended))
+    }
+
+    /// How much of the talk at least one of them was on hold; `None` while they talk.
+    #[must_use]
+    pub fn held(&self) -> Option<Duration> {
+        let (end, _) = self.ended?;
+        let mut held = Duration::ZERO;
+        // Up to where the time is counted already: both may hold at once.
+        let mut counted = Duration::ZERO;
+        for hold in &self.holds {
+            let from = self.started.until(hold.from).max(counted);
+            let until = self.started.until(hold.until.unwrap_or(end));
+            held += until.saturating_sub(from);
+            counted = counted.max(until);
+        }
+        Some(held)
     }
 }

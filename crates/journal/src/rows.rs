@@ -113,6 +113,8 @@ row! {
         ring_ms: Option<i64>,
         /// Talk in all segments.
         talk_ms: Option<i64>,
+        /// What of it was on hold.
+        held_ms: Option<i64>,
         /// Arrival to end.
         duration_ms: Option<i64>,
         /// Offers made.
@@ -233,6 +235,8 @@ row! {
         ring_ms: Option<i64>,
         /// How long they talked.
         talk_ms: Option<i64>,
+        /// What of it was on hold.
+        held_ms: Option<i64>,
         /// [`vocab::EndedBy`] in its JSON spelling.
         ended_by: Option<String>,
     }
@@ -383,6 +387,7 @@ fn entry_row(entry: &Entry) -> EntryRow {
         arrival_wait_ms: entry.wait_from_arrival().map(ms),
         ring_ms: last.and_then(|segment| entry.ring_of(segment)).map(ms),
         talk_ms: entry.talk().map(ms),
+        held_ms: entry.held().map(ms),
         duration_ms: entry.duration().map(ms),
         offers: count(entry.offers.len()),
         offers_unanswered: count(
@@ -473,6 +478,7 @@ fn segment_rows(entry: &Entry) -> Vec<SegmentRow> {
         ended_at: segment.ended.map(|(ended, _)| at(ended)),
         ring_ms: entry.ring_of(segment).map(ms),
         talk_ms: segment.talk().map(ms),
+        held_ms: segment.held().map(ms),
         ended_by: segment.ended.map(|(_, by)| word(&by)),
     };
     entry.segments.iter().map(row).collect()

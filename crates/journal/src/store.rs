@@ -207,7 +207,12 @@ mod tests {
         let done = migrate(&path).await.unwrap();
         assert_eq!(
             done,
-            ["0001 journal", "0002 line addresses", "0004 transfers"]
+            [
+                "0001 journal",
+                "0002 line addresses",
+                "0004 transfers",
+                "0005 held time"
+            ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());
     }
@@ -250,7 +255,7 @@ mod tests {
         drop(connection);
         let error = error_of(&path).await;
         assert!(
-            error.contains("newer hotline (its schema is 99, this program knows 4)"),
+            error.contains("newer hotline (its schema is 99, this program knows 5)"),
             "{error}"
         );
         let error = open_reader(&path).await.map(drop).unwrap_err().to_string();

@@ -182,6 +182,8 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             self.tap.packet(key, bridge.side, now, packet.bytes);
         }
         if let Some(other) = leg_at(&mut self.legs, Some(bridge.other))
+            // Who is played to hears that, as on hold.
+            && other.playing.is_none()
             && let Some(bytes) = relay::forward(&mut other.party, now, &arrival, packet.bytes)
         {
             send(&mut self.udp, other, bytes);

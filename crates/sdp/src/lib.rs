@@ -88,6 +88,17 @@ pub fn offer(local: &Local<'_>) -> String {
     write::offer(local)
 }
 
+/// An offer in the middle of a session: all our codecs again, and every stream of our last
+/// description in its place, so that no `m=` line is lost (RFC 3264 §8). A description that
+/// cannot be read counts for none.
+#[must_use]
+pub fn offer_again(last: &[u8], local: &Local<'_>) -> String {
+    match Description::read(last) {
+        Ok(last) => write::offer_again(&last, local),
+        Err(_) => write::offer(local),
+    }
+}
+
 /// Answers an offer: one codec, telephone-events if both sides have them, every other stream
 /// refused with port 0. Also says how to reach the peer.
 ///

@@ -17,6 +17,27 @@ pub(crate) fn offer(local: &Local<'_>) -> String {
     text(session(local, vec![audio]))
 }
 
+/// Our last description with its live stream offered anew; the first one if none is live.
+pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
+    let live = last
+        .streams()
+        .position(|stream| stream.media.port != 0)
+        .unwrap_or(0);
+    let offered = |(place, stream): (usize, crate::read::Stream<'_>)| {
+        if place == live {
+            let proto = &stream.media.proto;
+            audio(proto, local.codecs, local.dtmf, Direction::Both, local)
+        } else {
+            refused(stream.media)
+        }
+    };
+    let medias: Vec<Media> = last.streams().enumerate().map(offered).collect();
+    if medias.is_empty() {
+        return offer(local);
+    }
+    text(session(local, medias))
+}
+
 pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_>) -> String {
     let answered = |(place, stream): (usize, crate::read::Stream<'_>)| {
         if place == at {

@@ -187,6 +187,31 @@ fn hold_in_its_spellings_stops_our_audio_and_is_mirrored() {
 }
 
 #[test]
+fn an_offer_in_mid_call_keeps_each_stream_in_its_place() {
+    let (last, _) = answered(
+        "m=video 5000 RTP/AVP 96\r\nm=audio 5002 RTP/AVP 0 8\r\nm=image 5004 udptl t38\r\n",
+    );
+    let again = sdp::offer_again(last.as_bytes(), &local());
+    let streams: Vec<&str> = again
+        .lines()
+        .filter(|line| line.starts_with("m="))
+        .collect();
+    assert_eq!(
+        streams,
+        [
+            "m=video 0 RTP/AVP 96",
+            "m=audio 20000 RTP/AVP 8 0 101",
+            "m=image 0 udptl t38"
+        ]
+    );
+    assert!(again.ends_with("a=sendrecv\r\n") || again.contains("a=sendrecv\r\nm=image"));
+    assert_eq!(
+        sdp::offer_again(b"nonsense", &local()),
+        sdp::offer(&local())
+    );
+}
+
+#[test]
 fn the_stream_address_wins_over_the_session_address() {
     let (_, remote) = answered("m=audio 4000/2 RTP/AVP 8\r\nc=IN IP4 198.51.100.99\r\n");
     assert_eq!(remote.address, "198.51.100.99:4000".parse().unwrap());

@@ -45,7 +45,7 @@ pub use refer::{Refer, Replaces};
 pub use registrar::{Binding, Change, Registrar, RegistrarSettings};
 pub use session::{
     Forks, Heard, Keys, Offers, Refusal, Reliable, ReliableDue, SessionDue, SessionTimer,
-    SessionTimerSettings, Task,
+    SessionTimerSettings, Side, Task,
 };
 pub use transaction::{
     ClientTx, Flow, Output, ServerTx, Timers, Transactions, Transport, address_response,

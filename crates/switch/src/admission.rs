@@ -33,7 +33,7 @@ impl Switch {
             Some(Method::Register) => self.on_register(tx, flow, &request),
             Some(Method::Options) => self.on_options(tx, flow, &request),
             // A request for a dialog that we do not have (RFC 3261 §12.2.2).
-            Some(Method::Bye | Method::Update | Method::Info) => {
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack) => {
                 self.ctx.refuse(tx, &request, 481);
             }
             // Outside a dialog it would be a call that nobody may make (RFC 3515 §5.1).
@@ -42,7 +42,6 @@ impl Switch {
             Some(
                 Method::Ack
                 | Method::Cancel
-                | Method::Prack
                 | Method::Notify
                 | Method::Subscribe
                 | Method::Message
@@ -73,7 +72,7 @@ impl Switch {
             return;
         }
         call.follow(owner.leg, flow);
-        call.on_request(&mut self.ctx, owner.leg, tx, request);
+        call.on_request(&mut self.ctx, owner.leg, tx, flow, request);
         self.sweep(owner.call);
     }
 
@@ -83,13 +82,7 @@ impl Switch {
         if matches!(scheme, Some(Scheme::Other(_))) {
             return Some(416);
         }
-        let wanted = request
-            .headers
-            .all(&HeaderName::Require)
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .any(|option| !option.is_empty() && !option.eq_ignore_ascii_case(sip::refer::REPLACES));
-        wanted.then_some(420)
+        sip::session::unsupported(request).map(|_| 420)
     }
 
     fn refuse(&mut self, tx: ServerTx, request: &Message, status: u16) {
@@ -98,9 +91,8 @@ impl Switch {
             return;
         }
         let mut response = request.respond(420, Some(&sip::stateless_tag(request)));
-        for value in request.headers.all(&HeaderName::Require) {
-            response.headers.push(HeaderName::Unsupported, value);
-        }
+        let unknown = sip::session::unsupported(request).unwrap_or_default();
+        response.headers.set(HeaderName::Unsupported, unknown);
         self.ctx.respond_stateless(tx, response);
     }
 
@@ -133,6 +125,16 @@ impl Switch {
         if let Err(fault) = only_session(&mut request) {
             self.ctx.counts.refused += 1;
             self.ctx.refuse(tx, &request, fault.status());
+            return;
+        }
+        if let Some(status) = spent(&request) {
+            self.ctx.counts.refused += 1;
+            self.ctx.refuse(tx, &request, status);
+            return;
+        }
+        let timer = sip::SessionTimer::new(self.ctx.settings.session_timer);
+        if let Err(least_s) = timer.check(&request) {
+            self.refuse_short_session(tx, &request, least_s);
             return;
         }
         let operator = self.operator_of(&source);
@@ -264,6 +266,13 @@ impl Switch {
         })
     }
 
+    /// 422: sessions that short we do not keep (RFC 4028 §6).
+    fn refuse_short_session(&mut self, tx: ServerTx, request: &Message, least_s: u32) {
+        let mut response = request.respond(422, Some(&sip::stateless_tag(request)));
+        response.headers.set(HeaderName::MinSe, least_s.to_string());
+        self.ctx.respond_stateless(tx, response);
+    }
+
     /// A trunk by its address, or a trunk or operator by its password. `None`: challenged or refused.
     fn admit(&mut self, tx: ServerTx, flow: Flow, request: &Message) -> Option<Source> {
         let user = request.request_uri().and_then(|uri| uri.user.as_deref());
@@ -330,4 +339,9 @@ pub(crate) fn only_session(message: &mut Message) -> Result<(), sip::BodyFault> 
         message.keep_session_description()?;
     }
     Ok(())
+}
+
+/// 483: a call is forwarded to an operator, and this one must not be any more (RFC 3261 §16.3).
+fn spent(invite: &Message) -> Option<u16> {
+    (invite.max_forwards() == Some(0)).then_some(483)
 }

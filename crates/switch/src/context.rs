@@ -24,7 +24,8 @@ use crate::settings::{Operator, Settings};
 use crate::trunk::{Strangers, Trunks};
 
 /// Methods we take; the value of Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, REGISTER";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER";
 
 /// Whose transaction or dialog it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) enum Timer {
     Unreachable(LegId),
     /// When to give up somebody whom we called and who does not answer.
     Ringing(LegId),
+    /// When to look after a leg's session: a refresh, its end, a repetition.
+    Session(LegId),
     /// When to end a call that lasts longer than any should.
     Longest,
     /// When to report an ended call whose legs are still not gone.
@@ -249,6 +252,13 @@ impl Context {
         key
     }
 
+    /// Sets a timer for a moment; the key takes it back.
+    pub(crate) fn set_timer_at(&mut self, call: CallId, at: Time, timer: Timer) -> TimerKey {
+        let key = (at, call, timer);
+        self.deadlines.insert(key);
+        key
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(at, _, _)| *at)
     }
@@ -410,6 +420,14 @@ impl Context {
         self.respond_stateless(tx, response);
     }
 
+    /// Refuses what cannot be understood: 420 with what of Require is not known.
+    pub(crate) fn refuse_unsupported(&mut self, tx: ServerTx, request: &Message, tags: String) {
+        let tag = self.entropy.tag();
+        let mut response = request.respond(420, Some(&tag));
+        response.headers.set(HeaderName::Unsupported, tags);
+        self.respond(tx, response);
+    }
+
     /// Refuses a request of a known peer; the answer is repeated to copies of it.
     pub(crate) fn refuse_known(&mut self, tx: ServerTx, request: &Message, status: u16) {
         let tag = self.entropy.tag();
@@ -507,6 +525,8 @@ fn explain(response: &mut Message, status: u16) {
                 .set(HeaderName::Accept, sip::ACCEPTED_BODIES);
             response.headers.set(HeaderName::AcceptEncoding, "identity");
         }
+        // RFC 6086 §4.2.2: we take no Info-Package.
+        469 => response.headers.set(HeaderName::parse("Recv-Info"), ""),
         _ => {}
     }
 }

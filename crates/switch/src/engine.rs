@@ -283,6 +283,7 @@ impl Switch {
         } else {
             call.leg_acknowledged(&mut self.ctx, owner.leg);
         }
+        call.arm(&mut self.ctx, owner.leg);
         self.sweep(owner.call);
     }
 
@@ -320,7 +321,9 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&owner.call) else {
             return;
         };
-        if owner.leg == call.caller.id {
+        if call.modification_answered(&mut self.ctx, owner.leg, tx, response) {
+            // A refresh of ours.
+        } else if owner.leg == call.caller.id {
             if response.status().is_some_and(|status| status >= 200) {
                 call.caller_bye_answered(&mut self.ctx);
             }
@@ -345,7 +348,9 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&owner.call) else {
             return;
         };
-        if owner.leg == call.caller.id {
+        if call.modification_timed_out(&mut self.ctx, owner.leg, tx) {
+            // A refresh of ours.
+        } else if owner.leg == call.caller.id {
             call.caller_bye_answered(&mut self.ctx);
         } else {
             call.leg_timed_out(&mut self.ctx, owner.leg, tx);

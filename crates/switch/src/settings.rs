@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use acd::QueueSettings;
-use sip::{Flow, RegistrarSettings, Secrets, Timers, Transport, Uri};
+use sip::{Flow, RegistrarSettings, Secrets, SessionTimerSettings, Timers, Transport, Uri};
 use vocab::media::Codec;
 use vocab::{OperatorId, QueueId};
 
@@ -43,6 +43,11 @@ pub struct Settings {
     pub unreachable_after: Duration,
     /// How often a line with a fixed address is asked whether it is there.
     pub probe_every: Duration,
+    /// Session timers (RFC 4028).
+    pub session_timer: SessionTimerSettings,
+    /// Provisional responses are reliable (RFC 3262) for callers who support it, not only for those
+    /// who require it.
+    pub reliable: bool,
     /// The longest call; ends what a vanished peer left behind.
     pub call_longest: Duration,
     /// Codecs in order of preference.
@@ -122,6 +127,8 @@ impl Settings {
             media_address: None,
             unreachable_after: Duration::from_secs(4),
             probe_every: Duration::from_secs(30),
+            session_timer: SessionTimerSettings::default(),
+            reliable: false,
             call_longest: Duration::from_secs(14_400),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             timers: Timers::default(),

@@ -244,6 +244,24 @@ pub enum Fact {
         /// Whether the segment is to be recorded.
         recorded: bool,
     },
+    /// One of them put the other on hold.
+    HoldStarted {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Who wanted no audio any more.
+        by: HeldBy,
+    },
+    /// And took the talk up again; a segment that ends on hold has it right before its end.
+    HoldEnded {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Who wants audio again.
+        by: HeldBy,
+    },
     /// They stopped.
     SegmentEnded {
         /// Which call.
@@ -345,6 +363,8 @@ impl Fact {
             | Self::OfferEnded { call, .. }
             | Self::QueueLeft { call, .. }
             | Self::SegmentStarted { call, .. }
+            | Self::HoldStarted { call, .. }
+            | Self::HoldEnded { call, .. }
             | Self::SegmentEnded { call, .. }
             | Self::TransferRequested { call, .. }
             | Self::TransferEnded { call, .. }
@@ -422,6 +442,16 @@ pub enum Outcome {
     Failed,
     /// The engine stopped or crashed while the call was up.
     Interrupted,
+}
+
+/// Who put the other on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// The caller.
+    Caller,
+    /// The operator.
+    Operator,
 }
 
 /// Who ended it.

@@ -86,8 +86,8 @@ pub enum MediaCommand {
         /// Where and how.
         remote: Remote,
     },
-    /// Play to the peer of a leg; replaces what is playing. A bridge wins over it.
-    /// Ends with `PlayEnded` carrying `token` unless `repeat`, a `Stop`, another `Play`, or a
+    /// Play to the peer of a leg; replaces what is playing, and in a bridge what the other party
+    /// says, which is still recorded. Ends with `PlayEnded` carrying `token` unless `repeat`, a `Stop`, another `Play`, or a
     /// `Bridge` came first.
     Play {
         /// The call of the leg.

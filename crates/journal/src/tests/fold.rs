@@ -77,6 +77,41 @@ fn an_answered_call_has_all_its_figures() {
 }
 
 #[test]
+fn time_on_hold_is_part_of_the_talk_and_counted_once() {
+    let id = call(1);
+    let mut history = waiting(id);
+    let hold = |by| Fact::HoldStarted {
+        call: id,
+        segment: 1,
+        by,
+    };
+    let resume = |by| Fact::HoldEnded {
+        call: id,
+        segment: 1,
+        by,
+    };
+    history.say(offered(id, 1, 1)).after(1_000);
+    history.say(offer_ended(id, 1, OfferResult::Answered, 200));
+    history.say(left(id, QueueOutcome::Answered));
+    history.say(talk(id, 1, 1, 1)).after(10_000);
+    // The operator for 5 s, the caller too for the last two of them and one more.
+    history.say(hold(HeldBy::Operator)).after(3_000);
+    history.say(hold(HeldBy::Caller)).after(2_000);
+    history.say(resume(HeldBy::Operator)).after(1_000);
+    history.say(resume(HeldBy::Caller)).after(4_000);
+    // And until the end.
+    history.say(hold(HeldBy::Operator)).after(2_000);
+    history.say(resume(HeldBy::Operator));
+    history.say(talk_ended(id, 1, EndedBy::Caller));
+    history.say(ended(id, Outcome::Answered, EndedBy::Caller));
+    history.say(stored(id, 1));
+    let rows = sound(&history, id);
+    assert_eq!(rows.entry.talk_ms, Some(22_000));
+    assert_eq!(rows.entry.held_ms, Some(8_000));
+    assert_eq!(rows.segments[0].held_ms, Some(8_000));
+}
+
+#[test]
 fn a_caller_who_gives_up_waiting_is_abandoned() {
     let mut history = waiting(call(1));
     history

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use vocab::{
-    CallId, Direction, EndedBy, Event, EventId, Fact, LegId, MissingReason, OfferId, OfferResult,
-    OperatorId, OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, WallTime,
+    CallId, Direction, EndedBy, Event, EventId, Fact, HeldBy, LegId, MissingReason, OfferId,
+    OfferResult, OperatorId, OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time,
+    WallTime,
 };
 
 use crate::journal::start_with;

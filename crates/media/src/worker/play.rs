@@ -30,9 +30,8 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         token: u32,
     ) {
         let socket = self.socket_of(id);
-        let bridged = leg_at(&mut self.legs, socket).map(|leg| leg.bridge.is_some());
-        // Not known any more, or in a bridge, which wins over a prompt.
-        let (Some(socket), Some(false)) = (socket, bridged) else {
+        // Not known any more.
+        let Some(socket) = socket else {
             return;
         };
         self.stop_playing(Some(socket));

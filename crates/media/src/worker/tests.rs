@@ -242,7 +242,7 @@ fn on_hold_nothing_is_sent_and_the_prompt_still_ends() {
 }
 
 #[test]
-fn another_play_replaces_and_a_bridge_wins() {
+fn another_play_replaces_and_a_bridge_stops_both() {
     let mut world = World::new();
     world.connect(1);
     world.connect(2);
@@ -251,7 +251,6 @@ fn another_play_replaces_and_a_bridge_wins() {
     world.play(1, false, 2);
     world.pass_ms(40);
     world.bridge(None);
-    world.play(1, false, 3);
     world.heard();
     world.pass_ms(500);
     assert_eq!((world.heard(), world.events()), (vec![], vec![]));
@@ -320,6 +319,36 @@ fn a_bridge_relays_and_records_what_both_peers_sent() {
         (5, vec![2; 160])
     );
     assert_eq!(two[12..], [3; 160]);
+}
+
+#[test]
+fn a_party_on_hold_hears_music_in_the_bridge_and_the_other_is_still_recorded() {
+    let mut world = World::new();
+    let (caller, at_caller_leg) = world.connect(1);
+    let (operator, at_operator_leg) = world.connect(2);
+    world.say(caller, at_caller_leg, 1, 1);
+    world.say(operator, at_operator_leg, 1, 1);
+    world.bridge(Some(KEY));
+    world.play(1, true, 1);
+    world.pass_ms(20);
+    world.heard();
+    world.say(operator, at_operator_leg, 2, 9);
+    world.say(caller, at_caller_leg, 2, 7);
+    world.pass_ms(20);
+    let heard = world.heard();
+    let of = |socket| heard.iter().filter(move |(to, ..)| *to == socket);
+    assert!(of(caller).all(|(_, _, payload)| payload != &[9; 160]));
+    assert!(of(caller).count() > 0, "music");
+    assert_eq!(of(operator).count(), 1, "the other way goes on");
+    let (call, leg) = (CALL, leg(1));
+    world.tell(MediaCommand::Stop { call, leg });
+    world.say(operator, at_operator_leg, 3, 8);
+    assert_eq!(world.heard()[0].2, [8; 160]);
+    let notes = world.notes.0.lock().unwrap();
+    let packets = notes
+        .iter()
+        .filter(|note| matches!(note, Tapped::Packet(..)));
+    assert_eq!(packets.count(), 3);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::wire::{HeaderName, Message, Method};
 const fn known(method: &Method) -> &'static [&'static str] {
     match method {
         // RFC 3262, RFC 4028.
-        Method::Invite => &["100rel", "timer"],
+        Method::Invite => &["100rel", "timer", "replaces"],
         Method::Update => &["timer"],
         // RFC 5626, RFC 3327: the registrar keeps Path, and flows are where they came from.
         Method::Register => &["path", "outbound"],

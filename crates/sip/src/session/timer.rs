@@ -374,6 +374,9 @@ mod tests {
 
     use HeaderName::{MinSe, SessionExpires, Supported};
 
+    /// Our settings, the fields of the INVITE, Session-Expires of our 200, what is due.
+    type Case<'a> = ((u32, u32), &'a [(HeaderName, &'a str)], &'a str, &'a str);
+
     /// The Session-Expires of our 200, and what is due when.
     fn as_uas(settings: (u32, u32), fields: &[(HeaderName, &str)]) -> (String, String) {
         let mut timer = timer(settings.0, settings.1);
@@ -392,7 +395,7 @@ mod tests {
 
     #[test]
     fn who_refreshes_and_how_often_follows_table_2_of_the_rfc() {
-        let cases: &[((u32, u32), &[(HeaderName, &str)], &str, &str)] = &[
+        let cases: &[Case] = &[
             // A peer that knows nothing of it: we refresh.
             ((1_800, 90), &[], "1800;refresher=uas", "Refresh at 900"),
             ((0, 90), &[], "-", "-"),

@@ -1,12 +1,13 @@
 //! Owns the caller's leg: the UAS side of the trunk's INVITE (RFC 3261 §13.3).
 
 use dialplan::Happened;
-use sip::{ClientTx, Dialog, Flow, Message, Method, ServerTx};
+use sip::{ClientTx, Dialog, Flow, Message, Method, Offers, Reliable, ReliableDue, ServerTx, Side};
 use vocab::media::{Codec, MediaCommand, Remote};
 use vocab::{CallId, EventId, LegId};
 
 use super::leg::{Description, MediaState, decorate, next_hop};
 use super::party::{self, PartyLeg, Who};
+use super::session::LegSession;
 use super::{Call, State};
 use crate::context::{Context, Owner};
 
@@ -44,29 +45,66 @@ pub(crate) struct CallerLeg {
     pub(super) description: Option<Description>,
     /// What the peer takes; none until an offer or answer of it was read.
     pub(super) remote: Option<Remote>,
-    /// A re-INVITE of the peer that our 200 carried an offer for: its ACK has the answer.
-    pub(super) late_answer: bool,
+    pub(super) session: LegSession,
+    /// Our provisional responses that want a PRACK (RFC 3262).
+    pub(super) reliable: Reliable,
+    progress: Progress,
+    /// A 200 that waits for a PRACK, and what must be on disk before it.
+    accept_after: Option<EventId>,
     flow: Flow,
-    invite: Message,
+    pub(super) invite: Message,
     tag: String,
-    /// Our description as sent in 183 or 200.
-    body: Vec<u8>,
+}
+
+/// What the caller was told before the final answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nothing but 100.
+    None,
+    /// That it rings.
+    Ringing,
+    /// Where our audio comes from.
+    Described,
+}
+
+/// What can be heard before the call is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Early {
+    /// The caller hears what we play from now on.
+    Open,
+    /// Our offer is out; the PRACK brings the answer.
+    Awaited,
+    /// An INVITE without offer of a caller without PRACK: no audio before the 200.
+    Impossible,
 }
 
 impl CallerLeg {
-    pub(super) fn new(id: LegId, dialog: Dialog, tx: ServerTx, invite: Message) -> Self {
+    pub(super) fn new(
+        ctx: &mut Context,
+        id: LegId,
+        dialog: Dialog,
+        tx: ServerTx,
+        invite: Message,
+    ) -> Self {
+        let mut session = LegSession::new(ctx, Offers::invited(!invite.body.is_empty()));
+        session.note(&invite);
+        let cseq = dialog.remote_cseq.unwrap_or_default();
+        // RFC 3262 §3: "chosen uniformly between 1 and 2**31 - 1"; 2^20 leaves room to count on.
+        let first = u32::try_from(ctx.entropy.number() >> 44).unwrap_or(1);
         Self {
             id,
             media: MediaState::Opening,
             sip: Sip::Invited { tx },
             description: None,
             remote: None,
-            late_answer: invite.body.is_empty(),
+            session,
+            reliable: Reliable::new(ctx.settings.timers, cseq, first),
+            progress: Progress::None,
+            accept_after: None,
             flow: dialog.flow,
             tag: dialog.local_tag.clone(),
             dialog,
             invite,
-            body: Vec::new(),
         }
     }
 
@@ -80,6 +118,7 @@ impl CallerLeg {
     }
 
     pub(super) fn forget(&self, ctx: &mut Context) {
+        self.session.forget(ctx);
         match self.sip {
             Sip::Invited { tx } | Sip::Accepted { tx } | Sip::Leaving { tx } => {
                 ctx.forget_server(tx);
@@ -114,14 +153,15 @@ impl CallerLeg {
     ) -> Result<(), Refused> {
         let address = ctx.media_address(&self.flow);
         let codecs = ctx.settings.codecs.clone();
-        let description = Description::new(ctx, address, port, codecs);
+        let mut description = Description::new(ctx, address, port, codecs);
         if self.invite.body.is_empty() {
-            self.body = sdp::offer(&description.local()).into_bytes();
+            description.offer();
         } else {
-            let (body, remote) =
-                sdp::answer(&self.invite.body, &description.local()).map_err(Refused::from)?;
-            self.body = body.into_bytes();
+            let (_, remote) = description
+                .answer(&self.invite.body)
+                .map_err(Refused::from)?;
             self.set_remote(ctx, call, remote);
+            self.session.held = super::hold::holds(&remote);
         }
         self.description = Some(description);
         Ok(())
@@ -136,15 +176,27 @@ impl CallerLeg {
         });
     }
 
-    /// A provisional answer with our description: early media (RFC 3261 §13.2.1).
-    pub(super) fn progress(&self, ctx: &mut Context) {
-        if let Sip::Invited { tx } = self.sip {
-            ctx.respond(tx, self.session_response(ctx, 183));
+    /// Lets the caller hear us before the call is answered, if that can be: a provisional answer with our
+    /// description (RFC 3261 §13.2.1), a reliable one for a caller who requires it or, by the
+    /// settings, supports it (RFC 3262 §3). An offer of ours can only go in a reliable one.
+    pub(super) fn open_early(&mut self, ctx: &mut Context) -> Early {
+        if self.progress == Progress::None {
+            if self.is_reliable(ctx) || !self.invite.body.is_empty() {
+                self.progress = Progress::Described;
+                self.provide(ctx, 183, true);
+            } else {
+                self.ring(ctx);
+            }
+        }
+        match (self.remote, self.progress) {
+            (Some(_), _) => Early::Open,
+            (None, Progress::Described) => Early::Awaited,
+            (None, Progress::None | Progress::Ringing) => Early::Impossible,
         }
     }
 
     /// The leg goes over to another call as that of a party that has answered.
-    pub(super) fn detach(&mut self, who: Who) -> PartyLeg {
+    pub(super) fn detach(&mut self, ctx: &mut Context, who: Who) -> PartyLeg {
         let sip = match self.sip {
             Sip::Accepted { tx } => party::Sip::Accepted { tx },
             Sip::Leaving { tx } => party::Sip::Leaving { tx },
@@ -152,13 +204,14 @@ impl CallerLeg {
             Sip::Confirmed => party::Sip::Confirmed,
             Sip::Invited { .. } | Sip::Closed => party::Sip::Closed,
         };
+        let fresh = LegSession::new(ctx, Offers::invited(true));
         let leg = PartyLeg::that_came(
             who,
             sip,
             party::Audio {
                 media: self.media,
                 description: self.description.take(),
-                late_answer: self.late_answer,
+                session: core::mem::replace(&mut self.session, fresh),
                 remote: self.remote,
             },
             self.dialog.clone(),
@@ -167,28 +220,77 @@ impl CallerLeg {
         leg
     }
 
-    /// The called party rings (RFC 3261 §21.1.2).
-    pub(super) fn ring(&self, ctx: &mut Context) {
-        if let Sip::Invited { tx } = self.sip {
-            let mut response = self.invite.respond(180, Some(&self.tag));
-            decorate(ctx, &self.flow, &mut response);
+    /// Says that it rings (RFC 3261 §21.1.2): the caller's side makes the tone.
+    pub(super) fn ring(&mut self, ctx: &mut Context) {
+        if self.progress == Progress::None {
+            self.progress = Progress::Ringing;
+            self.provide(ctx, 180, false);
+        }
+    }
+
+    fn is_reliable(&self, ctx: &Context) -> bool {
+        let required = self
+            .invite
+            .headers
+            .lists(&sip::HeaderName::Require, "100rel");
+        required || (ctx.settings.reliable && sip::session::supports(&self.invite, "100rel"))
+    }
+
+    fn provide(&mut self, ctx: &mut Context, status: u16, described: bool) {
+        let Sip::Invited { tx } = self.sip else {
+            return;
+        };
+        let response = self.response(ctx, status, described);
+        if !self.is_reliable(ctx) {
             ctx.respond(tx, response);
+            return;
+        }
+        if let Some(response) = self.reliable.send(ctx.now, response) {
+            self.reliable_out(ctx, tx, response);
         }
     }
 
-    /// Accepts the INVITE once the journal has it.
+    fn reliable_out(&mut self, ctx: &mut Context, tx: ServerTx, response: Message) {
+        self.session.offers.reliable_sent(!response.body.is_empty());
+        ctx.respond(tx, response);
+    }
+
+    /// Accepts the INVITE once the journal has it; while a description in a reliable response is not
+    /// acknowledged it has to wait (RFC 3262 §3).
     pub(super) fn accept(&mut self, ctx: &mut Context, after: EventId) {
-        if let Sip::Invited { tx } = self.sip {
-            let response = self.session_response(ctx, 200);
-            ctx.respond_after(after, tx, response);
-            self.sip = Sip::Accepted { tx };
+        let Sip::Invited { tx } = self.sip else {
+            return;
+        };
+        if self.reliable.holds_back_success() {
+            self.accept_after = Some(after);
+            return;
         }
+        self.reliable.stop();
+        // What was said reliably is not said again (RFC 6337 §3.1.1).
+        let offer = self.session.offers.open_offer();
+        let described = match offer {
+            Some((Side::Theirs, _)) => true,
+            Some((Side::Ours, _)) => false,
+            None => self.remote.is_none(),
+        };
+        let mut response = self.response(ctx, 200, described);
+        self.session
+            .timer
+            .accept(ctx.now, &self.invite, &mut response);
+        self.session.offers.success_sent(described);
+        ctx.respond_after(after, tx, response);
+        self.sip = Sip::Accepted { tx };
     }
 
-    fn session_response(&self, ctx: &Context, status: u16) -> Message {
+    fn response(&self, ctx: &Context, status: u16, described: bool) -> Message {
         let mut response = self.invite.respond(status, Some(&self.tag));
         decorate(ctx, &self.flow, &mut response);
-        response.with_body("application/sdp", self.body.clone())
+        match &self.description {
+            Some(description) if described => {
+                response.with_body("application/sdp", description.said().to_vec())
+            }
+            Some(_) | None => response,
+        }
     }
 
     /// Hangs up, by whatever the state of the leg asks for.
@@ -203,6 +305,7 @@ impl CallerLeg {
                 }
                 ctx.forget_server(tx);
                 ctx.respond(tx, response);
+                self.reliable.stop();
                 self.sip = Sip::Closed;
             }
             Sip::Accepted { tx } => self.sip = Sip::Leaving { tx },
@@ -256,6 +359,42 @@ impl Call {
             Ok(()) => self.advance(ctx, Happened::Started),
             Err(refused) => self.fail(ctx, refused.status, &refused.reason),
         }
+        self.arm(ctx, self.caller.id);
+    }
+
+    /// A reliable provisional response was acknowledged: the next one, the answer or the step that
+    /// waited for it.
+    pub(super) fn caller_acknowledged_early(&mut self, ctx: &mut Context, next: Option<Message>) {
+        if let (Some(response), Sip::Invited { tx }) = (next, self.caller.sip) {
+            self.caller.reliable_out(ctx, tx, response);
+        }
+        if let Some(after) = self.caller.accept_after
+            && !self.caller.reliable.holds_back_success()
+        {
+            self.caller.accept_after = None;
+            self.caller.accept(ctx, after);
+        }
+        if self.caller.remote.is_some() && self.state == State::Opening {
+            self.perform_deferred(ctx);
+        }
+    }
+
+    /// Repeats a reliable provisional response, or gives the call up: the caller never acknowledged
+    /// it (RFC 3262 §3).
+    pub(super) fn reliable_due(&mut self, ctx: &mut Context) {
+        match (self.caller.reliable.due(ctx.now), self.caller.sip) {
+            (Some(ReliableDue::Again(response)), Sip::Invited { tx }) => {
+                ctx.respond(tx, *response);
+            }
+            (Some(ReliableDue::Expired), Sip::Invited { .. }) => {
+                self.fail(
+                    ctx,
+                    504,
+                    "the caller never acknowledged a provisional answer",
+                );
+            }
+            (Some(_) | None, _) => {}
+        }
     }
 
     /// The ACK of our 200 to the INVITE or to a re-INVITE of the caller.
@@ -265,7 +404,7 @@ impl Call {
                 ctx.forget_server(tx);
                 self.caller.sip = Sip::Confirmed;
                 if self.state == State::Answering {
-                    self.advance(ctx, Happened::Answered);
+                    self.answered(ctx);
                 }
             }
             Sip::Leaving { tx } => {

@@ -97,7 +97,7 @@ impl Call {
         // While the leg is still here: the recording of the segment ends with its bridge.
         self.end_segment(ctx, id, EndedBy::Operator);
         self.state = State::Opening;
-        let party = if id == self.caller.id {
+        let mut party = if id == self.caller.id {
             let who = match self.caller_operator {
                 Some(operator) => Who::Came { operator },
                 None => Who::Outer {
@@ -105,12 +105,13 @@ impl Call {
                     trunk: self.trunk.clone(),
                 },
             };
-            let mut party = self.caller.detach(who);
+            let mut party = self.caller.detach(ctx, who);
             party.engagement = self.caller_engagement.take();
             party
         } else {
             self.legs.remove(&id)?
         };
+        party.session.disarm(ctx);
         let to = Owner {
             call: into,
             leg: id,

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use sip::{Dialog, Flow, HeaderName, Message};
-use vocab::media::Codec;
+use vocab::media::{Codec, Remote};
 
 use crate::context::{ALLOW, Context};
 
@@ -31,6 +31,8 @@ pub(crate) struct Description {
     session_id: u64,
     version: u64,
     codecs: Vec<Codec>,
+    /// What the peer was told last.
+    said: Vec<u8>,
 }
 
 impl Description {
@@ -43,6 +45,7 @@ impl Description {
             session_id,
             version: 1,
             codecs,
+            said: Vec::new(),
         }
     }
 
@@ -66,10 +69,41 @@ impl Description {
         }
     }
 
-    /// The next version (RFC 3264 §8: grows by one with every changed description).
-    pub(crate) fn next_version(&mut self) -> sdp::Local<'_> {
-        self.version += 1;
-        self.local()
+    /// What the peer was told last: said again it changes nothing.
+    pub(crate) fn said(&self) -> &[u8] {
+        &self.said
+    }
+
+    /// An offer of all we speak, in the place of what was said before.
+    pub(crate) fn offer(&mut self) -> Vec<u8> {
+        let said = core::mem::take(&mut self.said);
+        let offer = |local: &sdp::Local<'_>| {
+            if said.is_empty() {
+                sdp::offer(local)
+            } else {
+                sdp::offer_again(&said, local)
+            }
+        };
+        let mut body = offer(&self.local()).into_bytes();
+        if !said.is_empty() && body != said {
+            self.version += 1;
+            body = offer(&self.local()).into_bytes();
+        }
+        self.said.clone_from(&body);
+        body
+    }
+
+    /// The answer to an offer. One that is refused leaves the description as it was (RFC 3264 §8).
+    pub(crate) fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Remote), sdp::Refusal> {
+        let (body, remote) = sdp::answer(offer, &self.local())?;
+        let mut body = body.into_bytes();
+        if !self.said.is_empty() && body != self.said {
+            // RFC 3264 §8: one more with every change, and the same as long as nothing changes.
+            self.version += 1;
+            body = sdp::answer(offer, &self.local())?.0.into_bytes();
+        }
+        self.said.clone_from(&body);
+        Ok((body, remote))
     }
 }
 

@@ -1,19 +1,28 @@
-//! Owns requests within a dialog: BYE, re-INVITE, UPDATE, OPTIONS, INFO (RFC 3261 §12.2.2).
+//! Owns requests within a dialog: BYE, re-INVITE, UPDATE, PRACK, OPTIONS, INFO (RFC 3261 §12.2.2).
 
-use sip::{Dialog, Flow, HeaderName, Message, Method, ServerTx};
+use sip::{Dialog, Flow, HeaderName, Keys, Message, Method, Refusal, ServerTx, Task};
 use vocab::LegId;
 use vocab::media::{MediaCommand, Remote};
 
 use super::caller::Refused;
 use super::leg::{Description, decorate};
+use super::session::LegSession;
 use super::{Call, State, caller};
 use crate::context::{Context, Owner};
 
 /// The parts of either kind of leg that a request within its dialog touches.
 pub(super) struct Parts<'a> {
     pub(super) dialog: &'a mut Dialog,
-    description: Option<&'a mut Description>,
-    late_answer: &'a mut bool,
+    pub(super) description: Option<&'a mut Description>,
+    pub(super) session: &'a mut LegSession,
+}
+
+/// A request of a peer and what is needed to answer it.
+struct Asked<'a> {
+    leg: LegId,
+    tx: ServerTx,
+    flow: Flow,
+    request: &'a Message,
 }
 
 impl Call {
@@ -22,14 +31,14 @@ impl Call {
             return Some(Parts {
                 dialog: &mut self.caller.dialog,
                 description: self.caller.description.as_mut(),
-                late_answer: &mut self.caller.late_answer,
+                session: &mut self.caller.session,
             });
         }
         let leg = self.legs.get_mut(&leg)?;
         Some(Parts {
             dialog: leg.dialog.as_mut()?,
             description: leg.description.as_mut(),
-            late_answer: &mut leg.late_answer,
+            session: &mut leg.session,
         })
     }
 
@@ -50,12 +59,20 @@ impl Call {
         }
     }
 
+    pub(super) fn session(&mut self, leg: LegId) -> Option<&mut LegSession> {
+        if leg == self.caller.id {
+            return Some(&mut self.caller.session);
+        }
+        Some(&mut self.legs.get_mut(&leg)?.session)
+    }
+
     /// A request of a peer within a dialog of this call.
     pub(crate) fn on_request(
         &mut self,
         ctx: &mut Context,
         leg: LegId,
         tx: ServerTx,
+        flow: Flow,
         request: &Message,
     ) {
         let over = self.state == State::Ended && request.method() != Some(&Method::Bye);
@@ -67,26 +84,41 @@ impl Call {
             ctx.refuse_known(tx, request, status);
             return;
         }
-        if request
-            .headers
-            .all(&HeaderName::Require)
-            .any(|value| !value.is_empty())
-        {
-            ctx.refuse_known(tx, request, 420);
+        if let Some(tags) = sip::session::unsupported(request) {
+            ctx.refuse_unsupported(tx, request, tags);
             return;
         }
+        parts.session.note(request);
+        let asked = Asked {
+            leg,
+            tx,
+            flow,
+            request,
+        };
         match request.method() {
             Some(Method::Bye) => self.on_bye(ctx, leg, tx, request),
-            Some(Method::Invite) => self.on_modify(ctx, leg, tx, request),
-            // RFC 3311 §5.2; without a body it only shows that the peer lives (RFC 4028).
-            Some(Method::Update) if !request.body.is_empty() => {
-                self.on_modify(ctx, leg, tx, request);
+            Some(Method::Invite | Method::Update) => self.on_modify(ctx, &asked),
+            Some(Method::Prack) => self.on_prack(ctx, &asked),
+            Some(Method::Info) => self.on_info(ctx, &asked),
+            Some(Method::Options) => {
+                let mut response = request.respond(200, None);
+                decorate(ctx, &flow, &mut response);
+                response.headers.set(HeaderName::Accept, "application/sdp");
+                ctx.respond(tx, response);
             }
-            Some(Method::Update | Method::Options | Method::Info) => {
-                self.acknowledge_request(ctx, leg, tx, request);
-            }
-            _ => ctx.refuse_known(tx, request, 405),
+            Some(
+                Method::Ack
+                | Method::Cancel
+                | Method::Register
+                | Method::Refer
+                | Method::Notify
+                | Method::Subscribe
+                | Method::Message
+                | Method::Publish,
+            ) => ctx.refuse_known(tx, request, 405),
+            Some(Method::Other(_)) | None => ctx.refuse_known(tx, request, 501),
         }
+        self.arm(ctx, leg);
     }
 
     fn on_bye(&mut self, ctx: &mut Context, leg: LegId, tx: ServerTx, request: &Message) {
@@ -112,92 +144,187 @@ impl Call {
         ctx.respond_after(ctx.last_event(), tx, response);
     }
 
-    fn acknowledge_request(
-        &mut self,
-        ctx: &mut Context,
-        leg: LegId,
-        tx: ServerTx,
-        request: &Message,
-    ) {
-        let Some(parts) = self.parts(leg) else { return };
-        parts.dialog.refresh_target(request);
-        let flow = parts.dialog.flow;
-        let mut response = request.respond(200, None);
-        decorate(ctx, &flow, &mut response);
-        if request.method() == Some(&Method::Options) {
-            response.headers.set(HeaderName::Accept, "application/sdp");
-        }
-        ctx.respond(tx, response);
-    }
-
-    /// A new description in mid-call: hold, a new address, another codec (RFC 3264 §8).
-    fn on_modify(&mut self, ctx: &mut Context, leg: LegId, tx: ServerTx, request: &Message) {
-        let call = self.id;
-        let Some(Parts {
-            dialog,
-            description: Some(description),
-            late_answer,
-        }) = self.parts(leg)
-        else {
-            ctx.refuse_known(tx, request, 488);
+    /// INVITE or UPDATE in mid-call: hold, a new address, another codec (RFC 3264 §8), or only a
+    /// sign of life (RFC 4028).
+    fn on_modify(&mut self, ctx: &mut Context, asked: &Asked<'_>) {
+        let Asked { tx, request, .. } = *asked;
+        let Some(parts) = self.parts(asked.leg) else {
             return;
         };
-        if *late_answer {
-            // An offer of ours has no answer yet (RFC 3261 §14.2, RFC 3311 §5.2).
-            ctx.refuse_known(tx, request, if request.body.is_empty() { 500 } else { 491 });
+        if let Err(least) = parts.session.timer.check(request) {
+            refuse_short_session(ctx, tx, request, least);
             return;
         }
-        let mut next = description.clone();
-        let answered = if request.body.is_empty() {
-            Ok((sdp::offer(&next.next_version()), None))
+        let offers = &mut parts.session.offers;
+        let with_offer = !request.body.is_empty();
+        let invite = request.method() == Some(&Method::Invite);
+        let task = if invite {
+            offers.invite_came(with_offer)
         } else {
-            sdp::answer(&request.body, &next.next_version())
-                .map(|(body, remote)| (body, Some(remote)))
+            offers.update_came(with_offer)
         };
-        let (body, remote) = match answered {
-            Ok(answered) => answered,
+        let task = match task {
+            Ok(task) => task,
             Err(refusal) => {
-                tracing::info!(call = %call, %refusal, "modification refused");
-                ctx.refuse_known(tx, request, Refused::from(refusal).status);
+                refuse_now(ctx, tx, request, refusal);
                 return;
             }
         };
-        // A refused offer leaves the session, and its version, as they were (RFC 3264 §8).
-        *description = next;
-        *late_answer = remote.is_none();
-        dialog.refresh_target(request);
-        let flow = dialog.flow;
-        let mut response = request.respond(200, None);
-        decorate(ctx, &flow, &mut response);
-        let response = response.with_body("application/sdp", body.into_bytes());
-        if let Some(remote) = remote {
-            self.set_remote(ctx, leg, remote);
-        }
-        if request.method() == Some(&Method::Invite) {
-            ctx.own_server(tx, Owner { call, leg });
-        }
-        ctx.respond(tx, response);
-    }
-
-    /// The answer to an offer of ours in a 200, in its ACK.
-    pub(super) fn late_answer_came(&mut self, ctx: &mut Context, leg: LegId, body: &[u8]) {
-        let Some(Parts {
-            description: Some(description),
-            ..
-        }) = self.parts(leg)
-        else {
-            return;
-        };
-        match sdp::accept(body, &description.local()) {
-            Ok(remote) => self.set_remote(ctx, leg, remote),
+        match self.describe(task, asked.leg, &request.body) {
+            Ok((body, remote)) => self.modified(ctx, asked, body, remote),
             Err(refusal) => {
-                tracing::warn!(call = %self.id, %refusal, "an ACK's answer has no audio that fits");
-                self.fail(ctx, 488, &format!("the answer in the ACK: {refusal}"));
+                tracing::info!(call = %self.id, %refusal, "modification refused");
+                if let Some(session) = self.session(asked.leg) {
+                    // What was refused never was (RFC 3264 §8, RFC 3261 §14.2).
+                    session.offers.invite_refused();
+                    session.offers.answered();
+                }
+                refuse_description(ctx, tx, request, refusal);
             }
         }
     }
 
-    fn set_remote(&mut self, ctx: &mut Context, leg: LegId, remote: Remote) {
+    /// Our description for a request of the peer, where one is due, and where the peer is then.
+    fn describe(
+        &mut self,
+        task: Task,
+        leg: LegId,
+        body: &[u8],
+    ) -> Result<(Vec<u8>, Option<Remote>), sdp::Refusal> {
+        let description = self.parts(leg).and_then(|parts| parts.description);
+        match (task, description) {
+            (Task::Nothing | Task::Take, _) => Ok((Vec::new(), None)),
+            (Task::Answer, Some(description)) => description
+                .answer(body)
+                .map(|(body, remote)| (body, Some(remote))),
+            (Task::Offer, Some(description)) => Ok((description.offer(), None)),
+            (Task::Answer | Task::Offer, None) => Err(sdp::Refusal::NothingInCommon(
+                "the socket for audio is not open yet".to_owned(),
+            )),
+        }
+    }
+
+    fn modified(
+        &mut self,
+        ctx: &mut Context,
+        asked: &Asked<'_>,
+        body: Vec<u8>,
+        remote: Option<Remote>,
+    ) {
+        let Asked {
+            leg,
+            tx,
+            flow,
+            request,
+        } = *asked;
+        let call = self.id;
+        let now = ctx.now;
+        let Some(parts) = self.parts(leg) else { return };
+        parts.dialog.refresh_target(request);
+        // A peer that has moved is seen elsewhere.
+        parts.dialog.flow = flow;
+        let mut response = request.respond(200, None);
+        decorate(ctx, &flow, &mut response);
+        parts.session.timer.accept(now, request, &mut response);
+        let described = !body.is_empty();
+        if described {
+            response = response.with_body("application/sdp", body);
+        }
+        if request.method() == Some(&Method::Invite) {
+            parts.session.offers.success_sent(described);
+            ctx.own_server(tx, Owner { call, leg });
+        } else {
+            parts.session.offers.answered();
+        }
+        if let Some(remote) = remote {
+            self.set_remote(ctx, leg, remote);
+        }
+        ctx.respond(tx, response);
+    }
+
+    /// PRACK of a reliable response of ours (RFC 3262 §3); the answer to our offer may be in it.
+    fn on_prack(&mut self, ctx: &mut Context, asked: &Asked<'_>) {
+        let Asked {
+            leg, tx, request, ..
+        } = *asked;
+        if leg != self.caller.id {
+            // Only a caller has provisional responses of ours.
+            ctx.refuse_known(tx, request, 481);
+            return;
+        }
+        let Ok(next) = self.caller.reliable.prack(ctx.now, request) else {
+            ctx.refuse_known(tx, request, 481);
+            return;
+        };
+        let with_description = !request.body.is_empty();
+        let task = self.caller.session.offers.prack_came(with_description);
+        let (response, remote) = match task {
+            Ok(Task::Take) => {
+                let accepted = self.accept_answer(leg, &request.body);
+                (Ok(Vec::new()), accepted.ok())
+            }
+            Ok(task) => match self.describe(task, leg, &request.body) {
+                Ok((body, remote)) => (Ok(body), remote),
+                Err(refusal) => (Err(refusal), None),
+            },
+            Err(refusal) => {
+                refuse_now(ctx, tx, request, refusal);
+                self.fail(ctx, 488, "the PRACK holds no answer to our offer");
+                return;
+            }
+        };
+        self.caller.session.offers.answered();
+        match response {
+            Ok(body) => {
+                let mut response = request.respond(200, None);
+                if !body.is_empty() {
+                    response = response.with_body("application/sdp", body);
+                }
+                ctx.respond(tx, response);
+            }
+            Err(refusal) => refuse_description(ctx, tx, request, refusal),
+        }
+        if let Some(remote) = remote {
+            self.set_remote(ctx, leg, remote);
+        } else if task == Ok(Task::Take) {
+            self.fail(ctx, 488, "the answer in the PRACK has no audio that fits");
+            return;
+        }
+        self.caller_acknowledged_early(ctx, next);
+    }
+
+    /// INFO: keys of telephones that send them so (RFC 6086 has no package for it).
+    fn on_info(&mut self, ctx: &mut Context, asked: &Asked<'_>) {
+        let Asked {
+            leg, tx, request, ..
+        } = *asked;
+        match sip::session::keys_of_info(request) {
+            Keys::Key(digit) => {
+                ctx.respond(tx, request.respond(200, None));
+                self.key_pressed(leg, digit);
+            }
+            Keys::NoKey | Keys::Empty => ctx.respond(tx, request.respond(200, None)),
+            Keys::Package => ctx.refuse_known(tx, request, 469),
+            Keys::Unknown => {
+                let mut response = request.respond(415, None);
+                let known = "application/dtmf-relay, application/dtmf";
+                response.headers.set(HeaderName::Accept, known);
+                ctx.respond(tx, response);
+            }
+        }
+    }
+
+    fn accept_answer(&mut self, leg: LegId, body: &[u8]) -> Result<Remote, sdp::Refusal> {
+        match self.parts(leg).and_then(|parts| parts.description) {
+            Some(description) => sdp::accept(body, &description.local()),
+            None => Err(sdp::Refusal::NothingInCommon(
+                "nothing was offered".to_owned(),
+            )),
+        }
+    }
+
+    /// The peer of a leg said where its audio goes, and whether it wants any.
+    pub(super) fn set_remote(&mut self, ctx: &mut Context, leg: LegId, remote: Remote) {
         if leg == self.caller.id {
             self.caller.set_remote(ctx, self.id, remote);
         } else {
@@ -210,21 +337,63 @@ impl Call {
                 remote,
             });
         }
+        self.note_hold(ctx, leg, &remote);
     }
 
     /// The ACK of a 200 to an INVITE or re-INVITE: the answer to our offer may be in it.
     pub(crate) fn acknowledged(&mut self, ctx: &mut Context, leg: LegId, ack: &Message) {
-        let Some(parts) = self.parts(leg) else { return };
+        let Some(session) = self.session(leg) else {
+            return;
+        };
+        let task = session.offers.ack_came(!ack.body.is_empty());
         // Without an answer the session stays as it was.
-        if core::mem::take(parts.late_answer) && !ack.body.is_empty() {
-            self.late_answer_came(ctx, leg, &ack.body);
+        if task == Task::Take {
+            match self.accept_answer(leg, &ack.body) {
+                Ok(remote) => self.set_remote(ctx, leg, remote),
+                Err(refusal) => {
+                    tracing::warn!(call = %self.id, %refusal, "an ACK's answer does not fit");
+                    self.fail(ctx, 488, &format!("the answer in the ACK: {refusal}"));
+                }
+            }
         }
     }
 
     /// No ACK came to a 200: what it offered was not answered.
     pub(crate) fn offer_lost(&mut self, leg: LegId) {
-        if let Some(parts) = self.parts(leg) {
-            *parts.late_answer = false;
+        if let Some(session) = self.session(leg) {
+            session.offers.ack_missing();
         }
     }
+}
+
+/// 491, or 500 with the time to wait (RFC 3261 §14.2, RFC 3311 §5.2).
+fn refuse_now(ctx: &mut Context, tx: ServerTx, request: &Message, refusal: Refusal) {
+    let mut response = request.respond(refusal.status(), None);
+    if refusal == Refusal::Overlap {
+        let most = sip::session::UPDATE_RETRY_AFTER_MAX_S + 1;
+        let seconds = ctx.entropy.number() % most;
+        response
+            .headers
+            .set(HeaderName::RetryAfter, seconds.to_string());
+    }
+    ctx.respond(tx, response);
+}
+
+/// 488 or 400, with what was wrong in the words of RFC 3261 §20.43.
+fn refuse_description(ctx: &mut Context, tx: ServerTx, request: &Message, refusal: sdp::Refusal) {
+    let warning = refusal.warning_code();
+    let Refused { status, reason } = Refused::from(refusal);
+    let mut response = request.respond(status, None);
+    if let Some(code) = warning {
+        let text = format!("{code} hotline \"{reason}\"");
+        response.headers.set(HeaderName::Warning, text);
+    }
+    ctx.respond(tx, response);
+}
+
+/// 422 (RFC 4028 §6).
+fn refuse_short_session(ctx: &mut Context, tx: ServerTx, request: &Message, least_s: u32) {
+    let mut response = request.respond(422, None);
+    response.headers.set(HeaderName::MinSe, least_s.to_string());
+    ctx.respond(tx, response);
 }

@@ -21,6 +21,7 @@
 
 mod caller;
 mod end;
+mod hold;
 mod joined;
 mod leg;
 mod midcall;
@@ -30,12 +31,13 @@ mod reach;
 mod replace;
 mod ring;
 mod segment;
+mod session;
 mod steps;
 mod transfer;
 
 use std::collections::BTreeMap;
 
-use dialplan::Happened;
+use dialplan::Step;
 use sip::{Dialog, Flow, Message, ServerTx};
 use vocab::media::{MediaCommand, MediaEvent};
 use vocab::{CallId, Direction, EndedBy, Fact, LegId, OperatorId, QueueId, Time};
@@ -130,6 +132,8 @@ pub(crate) struct Call {
     play_token: u32,
     /// Who ended the last segment, until the plan goes on.
     segment_ended_by: Option<EndedBy>,
+    /// A step that waits until the caller can hear it.
+    deferred: Option<Step>,
     timers: Vec<TimerKey>,
     /// Given back at the end.
     seat: Option<Seat>,
@@ -164,7 +168,7 @@ impl Call {
             ctx.share_media(id, with);
         }
         let caller_engagement = arrival.operator.map(|id| Engagement::begin(ctx, id));
-        let caller = CallerLeg::new(leg, dialog, arrival.tx, arrival.invite);
+        let caller = CallerLeg::new(ctx, leg, dialog, arrival.tx, arrival.invite);
         ctx.counts.calls += 1;
         ctx.own_server(arrival.tx, Owner { call: id, leg });
         ctx.dialogs
@@ -197,6 +201,7 @@ impl Call {
             segments: 0,
             play_token: 0,
             segment_ended_by: None,
+            deferred: None,
             timers: vec![longest],
             seat: arrival.seat,
         })
@@ -261,11 +266,10 @@ impl Call {
             MediaEvent::AudioStarted { leg, .. } => {
                 // An ACK can be lost; a caller who sends audio has our answer all the same.
                 if leg == self.caller.id && self.state == State::Answering {
-                    self.advance(ctx, Happened::Answered);
+                    self.answered(ctx);
                 }
             }
-            // Keys are for menus, which no plan has yet.
-            MediaEvent::Digit { .. } => {}
+            MediaEvent::Digit { leg, digit, .. } => self.key_pressed(leg, digit),
             MediaEvent::Closed { leg, .. } => {
                 if leg == self.caller.id {
                     self.caller.media = MediaState::Closed;
@@ -278,11 +282,17 @@ impl Call {
         }
     }
 
+    /// A key of a party, by RFC 4733 or by INFO. Keys are for menus, which no plan has yet.
+    pub(super) fn key_pressed(&mut self, leg: LegId, digit: char) {
+        tracing::debug!(call = %self.id, leg = %leg, %digit, "key pressed");
+    }
+
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, at: Time, timer: Timer) {
         self.timers.retain(|key| *key != (at, self.id, timer));
         match timer {
             Timer::Unreachable(leg) => self.leg_silent(ctx, leg),
             Timer::Ringing(leg) => self.rang_in_vain(ctx, leg),
+            Timer::Session(leg) => self.session_due(ctx, leg),
             Timer::Longest => {
                 self.fail(ctx, 408, "the longest time of a call is over");
             }

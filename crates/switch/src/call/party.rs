@@ -4,12 +4,13 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use sip::{ClientTx, Dialog, Message, Method, ServerTx};
+use sip::{ClientTx, Dialog, Message, Method, Offers, ServerTx};
 use vocab::media::{MediaCommand, Remote};
 use vocab::{EndedBy, LegId, OfferId, OfferResult, OperatorId, Party};
 
 use super::leg::{Description, MediaState, next_hop};
 use super::ring::Sent;
+use super::session::LegSession;
 use super::{Call, State};
 use crate::context::{Context, Owner};
 use crate::trunk::{self, Seat};
@@ -127,7 +128,7 @@ impl Engagement {
 pub(super) struct Audio {
     pub(super) media: MediaState,
     pub(super) description: Option<Description>,
-    pub(super) late_answer: bool,
+    pub(super) session: LegSession,
     pub(super) remote: Option<Remote>,
 }
 
@@ -137,7 +138,7 @@ pub(crate) struct PartyLeg {
     pub(super) media: MediaState,
     pub(super) dialog: Option<Dialog>,
     pub(super) description: Option<Description>,
-    pub(super) late_answer: bool,
+    pub(super) session: LegSession,
     /// What the peer takes, once it was read.
     pub(super) remote: Option<Remote>,
     pub(super) engagement: Option<Engagement>,
@@ -159,13 +160,14 @@ impl PartyLeg {
     pub(super) fn to(ctx: &mut Context, owner: Owner, who: Who, ways: Vec<Way>) -> Self {
         let Owner { call, leg } = owner;
         ctx.media(MediaCommand::Open { call, leg });
+        let session = LegSession::new(ctx, Offers::inviting(true));
         Self {
             who,
             sip: Sip::Preparing,
             media: MediaState::Opening,
             dialog: None,
             description: None,
-            late_answer: false,
+            session,
             remote: None,
             engagement: None,
             invites: Vec::new(),
@@ -184,7 +186,7 @@ impl PartyLeg {
             media: audio.media,
             dialog: Some(dialog),
             description: audio.description,
-            late_answer: audio.late_answer,
+            session: audio.session,
             remote: audio.remote,
             engagement: None,
             invites: Vec::new(),
@@ -198,6 +200,7 @@ impl PartyLeg {
     /// Forgets what the engine remembers for the leg.
     pub(super) fn forget(&mut self, ctx: &mut Context) {
         self.leave_trunk(ctx);
+        self.session.forget(ctx);
         for sent in &self.invites {
             ctx.forget_client(sent.tx);
         }
@@ -371,8 +374,14 @@ impl Call {
             leg.note_refusal(ctx, response);
         }
         match status {
-            0..=199 => self.leg_rings(ctx, id, response),
+            0..=199 => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.progressed(ctx, tx, response);
+                }
+                self.leg_rings(ctx, id, response);
+            }
             200..=299 => self.leg_answered(ctx, id, tx, response),
+            422 if self.ring_with_longer_session(ctx, id, response) => {}
             401 | 407 if self.answer_challenge(ctx, id, response) => {}
             _ if self.is_passed_over(id, status) && self.ring_next(ctx, id) => {}
             _ => {
@@ -513,10 +522,11 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
+        let body = leg.described(ctx, tx, response);
         let remote = leg
             .description
             .as_ref()
-            .and_then(|description| sdp::accept(&response.body, &description.local()).ok());
+            .and_then(|description| sdp::accept(&body, &description.local()).ok());
         let (Some(remote), true) = (remote, awaited) else {
             tracing::warn!(call = %self.id, "an answer has no audio that fits");
             leg.bye(ctx, owner);
@@ -525,6 +535,7 @@ impl Call {
         };
         leg.sip = Sip::Confirmed;
         leg.remote = Some(remote);
+        leg.session.confirmed(ctx.now, response, &remote);
         ctx.media(MediaCommand::SetRemote {
             call: self.id,
             leg: id,

@@ -188,7 +188,9 @@ impl Call {
         }
         let heard = self.let_early_audio_through(ctx, id, response);
         match purpose {
-            Purpose::Dialled if heard => self.caller.progress(ctx),
+            Purpose::Dialled if heard => {
+                self.caller.open_early(ctx);
+            }
             Purpose::Dialled => self.caller.ring(ctx),
             Purpose::Transfer => self.notify(ctx, 180),
             Purpose::Return => {}

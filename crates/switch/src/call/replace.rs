@@ -92,7 +92,7 @@ impl Call {
             leg: owner.leg,
         });
         self.newcomer = Some(Newcomer {
-            leg: CallerLeg::new(owner.leg, dialog, tx, invite),
+            leg: CallerLeg::new(ctx, owner.leg, dialog, tx, invite),
             operator,
             replaces,
         });
@@ -139,7 +139,7 @@ impl Call {
         } = newcomer;
         let (id, after) = (leg.id, ctx.last_event());
         leg.accept(ctx, after);
-        let mut party = leg.detach(Who::Came { operator });
+        let mut party = leg.detach(ctx, Who::Came { operator });
         let talking = self.peer_of(replaces);
         // The same operator at another telephone is bound as before.
         party.engagement = match talking {

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use sip::{ClientTx, Dialog, Flow, HeaderName, Message, Method};
+use sip::{ClientTx, Dialog, Flow, Forks, HeaderName, Heard, Message, Method};
 use vocab::{Fact, LegId, OfferResult, Time};
 
 use super::Call;
@@ -23,6 +23,19 @@ pub(super) struct Sent {
     head: Message,
     /// It carried credentials: a second challenge is a refusal.
     authorized: bool,
+    /// What its branches have said; there is more than one behind a forking proxy.
+    forks: Option<Forks>,
+}
+
+impl Sent {
+    /// The branches, once it is known where the INVITE went.
+    pub(super) fn forks(&mut self, ctx: &Context) -> Option<&mut Forks> {
+        if self.forks.is_none() {
+            let flow = ctx.flow_of(self.tx).or(self.flow)?;
+            self.forks = Some(Forks::new(self.head.clone(), flow));
+        }
+        self.forks.as_mut()
+    }
 }
 
 /// What an INVITE is made of besides its head: it depends on the flow.
@@ -38,8 +51,7 @@ impl Dress {
         let contact = ctx.contact_uri(flow, self.contact_user.as_deref());
         let contact = format!("<{contact}>");
         invite.headers.set(HeaderName::Contact, contact);
-        let description = self.description.at(ctx.media_address(flow));
-        let body = sdp::offer(&description.local()).into_bytes();
+        let body = self.description.at(ctx.media_address(flow)).offer();
         invite.with_body("application/sdp", body)
     }
 }
@@ -47,14 +59,37 @@ impl Dress {
 impl PartyLeg {
     /// The dialog that a 2xx to an INVITE of ours makes.
     pub(super) fn dialog_of(
-        &self,
+        &mut self,
         ctx: &Context,
         tx: ClientTx,
         response: &Message,
     ) -> Option<Dialog> {
-        let sent = self.invites.iter().find(|sent| sent.tx == tx)?;
-        let flow = ctx.flow_of(tx).or(sent.flow)?;
-        Dialog::uac(&sent.head, response, flow).ok()
+        let sent = self.invites.iter_mut().find(|sent| sent.tx == tx)?;
+        sent.forks(ctx)?.confirm(response)
+    }
+
+    /// What a 2xx describes, itself or by what was said before it (RFC 6337 §3.1.1).
+    pub(super) fn described(&mut self, ctx: &Context, tx: ClientTx, response: &Message) -> Vec<u8> {
+        let sent = self.invites.iter_mut().find(|sent| sent.tx == tx);
+        let forks = sent.and_then(|sent| sent.forks(ctx));
+        forks.map_or_else(Vec::new, |forks| forks.description(response).to_vec())
+    }
+
+    /// A provisional answer: a reliable one is acknowledged, in the early dialog of its branch (RFC
+    /// 3262 §4). What the PRACK is answered is of no interest: the INVITE's final answer decides.
+    pub(super) fn progressed(&mut self, ctx: &mut Context, tx: ClientTx, response: &Message) {
+        let sent = self.invites.iter_mut().find(|sent| sent.tx == tx);
+        let Some(forks) = sent.and_then(|sent| sent.forks(ctx)) else {
+            return;
+        };
+        if let Heard::Progress {
+            tag,
+            prack: Some(prack),
+        } = forks.provisional(response)
+            && let Some(early) = forks.early(&tag)
+        {
+            ctx.request_unowned(next_hop(&early.dialog), *prack);
+        }
     }
 
     /// Whether this is a 2xx that nobody waits for: of another telephone behind the same address
@@ -155,6 +190,7 @@ impl Call {
         // The other party's codec first: then nothing has to be translated.
         let spoken = self.first_codec();
         let referred_by = self.referred_by();
+        let forwards_left = self.forwards_left();
         let owner = self.owner(id);
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
@@ -177,6 +213,10 @@ impl Call {
         if let (Some(referrer), None) = (referred_by, way.trunk()) {
             head.headers.push(HeaderName::ReferredBy, referrer);
         }
+        head.headers
+            .set(HeaderName::MaxForwards, forwards_left.to_string());
+        head.headers.push(HeaderName::Supported, "100rel");
+        leg.session.timer.propose(&mut head);
         leg.description = Some(dress.description.clone());
         let party = leg.who.party(ctx, Some(&way));
         if let (Some(party), Ok(sip_call_id)) = (party, head.call_id()) {
@@ -207,6 +247,7 @@ impl Call {
             flow,
             head,
             authorized: false,
+            forks: None,
         });
         leg.sip = Sip::Inviting { tx };
         let silence = ctx.settings.unreachable_after;
@@ -245,7 +286,9 @@ impl Call {
             tracing::warn!(call = %self.id, %denied, "a trunk's challenge is not answered");
             return false;
         }
-        head.headers.set(HeaderName::CSeq, "2 INVITE");
+        let number = head.cseq().map_or(1, |cseq| cseq.number.saturating_add(1));
+        head.headers
+            .set(HeaderName::CSeq, format!("{number} INVITE"));
         let contact_user = leg.way.as_ref().and_then(Way::contact_user);
         let dress = Dress {
             contact_user: contact_user.map(str::to_owned),
@@ -261,6 +304,51 @@ impl Call {
             flow: Some(flow),
             head,
             authorized: true,
+            forks: None,
+        });
+        leg.sip = Sip::Inviting { tx };
+        true
+    }
+
+    /// The peer wants longer sessions: the INVITE again, with what it asks for (RFC 4028 §7.3).
+    pub(super) fn ring_with_longer_session(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        refusal: &Message,
+    ) -> bool {
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
+        if !leg.session.timer.too_small(refusal) {
+            return false;
+        }
+        let (Some(sent), Some(description)) = (leg.invites.last(), leg.description.clone()) else {
+            return false;
+        };
+        let Some(flow) = ctx.flow_of(sent.tx).or(sent.flow) else {
+            return false;
+        };
+        let (mut head, authorized) = (sent.head.clone(), sent.authorized);
+        let number = head.cseq().map_or(1, |cseq| cseq.number.saturating_add(1));
+        head.headers
+            .set(HeaderName::CSeq, format!("{number} INVITE"));
+        leg.session.timer.propose(&mut head);
+        let contact_user = leg.way.as_ref().and_then(Way::contact_user);
+        let dress = Dress {
+            contact_user: contact_user.map(str::to_owned),
+            description,
+        };
+        let invite = dress.put_on(ctx, &flow, &head);
+        let tx = ctx.request(owner, flow, invite);
+        leg.invites.push(Sent {
+            tx,
+            at: ctx.now,
+            flow: Some(flow),
+            head,
+            authorized,
+            forks: None,
         });
         leg.sip = Sip::Inviting { tx };
         true
@@ -300,7 +388,7 @@ impl Call {
     ) {
         let dialog = self
             .legs
-            .get(&id)
+            .get_mut(&id)
             .and_then(|leg| leg.dialog_of(ctx, tx, response));
         if let Some(mut dialog) = dialog {
             let number = response.cseq().map_or(1, |cseq| cseq.number);

@@ -59,6 +59,13 @@ impl Call {
         self.state = State::Talking { leg };
         self.segment_ended_by = None;
         self.returned = None;
+        if !self.caller.is_answered() && self.first == self.caller.id {
+            let answered = ctx.record(Fact::CallAnswered { call });
+            self.caller.accept(ctx, answered);
+        }
+        self.hold_at_start(ctx);
+        self.arm(ctx, leg);
+        self.arm(ctx, self.first);
     }
 
     /// Which leg is the caller's side of the recording, and which the operator's: the outer party
@@ -92,6 +99,7 @@ impl Call {
     /// The segment is over: journal and recording. Its legs stay.
     pub(super) fn end_segment(&mut self, ctx: &mut Context, leg: LegId, by: EndedBy) {
         let segment = self.segments;
+        self.hold_at_end(ctx, leg);
         ctx.counts.talking = ctx.counts.talking.saturating_sub(1);
         ctx.record(Fact::SegmentEnded {
             call: self.id,

@@ -4,6 +4,7 @@ use dialplan::{Happened, Run, Step};
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time};
 
+use super::caller::Early;
 use super::{Call, State};
 use crate::context::Context;
 use crate::destination::Destination;
@@ -94,51 +95,90 @@ pub(super) struct Place {
 impl Call {
     /// Goes on in the plan until a step has to wait for something.
     pub(super) fn advance(&mut self, ctx: &mut Context, happened: Happened) {
-        let mut happened = happened;
+        let next = self.course.next(happened);
+        self.follow_course(ctx, next);
+    }
+
+    fn follow_course(&mut self, ctx: &mut Context, next: Next) {
+        let mut next = next;
         loop {
-            let step = match self.course.next(happened) {
-                Next::Step(step) => step,
+            let happened = match next {
                 Next::Reach(destination) => {
                     self.dial(ctx, &destination);
                     return;
                 }
+                Next::Step(step) => self.begin(ctx, step),
             };
-            match step {
-                Step::Answer => {
-                    if self.caller.is_answered() {
-                        happened = Happened::Answered;
-                        continue;
-                    }
-                    let answered = ctx.record(Fact::CallAnswered { call: self.id });
-                    self.caller.accept(ctx, answered);
-                    self.state = State::Answering;
+            let Some(happened) = happened else { return };
+            next = self.course.next(happened);
+        }
+    }
+
+    /// Begins a step; says what happened if it is over at once.
+    fn begin(&mut self, ctx: &mut Context, step: Step) -> Option<Happened> {
+        match step {
+            Step::Answer if self.caller.is_answered() => return Some(Happened::Answered),
+            Step::Answer => self.answer(ctx),
+            Step::Say { .. } if !self.is_heard(ctx) => self.defer(ctx, step),
+            Step::Say {
+                prompt,
+                language,
+                notice,
+            } => {
+                if !self.say(ctx, prompt, &language, notice) {
+                    return Some(Happened::Said);
                 }
-                Step::Say {
-                    prompt,
-                    language,
-                    notice,
-                } => {
-                    if !self.say(ctx, prompt, &language, notice) {
-                        happened = Happened::Said;
-                        continue;
-                    }
-                }
-                Step::Queue {
-                    queue,
-                    music,
-                    priority,
-                    recorded,
-                } => {
-                    if !self.enter_queue(ctx, &queue, music.as_deref(), priority, recorded) {
-                        happened = Happened::QueueLeft(QueueOutcome::Closed);
-                        continue;
-                    }
-                }
-                // With an operator already.
-                Step::Talk => {}
-                Step::Hangup { outcome, status } => self.hang_up(ctx, outcome, status),
             }
-            return;
+            Step::Queue { music: Some(_), .. } if !self.is_heard(ctx) => self.defer(ctx, step),
+            Step::Queue {
+                queue,
+                music,
+                priority,
+                recorded,
+            } => {
+                if !self.enter_queue(ctx, &queue, music.as_deref(), priority, recorded) {
+                    return Some(Happened::QueueLeft(QueueOutcome::Closed));
+                }
+            }
+            // With an operator already.
+            Step::Talk => {}
+            Step::Hangup { outcome, status } => self.hang_up(ctx, outcome, status),
+        }
+        None
+    }
+
+    fn answer(&mut self, ctx: &mut Context) {
+        let answered = ctx.record(Fact::CallAnswered { call: self.id });
+        self.caller.accept(ctx, answered);
+        self.state = State::Answering;
+    }
+
+    /// Whether the caller hears what is played now.
+    fn is_heard(&mut self, ctx: &mut Context) -> bool {
+        self.caller.is_answered() || self.caller.open_early(ctx) == Early::Open
+    }
+
+    /// Keeps a step that the caller is to hear until that can be: after the answer to our early
+    /// offer, or else after the call was answered. To go on unheard would play the notice to nobody.
+    fn defer(&mut self, ctx: &mut Context, step: Step) {
+        self.deferred = Some(step);
+        if self.caller.open_early(ctx) == Early::Impossible {
+            self.answer(ctx);
+        }
+    }
+
+    /// Does the step that waited until the caller could hear it.
+    pub(super) fn perform_deferred(&mut self, ctx: &mut Context) {
+        if let Some(step) = self.deferred.take() {
+            self.follow_course(ctx, Next::Step(step));
+        }
+    }
+
+    /// The caller has our answer.
+    pub(super) fn answered(&mut self, ctx: &mut Context) {
+        match self.deferred.take() {
+            Some(step) => self.follow_course(ctx, Next::Step(step)),
+            None => self.advance(ctx, Happened::Answered),
         }
     }
 
@@ -153,7 +193,6 @@ impl Call {
             tracing::error!(call = %self.id, prompt, language, "prompt is not loaded; skipped");
             return false;
         };
-        self.caller.progress(ctx);
         let token = self.play(ctx, id, false);
         self.state = State::Saying {
             token,
@@ -220,7 +259,9 @@ impl Call {
             since: ctx.now,
             recorded,
         };
-        self.caller.progress(ctx);
+        if place.music.is_none() && !self.caller.is_answered() {
+            self.caller.ring(ctx);
+        }
         self.wait_at(ctx, place);
         true
     }

@@ -11,6 +11,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of the world")]
 
 pub mod peers;
+pub mod session;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -110,6 +111,10 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
+        Self::with_plan(settings, PLAN)
+    }
+
+    pub fn with_plan(settings: Settings, plan: &str) -> Self {
         let mut world = Self {
             switch: Switch::new(settings),
             now: Time::ZERO,
@@ -123,7 +128,7 @@ impl World {
             spent: Duration::ZERO,
         };
         world.input(Input::Wall(WallTime::from_unix_millis(1_795_000_000_000)));
-        let plan = dialplan::parse("test.toml", PLAN).unwrap();
+        let plan = dialplan::parse("test.toml", plan).unwrap();
         let plans = Plans::new(vec![Arc::new(plan)]).unwrap();
         let prompts = BTreeMap::from([
             (("greeting".to_owned(), "en".to_owned()), PromptId(1)),

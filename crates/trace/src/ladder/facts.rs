@@ -115,6 +115,8 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
             };
             format!("segment {segment}: talk with {with} begins, {recorded}")
         }
+        Fact::HoldStarted { by, .. } => format!("put on hold by {}", word(by)),
+        Fact::HoldEnded { by, .. } => format!("taken off hold by {}", word(by)),
         Fact::SegmentEnded {
             segment, ended_by, ..
         } => {

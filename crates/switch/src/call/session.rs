@@ -1,0 +1,358 @@
+//! Owns the session of a leg beyond its dialog: offers and answers, session timer, hold, and the
+//! modifications of our own (RFC 3264, RFC 4028). The rules are in [`sip::session`]; here they meet the
+//! leg. Refuses to decide what a call does about it.
+
+use sip::{ClientTx, Message, Method, Offers, SessionDue, SessionTimer};
+use vocab::media::Remote;
+use vocab::{EndedBy, LegId, Time};
+
+use super::leg::{decorate, next_hop};
+use super::{Call, State, caller, party};
+use crate::context::{Context, Owner, Timer, TimerKey};
+
+/// How long a refresh waits for a modification that is under way.
+const BUSY: core::time::Duration = core::time::Duration::from_secs(1);
+
+/// The session of a leg.
+pub(crate) struct LegSession {
+    pub(super) offers: Offers,
+    pub(super) timer: SessionTimer,
+    /// The peer wants no audio: it has put us on hold.
+    pub(super) held: bool,
+    /// Whether the peer takes UPDATE; not known until it says.
+    pub(super) updates: Option<bool>,
+    /// Our UPDATE or re-INVITE that has no final answer.
+    modifying: Option<Modifying>,
+    /// When to try again to refresh.
+    retry_at: Option<Time>,
+    armed: Option<TimerKey>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Modifying {
+    tx: ClientTx,
+    kind: Refresh,
+}
+
+/// How a session is refreshed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refresh {
+    /// By UPDATE without a description: it touches nothing (RFC 4028 §7.4).
+    Update,
+    /// By re-INVITE with the description as it stands.
+    Invite,
+}
+
+impl LegSession {
+    pub(super) fn new(ctx: &Context, offers: Offers) -> Self {
+        Self {
+            offers,
+            timer: SessionTimer::new(ctx.settings.session_timer),
+            held: false,
+            updates: None,
+            modifying: None,
+            retry_at: None,
+            armed: None,
+        }
+    }
+
+    /// Takes note of what a message of the peer tells about it.
+    pub(super) fn note(&mut self, message: &Message) {
+        self.updates = sip::session::allows_update(message).or(self.updates);
+    }
+
+    /// A 2xx to an INVITE of ours came, and its description fits.
+    pub(super) fn confirmed(&mut self, now: Time, response: &Message, remote: &Remote) {
+        self.note(response);
+        self.timer.accepted(now, response);
+        self.offers.success_came(true);
+        self.held = super::hold::holds(remote);
+    }
+
+    /// Takes the timer back: the leg goes over to another call, which arms it anew.
+    pub(super) fn disarm(&mut self, ctx: &mut Context) {
+        ctx.clear_timers(self.armed.take().as_slice());
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        [self.timer.next_deadline(), self.retry_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn forget(&self, ctx: &mut Context) {
+        if let Some(modifying) = self.modifying {
+            ctx.forget_client(modifying.tx);
+        }
+        ctx.clear_timers(self.armed.as_slice());
+    }
+}
+
+/// What a final answer to a refresh means for the leg.
+enum Refreshed {
+    /// The session goes on.
+    Alive,
+    /// The peer knows nothing of it any more, or is not there.
+    Gone,
+}
+
+impl Call {
+    /// Whether the leg's peer talks to us in a confirmed dialog.
+    fn is_confirmed(&self, leg: LegId) -> bool {
+        if leg == self.caller.id {
+            return self.caller.sip == caller::Sip::Confirmed;
+        }
+        self.legs
+            .get(&leg)
+            .is_some_and(|leg| leg.sip == party::Sip::Confirmed)
+    }
+
+    /// Sets the timer of a leg's session to what it waits for now.
+    pub(crate) fn arm(&mut self, ctx: &mut Context, leg: LegId) {
+        let over = self.state == State::Ended;
+        let call = self.id;
+        let early = (leg == self.caller.id).then(|| self.caller.reliable.next_deadline());
+        let Some(session) = self.session(leg) else {
+            return;
+        };
+        let due = [session.next_deadline(), early.flatten()]
+            .into_iter()
+            .flatten()
+            .min()
+            .filter(|_| !over);
+        if due == session.armed.map(|(at, _, _)| at) {
+            return;
+        }
+        ctx.clear_timers(session.armed.take().as_slice());
+        let key = due.map(|at| ctx.set_timer_at(call, at, Timer::Session(leg)));
+        session.armed = key;
+        // The call clears them all at its end.
+        self.timers
+            .retain(|(_, _, timer)| *timer != Timer::Session(leg));
+        self.timers.extend(key);
+    }
+
+    /// The time has come that a leg's session waited for.
+    pub(super) fn session_due(&mut self, ctx: &mut Context, leg: LegId) {
+        let now = ctx.now;
+        let Some(session) = self.session(leg) else {
+            return;
+        };
+        session.armed = None;
+        if leg == self.caller.id {
+            self.reliable_due(ctx);
+        }
+        let Some(session) = self.session(leg) else {
+            return;
+        };
+        let retry = session.retry_at.take_if(|at| *at <= now).is_some();
+        match session.timer.due(now) {
+            Some(SessionDue::Expired) => {
+                tracing::warn!(call = %self.id, leg = %leg, "the session was not refreshed");
+                self.leg_lost(ctx, leg);
+            }
+            Some(SessionDue::Refresh) => self.refresh(ctx, leg),
+            None if retry => self.refresh(ctx, leg),
+            None => {}
+        }
+        self.arm(ctx, leg);
+    }
+
+    /// Refreshes a session: by UPDATE where the peer takes it, since a re-INVITE that changes nothing
+    /// breaks some (JsSIP, when it refuses one).
+    fn refresh(&mut self, ctx: &mut Context, leg: LegId) {
+        let call = self.id;
+        if !self.is_confirmed(leg) {
+            return;
+        }
+        let Some(parts) = self.parts(leg) else { return };
+        let session = parts.session;
+        if session.modifying.is_some() || !session.offers.is_at_rest() {
+            session.retry_at = Some(ctx.now + BUSY);
+            return;
+        }
+        let kind = if session.updates == Some(true) {
+            Refresh::Update
+        } else {
+            Refresh::Invite
+        };
+        let method = match kind {
+            Refresh::Update => Method::Update,
+            Refresh::Invite => Method::Invite,
+        };
+        let mut request = parts.dialog.request(method);
+        decorate(ctx, &parts.dialog.flow, &mut request);
+        session.timer.propose(&mut request);
+        if kind == Refresh::Invite {
+            let Some(description) = parts.description else {
+                return;
+            };
+            // RFC 4028 §7.4: the same version says that nothing changes.
+            request = request.with_body("application/sdp", description.said().to_vec());
+            session.offers.invite_sent(true);
+        } else {
+            session.offers.update_sent(false);
+        }
+        let flow = next_hop(parts.dialog);
+        let tx = ctx.request(Owner { call, leg }, flow, request);
+        session.modifying = Some(Modifying { tx, kind });
+    }
+
+    /// An answer to a modification of ours; says whether it was one.
+    pub(crate) fn modification_answered(
+        &mut self,
+        ctx: &mut Context,
+        leg: LegId,
+        tx: ClientTx,
+        response: &Message,
+    ) -> bool {
+        let Some(Modifying { kind, .. }) = self.modifying(leg, tx) else {
+            return false;
+        };
+        let status = response.status().unwrap_or_default();
+        if status < 200 {
+            return true;
+        }
+        if status < 300 {
+            self.refreshed(ctx, leg, tx, kind, response);
+        } else {
+            ctx.forget_client(tx);
+            if let Refreshed::Gone = self.refresh_refused(ctx, leg, kind, response) {
+                self.leg_lost(ctx, leg);
+            }
+        }
+        self.arm(ctx, leg);
+        true
+    }
+
+    /// No answer came to a modification of ours; says whether it was one.
+    pub(crate) fn modification_timed_out(
+        &mut self,
+        ctx: &mut Context,
+        leg: LegId,
+        tx: ClientTx,
+    ) -> bool {
+        if self.modifying(leg, tx).is_none() {
+            return false;
+        }
+        ctx.forget_client(tx);
+        if let Some(session) = self.session(leg) {
+            session.modifying = None;
+            session.offers.refusal_came();
+        }
+        // RFC 3261 §12.2.1.2: a request within a dialog that times out ends the dialog.
+        self.leg_lost(ctx, leg);
+        self.arm(ctx, leg);
+        true
+    }
+
+    fn modifying(&mut self, leg: LegId, tx: ClientTx) -> Option<Modifying> {
+        self.session(leg)?
+            .modifying
+            .filter(|modifying| modifying.tx == tx)
+    }
+
+    fn refreshed(
+        &mut self,
+        ctx: &mut Context,
+        leg: LegId,
+        tx: ClientTx,
+        kind: Refresh,
+        response: &Message,
+    ) {
+        let Some(parts) = self.parts(leg) else { return };
+        parts.session.note(response);
+        parts.session.timer.accepted(ctx.now, response);
+        parts.session.modifying = None;
+        parts.dialog.refresh_target(response);
+        ctx.forget_client(tx);
+        if kind == Refresh::Update {
+            parts.session.offers.response_came();
+            return;
+        }
+        let task = parts.session.offers.success_came(!response.body.is_empty());
+        let number = response.cseq().map_or(1, |cseq| cseq.number);
+        ctx.ack(tx, next_hop(parts.dialog), parts.dialog.ack(number));
+        let remote = match (task, parts.description) {
+            (sip::Task::Take, Some(description)) => {
+                sdp::accept(&response.body, &description.local()).ok()
+            }
+            _ => None,
+        };
+        if let Some(remote) = remote {
+            self.set_remote(ctx, leg, remote);
+        }
+    }
+
+    fn refresh_refused(
+        &mut self,
+        ctx: &mut Context,
+        leg: LegId,
+        kind: Refresh,
+        response: &Message,
+    ) -> Refreshed {
+        let own_call_id = leg != self.caller.id;
+        let random = ctx.entropy.number();
+        let Some(session) = self.session(leg) else {
+            return Refreshed::Alive;
+        };
+        session.modifying = None;
+        match kind {
+            Refresh::Update => session.offers.response_came(),
+            Refresh::Invite => session.offers.refusal_came(),
+        }
+        match response.status().unwrap_or_default() {
+            408 | 481 => return Refreshed::Gone,
+            // RFC 3261 §14.1: it met a modification of the peer's.
+            491 => {
+                session.retry_at =
+                    Some(ctx.now + sip::session::retry_interval(own_call_id, random));
+            }
+            422 if session.timer.too_small(response) => session.retry_at = Some(ctx.now),
+            405 | 501 if kind == Refresh::Update => {
+                session.updates = Some(false);
+                session.retry_at = Some(ctx.now);
+            }
+            // It lives, and does not want to be refreshed so.
+            _ => session.timer.refused(ctx.now),
+        }
+        Refreshed::Alive
+    }
+}
+
+impl Call {
+    /// The peer of a leg is not there any more, or has forgotten the session: BYE goes out all the
+    /// same (RFC 3261 §12.2.1.2, RFC 4028 §10).
+    fn leg_lost(&mut self, ctx: &mut Context, leg: LegId) {
+        if !self.is_up(leg) {
+            // On its way out already.
+            return;
+        }
+        if leg == self.first {
+            let outcome = self.outcome_when_first_leaves();
+            let reason = "the first party's telephone did not answer any more";
+            self.end(ctx, outcome, EndedBy::Engine, 408, reason);
+            return;
+        }
+        let by = self.ended_by(leg);
+        let owner = self.owner(leg);
+        let Some(lost) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        lost.bye(ctx, owner);
+        lost.release(ctx);
+        self.party_left(ctx, leg, by);
+        // The recording of the segment ended with its bridge.
+        self.hang_up_leg(ctx, leg);
+    }
+
+    /// What a copy of the caller's INVITE may still be forwarded (RFC 3261 §16.6 step 3).
+    pub(super) fn forwards_left(&self) -> u8 {
+        self.caller
+            .invite
+            .max_forwards()
+            .unwrap_or(70)
+            .saturating_sub(1)
+    }
+}
