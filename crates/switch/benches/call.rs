@@ -18,8 +18,7 @@ mod world;
 use core::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use sip::Method;
-use world::{World, phone, trunk};
+use world::World;
 
 /// Below the number of legs that the world's media plane has ports for.
 const CALLS: u32 = 5_000;
@@ -37,7 +36,7 @@ fn main() {
                 assert_eq!(world.register(1, "secret"), 200);
                 world.spent = spent;
             }
-            call(&mut world);
+            world.whole_call();
             facts += world.facts.len();
             world.facts.clear();
             world.commands.clear();
@@ -50,20 +49,6 @@ fn main() {
             facts / CALLS as usize,
         );
     }
-}
-
-/// A caller dials, waits, is answered by the operator and hangs up; then all timers run out.
-fn call(world: &mut World) {
-    let (invite, answer) = world.waiting_caller();
-    let ring = world.request(phone(1), &Method::Invite);
-    world.answer(1, &ring, 180);
-    world.answer(1, &ring, 200);
-    world.request(phone(1), &Method::Ack);
-    world.caller_hangs_up(&invite, &answer);
-    let bye = world.request(phone(1), &Method::Bye);
-    world.answer_plain(1, &bye);
-    world.pass(Duration::from_secs(60));
-    assert!(world.try_next(trunk()).is_none(), "nothing is repeated");
 }
 
 fn thread_time() -> Duration {

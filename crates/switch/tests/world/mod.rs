@@ -578,6 +578,21 @@ impl World {
         assert_eq!(open, self.offer_results().len(), "an offer without an end");
     }
 
+    /// A whole call: a caller dials, waits, is answered by operator 1 and hangs up; then all timers
+    /// run out.
+    pub fn whole_call(&mut self) {
+        let (invite, answer) = self.waiting_caller();
+        let ring = self.request(phone(1), &Method::Invite);
+        self.answer(1, &ring, 180);
+        self.answer(1, &ring, 200);
+        self.request(phone(1), &Method::Ack);
+        self.caller_hangs_up(&invite, &answer);
+        let bye = self.request(phone(1), &Method::Bye);
+        self.answer_plain(1, &bye);
+        self.pass(Duration::from_secs(60));
+        assert!(self.try_next(trunk()).is_none(), "nothing is repeated");
+    }
+
     pub fn from_of(message: &Message) -> NameAddr {
         message.from().unwrap()
     }
