@@ -93,6 +93,10 @@ pub(super) fn switch(
             })
             .collect(),
         timers: ::sip::Timers::default(),
+        lockout: ::sip::LockoutSettings {
+            attempts: registrar.lockout_after,
+            longest: registrar.lockout_longest,
+        },
         registrar: ::sip::RegistrarSettings {
             min_expires: registrar.expiry_min,
             default_expires: registrar.expiry_default,

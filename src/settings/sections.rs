@@ -132,6 +132,13 @@ section! {
         expiry_max: Duration = Default "\"2 min\"", in "\"10s\"" ..= "\"1d\"";
         /// Telephones that one operator may have registered at once.
         contacts: usize = Default "3", in "1" ..= "20";
+        /// Wrong passwords for one user from one address that are free. Each one more locks that
+        /// pair, for 1 s first and twice as long each time; an address has ten times as many for
+        /// all users, a user four times as many from all addresses where no telephone of that user
+        /// was let in before. Who is locked is answered as for a wrong password. 0: no locks.
+        lockout_after: u32 = Default "5", in "0" ..= "1000";
+        /// The longest such lock.
+        lockout_longest: Duration = Default "\"5 min\"", in "\"1s\"" ..= "\"1d\"";
         /// How often a line with a fixed address (`hotline user address`) is asked with OPTIONS
         /// whether it is there; silence for `[sip] unreachable_after` means that it is not.
         probe_every: Duration = Default "\"30s\"", in "\"10s\"" ..= "\"1h\"";

@@ -38,7 +38,10 @@ pub mod session;
 pub mod transaction;
 pub mod wire;
 
-pub use auth::{Algorithm, AuthError, Authenticator, Secrets, Verdict, authorize};
+pub use auth::{
+    Algorithm, Attempt, AuthError, Authenticator, Lockout, LockoutSettings, Ruling, Secrets,
+    Verdict, authorize,
+};
 pub use dialog::{Destination, Dialog, DialogId};
 pub use locate::{Answer, Candidate, Located, Naptr, Nowhere, Question, Srv, locate};
 pub use refer::{Refer, Replaces};

@@ -279,11 +279,11 @@ impl Switch {
         if let Some(id) = self.ctx.trunks.by_address(self.ctx.now, &flow, user) {
             return Some(Source::Trunk(id));
         }
-        let user = self.authenticate(tx, flow, request, |switch, user| {
-            let trunk = switch.ctx.trunks.by_login(user, &flow);
+        let user = self.authenticate(tx, flow, request, |ctx, user| {
+            let trunk = ctx.trunks.by_login(user, &flow);
             match trunk.and_then(|(_, trunk)| trunk.source.credentials.as_ref()) {
                 Some((_, secrets)) => Some(secrets.clone()),
-                None => switch.operator_secrets(user),
+                None => ctx.operator_secrets(user),
             }
         })?;
         match self.ctx.trunks.by_login(&user, &flow) {

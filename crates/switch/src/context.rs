@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use acd::Acd;
 use dialplan::Plans;
 use sip::{
-    Authenticator, ClientTx, DialogId, Flow, HeaderName, Host, Message, Registrar, ServerTx,
-    Transactions, Uri,
+    ClientTx, DialogId, Flow, HeaderName, Host, Message, Registrar, ServerTx, Transactions, Uri,
 };
 use vocab::media::{MediaCommand, MediaEvent, PromptId};
 use vocab::{
@@ -56,7 +55,6 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) now: Time,
     pub(crate) transactions: Transactions,
-    pub(crate) authenticator: Authenticator,
     pub(crate) registrar: Registrar,
     pub(crate) outgoing: Outgoing,
     pub(crate) acd: Acd,
@@ -91,14 +89,12 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(mut settings: Settings) -> Self {
         let trunks = Trunks::new(core::mem::take(&mut settings.trunks));
-        let mut entropy = Entropy::new(settings.seed);
+        let entropy = Entropy::new(settings.seed);
         let mut acd = Acd::new(settings.boot);
         acd.handle(Time::ZERO, acd::Input::Queues(settings.queues.clone()));
         Self {
             now: Time::ZERO,
             transactions: Transactions::new(settings.timers, settings.transactions_max),
-            authenticator: Authenticator::new(&settings.realm, entropy.key())
-                .with_algorithms(&settings.digest),
             registrar: Registrar::new(settings.registrar),
             outgoing: Outgoing::default(),
             acd,

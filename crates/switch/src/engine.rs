@@ -8,6 +8,7 @@ use vocab::media::MediaEvent;
 use vocab::{CallId, Fact, LiveCounts, OperatorId, Time, WallTime};
 
 use crate::admission::only_session;
+use crate::authentication::Guard;
 use crate::call::Call;
 use crate::context::{Context, Timer};
 use crate::input::Input;
@@ -20,6 +21,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(1);
 /// The engine's core. See the crate's documentation for how to drive it.
 pub struct Switch {
     pub(crate) ctx: Context,
+    pub(crate) guard: Guard,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) draining: bool,
     /// The journal cannot take the facts of more calls.
@@ -32,9 +34,11 @@ impl Switch {
     /// A switch that knows no plans and no operators yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let ctx = Context::new(settings);
+        let mut ctx = Context::new(settings);
+        let guard = Guard::new(&mut ctx);
         Self {
             ctx,
+            guard,
             calls: BTreeMap::new(),
             draining: false,
             journal_behind: false,

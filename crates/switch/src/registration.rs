@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use sip::{Flow, Message, ServerTx};
 use vocab::{Fact, OperatorId};
 
+use crate::context::Context;
 use crate::engine::Switch;
 use crate::settings::Operator;
 
 impl Switch {
     pub(crate) fn on_register(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
-        let Some(user) = self.authenticate(tx, flow, request, |switch, user| {
-            switch.operator_secrets(user)
-        }) else {
+        let known = Context::operator_secrets;
+        let Some(user) = self.authenticate(tx, flow, request, known) else {
             return;
         };
         if !self.is_address_of(request, &user) {
@@ -87,6 +87,7 @@ impl Switch {
             let before = self.ctx.operators.get(id).map(|operator| &operator.secrets);
             if now.get(login.as_str()).map(|operator| &operator.secrets) != before {
                 self.ctx.registrar.forget(login);
+                self.guard.forget(login);
             }
         }
         // Before the table is replaced, so that each is still known by login.

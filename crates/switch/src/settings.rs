@@ -5,7 +5,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use acd::QueueSettings;
-use sip::{Flow, RegistrarSettings, Secrets, SessionTimerSettings, Timers, Transport, Uri};
+use sip::{
+    Flow, LockoutSettings, RegistrarSettings, Secrets, SessionTimerSettings, Timers, Transport, Uri,
+};
 use vocab::media::Codec;
 use vocab::{OperatorId, QueueId};
 
@@ -54,6 +56,8 @@ pub struct Settings {
     pub codecs: Vec<Codec>,
     /// SIP transaction timers.
     pub timers: Timers,
+    /// What those who guess passwords meet.
+    pub lockout: LockoutSettings,
     /// Bounds of registrations.
     pub registrar: RegistrarSettings,
     /// Who may bring calls.
@@ -132,6 +136,7 @@ impl Settings {
             call_longest: Duration::from_secs(14_400),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             timers: Timers::default(),
+            lockout: LockoutSettings::default(),
             registrar: RegistrarSettings::default(),
             trunks: Vec::new(),
             strangers: StrangerSettings::default(),

@@ -1,14 +1,15 @@
 //! Owns digest authentication (RFC 8760; RFC 7616, RFC 2617): challenges, their check, and for a
 //! client the credentials. Refuses to know users: their secrets are looked up by the caller.
 //!
-//! Nonces are stateless: time and a keyed hash of time and source address. So a stranger costs no
-//! memory. The price: within the life of a nonce and from the same address, captured credentials
-//! can be sent again for the same method and user. They cannot be used for another request line,
-//! and the transaction layer absorbs plain copies. Counting `nc` needs state and is not done here.
+//! Nonces are stateless: time, a running number, and a keyed hash of both and the source address.
+//! So a stranger costs no memory. What is kept is which nonces came with the right password, and
+//! with which `nc` (`replay`): credentials are taken once.
 
 mod client;
 mod digest;
+mod lockout;
 mod params;
+mod replay;
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -21,15 +22,18 @@ use crate::wire::{HeaderName, Message, Uri, quote};
 
 pub use client::{AuthError, authorize, challenge_realm, is_stale};
 pub use digest::{Algorithm, Secrets};
+pub use lockout::{Attempt, Lockout, LockoutSettings, Ruling};
 
 use digest::{Hex, Inputs, Qop};
 use params::{DigestParams, Unusable};
+use replay::{NonceId, Replays};
 
 /// Sets of credentials of our realm that are tried: one per algorithm and one to spare. Each costs
 /// three hashes.
 const ATTEMPTS_MAX: usize = 3;
-/// Digits of a nonce: 8 octets of time, 16 octets of hash.
+/// Digits of a nonce: 8 octets of time, 4 of running number, 16 octets of hash.
 const NONCE_TIME_DIGITS: usize = 16;
+const NONCE_SERIAL_DIGITS: usize = 8;
 const NONCE_HASH_OCTETS: usize = 16;
 
 /// What the credentials of a request are worth.
@@ -42,12 +46,10 @@ pub enum Verdict {
     },
     /// There are none for our realm: answer 401 with a challenge.
     Missing,
-    /// They are right but for the nonce, which is too old or not for this address: answer 401 with
-    /// `stale=true`, so that the telephone does not ask for the password again.
-    Stale {
-        /// As it came.
-        user: String,
-    },
+    /// The nonce is too old, not for this address, or was used with this `nc` before: answer 401
+    /// with `stale=true`, so that the telephone does not ask for the password again. The password
+    /// was not looked at, so that nobody learns anything about it with nonces that are not counted.
+    Stale,
     /// Unknown user or wrong password: answer 403.
     Refused {
         /// As it came.
@@ -64,6 +66,8 @@ pub struct Authenticator {
     key: [u8; 32],
     nonce_lifetime: Duration,
     algorithms: Vec<Algorithm>,
+    serial: u32,
+    replays: Replays,
 }
 
 impl core::fmt::Debug for Authenticator {
@@ -85,6 +89,8 @@ impl Authenticator {
             key,
             nonce_lifetime: Duration::from_secs(300),
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            serial: 0,
+            replays: Replays::new(),
         }
     }
 
@@ -110,9 +116,9 @@ impl Authenticator {
 
     /// Judges the Authorization and Proxy-Authorization fields of our realm. `source`: the address
     /// the request came from. `secrets` is asked for the user as it came and, where that holds an
-    /// `@`, also for the part before it.
+    /// `@`, also for the part before it. Credentials that are accepted are used up.
     pub fn check<'a>(
-        &self,
+        &mut self,
         now: Time,
         source: IpAddr,
         request: &'a Message,
@@ -147,7 +153,7 @@ impl Authenticator {
 
     /// Adds a challenge per algorithm, the preferred one first (RFC 8760 §2.3): WWW-Authenticate, or
     /// Proxy-Authenticate if the response is a 407.
-    pub fn challenge(&self, now: Time, source: IpAddr, stale: bool, response: &mut Message) {
+    pub fn challenge(&mut self, now: Time, source: IpAddr, stale: bool, response: &mut Message) {
         let name = match response.status() {
             Some(407) => HeaderName::ProxyAuthenticate,
             Some(_) | None => HeaderName::WwwAuthenticate,
@@ -165,7 +171,7 @@ impl Authenticator {
     }
 
     fn judge(
-        &self,
+        &mut self,
         now: Time,
         source: IpAddr,
         request: &Message,
@@ -200,6 +206,9 @@ impl Authenticator {
         {
             return Verdict::Malformed("Digest uri is not the Request-URI");
         }
+        let Some(id) = self.fresh(now, source, nonce) else {
+            return Verdict::Stale;
+        };
         let method = request.method().map_or("", |method| method.as_str());
         let (found, known) = look_up(&user, secrets);
         let inputs = Inputs {
@@ -209,30 +218,44 @@ impl Authenticator {
             qop,
         };
         let right = digest::response(algorithm, known.of(algorithm), inputs).equals(given);
-        let fresh = self.is_fresh(now, source, nonce);
         match (right, found) {
-            (true, Some(found)) if fresh => Verdict::Accepted { user: found },
-            (true, Some(_)) => Verdict::Stale {
-                user: user.into_owned(),
-            },
+            (true, Some(user)) if self.is_first_use(now, id, qop) => Verdict::Accepted { user },
+            (true, Some(_)) => Verdict::Stale,
             (false, _) | (true, None) => Verdict::Refused {
                 user: user.into_owned(),
             },
         }
     }
 
-    /// `TTTTTTTTTTTTTTTT` microseconds, then the hash, all hexadecimal.
-    fn nonce(&self, now: Time, source: IpAddr) -> String {
-        let time = now.as_micros();
-        format!("{time:016x}{}", self.nonce_hash(time, source).as_str())
+    /// Without qop there is no count: then a nonce is good for one request.
+    fn is_first_use(&mut self, now: Time, nonce: NonceId, qop: Option<Qop<'_>>) -> bool {
+        let count = qop.map_or(Ok(1), |qop| u32::from_str_radix(qop.nc, 16));
+        let lifetime = u64::try_from(self.nonce_lifetime.as_micros()).unwrap_or(u64::MAX);
+        let oldest = now.as_micros().saturating_sub(lifetime);
+        count.is_ok_and(|count| self.replays.take(nonce, count, oldest))
     }
 
-    fn nonce_hash(&self, time: u64, source: IpAddr) -> Hex {
+    /// `TTTTTTTTTTTTTTTT` microseconds, `SSSSSSSS` running number, then the hash, all hexadecimal.
+    fn nonce(&mut self, now: Time, source: IpAddr) -> String {
+        self.serial = self.serial.wrapping_add(1);
+        let id = NonceId {
+            made: now.as_micros(),
+            serial: self.serial,
+        };
+        let NonceId { made, serial } = id;
+        format!(
+            "{made:016x}{serial:08x}{}",
+            self.nonce_hash(id, source).as_str()
+        )
+    }
+
+    fn nonce_hash(&self, id: NonceId, source: IpAddr) -> Hex {
         // An HMAC takes keys of any length; the fallback would give nonces that never fit.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
             return Hex::of(&[]);
         };
-        mac.update(&time.to_be_bytes());
+        mac.update(&id.made.to_be_bytes());
+        mac.update(&id.serial.to_be_bytes());
         match source.to_canonical() {
             IpAddr::V4(v4) => mac.update(&v4.octets()),
             IpAddr::V6(v6) => mac.update(&v6.octets()),
@@ -241,16 +264,18 @@ impl Authenticator {
         Hex::of(whole.get(..NONCE_HASH_OCTETS).unwrap_or(&[]))
     }
 
-    fn is_fresh(&self, now: Time, source: IpAddr, nonce: &str) -> bool {
-        let Some((time, hash)) = nonce.split_at_checked(NONCE_TIME_DIGITS) else {
-            return false;
+    /// The nonce, if we made it for this address and it lives.
+    fn fresh(&self, now: Time, source: IpAddr, nonce: &str) -> Option<NonceId> {
+        let (made, rest) = nonce.split_at_checked(NONCE_TIME_DIGITS)?;
+        let (serial, hash) = rest.split_at_checked(NONCE_SERIAL_DIGITS)?;
+        let id = NonceId {
+            made: u64::from_str_radix(made, 16).ok()?,
+            serial: u32::from_str_radix(serial, 16).ok()?,
         };
-        let Ok(made) = u64::from_str_radix(time, 16) else {
-            return false;
-        };
-        let ours = self.nonce_hash(made, source).equals(hash);
-        let made = Time::from_micros(made);
-        ours && made <= now && now.since(made) <= self.nonce_lifetime
+        let ours = self.nonce_hash(id, source).equals(hash);
+        let made = Time::from_micros(id.made);
+        let lives = made <= now && now.since(made) <= self.nonce_lifetime;
+        (ours && lives).then_some(id)
     }
 }
 
@@ -258,7 +283,7 @@ impl Authenticator {
 const fn rank(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::Accepted { .. } => 4,
-        Verdict::Stale { .. } => 3,
+        Verdict::Stale => 3,
         Verdict::Refused { .. } => 2,
         Verdict::Malformed(_) => 1,
         Verdict::Missing => 0,

@@ -29,13 +29,13 @@ fn register() -> Message {
     request
 }
 
-fn challenged(auth: &Authenticator, now: Time, status: u16) -> Message {
+fn challenged(auth: &mut Authenticator, now: Time, status: u16) -> Message {
     let mut response = register().respond(status, Some("t"));
     auth.challenge(now, SOURCE, false, &mut response);
     response
 }
 
-fn signed(auth: &Authenticator, now: Time, user: &str, password: &str) -> Message {
+fn signed(auth: &mut Authenticator, now: Time, user: &str, password: &str) -> Message {
     let mut request = register();
     authorize(
         &mut request,
@@ -49,7 +49,7 @@ fn signed(auth: &Authenticator, now: Time, user: &str, password: &str) -> Messag
     request
 }
 
-fn verdict(auth: &Authenticator, now: Time, request: &Message) -> Verdict {
+fn verdict(auth: &mut Authenticator, now: Time, request: &Message) -> Verdict {
     auth.check(now, SOURCE, request, secrets)
 }
 
@@ -71,14 +71,14 @@ fn edited(request: &Message, from: &str, to: &str) -> Message {
 fn right_password_is_accepted_with_every_algorithm_and_status() {
     let now = Time::from_millis(5_000);
     for algorithms in [&[Algorithm::Sha256, Algorithm::Md5][..], &[Algorithm::Md5]] {
-        let auth = authenticator().with_algorithms(algorithms);
+        let mut auth = authenticator().with_algorithms(algorithms);
         for status in [401, 407] {
             for user in ["1001", "a\"b\\c"] {
                 let mut request = register();
-                let challenge = challenged(&auth, now, status);
+                let challenge = challenged(&mut auth, now, status);
                 authorize(&mut request, &challenge, user, "secret", "cn", 1).unwrap();
                 assert_eq!(
-                    verdict(&auth, now, &request),
+                    verdict(&mut auth, now, &request),
                     Verdict::Accepted {
                         user: user.to_owned()
                     },
@@ -91,7 +91,7 @@ fn right_password_is_accepted_with_every_algorithm_and_status() {
 
 #[test]
 fn challenge_offers_sha256_before_md5() {
-    let mut response = challenged(&authenticator(), Time::ZERO, 401);
+    let mut response = challenged(&mut authenticator(), Time::ZERO, 401);
     let offers: Vec<_> = response.headers.all(&HeaderName::WwwAuthenticate).collect();
     assert_eq!(offers.len(), 2);
     assert!(offers[0].contains("algorithm=SHA-256") && offers[0].contains("qop=\"auth\""));
@@ -109,11 +109,11 @@ fn challenge_offers_sha256_before_md5() {
 
 #[test]
 fn wrong_password_and_unknown_user_are_refused_alike() {
-    let auth = authenticator();
+    let mut auth = authenticator();
     for (user, password) in [("1001", "Secret"), ("nobody", "secret"), ("", "")] {
-        let request = signed(&auth, Time::ZERO, user, password);
+        let request = signed(&mut auth, Time::ZERO, user, password);
         assert_eq!(
-            verdict(&auth, Time::ZERO, &request),
+            verdict(&mut auth, Time::ZERO, &request),
             Verdict::Refused {
                 user: user.to_owned()
             }
@@ -138,70 +138,104 @@ fn wrong_password_and_unknown_user_are_refused_alike() {
         ),
     );
     assert_eq!(
-        verdict(&auth, Time::ZERO, &request),
+        verdict(&mut auth, Time::ZERO, &request),
         Verdict::Refused { user: "x".into() }
     );
 }
 
 #[test]
 fn nonce_is_stale_after_its_life_and_from_another_address() {
-    let auth = authenticator();
+    let mut auth = authenticator();
     let made = Time::from_millis(1_000);
-    let request = signed(&auth, made, "1001", "secret");
-    let stale = Verdict::Stale {
-        user: "1001".into(),
-    };
+    let request = signed(&mut auth, made, "1001", "secret");
+    let stale = Verdict::Stale;
     let accepted = Verdict::Accepted {
         user: "1001".into(),
     };
     assert_eq!(
-        verdict(&auth, made + Duration::from_secs(300), &request),
-        accepted
-    );
-    assert_eq!(
-        verdict(&auth, made + Duration::from_secs(301), &request),
+        verdict(&mut auth, made + Duration::from_secs(301), &request),
         stale
     );
     assert_eq!(
-        verdict(&auth, Time::ZERO, &request),
+        verdict(&mut auth, Time::ZERO, &request),
         stale,
         "from the future"
     );
     let elsewhere = "192.0.2.6".parse().unwrap();
     assert_eq!(auth.check(made, elsewhere, &request, secrets), stale);
     let mapped = "::ffff:192.0.2.5".parse().unwrap();
-    assert_eq!(auth.check(made, mapped, &request, secrets), accepted);
-    let other_key = Authenticator::new("hot\"line", [8; 32]);
-    assert_eq!(verdict(&other_key, made, &request), stale);
-    // Old nonce and wrong password: no hint that the nonce was the trouble.
-    let wrong = signed(&auth, made, "1001", "x");
+    let last = made + Duration::from_secs(300);
+    assert_eq!(auth.check(last, mapped, &request, secrets), accepted);
+    let mut other_key = Authenticator::new("hot\"line", [8; 32]);
+    assert_eq!(verdict(&mut other_key, made, &request), stale);
+    // Nor does an old nonce tell whether the password was right.
+    let wrong = signed(&mut auth, made, "1001", "x");
     assert_eq!(
-        verdict(&auth, made + Duration::from_secs(900), &wrong),
-        Verdict::Refused {
-            user: "1001".into()
-        }
+        verdict(&mut auth, made + Duration::from_secs(900), &wrong),
+        stale
     );
 }
 
 #[test]
+fn credentials_are_taken_once_and_the_next_count_again() {
+    let mut auth = authenticator();
+    let now = Time::from_millis(1_000);
+    let challenge = challenged(&mut auth, now, 401);
+    let signed = |nc| {
+        let mut request = register();
+        authorize(&mut request, &challenge, "1001", "secret", "cn", nc).unwrap();
+        request
+    };
+    let accepted = Verdict::Accepted {
+        user: "1001".into(),
+    };
+    assert_eq!(verdict(&mut auth, now, &signed(1)), accepted);
+    assert_eq!(verdict(&mut auth, now, &signed(1)), Verdict::Stale);
+    assert_eq!(verdict(&mut auth, now, &signed(2)), accepted);
+    assert_eq!(verdict(&mut auth, now, &signed(0)), Verdict::Stale);
+    // A wrong password uses nothing up.
+    let wrong = edited(&signed(3), "username=\"1001\"", "username=\"1002\"");
+    assert!(matches!(
+        verdict(&mut auth, now, &wrong),
+        Verdict::Refused { .. }
+    ));
+    assert_eq!(verdict(&mut auth, now, &signed(3)), accepted);
+}
+
+#[test]
+fn two_challenges_of_one_moment_are_two_nonces() {
+    let mut auth = authenticator();
+    for _ in 0..2 {
+        let request = signed(&mut auth, Time::ZERO, "1001", "secret");
+        assert!(matches!(
+            verdict(&mut auth, Time::ZERO, &request),
+            Verdict::Accepted { .. }
+        ));
+    }
+}
+
+#[test]
 fn credentials_of_other_realms_and_schemes_do_not_count() {
-    let auth = authenticator();
-    assert_eq!(verdict(&auth, Time::ZERO, &register()), Verdict::Missing);
-    let other = Authenticator::new("elsewhere", [7; 32]);
-    let mut request = signed(&other, Time::ZERO, "1001", "secret");
+    let mut auth = authenticator();
+    assert_eq!(
+        verdict(&mut auth, Time::ZERO, &register()),
+        Verdict::Missing
+    );
+    let mut other = Authenticator::new("elsewhere", [7; 32]);
+    let mut request = signed(&mut other, Time::ZERO, "1001", "secret");
     request
         .headers
         .push(HeaderName::Authorization, "Basic YTpi");
-    assert_eq!(verdict(&auth, Time::ZERO, &request), Verdict::Missing);
+    assert_eq!(verdict(&mut auth, Time::ZERO, &request), Verdict::Missing);
     // Several fields: ours is found behind the others, and behind a wrong one of ours.
-    let wrong = signed(&auth, Time::ZERO, "1001", "x");
-    let right = signed(&auth, Time::ZERO, "1001", "secret");
+    let wrong = signed(&mut auth, Time::ZERO, "1001", "x");
+    let right = signed(&mut auth, Time::ZERO, "1001", "secret");
     for extra in [wrong, right] {
         let value = extra.headers.first(&HeaderName::Authorization).unwrap();
         request.headers.push(HeaderName::Authorization, value);
     }
     assert_eq!(
-        verdict(&auth, Time::ZERO, &request),
+        verdict(&mut auth, Time::ZERO, &request),
         Verdict::Accepted {
             user: "1001".into()
         }
@@ -210,18 +244,18 @@ fn credentials_of_other_realms_and_schemes_do_not_count() {
 
 #[test]
 fn endless_guesses_in_one_request_are_cut_off() {
-    let auth = authenticator();
+    let mut auth = authenticator();
     let mut request = register();
     for _ in 0..ATTEMPTS_MAX {
-        let wrong = signed(&auth, Time::ZERO, "1001", "x");
+        let wrong = signed(&mut auth, Time::ZERO, "1001", "x");
         let value = wrong.headers.first(&HeaderName::Authorization).unwrap();
         request.headers.push(HeaderName::Authorization, value);
     }
-    let right = signed(&auth, Time::ZERO, "1001", "secret");
+    let right = signed(&mut auth, Time::ZERO, "1001", "secret");
     let value = right.headers.first(&HeaderName::Authorization).unwrap();
     request.headers.push(HeaderName::Authorization, value);
     assert_eq!(
-        verdict(&auth, Time::ZERO, &request),
+        verdict(&mut auth, Time::ZERO, &request),
         Verdict::Refused {
             user: "1001".into()
         }
@@ -230,8 +264,8 @@ fn endless_guesses_in_one_request_are_cut_off() {
 
 #[test]
 fn faulty_credentials_are_malformed() {
-    let auth = authenticator();
-    let good = signed(&auth, Time::ZERO, "1001", "secret");
+    let mut auth = authenticator();
+    let good = signed(&mut auth, Time::ZERO, "1001", "secret");
     for (from, to) in [
         ("qop=auth", "qop=auth-int"),
         ("nc=00000001", "nc=1"),
@@ -244,7 +278,7 @@ fn faulty_credentials_are_malformed() {
         ("username=\"", "username=\"\\"),
         ("Digest ", "Digest broken "),
     ] {
-        let verdict = verdict(&auth, Time::ZERO, &edited(&good, from, to));
+        let verdict = verdict(&mut auth, Time::ZERO, &edited(&good, from, to));
         let escaped = from.starts_with("username");
         assert!(
             matches!(verdict, Verdict::Malformed(_)) != escaped,
@@ -253,7 +287,7 @@ fn faulty_credentials_are_malformed() {
     }
     assert_eq!(
         verdict(
-            &auth,
+            &mut auth,
             Time::ZERO,
             &edited(&good, "nc=00000001", "nc=00000002")
         ),
@@ -265,16 +299,16 @@ fn faulty_credentials_are_malformed() {
 
 #[test]
 fn md5_is_not_accepted_when_it_is_not_offered() {
-    let lax = authenticator().with_algorithms(&[Algorithm::Md5]);
-    let strict = authenticator().with_algorithms(&[Algorithm::Sha256]);
-    let request = signed(&lax, Time::ZERO, "1001", "secret");
-    assert_eq!(verdict(&strict, Time::ZERO, &request), Verdict::Missing);
+    let mut lax = authenticator().with_algorithms(&[Algorithm::Md5]);
+    let mut strict = authenticator().with_algorithms(&[Algorithm::Sha256]);
+    let request = signed(&mut lax, Time::ZERO, "1001", "secret");
+    assert_eq!(verdict(&mut strict, Time::ZERO, &request), Verdict::Missing);
 }
 
 #[test]
 fn old_telephones_without_qop_and_algorithm_are_accepted() {
-    let auth = authenticator();
-    let mut challenge = challenged(&auth, Time::ZERO, 401);
+    let mut auth = authenticator();
+    let mut challenge = challenged(&mut auth, Time::ZERO, 401);
     let nonce = auth.nonce(Time::ZERO, SOURCE);
     challenge.headers.set(
         HeaderName::WwwAuthenticate,
@@ -289,10 +323,15 @@ fn old_telephones_without_qop_and_algorithm_are_accepted() {
     );
     let request = edited(&request, ", algorithm=MD5", "");
     assert_eq!(
-        verdict(&auth, Time::ZERO, &request),
+        verdict(&mut auth, Time::ZERO, &request),
         Verdict::Accepted {
             user: "1001".into()
         }
+    );
+    assert_eq!(
+        verdict(&mut auth, Time::ZERO, &request),
+        Verdict::Stale,
+        "without a count a nonce is good for one request"
     );
 }
 
@@ -315,11 +354,11 @@ fn digest_uri_may_differ_as_telephones_let_it_differ() {
 
 #[test]
 fn user_with_domain_is_looked_up_in_both_forms() {
-    let auth = authenticator();
+    let mut auth = authenticator();
     let whole = |user: &str| {
         (user == "1001@example.com").then(|| Secrets::new(user, "hot\"line", "secret"))
     };
-    let request = signed(&auth, Time::ZERO, "1001@example.com", "secret");
+    let request = signed(&mut auth, Time::ZERO, "1001@example.com", "secret");
     assert_eq!(
         auth.check(Time::ZERO, SOURCE, &request, whole),
         Verdict::Accepted {
@@ -327,10 +366,10 @@ fn user_with_domain_is_looked_up_in_both_forms() {
         }
     );
     // A telephone that hashes its bare name and sends the domain with it.
-    let bare = signed(&auth, Time::ZERO, "1001", "secret");
+    let bare = signed(&mut auth, Time::ZERO, "1001", "secret");
     let request = edited(&bare, "username=\"1001\"", "username=\"1001@example.com\"");
     assert_eq!(
-        verdict(&auth, Time::ZERO, &request),
+        verdict(&mut auth, Time::ZERO, &request),
         Verdict::Accepted {
             user: "1001".into()
         }
