@@ -110,6 +110,7 @@ impl Engine {
             inbox.clone(),
         ))?;
         runtime.spawn(operators);
+        restore_bindings(&runtime, settings, boot, (&addresses, &inbox));
         let answer_wait = settings.journal.answer_wait;
         let resolve = signalling::resolver(settings, &runtime, inbox.clone());
         let parts = Parts {
@@ -233,6 +234,25 @@ fn first_of(problems: Vec<Problem>) -> anyhow::Error {
         || anyhow::anyhow!("the settings cannot be used"),
         anyhow::Error::from,
     )
+}
+
+/// Hands in the telephones that were registered before. Without them the engine starts as well:
+/// each telephone comes back with its next REGISTER.
+fn restore_bindings(
+    runtime: &tokio::runtime::Runtime,
+    settings: &Settings,
+    boot: u32,
+    (listening, inbox): (&[SocketAddr], &Inbox),
+) {
+    let ours = &settings.journal;
+    let load = journal::bindings::load(&ours.events, &ours.database, boot);
+    match runtime.block_on(load) {
+        Ok(registrations) => inbox.input(Input::Bindings {
+            registrations,
+            listening: listening.to_vec(),
+        }),
+        Err(error) => tracing::error!(%error, "registered telephones are not taken up again"),
+    }
 }
 
 fn open_journal(

@@ -126,10 +126,11 @@ section! {
         /// Shortest registration; shorter ones are refused with 423.
         expiry_min: Duration = Default "\"60s\"", in "\"1s\"" ..= "\"1h\"";
         /// How long a registration lasts when the telephone does not say.
-        expiry_default: Duration = Default "\"2 min\"", in "\"10s\"" ..= "\"1d\"";
-        /// Longest registration; longer ones are shortened. A telephone that lost power is
-        /// noticed, and after a restart of the engine each one is back, no later than this.
-        expiry_max: Duration = Default "\"2 min\"", in "\"10s\"" ..= "\"1d\"";
+        expiry_default: Duration = Default "\"5 min\"", in "\"10s\"" ..= "\"1d\"";
+        /// Longest registration; longer ones are shortened. Registrations over UDP outlast a restart
+        /// of the engine; a telephone that lost power is shown as there until its registration ends
+        /// or it is silent to a call.
+        expiry_max: Duration = Default "\"10 min\"", in "\"10s\"" ..= "\"1d\"";
         /// Telephones that one operator may have registered at once.
         contacts: usize = Default "3", in "1" ..= "20";
         /// Wrong passwords for one user from one address that are free. Each one more locks that

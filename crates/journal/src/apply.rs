@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection};
 use vocab::{CallId, Event, EventId, Fact};
 
+use crate::bindings;
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
 use crate::rows::{
@@ -61,6 +62,7 @@ pub(crate) async fn apply(
         }
     }
     write_rows(&mut transaction, cache, &touched).await?;
+    bindings::write(&mut transaction, batch).await?;
     if let Some(last) = batch.last() {
         write_checkpoint(&mut transaction, last.id, position).await?;
     }
@@ -166,6 +168,8 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::RecordingStored { .. } => "recording_stored",
         Fact::RecordingMissing { .. } => "recording_missing",
         Fact::OperatorReachable { .. } => "operator_reachable",
+        Fact::TelephoneRegistered { .. } => "telephone_registered",
+        Fact::TelephoneUnregistered { .. } => "telephone_unregistered",
     }
 }
 

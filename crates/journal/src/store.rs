@@ -210,6 +210,7 @@ mod tests {
             [
                 "0001 journal",
                 "0002 line addresses",
+                "0003 bindings",
                 "0004 transfers",
                 "0005 held time"
             ]

@@ -5,6 +5,8 @@
 //! sees the same answers, after the same work, whether a user exists or not: 401 without
 //! credentials, 403 with wrong ones and while he is locked out.
 
+use core::net::IpAddr;
+
 use sip::{Attempt, Authenticator, Flow, Lockout, Message, Ruling, ServerTx, Verdict};
 use vocab::Redacted;
 
@@ -30,6 +32,11 @@ impl Guard {
     /// The password of a user was changed, or there is no such user any more.
     pub(crate) fn forget(&mut self, user: &str) {
         self.lockout.forget(user);
+    }
+
+    /// A telephone of the user was registered from there before the engine began.
+    pub(crate) fn know(&mut self, ctx: &Context, user: &str, source: IpAddr) {
+        self.lockout.know(ctx.now, user, source);
     }
 
     fn rule(

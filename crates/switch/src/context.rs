@@ -135,8 +135,7 @@ impl Context {
     pub(crate) fn record(&mut self, fact: Fact) -> EventId {
         self.next_event += 1;
         let id = EventId::new(self.settings.boot, self.next_event);
-        let (anchor, wall) = self.wall;
-        let at = wall + self.now.since(anchor);
+        let at = self.wall_at(self.now);
         self.outputs.push_back(Output::Record(Event {
             id,
             at,
@@ -149,6 +148,12 @@ impl Context {
     /// The fact that was recorded last.
     pub(crate) fn last_event(&self) -> EventId {
         EventId::new(self.settings.boot, self.next_event)
+    }
+
+    /// What the wall clock reads at a time that is not before it was set last.
+    pub(crate) fn wall_at(&self, time: Time) -> WallTime {
+        let (anchor, wall) = self.wall;
+        wall + time.since(anchor)
     }
 
     pub(crate) fn set_wall(&mut self, wall: WallTime) {

@@ -79,6 +79,10 @@ impl Switch {
             Input::Wall(wall) => self.on_wall(wall),
             Input::Plans { plans, prompts } => self.ctx.set_plans(plans, prompts),
             Input::Operators(operators) => self.set_operators(operators),
+            Input::Bindings {
+                registrations,
+                listening,
+            } => self.restore_bindings(registrations, &listening),
             Input::Deadline => {}
             Input::JournalBehind(behind) => self.journal_behind = behind,
             Input::Drain => self.draining = true,

@@ -1,12 +1,13 @@
 //! Owns what may happen to the switch. All of it comes from outside, with its time.
 
 use core::time::Duration;
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
 use dialplan::Plans;
 use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
-use vocab::{MissingReason, RecordingFile, WallTime};
+use vocab::{MissingReason, RecordingFile, Registration, WallTime};
 
 use crate::settings::Operator;
 
@@ -63,6 +64,14 @@ pub enum Input {
     },
     /// The whole table of operators, as it stands now.
     Operators(Vec<Operator>),
+    /// The telephones that were registered before the start. Given once, after the wall time and
+    /// the operators.
+    Bindings {
+        /// What the journal has.
+        registrations: Vec<Registration>,
+        /// The addresses on which SIP over UDP is taken: ways to others are gone.
+        listening: Vec<SocketAddr>,
+    },
     /// The deadline of [`crate::Switch::next_deadline`] has come.
     Deadline,
     /// Whether the journal is so far behind that a new call could not be written down.

@@ -23,6 +23,7 @@
 
 mod admission;
 mod authentication;
+mod bindings;
 mod call;
 mod context;
 mod destination;

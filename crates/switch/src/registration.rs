@@ -38,11 +38,19 @@ impl Switch {
         address == login || operator.is_some_and(|operator| operator.line == address)
     }
 
-    /// The first telephone of a user came or the last one went.
+    /// What the registrar tells.
     pub(crate) fn on_registration(&mut self, change: sip::Change) {
-        let (sip::Change::Reachable { user } | sip::Change::Unreachable { user }) = change;
-        if let Some(operator) = self.ctx.logins.get(&user).copied() {
-            self.tell_reachable(operator);
+        match change {
+            sip::Change::Reachable { user } | sip::Change::Unreachable { user } => {
+                if let Some(operator) = self.ctx.logins.get(&user).copied() {
+                    self.tell_reachable(operator);
+                }
+            }
+            sip::Change::Bound { user, binding } => self.record_binding(user, &binding),
+            sip::Change::Unbound { user, key } => {
+                self.ctx
+                    .record(Fact::TelephoneUnregistered { login: user, key });
+            }
         }
     }
 

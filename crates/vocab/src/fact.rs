@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, EventId, LegId, OfferId, OperatorId, Time, WallTime};
+use crate::{CallId, EventId, LegId, OfferId, OperatorId, Registration, Time, WallTime};
 
 /// A fact with its id and its two times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -336,6 +336,18 @@ pub enum Fact {
         /// Why.
         reason: MissingReason,
     },
+    /// A telephone registered, is reached another way, or stays longer than was written.
+    TelephoneRegistered {
+        /// Which, and the way to it.
+        registration: Box<Registration>,
+    },
+    /// A telephone is not registered any more.
+    TelephoneUnregistered {
+        /// The operator's login.
+        login: String,
+        /// `key` of the registration.
+        key: String,
+    },
     /// A telephone of an operator became reachable or stopped being so.
     OperatorReachable {
         /// Who.
@@ -353,6 +365,8 @@ impl Fact {
             Self::EngineStarted { .. }
             | Self::EngineAlive { .. }
             | Self::EngineStopped
+            | Self::TelephoneRegistered { .. }
+            | Self::TelephoneUnregistered { .. }
             | Self::OperatorReachable { .. } => None,
             Self::CallArrived { call, .. }
             | Self::LegStarted { call, .. }

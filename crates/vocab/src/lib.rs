@@ -20,6 +20,7 @@ mod id;
 mod live;
 pub mod media;
 mod number;
+mod registration;
 mod time;
 
 pub use fact::{
@@ -29,4 +30,5 @@ pub use fact::{
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{LiveCounts, LiveOperator, LiveTrunk, OperatorState, RegistrationState, Snapshot};
 pub use number::Redacted;
+pub use registration::Registration;
 pub use time::{Time, WallTime};

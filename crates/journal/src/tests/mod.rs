@@ -1,5 +1,6 @@
 //! What the tests share: histories of calls written as an engine would state them.
 
+mod bindings;
 mod crash;
 mod fold;
 mod hostile;

@@ -1,7 +1,13 @@
 //! Owns the bindings of users to contacts: the registrar of RFC 3261 §10.3 with Path (RFC 3327) and
-//! the replacement by instance of RFC 5626 §6. Refuses to authenticate and to decide who may
-//! register what: it is told the user.
+//! outbound flows (RFC 5626 §6). Refuses to authenticate and to decide who may register what: it
+//! is told the user.
+//!
+//! Each change is told ([`Change`]), so that bindings can be written down and given back after a
+//! restart ([`Registrar::restore`]). A binding that is only refreshed is told again no sooner than
+//! [`KEPT_BEYOND`] says, and a user who registers without end is refused: what is written has a
+//! bound.
 
+mod answer;
 mod request;
 
 use core::time::Duration;
@@ -11,9 +17,20 @@ use std::sync::Arc;
 use vocab::Time;
 
 use crate::transaction::{Flow, stateless_tag};
-use crate::wire::{HeaderName, Message, NameAddr, Params, Uri};
+use crate::wire::{Message, NameAddr, Params, Uri};
 
-use request::{Change as Wanted, Parsed};
+use answer::{Refusal, listing};
+use request::{Change as Wanted, INSTANCE, Parsed, REG_ID};
+
+/// How much longer than it lasts a binding is told to last, so that not each refresh is told. After
+/// a restart a telephone that has gone may be taken for one that is there for so long; its silence
+/// is noticed when it is to ring.
+pub const KEPT_BEYOND: Duration = Duration::from_secs(600);
+
+/// The REGISTERs that one user may send in the long run, and at once. Five telephones that refresh
+/// twice a minute send one in six seconds.
+const REGISTER_EVERY: Duration = Duration::from_secs(2);
+const REGISTERS_AT_ONCE: u32 = 30;
 
 /// What is policy in a registrar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +79,48 @@ pub struct Binding {
     pub params: Params,
     /// When it was made or refreshed.
     pub registered_at: Time,
+    /// Until when it was told to last; not before `expires_at`.
+    pub kept_until: Time,
 }
 
-/// What has changed for those who want to ring a user.
+impl Binding {
+    /// What tells it from the other bindings of its user: instance and flow number of a telephone
+    /// with several flows (RFC 5626 §6), else the contact.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match (self.params.value(INSTANCE), self.params.value(REG_ID)) {
+            (Some(instance), Some(flow)) => format!("{instance} {flow}"),
+            (Some(_) | None, Some(_) | None) => self.contact.to_string(),
+        }
+    }
+
+    /// Whether a request takes the same way to it as to the other.
+    fn leads_as(&self, other: &Self) -> bool {
+        self.contact == other.contact
+            && self.flow == other.flow
+            && self.path == other.path
+            && self.q == other.q
+            && self.params == other.params
+    }
+}
+
+/// What has changed: for those who want to ring a user, and for those who write it down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
+    /// A binding was made, leads another way, or lasts longer than was told.
+    Bound {
+        /// Whose.
+        user: String,
+        /// It lasts until `kept_until` as far as this is concerned.
+        binding: Box<Binding>,
+    },
+    /// A binding has ended.
+    Unbound {
+        /// Whose.
+        user: String,
+        /// [`Binding::key`].
+        key: String,
+    },
     /// The first binding came.
     Reachable {
         /// Whose.
@@ -87,6 +141,8 @@ pub struct Registrar {
     users: BTreeMap<Arc<str>, Vec<Binding>>,
     /// One entry per user: when the first of its bindings ends.
     deadlines: BTreeSet<(Time, Arc<str>)>,
+    /// By user: when the REGISTERs that were taken are used up at [`REGISTER_EVERY`].
+    pace: BTreeMap<Arc<str>, Time>,
     changes: VecDeque<Change>,
 }
 
@@ -98,13 +154,15 @@ impl Registrar {
             settings,
             users: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            pace: BTreeMap::new(),
             changes: VecDeque::new(),
         }
     }
 
     /// Carries out a REGISTER of a user who is authenticated, completely or not at all, and
     /// returns the final response: 200 with the list of contacts, 400, 403 (too many contacts),
-    /// 423 with Min-Expires, or 500 for a request that was overtaken by a newer one.
+    /// 423 with Min-Expires, 439 (RFC 5626 §6), 500 for a request that was overtaken by a newer one,
+    /// or 503 for a user who registers too often.
     pub fn register(&mut self, now: Time, user: &str, flow: Flow, request: &Message) -> Message {
         let tag = stateless_tag(request);
         let parsed = match request::parse(&self.settings, request) {
@@ -116,6 +174,9 @@ impl Registrar {
             .get_key_value(user)
             .map(|(key, _)| Arc::clone(key));
         let key = key.unwrap_or_else(|| Arc::from(user));
+        if let Err(refusal) = self.keep_pace(now, &key) {
+            return refusal.respond(request, &tag);
+        }
         let old = self.users.get(user).map_or(&[][..], Vec::as_slice);
         // Between the deadline and `handle_timeout` a dead binding must not be shown.
         let alive = old
@@ -139,26 +200,27 @@ impl Registrar {
         self.users.get(user).into_iter().flatten()
     }
 
-    /// Drops all bindings of a user: one who may not register any more.
-    pub fn forget(&mut self, user: &str) {
-        if let Some((user, _)) = self.users.get_key_value(user) {
-            let user = Arc::clone(user);
-            self.store(&user, Vec::new());
+    fn keep_pace(&mut self, now: Time, user: &Arc<str>) -> Result<(), Refusal> {
+        let used_up = self.pace.get(user).map_or(now, |at| now.max(*at));
+        let ahead = used_up.since(now);
+        let most = REGISTER_EVERY * REGISTERS_AT_ONCE;
+        if ahead >= most {
+            let wait = ahead.saturating_sub(most) + REGISTER_EVERY;
+            return Err(Refusal::TooOften { wait });
         }
+        self.pace.insert(Arc::clone(user), used_up + REGISTER_EVERY);
+        Ok(())
     }
 
-    /// Drops one binding of a user: a telephone that has gone without a word.
-    pub fn forget_contact(&mut self, user: &str, contact: &Uri) {
-        let Some((user, bindings)) = self.users.get_key_value(user) else {
-            return;
-        };
-        let user = Arc::clone(user);
-        let left = bindings
-            .iter()
-            .filter(|binding| binding.contact != *contact)
-            .cloned()
-            .collect();
-        self.store(&user, left);
+    /// Takes back a binding that was told before a restart; `kept_until` is when it ends.
+    pub fn restore(&mut self, user: &str, binding: Binding) {
+        let key = Arc::from(user);
+        let mut bindings = self.users.get(&key).cloned().unwrap_or_default();
+        if bindings.len() < self.settings.contacts_per_user {
+            bindings.push(binding);
+            sort(&mut bindings);
+            self.store(&key, bindings);
+        }
     }
 
     /// A connection is gone. Bindings that can be reached by no other way go with it: those of
@@ -178,6 +240,28 @@ impl Registrar {
         }
     }
 
+    /// Drops all bindings of a user: one who may not register any more.
+    pub fn forget(&mut self, user: &str) {
+        self.pace.remove(user);
+        self.retain(user, |_| false);
+    }
+
+    /// Drops one binding of a user: a telephone that has gone without a word.
+    pub fn forget_contact(&mut self, user: &str, contact: &Uri, flow: &Flow) {
+        self.retain(user, |binding| {
+            binding.contact != *contact || binding.flow != *flow
+        });
+    }
+
+    fn retain(&mut self, user: &str, keep: impl Fn(&Binding) -> bool) {
+        let Some((user, bindings)) = self.users.get_key_value(user) else {
+            return;
+        };
+        let user = Arc::clone(user);
+        let left = bindings.iter().filter(|b| keep(b)).cloned().collect();
+        self.store(&user, left);
+    }
+
     /// Removes what has expired.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((_, user)) = self
@@ -186,13 +270,7 @@ impl Registrar {
             .filter(|(due, _)| *due <= now)
             .cloned()
         {
-            let old = self.users.get(&user).map_or(&[][..], Vec::as_slice);
-            let alive: Vec<_> = old
-                .iter()
-                .filter(|binding| binding.expires_at > now)
-                .cloned()
-                .collect();
-            self.store(&user, alive);
+            self.retain(&user, |binding| binding.expires_at > now);
         }
     }
 
@@ -208,7 +286,8 @@ impl Registrar {
     }
 
     /// Puts a user's new bindings in place of the old ones.
-    fn store(&mut self, user: &Arc<str>, bindings: Vec<Binding>) {
+    fn store(&mut self, user: &Arc<str>, mut bindings: Vec<Binding>) {
+        self.tell(user, &mut bindings);
         let first = |bindings: &[Binding]| bindings.iter().map(|binding| binding.expires_at).min();
         let due = first(&bindings);
         let old = if bindings.is_empty() {
@@ -239,43 +318,40 @@ impl Registrar {
             (None, None) | (Some(_), Some(_)) => {}
         }
     }
-}
 
-/// Why a REGISTER was not carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    /// The peer sent what cannot be understood.
-    Bad(&'static str),
-    /// A wish below the minimum.
-    TooBrief { min: Duration },
-    /// More contacts than a user may have.
-    TooMany,
-    /// The binding was made by a newer request of the same Call-ID.
-    Overtaken,
-}
-
-impl Refusal {
-    fn respond(self, request: &Message, tag: &str) -> Message {
-        let (status, reason) = match self {
-            Self::Bad(reason) => (400, reason),
-            Self::TooBrief { .. } => (423, ""),
-            Self::TooMany => (403, "Too Many Contacts"),
-            // §10.3 step 6: "the request fails", by a 500.
-            Self::Overtaken => (500, "CSeq Out of Order"),
-        };
-        let mut response = request.respond(status, Some(tag));
-        if let (crate::wire::Start::Response { reason: phrase, .. }, false) =
-            (&mut response.start, reason.is_empty())
-        {
-            reason.clone_into(phrase);
+    /// Tells what of a user's new bindings is news.
+    fn tell(&mut self, user: &Arc<str>, bindings: &mut [Binding]) {
+        let old = self.users.get(user).map_or(&[][..], Vec::as_slice);
+        for gone in old.iter().map(Binding::key) {
+            if !bindings.iter().any(|binding| binding.key() == gone) {
+                let user = user.to_string();
+                self.changes.push_back(Change::Unbound { user, key: gone });
+            }
         }
-        if let Self::TooBrief { min } = self {
-            response
-                .headers
-                .push(HeaderName::MinExpires, seconds_up(min).to_string());
+        for binding in bindings {
+            let key = binding.key();
+            let before = old.iter().find(|old| old.key() == key);
+            if let Some(before) = before {
+                let same = before.leads_as(binding);
+                binding.kept_until = if same { before.kept_until } else { Time::ZERO };
+            }
+            if binding.kept_until < binding.expires_at {
+                binding.kept_until = binding.expires_at + KEPT_BEYOND;
+                self.changes.push_back(Change::Bound {
+                    user: user.to_string(),
+                    binding: Box::new(binding.clone()),
+                });
+            }
         }
-        response
     }
+}
+
+/// Best q first, then the newest.
+fn sort(bindings: &mut [Binding]) {
+    bindings.sort_by(|a, b| {
+        b.q.cmp(&a.q)
+            .then_with(|| b.registered_at.cmp(&a.registered_at))
+    });
 }
 
 /// The bindings after the request (RFC 3261 §10.3 steps 6 and 7).
@@ -323,6 +399,7 @@ fn carried_out(
                     q: contact.q,
                     params: contact.params.clone(),
                     registered_at: now,
+                    kept_until: Time::ZERO,
                 });
             }
             if contacts.len() > settings.contacts_per_user {
@@ -331,10 +408,7 @@ fn carried_out(
             make_room(settings.contacts_per_user, &mut bindings, now, fresh);
         }
     }
-    bindings.sort_by(|a, b| {
-        b.q.cmp(&a.q)
-            .then_with(|| b.registered_at.cmp(&a.registered_at))
-    });
+    sort(&mut bindings);
     Ok(bindings)
 }
 
@@ -369,41 +443,6 @@ fn make_room(most: usize, bindings: &mut Vec<Binding>, now: Time, fresh: usize) 
             .map_or(0, |(place, _)| place);
         bindings.remove(first);
     }
-}
-
-/// 200 with all current contacts (RFC 3261 §10.3 step 8).
-fn listing(
-    now: Time,
-    bindings: &[Binding],
-    parsed: &Parsed,
-    request: &Message,
-    tag: &str,
-) -> Message {
-    let mut response = request.respond(200, Some(tag));
-    for binding in bindings {
-        let mut contact = NameAddr::new(binding.contact.clone());
-        contact.params = binding.params.clone();
-        let left = seconds_up(binding.expires_at.since(now));
-        contact.params.set("expires", Some(&left.to_string()));
-        if binding.q != 1000 {
-            contact
-                .params
-                .set("q", Some(&format!("0.{:03}", binding.q)));
-        }
-        response
-            .headers
-            .push(HeaderName::Contact, contact.to_string());
-    }
-    // RFC 3327 §5.3: the Path that was stored is shown.
-    for path in &parsed.path {
-        response.headers.push(HeaderName::Path, path.to_string());
-    }
-    response
-}
-
-/// Whole seconds, rounded up: what was granted is shown as granted.
-fn seconds_up(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

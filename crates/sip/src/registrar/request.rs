@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::{Binding, Refusal, RegistrarSettings};
+use super::answer::Refusal;
+use super::{Binding, RegistrarSettings};
 use crate::wire::{HeaderName, Message, NameAddr, Params, Uri};
 
 /// What the request says, in terms of the registrar.
@@ -11,6 +12,8 @@ pub(super) struct Parsed {
     pub(super) call_id: String,
     pub(super) cseq: u32,
     pub(super) path: Vec<NameAddr>,
+    /// A flow is to be kept (RFC 5626 §6).
+    pub(super) outbound: bool,
     pub(super) wanted: Change,
 }
 
@@ -37,23 +40,22 @@ pub(super) struct Contact {
 }
 
 impl Contact {
-    /// Whether a binding is the one that this contact means: the same URI, or the same instance and
-    /// flow of a telephone that has a new address (RFC 5626 §6).
+    /// Whether a binding is the one that this contact means: the same flow of the same instance
+    /// (RFC 5626 §6), the same URI, or the same instance at a new address.
     pub(super) fn is_of(&self, binding: &Binding) -> bool {
-        if self.uri.equivalent(&binding.contact) {
-            return true;
-        }
-        match (self.params.value(INSTANCE), binding.params.value(INSTANCE)) {
-            (Some(ours), Some(theirs)) => {
-                ours == theirs && self.params.value(REG_ID) == binding.params.value(REG_ID)
-            }
-            (Some(_), None) | (None, Some(_)) | (None, None) => false,
+        let (ours, theirs) = (self.params.value(INSTANCE), binding.params.value(INSTANCE));
+        let (flow, other) = (self.params.value(REG_ID), binding.params.value(REG_ID));
+        let instance = ours.is_some() && ours == theirs;
+        match (flow, other) {
+            (Some(flow), Some(other)) if instance => flow == other,
+            (None, None) if instance => true,
+            (Some(_) | None, Some(_) | None) => self.uri.equivalent(&binding.contact),
         }
     }
 }
 
-const INSTANCE: &str = "+sip.instance";
-const REG_ID: &str = "reg-id";
+pub(super) const INSTANCE: &str = "+sip.instance";
+pub(super) const REG_ID: &str = "reg-id";
 
 /// RFC 3261 §20.10: a malformed `expires` counts as this.
 const MALFORMED_EXPIRES: u32 = 3600;
@@ -70,12 +72,42 @@ pub(super) fn parse(settings: &RegistrarSettings, request: &Message) -> Result<P
     let path = request
         .addresses(&HeaderName::Path, "Path")
         .map_err(|_| Refusal::Bad("Path is malformed"))?;
+    let mut wanted = wanted(settings, request)?;
+    let outbound = outbound(request, &path, &mut wanted)?;
     Ok(Parsed {
         call_id,
         cseq,
         path,
-        wanted: wanted(settings, request)?,
+        outbound,
+        wanted,
     })
+}
+
+/// Whether the telephone wants its flow kept: `reg-id` counts only with an instance and with
+/// `outbound` among what the telephone supports, and is else as if it were not there.
+fn outbound(request: &Message, path: &[NameAddr], wanted: &mut Change) -> Result<bool, Refusal> {
+    let Change::Contacts(contacts) = wanted else {
+        return Ok(false);
+    };
+    let supported = request.headers.lists(&HeaderName::Supported, "outbound");
+    let mut flows = 0;
+    for contact in contacts {
+        if !supported || contact.params.value(INSTANCE).is_none() {
+            contact.params.remove(REG_ID);
+        } else if contact.params.value(REG_ID).is_some() && !contact.expires.is_zero() {
+            flows += 1;
+        }
+    }
+    if flows > 1 {
+        return Err(Refusal::Bad("One REGISTER makes one flow"));
+    }
+    // Who is not the telephone's neighbour relies on the proxy that is: its Path is the last one.
+    let direct = request.headers.values(&HeaderName::Via).count() <= 1;
+    let edge = path.last().is_some_and(|edge| edge.uri.params.has("ob"));
+    if flows == 1 && !direct && !edge {
+        return Err(Refusal::NoOutbound);
+    }
+    Ok(flows == 1)
 }
 
 fn wanted(settings: &RegistrarSettings, request: &Message) -> Result<Change, Refusal> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::transaction::Transport;
-use crate::wire::{Method, Start};
+use crate::wire::{HeaderName, Method, Start};
 
 fn flow(port: u16) -> Flow {
     Flow {
@@ -63,8 +63,41 @@ impl World {
             .collect()
     }
 
+    /// Who became reachable or unreachable.
     fn changes(&mut self) -> Vec<Change> {
-        core::iter::from_fn(|| self.registrar.poll()).collect()
+        let all = core::iter::from_fn(|| self.registrar.poll());
+        all.filter(|change| {
+            matches!(
+                change,
+                Change::Reachable { .. } | Change::Unreachable { .. }
+            )
+        })
+        .collect()
+    }
+
+    /// What is to be written down: the key, and until when, in seconds; `None` when it is gone.
+    fn told(&mut self) -> Vec<(String, Option<u64>)> {
+        let all = core::iter::from_fn(|| self.registrar.poll());
+        all.filter_map(|change| match change {
+            Change::Bound { binding, .. } => {
+                Some((binding.key(), Some(binding.kept_until.as_millis() / 1_000)))
+            }
+            Change::Unbound { key, .. } => Some((key, None)),
+            Change::Reachable { .. } | Change::Unreachable { .. } => None,
+        })
+        .collect()
+    }
+
+    /// A telephone that keeps flows (RFC 5626).
+    fn outbound(&mut self, call_id: &str, contact: &str, more: &[(HeaderName, &str)]) -> Message {
+        let instance = "+sip.instance=\"<urn:uuid:0-1>\"";
+        let contact = format!("{contact};{instance}");
+        let mut fields = vec![
+            (HeaderName::Contact, contact.as_str()),
+            (HeaderName::Supported, "path, outbound"),
+        ];
+        fields.extend_from_slice(more);
+        self.register(call_id, 1, &fields)
     }
 
     fn pass(&mut self, seconds: u64) {
@@ -258,12 +291,123 @@ fn several_contacts_are_ordered_by_q_and_age() {
 fn new_address_of_the_same_instance_replaces_the_old_one() {
     let mut w = World::new();
     let instance = "+sip.instance=\"<urn:uuid:0-1>\"";
-    w.contact("c", 1, &format!("<sip:a@10.0.0.1>;{instance};reg-id=1"));
-    w.contact("d", 1, &format!("<sip:a@10.0.0.2>;{instance};reg-id=1"));
+    w.contact("c", 1, &format!("<sip:a@10.0.0.1>;{instance}"));
+    // Without `outbound` in Supported the number of a flow means nothing.
+    w.contact("d", 1, &format!("<sip:a@10.0.0.2>;{instance};reg-id=2"));
     assert_eq!(w.uris(), ["sip:a@10.0.0.2"]);
-    w.contact("e", 1, &format!("<sip:a@10.0.0.3>;{instance};reg-id=2"));
     w.contact("f", 1, "<sip:a@10.0.0.4>");
-    assert_eq!(w.uris().len(), 3);
+    assert_eq!(w.uris().len(), 2);
+}
+
+#[test]
+fn each_flow_of_an_instance_is_a_binding_even_with_one_contact() {
+    let mut w = World::new();
+    let ok = w.outbound("c", "<sip:a@10.0.0.1>;reg-id=1", &[]);
+    assert_eq!(ok.headers.first(&HeaderName::Require), Some("outbound"));
+    let timer = HeaderName::parse("Flow-Timer");
+    assert_eq!(ok.headers.first(&timer), Some("120"));
+    w.outbound("d", "<sip:a@10.0.0.1>;reg-id=2", &[]);
+    assert_eq!(w.uris().len(), 2);
+    w.pass(1);
+    w.outbound("e", "<sip:a@10.0.0.9>;reg-id=2", &[]);
+    assert_eq!(w.uris(), ["sip:a@10.0.0.9", "sip:a@10.0.0.1"]);
+    let two = "<sip:a@h>;reg-id=3;+sip.instance=\"<urn:uuid:0-1>\", <sip:b@h>;reg-id=4";
+    assert_eq!(w.outbound("f", two, &[]).status(), Some(400));
+    assert_eq!(w.uris().len(), 2);
+    let gone = w.outbound("g", "<sip:a@10.0.0.1>;reg-id=1;expires=0", &[]);
+    assert_eq!(gone.headers.first(&HeaderName::Require), None);
+    assert_eq!(w.uris(), ["sip:a@10.0.0.9"]);
+}
+
+#[test]
+fn flows_through_a_proxy_that_does_not_keep_them_are_refused_with_439() {
+    let mut w = World::new();
+    let proxy = (HeaderName::Via, "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK2");
+    let contact = "<sip:a@10.0.0.1>;reg-id=1";
+    for path in ["<sip:edge;lr>", "<sip:inner;lr;ob>, <sip:edge;lr>"] {
+        let fields = [proxy.clone(), (HeaderName::Path, path)];
+        let refused = w.outbound("c", contact, &fields);
+        assert_eq!(refused.status(), Some(439), "{path}");
+    }
+    let bare = w.outbound("c", contact, std::slice::from_ref(&proxy));
+    assert_eq!(bare.status(), Some(439));
+    let fields = [
+        proxy.clone(),
+        (HeaderName::Path, "<sip:inner;lr>, <sip:edge;lr;ob>"),
+    ];
+    assert_eq!(w.outbound("d", contact, &fields).status(), Some(200));
+    // A telephone that wants no flow kept does not care.
+    let plain = w.outbound("e", "<sip:b@10.0.0.2>", std::slice::from_ref(&proxy));
+    assert_eq!(plain.status(), Some(200));
+}
+
+#[test]
+fn what_is_to_be_written_down_is_told_once_and_again_when_it_would_run_out() {
+    let mut w = World::new();
+    let contact = "<sip:a@10.0.0.1>;expires=60";
+    let key = "sip:a@10.0.0.1".to_owned();
+    w.contact("c", 1, contact);
+    assert_eq!(w.told(), [(key.clone(), Some(660))]);
+    let mut told = 0;
+    for n in 0..120 {
+        w.pass(30);
+        w.contact("c", n + 2, contact);
+        told += w.told().len();
+    }
+    assert_eq!(told, 5, "an hour of refreshes");
+    // Another way to it, another q, an end: each is news.
+    w.contact("c", 500, "<sip:a@10.0.0.1>;expires=60;q=0.5");
+    assert_eq!(w.told().len(), 1);
+    w.pass(60);
+    assert_eq!(w.told(), [(key, None)]);
+}
+
+#[test]
+fn a_binding_comes_back_after_a_restart_and_is_not_told_again() {
+    let mut w = World::new();
+    w.contact(
+        "c",
+        1,
+        "<sip:a@10.0.0.1>;expires=60;q=0.3, <sip:b@10.0.0.1>;expires=90",
+    );
+    let kept: Vec<Binding> = w.registrar.bindings("1001").cloned().collect();
+    let mut after = World::new();
+    for mut binding in kept.into_iter().rev() {
+        binding.expires_at = binding.kept_until;
+        after.registrar.restore("1001", binding);
+    }
+    assert_eq!(after.uris(), ["sip:b@10.0.0.1", "sip:a@10.0.0.1"]);
+    assert_eq!(after.told(), []);
+    // The telephone goes on with its Call-ID and count.
+    let late = after.contact("c", 1, "<sip:a@10.0.0.1>");
+    assert_eq!(late.status(), Some(500));
+    assert_eq!(
+        after.contact("c", 2, "<sip:a@10.0.0.1>").status(),
+        Some(200)
+    );
+    after.pass(3_700);
+    assert_eq!(after.uris(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_user_who_registers_without_end_is_told_to_wait() {
+    let mut w = World::new();
+    let mut told = 0;
+    for n in 0..1_000_u32 {
+        let contact = format!("<sip:a@10.0.0.{}>;expires={}", n % 2, 60 + n % 2);
+        let answer = w.contact(&format!("c{n}"), 1, &contact);
+        let status = if n < 30 { 200 } else { 503 };
+        assert_eq!(answer.status(), Some(status), "{n}");
+        if status == 503 {
+            let wait = answer.headers.first(&HeaderName::RetryAfter).unwrap();
+            assert_eq!(wait, "2");
+        }
+        told += w.told().len();
+    }
+    assert!(told <= 60, "{told}");
+    w.pass(2);
+    assert_eq!(w.contact("later", 1, "<sip:z@h>").status(), Some(200));
+    assert_eq!(w.contact("again", 1, "<sip:z@h>").status(), Some(503));
 }
 
 #[test]
@@ -345,7 +489,8 @@ fn a_lost_connection_takes_the_bindings_that_have_no_other_way() {
     };
     let registered = |transport, contact: &str| {
         let mut w = World::new();
-        let request = request("c", 1, &[(HeaderName::Contact, contact)]);
+        let outbound = (HeaderName::Supported, "outbound");
+        let request = request("c", 1, &[(HeaderName::Contact, contact), outbound]);
         w.registrar
             .register(w.now, "1001", on(transport, 40_000), &request);
         w.changes();

@@ -130,7 +130,10 @@ impl PartyLeg {
         }
         let operator = self.who.operator().and_then(|id| ctx.operators.get(&id));
         if let Some(operator) = operator {
-            ctx.registrar.forget_contact(&operator.login, &way.target);
+            if let Next::Telephone(flow) = &way.next {
+                ctx.registrar
+                    .forget_contact(&operator.login, &way.target, flow);
+            }
             ctx.lines.silent(operator.id, &way.target);
         }
     }

@@ -1,0 +1,118 @@
+//! Owns the registrations of telephones as they stand: the fold of their events into the table
+//! `bindings`, and its reading at the start.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sqlx::{Connection, SqliteConnection};
+use vocab::{Event, Fact, Registration};
+
+use crate::apply;
+use crate::error::DatabaseError;
+use crate::files::{FileId, Reader};
+use crate::store;
+
+/// What became of each telephone, by login and key: its registration, or none.
+#[derive(Debug, Default)]
+struct Fold(BTreeMap<(String, String), Option<Registration>>);
+
+impl Fold {
+    fn note(&mut self, event: &Event) {
+        match &event.fact {
+            Fact::TelephoneRegistered { registration } => {
+                let key = (registration.login.clone(), registration.key.clone());
+                self.0.insert(key, Some((**registration).clone()));
+            }
+            Fact::TelephoneUnregistered { login, key } => {
+                self.0.insert((login.clone(), key.clone()), None);
+            }
+            _ => {} // Facts of calls and of the engine: the table of all of them is `events`.
+        }
+    }
+}
+
+/// Brings the table up to a batch of events.
+pub(crate) async fn write(
+    connection: &mut SqliteConnection,
+    batch: &[Event],
+) -> Result<(), sqlx::Error> {
+    let mut fold = Fold::default();
+    for event in batch {
+        fold.note(event);
+    }
+    for ((login, key), registration) in fold.0 {
+        match registration {
+            Some(registration) => {
+                let json = serde_json::to_string(&registration)
+                    .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+                sqlx::query(
+                    "INSERT INTO bindings (login, key, until, json) VALUES (?, ?, ?, ?)
+                     ON CONFLICT (login, key) DO UPDATE
+                     SET until = excluded.until, json = excluded.json",
+                )
+                .bind(login)
+                .bind(key)
+                .bind(registration.until.as_unix_millis())
+                .bind(json)
+                .execute(&mut *connection)
+                .await?;
+            }
+            None => {
+                sqlx::query("DELETE FROM bindings WHERE login = ? AND key = ?")
+                    .bind(login)
+                    .bind(key)
+                    .execute(&mut *connection)
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why registrations cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BindingsError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// An event file cannot be read.
+    #[error("an event file cannot be read: {0}")]
+    File(#[from] std::io::Error),
+}
+
+/// The telephones that are registered as of the last event on disk: what the database has, and
+/// the events that it does not have yet. `boot`: the one that now begins.
+///
+/// # Errors
+/// If database or event files cannot be read.
+pub async fn load(
+    events: &Path,
+    database: &Path,
+    boot: u32,
+) -> Result<Vec<Registration>, BindingsError> {
+    let failed = |error| DatabaseError::of(database, error);
+    let mut connection = store::open(database).await?;
+    // One view of both: a batch that is applied meanwhile is in both or in neither.
+    let mut view = connection.begin().await.map_err(failed)?;
+    let rows: Vec<String> = sqlx::query_scalar("SELECT json FROM bindings")
+        .fetch_all(&mut *view)
+        .await
+        .map_err(failed)?;
+    let from = apply::checkpoint(&mut view, boot).await.map_err(failed)?;
+    drop(view);
+    let mut fold = Fold::default();
+    for json in rows {
+        match serde_json::from_str::<Registration>(&json) {
+            Ok(registration) => {
+                let key = (registration.login.clone(), registration.key.clone());
+                fold.0.insert(key, Some(registration));
+            }
+            Err(error) => tracing::error!(%error, "a binding in the database is unreadable"),
+        }
+    }
+    let mut reader = Reader::new(events, from.unwrap_or(FileId::FIRST.at(0)));
+    while let Some(event) = reader.next(None)? {
+        fold.note(&event);
+    }
+    Ok(fold.0.into_values().flatten().collect())
+}
