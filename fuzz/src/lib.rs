@@ -174,7 +174,7 @@ pub fn auth(octets: &[u8]) {
     request
         .headers
         .push(HeaderName::Authorization, text.as_ref());
-    let authenticator = Authenticator::new("hotline", [7; 32]);
+    let mut authenticator = Authenticator::new("hotline", [7; 32]);
     let source = [192, 0, 2, 9].into();
     let now = Time::from_millis(1_000);
     let verdict = authenticator.check(now, source, &request, |user| {

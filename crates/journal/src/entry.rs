@@ -270,7 +270,9 @@ impl Entry {
             Fact::EngineStarted { .. }
             | Fact::EngineAlive { .. }
             | Fact::EngineStopped
-            | Fact::OperatorReachable { .. } => {} // of no call, so filtered out by `of`
+            | Fact::OperatorReachable { .. }
+            | Fact::TelephoneRegistered { .. }
+            | Fact::TelephoneUnregistered { .. } => {} // of no call, so filtered out by `of`
             Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
             // For the SIP trace; no figure of an entry comes from it.
             Fact::LegStarted { .. } => {}

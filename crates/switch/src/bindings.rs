@@ -47,7 +47,10 @@ impl Switch {
             match self.restored(&registration, listening) {
                 Some(binding) => {
                     let login = &registration.login;
-                    self.guard.know(&self.ctx, login, binding.flow.remote.ip());
+                    let source = binding.flow.remote.ip();
+                    self.guard.know(&self.ctx, login, source);
+                    let lasts = self.ctx.settings.registrar.max_expires;
+                    self.ctx.strangers.befriend(self.ctx.now, source, lasts);
                     self.ctx.registrar.restore(login, binding);
                     restored += 1;
                 }

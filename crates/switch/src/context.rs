@@ -89,7 +89,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(mut settings: Settings) -> Self {
         let trunks = Trunks::new(core::mem::take(&mut settings.trunks));
-        let entropy = Entropy::new(settings.seed);
+        let mut entropy = Entropy::new(settings.seed);
         let mut acd = Acd::new(settings.boot);
         acd.handle(Time::ZERO, acd::Input::Queues(settings.queues.clone()));
         Self {

@@ -46,7 +46,9 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         Fact::EngineStarted { .. }
         | Fact::EngineAlive { .. }
         | Fact::EngineStopped
-        | Fact::OperatorReachable { .. } => return None,
+        | Fact::OperatorReachable { .. }
+        | Fact::TelephoneRegistered { .. }
+        | Fact::TelephoneUnregistered { .. } => return None,
         Fact::CallArrived {
             number: dialled,
             caller,
