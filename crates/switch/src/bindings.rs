@@ -65,11 +65,7 @@ impl Switch {
         }
     }
 
-    fn restored(
-        &self,
-        registration: &Registration,
-        listening: &[SocketAddr],
-    ) -> Option<Binding> {
+    fn restored(&self, registration: &Registration, listening: &[SocketAddr]) -> Option<Binding> {
         let secrets = self.ctx.operator_secrets(&registration.login)?;
         if secrets.fingerprint() != registration.secret {
             return None;

@@ -1,7 +1,7 @@
 //! Owns what may happen to the switch. All of it comes from outside, with its time.
 
-use core::time::Duration;
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dialplan::Plans;

@@ -17,8 +17,11 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use reading::{Answer, ours, theirs};
 
+/// Whether a message, and what we disagree about, show the fault.
+type Shows = fn(&[u8], &str) -> bool;
+
 /// What rsip does not read as RFC 3261 has it, and how a message shows it.
-const FAULTS: &[(&str, fn(&[u8], &str) -> bool)] = &[
+const FAULTS: &[(&str, Shows)] = &[
     ("octets that are no UTF-8", |bytes, _| {
         std::str::from_utf8(bytes).is_err()
     }),
