@@ -1,15 +1,18 @@
-//! baresip as an operator's telephone: registers, answers by itself, speaks a WAV file.
+//! baresip as an operator's telephone, which registers and answers by itself, and as a caller.
+//! It speaks a WAV file.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Engine, Running, need, password};
+use super::{Engine, NUMBER, Running, need, password, until};
 
 /// One baresip process.
 pub struct Baresip {
-    _running: Running,
+    running: Running,
     folder: TempDir,
 }
 
@@ -26,23 +29,66 @@ fn modules() -> String {
         .to_owned()
 }
 
+/// How a telephone reaches the engine.
+#[derive(Clone, Copy)]
+pub struct Way {
+    /// `udp`, `tcp` or `tls`.
+    pub transport: &'static str,
+    /// The proxy it sends everything to.
+    pub proxy: Option<SocketAddr>,
+}
+
+impl Way {
+    pub const UDP: Self = Self {
+        transport: "udp",
+        proxy: None,
+    };
+
+    fn outbound(self) -> String {
+        self.proxy
+            .map(|proxy| format!(";outbound=\"sip:{proxy};transport={}\"", self.transport))
+            .unwrap_or_default()
+    }
+}
+
 impl Baresip {
     /// Registers `login` at the engine; when called it answers at once and says `speech`.
     pub fn start(engine: &Engine, login: &str, speech: &Path) -> Self {
-        Self::start_over(engine, login, speech, "udp", "")
+        Self::operator(engine, login, speech, Way::UDP)
     }
 
-    /// The same over another transport, with lines added to its configuration.
-    pub fn start_over(
-        engine: &Engine,
-        login: &str,
-        speech: &Path,
-        transport: &str,
-        more: &str,
-    ) -> Self {
+    /// The same by any transport and proxy; `engine.sip` is the address of that transport.
+    pub fn operator(engine: &Engine, login: &str, speech: &Path, way: Way) -> Self {
+        let account = format!(
+            "<sip:{login}@{};transport={}>;auth_user={login};auth_pass={};answermode=auto;\
+             audio_codecs=pcma;regint=60{}\n",
+            engine.sip,
+            way.transport,
+            password(login),
+            way.outbound(),
+        );
+        Self::run(engine.place.net.operators, &account, speech, &[])
+    }
+
+    /// Calls the hotline without registering, talks for so many seconds, hangs up and ends.
+    pub fn caller(engine: &Engine, speech: &Path, way: Way, seconds: u32) -> Self {
+        let address = engine.place.net.callers;
+        let account = format!(
+            "<sip:79140000002@{address};transport={}>;regint=0;audio_codecs=pcma{}\n",
+            way.transport,
+            way.outbound(),
+        );
+        let dial = format!(
+            "/dial sip:{NUMBER}@{};transport={}",
+            engine.sip, way.transport
+        );
+        let seconds = seconds.to_string();
+        Self::run(address, &account, speech, &["-e", &dial, "-t", &seconds])
+    }
+
+    fn run(address: IpAddr, account: &str, speech: &Path, arguments: &[&str]) -> Self {
         need("baresip", "baresip-core");
         let folder = tempfile::tempdir().unwrap();
-        let address = engine.place.net.operators;
         let heard = folder.path().join("heard.wav");
         let config = format!(
             "sip_listen {address}:0\n\
@@ -53,36 +99,54 @@ impl Baresip {
              module_path {modules}\n\
              module g711.so\nmodule aufile.so\n\
              module_tmp account.so\n\
-             module_app menu.so\n{more}\n",
+             module_app menu.so\n",
             speech = speech.display(),
             heard = heard.display(),
             modules = modules(),
         );
         std::fs::write(folder.path().join("config"), config).unwrap();
-        let account = format!(
-            "<sip:{login}@{};transport={transport}>;auth_user={login};auth_pass={};answermode=auto;\
-             audio_codecs=pcma;regint=60\n",
-            engine.others.get(transport).unwrap_or(&engine.sip),
-            password(login)
-        );
         std::fs::write(folder.path().join("accounts"), account).unwrap();
         let output = std::fs::File::create(folder.path().join("output.log")).unwrap();
         let child = Command::new("baresip")
             .arg("-f")
             .arg(folder.path())
             .args(["-n", &address.to_string()])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()
             .unwrap();
         Self {
-            _running: Running(child),
+            running: Running(child),
             folder,
         }
     }
 
+    /// Waits until it is registered.
+    pub fn registered(&self) {
+        until("baresip's registration", Duration::from_secs(20), || {
+            let log = self.log();
+            (log.contains("200 OK") || log.contains("registered successfully")).then_some(())
+        });
+    }
+
+    /// Waits for the end of a caller.
+    pub fn ended(&mut self) {
+        until("baresip's end", Duration::from_secs(60), || {
+            self.running.0.try_wait().unwrap()
+        });
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("output.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- baresip's log ---\n{}", self.log());
+        }
     }
 }

@@ -11,6 +11,8 @@
 pub mod audio;
 pub mod baresip;
 pub mod journal;
+pub mod kamailio;
+pub mod linphone;
 pub mod sipp;
 pub mod wire;
 
