@@ -15,7 +15,7 @@ use harness::journal::{Entry, finished};
 use harness::kamailio::Kamailio;
 use harness::linphone::Linphone;
 use harness::wire::Wire;
-use harness::{Engine, LogOnPanic, NUMBER, Setup, need, sipp, text_of, until};
+use harness::{Engine, LogOnPanic, NUMBER, Net, Setup, need, sipp, text_of, until, with_tls};
 
 fn tone(engine: &Engine) -> PathBuf {
     let file = engine.place.path("speech.wav");
@@ -74,6 +74,41 @@ fn baresip_calls_and_baresip_answers_over_udp() {
     answered_by_anna(&entry, &engine);
 }
 
+/// Caller and operator are both baresip, over one transport.
+fn baresip_to_baresip(engine: &Engine, way: Way<'_>) {
+    let speech = tone(engine);
+    let operator = Baresip::operator(engine, "anna", &speech, way);
+    operator.registered();
+    let mut caller = Baresip::caller(engine, &speech, way, 6);
+    caller.ended();
+    let entry = one(engine);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    answered_by_anna(&entry, engine);
+    // The trace names the transport beside each message.
+    let text = messages(engine);
+    let name = way.transport.to_uppercase();
+    assert!(
+        text.contains(&format!("/{name} ")),
+        "no Via of {name} in:\n{text}"
+    );
+}
+
+#[test]
+fn baresip_calls_and_baresip_answers_over_tcp() {
+    let engine = Engine::start(&trunk_of_tools());
+    let _log = LogOnPanic::of(&engine);
+    baresip_to_baresip(&engine, Way::over("tcp", ""));
+}
+
+#[test]
+fn baresip_calls_and_baresip_answers_over_tls() {
+    let engine = Engine::start_in(with_tls(trunk_of_tools(), ""));
+    let _log = LogOnPanic::of(&engine);
+    let authorities = engine.place.path("certificate.pem");
+    let more = format!("sip_cafile {}", authorities.display());
+    baresip_to_baresip(&engine, Way::over("tls", &more));
+}
+
 #[test]
 fn a_call_through_kamailio_as_carrier_keeps_its_route_to_the_end() {
     let engine = Engine::start(&Setup::default());
@@ -130,6 +165,37 @@ fn an_operator_who_hangs_up_ends_the_call_behind_kamailio() {
     let bye = bye.unwrap_or_else(|| panic!("no BYE to the carrier in:\n{text}"));
     assert!(bye.contains(&route), "{bye}");
     caller.ended();
+}
+
+#[test]
+fn the_engine_registers_with_kamailio_by_digest_and_another_authentication_user() {
+    let net = Net::fresh();
+    let nobody = "127.0.0.1:9".to_owned();
+    let told = [("ENGINE", nobody.clone()), ("OUTER", nobody)];
+    let carrier = Kamailio::start("carrier", net.callers, &told);
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "carrier-secret\n").unwrap();
+    let engine = Engine::start(&Setup {
+        net,
+        more: format!(
+            "[[trunk]]\nname = \"carrier\"\nservers = [\"{}\"]\naccount = \"74951112233\"\n\
+             account_user = \"SIP0123@carrier.example\"\naccount_secret_file = \"{}\"\n\
+             realm = \"carrier.example\"\nregister = true\n",
+            carrier.address,
+            secret.display()
+        ),
+        ..Setup::default()
+    });
+    let _log = LogOnPanic::of(&engine);
+    until("the registration", Duration::from_secs(20), || {
+        let log = engine.log();
+        log.lines()
+            .any(|line| line.contains("registered trunk=\"carrier\""))
+            .then_some(())
+    });
+    let (code, _place) = engine.terminate();
+    assert_eq!(code, Some(0));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use futures_util::{SinkExt, StreamExt};
 use harness::baresip::Baresip;
 use harness::journal::finished;
 use harness::wire::{Wire, messages};
-use harness::{Engine, LogOnPanic, Net, Place, Setup, password, sipp, text_of, until};
+use harness::{Engine, LogOnPanic, Net, Setup, password, sipp, text_of, until, with_tls};
 use sip::{Datagram, HeaderName, Message, Method, Uri, parse_datagram};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -61,21 +61,6 @@ fn caller_and_operator_talk_over_ipv6() {
     let _log = LogOnPanic::of(&engine);
     assert!(engine.sip.is_ipv6());
     talk(&engine, "u1", "u1");
-}
-
-/// A certificate for the engine's address in its folder, and the settings that use it.
-fn with_tls(setup: Setup, more: &str) -> Place {
-    let address = setup.net.engine;
-    let place = Place::new(&Setup {
-        sip: format!(
-            "tls = [\"{address}:0\"]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n{more}"
-        ),
-        ..setup
-    });
-    let made = rcgen::generate_simple_self_signed(vec![address.to_string()]).unwrap();
-    std::fs::write(place.path("certificate.pem"), made.cert.pem()).unwrap();
-    std::fs::write(place.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    place
 }
 
 /// baresip registers over a transport and answers a call.

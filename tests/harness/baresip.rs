@@ -31,18 +31,35 @@ fn modules() -> String {
 
 /// How a telephone reaches the engine.
 #[derive(Clone, Copy)]
-pub struct Way {
+pub struct Way<'a> {
     /// `udp`, `tcp` or `tls`.
-    pub transport: &'static str,
+    pub transport: &'a str,
     /// The proxy it sends everything to.
     pub proxy: Option<SocketAddr>,
+    /// Lines added to its configuration.
+    pub more: &'a str,
 }
 
-impl Way {
+impl<'a> Way<'a> {
     pub const UDP: Self = Self {
         transport: "udp",
         proxy: None,
+        more: "",
     };
+
+    /// Straight to the engine.
+    pub fn over(transport: &'a str, more: &'a str) -> Self {
+        Self {
+            transport,
+            more,
+            proxy: None,
+        }
+    }
+
+    /// Where the engine takes the transport.
+    fn engine(self, engine: &Engine) -> SocketAddr {
+        *engine.others.get(self.transport).unwrap_or(&engine.sip)
+    }
 
     fn outbound(self) -> String {
         self.proxy
@@ -57,21 +74,32 @@ impl Baresip {
         Self::operator(engine, login, speech, Way::UDP)
     }
 
-    /// The same by any transport and proxy; `engine.sip` is the address of that transport.
-    pub fn operator(engine: &Engine, login: &str, speech: &Path, way: Way) -> Self {
+    /// The same over another transport, with lines added to its configuration.
+    pub fn start_over(
+        engine: &Engine,
+        login: &str,
+        speech: &Path,
+        transport: &str,
+        more: &str,
+    ) -> Self {
+        Self::operator(engine, login, speech, Way::over(transport, more))
+    }
+
+    /// The same by any way.
+    pub fn operator(engine: &Engine, login: &str, speech: &Path, way: Way<'_>) -> Self {
         let account = format!(
             "<sip:{login}@{};transport={}>;auth_user={login};auth_pass={};answermode=auto;\
              audio_codecs=pcma;regint=60{}\n",
-            engine.sip,
+            way.engine(engine),
             way.transport,
             password(login),
             way.outbound(),
         );
-        Self::run(engine.place.net.operators, &account, speech, &[])
+        Self::run(engine.place.net.operators, &account, speech, way.more, &[])
     }
 
     /// Calls the hotline without registering, talks for so many seconds, hangs up and ends.
-    pub fn caller(engine: &Engine, speech: &Path, way: Way, seconds: u32) -> Self {
+    pub fn caller(engine: &Engine, speech: &Path, way: Way<'_>, seconds: u32) -> Self {
         let address = engine.place.net.callers;
         let account = format!(
             "<sip:79140000002@{address};transport={}>;regint=0;audio_codecs=pcma{}\n",
@@ -83,10 +111,16 @@ impl Baresip {
             engine.sip, way.transport
         );
         let seconds = seconds.to_string();
-        Self::run(address, &account, speech, &["-e", &dial, "-t", &seconds])
+        Self::run(
+            address,
+            &account,
+            speech,
+            way.more,
+            &["-e", &dial, "-t", &seconds],
+        )
     }
 
-    fn run(address: IpAddr, account: &str, speech: &Path, arguments: &[&str]) -> Self {
+    fn run(address: IpAddr, account: &str, speech: &Path, more: &str, arguments: &[&str]) -> Self {
         need("baresip", "baresip-core");
         let folder = tempfile::tempdir().unwrap();
         let heard = folder.path().join("heard.wav");
@@ -99,7 +133,7 @@ impl Baresip {
              module_path {modules}\n\
              module g711.so\nmodule aufile.so\n\
              module_tmp account.so\n\
-             module_app menu.so\n",
+             module_app menu.so\n{more}\n",
             speech = speech.display(),
             heard = heard.display(),
             modules = modules(),

@@ -413,6 +413,21 @@ impl Drop for LogOnPanic {
     }
 }
 
+/// A certificate for the engine's address in its folder, and the settings that use it.
+pub fn with_tls(setup: Setup, more: &str) -> Place {
+    let address = setup.net.engine;
+    let place = Place::new(&Setup {
+        sip: format!(
+            "tls = [\"{address}:0\"]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n{more}"
+        ),
+        ..setup
+    });
+    let made = rcgen::generate_simple_self_signed(vec![address.to_string()]).unwrap();
+    std::fs::write(place.path("certificate.pem"), made.cert.pem()).unwrap();
+    std::fs::write(place.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    place
+}
+
 /// The folder of SIPp scenarios.
 pub fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp-scenarios")
