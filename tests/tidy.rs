@@ -93,6 +93,7 @@ const REQUIRED: &[&str] = &[
     "docs/first-call.md",
     "docs/glossary.md",
     "docs/settings.md",
+    "docs/sip.md",
     "dialplans",
     "migrations/sqlite",
     "recordings/README.md",
@@ -567,6 +568,33 @@ fn required_files_are_there() {
         let mode = fs::metadata(root().join(path)).map_or(0, |file| file.permissions().mode());
         if mode & 0o111 != 0o111 {
             findings.push(format!("{path}:1: must be executable"));
+        }
+    }
+    none(&findings);
+}
+
+/// `docs/sip.md` says what is kept, where, and which test shows it: all of that must be there.
+#[test]
+fn the_page_of_sip_names_only_what_is_there() {
+    let tree = tree();
+    let page = tree.iter().find(|source| source.path == "docs/sip.md");
+    let page = &page.expect("docs/sip.md").text;
+    let mut findings = Vec::new();
+    for (at, line) in page.lines().enumerate() {
+        for name in line.split('`').skip(1).step_by(2) {
+            let known = if name.contains('/') {
+                root().join(name).exists()
+            } else if name.starts_with("uac-") || name.starts_with("uas-") {
+                root().join(format!("sipp-scenarios/{name}.xml")).exists()
+            } else if name.matches('_').count() >= 3 && !name.contains(' ') {
+                let test = format!("fn {name}(");
+                tree.iter().any(|source| source.text.contains(&test))
+            } else {
+                true
+            };
+            if !known {
+                findings.push(format!("docs/sip.md:{}: there is no {name}", at + 1));
+            }
         }
     }
     none(&findings);
