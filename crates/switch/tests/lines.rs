@@ -212,3 +212,18 @@ fn a_telephone_may_be_set_to_the_number_of_its_line_as_account() {
     assert_eq!(register(&mut world, "op1"), 200);
     assert_eq!(register(&mut world, "102"), 403);
 }
+
+#[test]
+fn a_registration_may_require_path_and_outbound_and_nothing_else() {
+    let mut world = World::new();
+    world.input(Input::Operators(operators(1)));
+    let mut request = world.register_request(1, phone(1));
+    request.headers.set(HeaderName::Require, "path, outbound");
+    assert_eq!(
+        world.authorised(1, phone(1), request.clone(), "secret"),
+        200
+    );
+    request.headers.set(HeaderName::Require, "path, gruu");
+    world.send(phone(1), &request);
+    assert_eq!(world.response(phone(1)).status(), Some(420));
+}
