@@ -19,7 +19,7 @@ fn registrations_are_made_refused_listed_and_ended_as_the_rfcs_say() {
     let account = [("anna", password("anna"))];
     for scenario in [
         "uac-register-brief-423",
-        "uac-register-replayed-401",
+        "uac-register-again",
         "uac-register-stale-401",
         "uac-register-several",
         "uac-register-path",
