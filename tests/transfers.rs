@@ -1,0 +1,98 @@
+//! Transfers with SIPp as operators' telephones: the one entry, its segments, and a recording of each.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::audio::Recording;
+use harness::journal::{Entry, finished};
+use harness::{Engine, LogOnPanic, Setup, sipp};
+
+/// Long enough for whatever follows at once, on a machine that builds something else as well.
+const SOON: Duration = Duration::from_secs(30);
+
+fn engine() -> Engine {
+    Engine::start(&Setup {
+        operators: vec!["anna".to_owned(), "boris".to_owned()],
+        ..Setup::default()
+    })
+}
+
+/// Who talked, segment by segment, once each has its recording.
+fn served(engine: &Engine, count: usize) -> (Entry, Vec<String>) {
+    let place = &engine.place;
+    let entry = harness::until("a recording of every segment", SOON, || {
+        let entry = finished(place, 1).remove(0);
+        (entry.rows("recording_list").len() == count).then_some(entry)
+    });
+    let segments = entry.rows("segment_list");
+    for (segment, recording) in segments.iter().zip(entry.rows("recording_list")) {
+        let path = recording.text("path");
+        assert!(!path.is_empty(), "no recording: {entry:?}");
+        let length = Recording::read(&place.path("recordings").join(path)).ms() as i64;
+        let talk = segment.number("talk_ms").unwrap();
+        assert!((length - talk).abs() <= 60, "{length} of {talk} ms");
+    }
+    let talk: i64 = segments.iter().filter_map(|s| s.number("talk_ms")).sum();
+    assert_eq!(entry.number("talk_ms"), Some(talk));
+    assert!(talk <= entry.number("duration_ms").unwrap());
+    let login = |segment: &Entry| segment.text("operator_login").to_owned();
+    let logins = segments.iter().map(login).collect();
+    (entry, logins)
+}
+
+/// Anna takes the call and transfers it to `target`; boris does what `other` says.
+fn transferred(scenario: &str, target: &str, other: &str) -> (Engine, LogOnPanic) {
+    let engine = engine();
+    let log = LogOnPanic::of(&engine);
+    let anna = sipp::operators(&engine, scenario, &["anna"], |options| {
+        options.stay = 1_500;
+        options.number = target.to_owned();
+    });
+    let boris = sipp::operators(&engine, other, &["boris"], |_| {});
+    sipp::call(&engine, "uac-talk", |options| options.stay = 6_000);
+    anna.succeed();
+    boris.succeed();
+    (engine, log)
+}
+
+#[test]
+fn a_blind_transfer_to_a_line_is_one_call_with_two_recorded_segments() {
+    let (engine, _log) = transferred("uas-answer-refer-202", "102", "uas-answer");
+    let (entry, served) = served(&engine, 2);
+    assert_eq!(served, ["anna", "boris"]);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    assert_eq!(entry.number("transfers"), Some(1));
+    let transfer = entry.rows("transfer_list").remove(0);
+    assert_eq!(transfer.text("kind"), "blind");
+    assert_eq!(transfer.text("target"), "102");
+    assert_eq!(transfer.text("result"), "done");
+}
+
+#[test]
+fn a_blind_transfer_to_a_queue_is_served_by_the_next_operator() {
+    let (engine, _log) = transferred("uas-answer-refer-202", "operators", "uas-answer");
+    let (entry, served) = served(&engine, 2);
+    assert_eq!(served, ["anna", "boris"]);
+    assert_eq!(entry.rows("queue_list").len(), 2, "{entry:?}");
+}
+
+#[test]
+fn a_transfer_that_fails_returns_the_caller_to_the_operator() {
+    let (engine, _log) = transferred("uas-answer-refer-202", "boris", "uas-busy-486");
+    let (entry, served) = served(&engine, 2);
+    assert_eq!(served, ["anna", "anna"]);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    let transfer = entry.rows("transfer_list").remove(0);
+    assert_eq!(transfer.text("result"), "busy");
+    assert_eq!(entry.number("transfers"), Some(0));
+}
+
+#[test]
+fn a_telephone_that_hangs_up_right_after_the_202_has_transferred() {
+    let (engine, _log) = transferred("uas-answer-refer-bye", "102", "uas-answer");
+    let (_, served) = served(&engine, 2);
+    assert_eq!(served, ["anna", "boris"]);
+}
