@@ -107,16 +107,16 @@ fn a_torn_tail_costs_only_the_torn_block() {
         let (dir, reports) = repaired(&bytes[..cut]);
         match whole {
             0 => prop_assert!(reports.is_empty()),
-            1 => {
-                let reason = MissingReason::NoAudio;
-                prop_assert_eq!(
-                    reports,
-                    [Report::Missing {
-                        key: key(1),
-                        reason
-                    }]
-                );
-            }
+            // The start alone; on a loaded machine also the first blocks of a feed that was cut.
+            1 => match &reports[..] {
+                [Report::Missing { reason, .. }] => {
+                    prop_assert_eq!(*reason, MissingReason::NoAudio);
+                }
+                [Report::Stored { file, .. }] => {
+                    prop_assert!(file.caller_packets + file.operator_packets < 10, "{file:?}");
+                }
+                other => prop_assert!(false, "{other:?}"),
+            },
             _ => {
                 let file = stored(reports);
                 // On a loaded machine a feed is cut into blocks, and its end seen a packet early.
