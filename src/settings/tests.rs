@@ -22,7 +22,7 @@ fn an_empty_file_gives_the_defaults() {
     let settings = Settings::parse("hotline.toml", "").unwrap();
     assert_eq!(settings.sip.listen, ["0.0.0.0:5060".parse().unwrap()]);
     assert_eq!(settings.limits.calls, 2_000);
-    assert_eq!(settings.registrar.expiry_max, Duration::from_secs(120));
+    assert_eq!(settings.registrar.expiry_max, Duration::from_secs(600));
     assert_eq!(settings.media.codecs, [Codec::Pcma, Codec::Pcmu]);
     assert_eq!(settings.media.ports, None);
     assert_eq!(settings.recordings.format, RecordingFormat::Alaw);
