@@ -106,10 +106,8 @@ impl Baresip {
             way.transport,
             way.outbound(),
         );
-        let dial = format!(
-            "/dial sip:{NUMBER}@{};transport={}",
-            engine.sip, way.transport
-        );
+        // It adds the transport of its account itself.
+        let dial = format!("/dial sip:{NUMBER}@{}", way.engine(engine));
         let seconds = seconds.to_string();
         Self::run(
             address,
