@@ -21,7 +21,6 @@ fn registrations_are_made_refused_listed_and_ended_as_the_rfcs_say() {
         "uac-register-brief-423",
         "uac-register-again",
         "uac-register-stale-401",
-        "uac-register-several",
         "uac-register-path",
     ] {
         let port = free_port(engine.place.net.operators);
