@@ -1,5 +1,12 @@
 //! The trace as a whole: whose messages are kept, found and forgotten.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 use std::path::Path;
 
 use sip::{Flow, Transport};
