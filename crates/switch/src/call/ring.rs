@@ -267,7 +267,6 @@ impl Call {
         id: LegId,
         challenge: &Message,
     ) -> bool {
-        let owner = self.owner(id);
         let cnonce = ctx.entropy.tag();
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
@@ -277,40 +276,15 @@ impl Call {
         let (Some(account), Some(sent)) = (account, leg.invites.last()) else {
             return false;
         };
-        let (Some(flow), Some(description), false) = (
-            ctx.flow_of(sent.tx).or(sent.flow),
-            leg.description.clone(),
-            sent.authorized,
-        ) else {
+        if sent.authorized {
             return false;
-        };
+        }
         let mut head = sent.head.clone();
         if let Err(denied) = account.authorize(&mut head, challenge, &cnonce, 1) {
             tracing::warn!(call = %self.id, %denied, "a trunk's challenge is not answered");
             return false;
         }
-        let number = head.cseq().map_or(1, |cseq| cseq.number.saturating_add(1));
-        head.headers
-            .set(HeaderName::CSeq, format!("{number} INVITE"));
-        let contact_user = leg.way.as_ref().and_then(Way::contact_user);
-        let dress = Dress {
-            contact_user: contact_user.map(str::to_owned),
-            description,
-        };
-        // To the same place: another might not be whom the password is for.
-        let invite = dress.put_on(ctx, &flow, &head);
-        let tx = ctx.request(owner, flow, invite);
-        let at = ctx.now;
-        leg.invites.push(Sent {
-            tx,
-            at,
-            flow: Some(flow),
-            head,
-            authorized: true,
-            forks: None,
-        });
-        leg.sip = Sip::Inviting { tx };
-        true
+        self.ring_again(ctx, id, head, true)
     }
 
     /// The peer wants longer sessions: the INVITE again, with what it asks for (RFC 4028 §7.3).
@@ -320,24 +294,42 @@ impl Call {
         id: LegId,
         refusal: &Message,
     ) -> bool {
-        let owner = self.owner(id);
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
         if !leg.session.timer.too_small(refusal) {
             return false;
         }
+        let Some(sent) = leg.invites.last() else {
+            return false;
+        };
+        let (mut head, authorized) = (sent.head.clone(), sent.authorized);
+        leg.session.timer.propose(&mut head);
+        self.ring_again(ctx, id, head, authorized)
+    }
+
+    /// Sends a refused INVITE once more, changed, to the place that refused it: another might not be
+    /// whom the password is for.
+    fn ring_again(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        mut head: Message,
+        authorized: bool,
+    ) -> bool {
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
         let (Some(sent), Some(description)) = (leg.invites.last(), leg.description.clone()) else {
             return false;
         };
         let Some(flow) = ctx.flow_of(sent.tx).or(sent.flow) else {
             return false;
         };
-        let (mut head, authorized) = (sent.head.clone(), sent.authorized);
         let number = head.cseq().map_or(1, |cseq| cseq.number.saturating_add(1));
         head.headers
             .set(HeaderName::CSeq, format!("{number} INVITE"));
-        leg.session.timer.propose(&mut head);
         let contact_user = leg.way.as_ref().and_then(Way::contact_user);
         let dress = Dress {
             contact_user: contact_user.map(str::to_owned),
