@@ -231,6 +231,48 @@ fn a_trunks_challenge_is_met_once_with_the_account_of_its_realm() {
 }
 
 #[test]
+fn an_invite_that_is_refused_for_its_session_after_the_challenge_takes_the_next_count() {
+    let mut world = with_account();
+    challenged(&mut world, "carrier.example");
+    let mut seen = Vec::new();
+    for min_se in ["3600", "5400"] {
+        let again = world.request(trunk(), &Method::Invite);
+        seen.push(credentials_of(&again));
+        let mut brief = again.respond(422, Some("proxy"));
+        brief.headers.push(HeaderName::MinSe, min_se);
+        world.send(trunk(), &brief);
+        world.request(trunk(), &Method::Ack);
+    }
+    let [first, second] = seen.try_into().unwrap();
+    assert!(first.contains("nc=00000001"), "{first}");
+    assert!(second.contains("nc=00000002"), "{second}");
+    assert!(second.contains("nonce=\"n1\""), "{second}");
+}
+
+#[test]
+fn a_nonce_of_a_trunk_that_grew_stale_is_replaced_once_and_counted_anew() {
+    let mut world = with_account();
+    challenged(&mut world, "carrier.example");
+    for nonce in ["n2", "n3"] {
+        let again = world.request(trunk(), &Method::Invite);
+        assert!(credentials_of(&again).contains("nc=00000001"));
+        let mut stale = again.respond(407, Some("proxy"));
+        let value = format!(
+            "Digest realm=\"carrier.example\", nonce=\"{nonce}\", qop=\"auth\", stale=true"
+        );
+        stale.headers.push(HeaderName::ProxyAuthenticate, value);
+        world.send(trunk(), &stale);
+        world.request(trunk(), &Method::Ack);
+    }
+    assert!(world.try_next(trunk()).is_none(), "it never ends");
+}
+
+fn credentials_of(request: &Message) -> String {
+    let value = request.headers.first(&HeaderName::ProxyAuthorization);
+    value.expect("credentials").to_owned()
+}
+
+#[test]
 fn a_challenge_of_another_realm_gets_no_credentials() {
     let mut world = with_account();
     challenged(&mut world, "evil.example");

@@ -73,6 +73,27 @@ fn a_registered_telephone_rings_after_a_restart_and_refreshes_with_its_old_count
 }
 
 #[test]
+fn a_telephone_of_before_a_restart_is_no_stranger_under_drop() {
+    let kept = kept(&World::new().with_operators(1));
+    let answer = |registrations: Vec<Registration>| -> bool {
+        let mut settings = world::settings();
+        settings.strangers.policy = switch::trunk::StrangerPolicy::Drop;
+        let mut world = World::with(settings);
+        world.input(Input::Operators(operators(1)));
+        world.input(Input::Bindings {
+            registrations,
+            listening: vec!["198.51.100.1:5060".parse().unwrap()],
+        });
+        let uri = "sip:1300@198.51.100.1";
+        let invite = world.out_of_dialog(phone(1), Method::Invite, uri);
+        world.send(phone(1), &invite);
+        world.try_next(phone(1)).is_some()
+    };
+    assert!(!answer(Vec::new()), "a stranger got an answer");
+    assert!(answer(kept), "a known telephone got none");
+}
+
+#[test]
 fn what_is_over_changed_or_elsewhere_does_not_come_back_and_is_told_as_ended() {
     let before = World::new().with_operators(1);
     let good = kept(&before).remove(0);

@@ -208,6 +208,34 @@ fn a_trunk_brings_as_many_calls_a_second_as_it_may() {
 }
 
 #[test]
+fn a_place_on_a_trunk_is_taken_until_its_leg_is_over() {
+    let mut world = with(|settings| {
+        settings.trunks[0].limits.inbound = DirectionLimits {
+            calls: Some(1),
+            per_second: None,
+        };
+    })
+    .with_operators(1);
+    world.waiting_caller();
+    let ring = world.request(phone(1), &Method::Invite);
+    let answer = world.answer(1, &ring, 200);
+    world.request(phone(1), &Method::Ack);
+    world.clear();
+    // The plan hangs up after the talk; the carrier's side of the call is up until its 200.
+    world.operator_hangs_up(1, &ring, &answer);
+    let bye = world.request(trunk(), &Method::Bye);
+    let call = |world: &mut World| {
+        let invite = world.invite("1300");
+        world.send(trunk(), &invite);
+        world.response(trunk()).status().unwrap()
+    };
+    assert_eq!(call(&mut world), 503);
+    world.send(trunk(), &bye.respond(200, None));
+    assert_eq!(call(&mut world), 200);
+    world.assert_quiet();
+}
+
+#[test]
 fn the_number_comes_from_where_the_trunk_puts_it_and_the_plan_knows_it_as_people_dial_it() {
     let mut world = with(|settings| {
         let trunk = &mut settings.trunks[0];

@@ -10,6 +10,7 @@ use super::party::{self, PartyLeg, Who};
 use super::session::LegSession;
 use super::{Call, State};
 use crate::context::{Context, Owner};
+use crate::trunk::Seat;
 
 /// The SIP side of the leg.
 ///
@@ -54,6 +55,8 @@ pub(crate) struct CallerLeg {
     flow: Flow,
     pub(super) invite: Message,
     tag: String,
+    /// Its place among the calls of the trunk that brought it, until the leg is over.
+    pub(super) seat: Option<Seat>,
 }
 
 /// What the caller was told before the final answer.
@@ -105,6 +108,7 @@ impl CallerLeg {
             tag: dialog.local_tag.clone(),
             dialog,
             invite,
+            seat: None,
         }
     }
 
@@ -117,7 +121,8 @@ impl CallerLeg {
         self.media = MediaState::Closed;
     }
 
-    pub(super) fn forget(&self, ctx: &mut Context) {
+    pub(super) fn forget(&mut self, ctx: &mut Context) {
+        self.leave_trunk(ctx);
         self.session.forget(ctx);
         match self.sip {
             Sip::Invited { tx } | Sip::Accepted { tx } | Sip::Leaving { tx } => {
@@ -126,6 +131,19 @@ impl CallerLeg {
             Sip::Closing { tx } => ctx.forget_client(tx),
             Sip::Confirmed | Sip::Closed => {}
         }
+    }
+
+    /// Gives its place on the trunk back.
+    fn leave_trunk(&mut self, ctx: &mut Context) {
+        if let Some(seat) = self.seat.take() {
+            ctx.trunks.leave(seat);
+        }
+    }
+
+    /// The SIP side is over.
+    fn closed(&mut self, ctx: &mut Context) {
+        self.leave_trunk(ctx);
+        self.sip = Sip::Closed;
     }
 
     /// Whether the caller has our final answer 200.
@@ -205,7 +223,7 @@ impl CallerLeg {
             Sip::Invited { .. } | Sip::Closed => party::Sip::Closed,
         };
         let fresh = LegSession::new(ctx, Offers::invited(true));
-        let leg = PartyLeg::that_came(
+        let mut leg = PartyLeg::that_came(
             who,
             sip,
             party::Audio {
@@ -216,6 +234,7 @@ impl CallerLeg {
             },
             self.dialog.clone(),
         );
+        leg.seat = self.seat.take();
         self.abandon();
         leg
     }
@@ -306,7 +325,7 @@ impl CallerLeg {
                 ctx.forget_server(tx);
                 ctx.respond(tx, response);
                 self.reliable.stop();
-                self.sip = Sip::Closed;
+                self.closed(ctx);
             }
             Sip::Accepted { tx } => self.sip = Sip::Leaving { tx },
             Sip::Confirmed => self.bye(ctx, call),
@@ -448,7 +467,7 @@ impl Call {
     pub(crate) fn caller_bye_answered(&mut self, ctx: &mut Context) {
         if let Sip::Closing { tx } = self.caller.sip {
             ctx.forget_client(tx);
-            self.caller.sip = Sip::Closed;
+            self.caller.closed(ctx);
         }
     }
 }

@@ -37,9 +37,6 @@ impl Call {
             State::Opening | State::Answering | State::Saying { .. } => {}
         }
         ctx.counts.calls = ctx.counts.calls.saturating_sub(1);
-        if let Some(seat) = self.seat.take() {
-            ctx.trunks.leave(seat);
-        }
         let status = (!self.caller.is_answered()).then_some(status);
         ctx.record(Fact::CallEnded {
             call: self.id,

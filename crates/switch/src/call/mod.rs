@@ -135,8 +135,6 @@ pub(crate) struct Call {
     /// A step that waits until the caller can hear it.
     deferred: Option<Step>,
     timers: Vec<TimerKey>,
-    /// Given back at the end.
-    seat: Option<Seat>,
 }
 
 impl Call {
@@ -168,7 +166,8 @@ impl Call {
             ctx.share_media(id, with);
         }
         let caller_engagement = arrival.operator.map(|id| Engagement::begin(ctx, id));
-        let caller = CallerLeg::new(ctx, leg, dialog, arrival.tx, arrival.invite);
+        let mut caller = CallerLeg::new(ctx, leg, dialog, arrival.tx, arrival.invite);
+        caller.seat = arrival.seat;
         ctx.counts.calls += 1;
         ctx.own_server(arrival.tx, Owner { call: id, leg });
         ctx.dialogs
@@ -203,7 +202,6 @@ impl Call {
             segment_ended_by: None,
             deferred: None,
             timers: vec![longest],
-            seat: arrival.seat,
         })
     }
 
@@ -300,7 +298,7 @@ impl Call {
                 ctx.bug("an ended call's legs are not gone", Some(self.id));
                 self.caller.abandon();
                 self.release_caller(ctx);
-                if let Some(newcomer) = self.newcomer.take() {
+                if let Some(mut newcomer) = self.newcomer.take() {
                     newcomer.leg.forget(ctx);
                     ctx.dialogs.remove(&newcomer.leg.dialog.id());
                 }

@@ -288,6 +288,7 @@ impl PartyLeg {
         if let Some(dialog) = &self.dialog {
             ctx.dialogs.remove(&dialog.id());
         }
+        self.leave_trunk(ctx);
         self.sip = Sip::Closed;
     }
 }

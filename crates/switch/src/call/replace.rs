@@ -214,7 +214,7 @@ impl Call {
     }
 
     fn sweep_newcomer(&mut self, ctx: &mut Context) {
-        if let Some(newcomer) = &self.newcomer
+        if let Some(newcomer) = &mut self.newcomer
             && newcomer.leg.is_gone()
         {
             newcomer.leg.forget(ctx);

@@ -21,11 +21,25 @@ pub(super) struct Sent {
     flow: Option<Flow>,
     /// Without Via, and without what depends on the flow.
     head: Message,
-    /// It carried credentials: a second challenge is a refusal.
-    authorized: bool,
+    /// What its credentials were made of, if it carried any.
+    credentials: Option<Credentials>,
     /// What its branches have said; there is more than one behind a forking proxy.
     forks: Option<Forks>,
 }
+
+/// The challenge that an INVITE of ours has answered.
+#[derive(Clone)]
+struct Credentials {
+    challenge: Box<Message>,
+    /// Requests that were sent with its nonce, this one included: `nc` (RFC 7616 §3.4.5).
+    uses: u32,
+    /// Challenges of this call that were answered.
+    answers: u8,
+}
+
+/// Challenges that are answered for one INVITE: the first, and one that says that the nonce alone
+/// was too old.
+const ANSWERS_MAX: u8 = 2;
 
 impl Sent {
     /// The branches, once it is known where the INVITE went.
@@ -249,7 +263,7 @@ impl Call {
             at,
             flow,
             head,
-            authorized: false,
+            credentials: None,
             forks: None,
         });
         leg.sip = Sip::Inviting { tx };
@@ -267,24 +281,23 @@ impl Call {
         id: LegId,
         challenge: &Message,
     ) -> bool {
-        let cnonce = ctx.entropy.tag();
-        let Some(leg) = self.legs.get_mut(&id) else {
+        let sent = self.legs.get(&id).and_then(|leg| leg.invites.last());
+        let Some(sent) = sent else {
             return false;
         };
-        let trunk = leg.way.as_ref().and_then(Way::trunk);
-        let account = trunk.and_then(|trunk| trunk.account.as_ref());
-        let (Some(account), Some(sent)) = (account, leg.invites.last()) else {
+        let answers = sent.credentials.as_ref().map_or(0, |past| past.answers);
+        // RFC 7616 §3.3: credentials that were good but for the age of the nonce.
+        let fresh = answers == 0 || sip::auth::is_stale(challenge);
+        if !fresh || answers >= ANSWERS_MAX {
             return false;
+        }
+        let head = sent.head.clone();
+        let credentials = Credentials {
+            challenge: Box::new(challenge.clone()),
+            uses: 0,
+            answers: answers + 1,
         };
-        if sent.authorized {
-            return false;
-        }
-        let mut head = sent.head.clone();
-        if let Err(denied) = account.authorize(&mut head, challenge, &cnonce, 1) {
-            tracing::warn!(call = %self.id, %denied, "a trunk's challenge is not answered");
-            return false;
-        }
-        self.ring_again(ctx, id, head, true)
+        self.ring_again(ctx, id, head, Some(credentials))
     }
 
     /// The peer wants longer sessions: the INVITE again, with what it asks for (RFC 4028 §7.3).
@@ -303,24 +316,40 @@ impl Call {
         let Some(sent) = leg.invites.last() else {
             return false;
         };
-        let (mut head, authorized) = (sent.head.clone(), sent.authorized);
+        let (mut head, credentials) = (sent.head.clone(), sent.credentials.clone());
         leg.session.timer.propose(&mut head);
-        self.ring_again(ctx, id, head, authorized)
+        self.ring_again(ctx, id, head, credentials)
     }
 
     /// Sends a refused INVITE once more, changed, to the place that refused it: another might not be
-    /// whom the password is for.
+    /// whom the password is for. Credentials are made anew, with the next `nc` of their nonce: a
+    /// server takes each once.
     fn ring_again(
         &mut self,
         ctx: &mut Context,
         id: LegId,
         mut head: Message,
-        authorized: bool,
+        mut credentials: Option<Credentials>,
     ) -> bool {
         let owner = self.owner(id);
+        let cnonce = ctx.entropy.tag();
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
+        let trunk = leg.way.as_ref().and_then(Way::trunk);
+        if let Some(credentials) = &mut credentials {
+            let Some(account) = trunk.and_then(|trunk| trunk.account.as_ref()) else {
+                return false;
+            };
+            credentials.uses = credentials.uses.saturating_add(1);
+            let Credentials {
+                challenge, uses, ..
+            } = credentials;
+            if let Err(denied) = account.authorize(&mut head, challenge, &cnonce, *uses) {
+                tracing::warn!(call = %owner.call, %denied, "a trunk's challenge is not answered");
+                return false;
+            }
+        }
         let (Some(sent), Some(description)) = (leg.invites.last(), leg.description.clone()) else {
             return false;
         };
@@ -342,7 +371,7 @@ impl Call {
             at: ctx.now,
             flow: Some(flow),
             head,
-            authorized,
+            credentials,
             forks: None,
         });
         leg.sip = Sip::Inviting { tx };
