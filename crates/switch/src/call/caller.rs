@@ -6,8 +6,9 @@ use vocab::media::{Codec, MediaCommand, Remote};
 use vocab::{CallId, EventId, LegId};
 
 use super::leg::{Description, MediaState, decorate, next_hop};
-use super::party::{self, PartyLeg, Who};
+use super::party::{self, PartyLeg};
 use super::session::LegSession;
+use super::who::Who;
 use super::{Call, State};
 use crate::context::{Context, Owner};
 use crate::trunk::Seat;

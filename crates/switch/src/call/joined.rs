@@ -5,8 +5,9 @@ use vocab::{
     CallId, EndedBy, Fact, LegId, OperatorId, Outcome, TransferKind, TransferResult, TransferTarget,
 };
 
-use super::party::{Engagement, PartyLeg, Who};
+use super::party::PartyLeg;
 use super::transfer::Asked;
+use super::who::{Engagement, Who};
 use super::{Call, Direction, State};
 use crate::context::{Context, Owner};
 use crate::destination::Destination;

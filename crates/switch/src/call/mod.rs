@@ -1,9 +1,10 @@
 //! Owns one call: its legs, its place in the plan, its end. One conversation from the trunk's
 //! INVITE to the last BYE.
 //!
-//! State × what happens → state (files: `caller` and `party` are the legs, `ring` the INVITEs, `offer`
-//! the ACD's offers, `reach` the calling of one certain party, `segment` the talks, `transfer` the
-//! transfers, `steps` the plan, `midcall` the requests within a dialog, `end` the end):
+//! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
+//! `ring` the INVITEs, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
+//! one certain party, `segment` the talks, `transfer` the transfers, `steps` the plan, `midcall` the
+//! requests within a dialog, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -19,6 +20,7 @@
 //! party is the caller until an operator who called somebody transfers that somebody: who stays is the
 //! first party then.
 
+mod called;
 mod caller;
 mod end;
 mod hold;
@@ -34,6 +36,7 @@ mod segment;
 mod session;
 mod steps;
 mod transfer;
+mod who;
 
 use std::collections::BTreeMap;
 
@@ -46,13 +49,14 @@ use crate::context::{Context, Owner, Timer, TimerKey};
 use crate::trunk::Seat;
 pub(crate) use caller::CallerLeg;
 pub(crate) use leg::MediaState;
-use party::{Engagement, PartyLeg};
+use party::PartyLeg;
 pub(crate) use reach::Purpose;
 use replace::Newcomer;
 pub(crate) use steps::Course;
 use steps::Place;
 pub(crate) use transfer::Asked;
 use transfer::Transfer;
+use who::Engagement;
 
 /// What admission learned of a new call.
 pub(crate) struct Arrival {

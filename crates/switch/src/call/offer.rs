@@ -2,7 +2,8 @@
 
 use vocab::{Fact, LegId, OfferId, OfferResult, OperatorId, QueueOutcome};
 
-use super::party::{Engagement, PartyLeg, Who};
+use super::party::PartyLeg;
+use super::who::{Engagement, Who};
 use super::{Call, State};
 use crate::context::Context;
 use crate::way;

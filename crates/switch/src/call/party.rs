@@ -1,19 +1,19 @@
 //! Owns the legs other than the caller's: whom we called (the UAC side, RFC 3261 §13.2), and who
-//! took another's place. Refuses to decide what a call does with them: `offer` and `reach` do.
+//! took another's place; how each is left. What the called say is `called`'s to read.
 
-use core::time::Duration;
 use std::collections::VecDeque;
 
-use sip::{ClientTx, Dialog, Message, Method, Offers, ServerTx};
+use sip::{ClientTx, Dialog, Method, Offers, ServerTx};
 use vocab::media::{MediaCommand, Remote};
-use vocab::{EndedBy, LegId, OfferId, OfferResult, OperatorId, Party};
+use vocab::{EndedBy, LegId, OfferResult, OperatorId};
 
+use super::Call;
 use super::leg::{Description, MediaState, next_hop};
 use super::ring::Sent;
 use super::session::LegSession;
-use super::{Call, State};
+use super::who::{Engagement, Who};
 use crate::context::{Context, Owner};
-use crate::trunk::{self, Seat};
+use crate::trunk::Seat;
 use crate::way::Way;
 
 /// The SIP side of the leg.
@@ -49,79 +49,6 @@ pub(super) enum Sip {
     Closing { tx: ClientTx },
     /// Over.
     Closed,
-}
-
-/// Who is at the other end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Who {
-    /// An operator, by an offer of the ACD.
-    Offered {
-        operator: OperatorId,
-        offer: OfferId,
-    },
-    /// An operator, called by name.
-    Called {
-        operator: OperatorId,
-        offer: OfferId,
-    },
-    /// An operator who came by other means: joined from another call, or took another's place.
-    Came { operator: OperatorId },
-    /// A number of the outer network.
-    Outer { number: String, trunk: String },
-}
-
-impl Who {
-    pub(super) const fn operator(&self) -> Option<OperatorId> {
-        match self {
-            Self::Offered { operator, .. }
-            | Self::Called { operator, .. }
-            | Self::Came { operator } => Some(*operator),
-            Self::Outer { .. } => None,
-        }
-    }
-
-    /// As the journal names them; `way`: how they are called.
-    pub(super) fn party(&self, ctx: &Context, way: Option<&Way>) -> Option<Party> {
-        match self {
-            Self::Offered { operator, .. }
-            | Self::Called { operator, .. }
-            | Self::Came { operator } => ctx.operator_ref(*operator).map(Party::Operator),
-            Self::Outer { number, trunk } => Some(Party::Outer {
-                number: number.clone(),
-                trunk: way
-                    .and_then(Way::trunk)
-                    .map_or_else(|| trunk.clone(), |way| way.name.clone()),
-            }),
-        }
-    }
-}
-
-/// What binds an operator to a call, as the ACD sees it. Given back exactly once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Engagement {
-    /// A call of a queue.
-    Queued,
-    /// Another call, and the time to finish its work.
-    Other { wrap_up: Duration },
-}
-
-impl Engagement {
-    /// Another call, which ends without wrap-up until it becomes a queue's.
-    pub(super) fn begin(ctx: &mut Context, operator: OperatorId) -> Self {
-        ctx.acd
-            .handle(ctx.now, acd::Input::OtherCallBegan { operator });
-        Self::Other {
-            wrap_up: Duration::ZERO,
-        }
-    }
-
-    pub(super) fn end(self, ctx: &mut Context, operator: OperatorId) {
-        let input = match self {
-            Self::Queued => acd::Input::Freed { operator },
-            Self::Other { wrap_up } => acd::Input::OtherCallEnded { operator, wrap_up },
-        };
-        ctx.acd.handle(ctx.now, input);
-    }
 }
 
 /// What a leg's audio stands at.
@@ -322,121 +249,6 @@ impl Call {
         self.sweep(ctx, id);
     }
 
-    /// An answer to a request of ours on a leg that is not the caller's.
-    pub(crate) fn leg_response(
-        &mut self,
-        ctx: &mut Context,
-        id: LegId,
-        tx: ClientTx,
-        response: &Message,
-    ) {
-        let status = response.status().unwrap_or_default();
-        let owner = self.owner(id);
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
-        if leg.is_stray(status, tx, response) {
-            self.hang_up_stray(ctx, id, tx, response);
-            return;
-        }
-        match leg.sip {
-            Sip::Inviting { tx: awaited } if awaited == tx => {
-                self.invite_answered(ctx, id, tx, response);
-            }
-            Sip::Cancelling { tx: awaited } if awaited == tx => match status {
-                0..=199 => {}
-                // The answer crossed our CANCEL (RFC 3261 §9.1): accept it, then hang up.
-                200..=299 => {
-                    if self.acknowledge(ctx, id, tx, response)
-                        && let Some(leg) = self.legs.get_mut(&id)
-                    {
-                        leg.bye(ctx, owner);
-                    }
-                }
-                _ => leg.closed(ctx),
-            },
-            Sip::Closing { tx: awaited } if awaited == tx && status >= 200 => leg.closed(ctx),
-            // A late answer of something that is over.
-            Sip::Preparing
-            | Sip::Inviting { .. }
-            | Sip::Cancelling { .. }
-            | Sip::Accepted { .. }
-            | Sip::Leaving { .. }
-            | Sip::Confirmed
-            | Sip::Closing { .. }
-            | Sip::Closed => {}
-        }
-        self.sweep(ctx, id);
-    }
-
-    fn invite_answered(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
-        let status = response.status().unwrap_or_default();
-        if let (300.., Some(leg)) = (status, self.legs.get(&id)) {
-            leg.note_refusal(ctx, response);
-        }
-        match status {
-            0..=199 => {
-                if let Some(leg) = self.legs.get_mut(&id) {
-                    leg.progressed(ctx, tx, response);
-                }
-                self.leg_rings(ctx, id, response);
-            }
-            200..=299 => self.leg_answered(ctx, id, tx, response),
-            422 if self.ring_with_longer_session(ctx, id, response) => {}
-            401 | 407 if self.answer_challenge(ctx, id, response) => {}
-            _ if self.is_passed_over(id, status) && self.ring_next(ctx, id) => {}
-            _ => {
-                if let Some(leg) = self.legs.get_mut(&id) {
-                    leg.closed(ctx);
-                }
-                self.leg_failed(ctx, id, result_of(status), Some(status));
-            }
-        }
-    }
-
-    /// Whether the next way is to be tried after this final answer. A telephone that is not there
-    /// hides no other of the operator; what a person chose counts for all. A trunk that cannot carry
-    /// the call is passed over, and what the called one or the number caused is no better elsewhere.
-    fn is_passed_over(&self, id: LegId, status: u16) -> bool {
-        match self.legs.get(&id).map(|leg| &leg.who) {
-            Some(Who::Outer { .. }) => trunk::Way::is_passed_over(status) || status / 100 == 3,
-            Some(Who::Offered { .. } | Who::Called { .. } | Who::Came { .. }) => {
-                result_of(status) == OfferResult::Unreachable
-            }
-            None => false,
-        }
-    }
-
-    /// No final answer came to a request of ours.
-    pub(crate) fn leg_timed_out(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx) {
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
-        match leg.sip {
-            Sip::Inviting { tx: awaited } if awaited == tx => {
-                leg.unregister(ctx);
-                if !self.ring_next(ctx, id)
-                    && let Some(leg) = self.legs.get_mut(&id)
-                {
-                    leg.closed(ctx);
-                    self.leg_failed(ctx, id, OfferResult::Unreachable, None);
-                }
-            }
-            Sip::Cancelling { tx: awaited } | Sip::Closing { tx: awaited } if awaited == tx => {
-                leg.closed(ctx);
-            }
-            Sip::Preparing
-            | Sip::Inviting { .. }
-            | Sip::Cancelling { .. }
-            | Sip::Accepted { .. }
-            | Sip::Leaving { .. }
-            | Sip::Confirmed
-            | Sip::Closing { .. }
-            | Sip::Closed => {}
-        }
-        self.sweep(ctx, id);
-    }
-
     /// The ACK of our 200 came, or no ACK came in 64*T1: then a BYE is allowed all the same
     /// (RFC 3261 §13.3.1.4), and a talk that goes on is not cut.
     pub(crate) fn leg_acknowledged(&mut self, ctx: &mut Context, id: LegId) {
@@ -462,118 +274,6 @@ impl Call {
             | Sip::Closed => {}
         }
         self.sweep(ctx, id);
-    }
-
-    /// A leg that was being called did not come about.
-    pub(super) fn leg_failed(
-        &mut self,
-        ctx: &mut Context,
-        id: LegId,
-        result: OfferResult,
-        status: Option<u16>,
-    ) {
-        let owner = self.owner(id);
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
-        leg.close_media(ctx, owner);
-        leg.release(ctx);
-        match leg.who.clone() {
-            Who::Offered { offer, .. } => self.offer_failed(ctx, offer, result, status),
-            Who::Called { offer, .. } => {
-                self.offer_ended(ctx, offer, result, status);
-                self.reach_failed(ctx, id, result, status);
-            }
-            Who::Came { .. } | Who::Outer { .. } => self.reach_failed(ctx, id, result, status),
-        }
-    }
-
-    /// The peer of a leg rings (180) or lets itself be heard (183).
-    fn leg_rings(&mut self, ctx: &mut Context, id: LegId, response: &Message) {
-        match self.legs.get(&id).map(|leg| &leg.who) {
-            Some(Who::Offered { offer, .. }) => {
-                let offer = *offer;
-                ctx.acd.handle(ctx.now, acd::Input::Ringing { offer });
-            }
-            Some(Who::Called { .. } | Who::Outer { .. }) => self.reached_rings(ctx, id, response),
-            Some(Who::Came { .. }) | None => {}
-        }
-    }
-
-    /// The peer of a leg answered.
-    fn leg_answered(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
-        let owner = self.owner(id);
-        if !self.acknowledge(ctx, id, tx, response) {
-            self.leg_failed(ctx, id, OfferResult::Unreachable, response.status());
-            return;
-        }
-        let offered = self
-            .legs
-            .get(&id)
-            .is_some_and(|leg| matches!(leg.who, Who::Offered { .. }));
-        let awaited = match &self.state {
-            State::Queued { .. } => offered,
-            State::Reaching { leg, .. } => *leg == id,
-            State::Opening
-            | State::Answering
-            | State::Saying { .. }
-            | State::Talking { .. }
-            | State::Ended => false,
-        };
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
-        let body = leg.described(ctx, tx, response);
-        let remote = leg
-            .description
-            .as_ref()
-            .and_then(|description| sdp::accept(&body, &description.local()).ok());
-        let (Some(remote), true) = (remote, awaited) else {
-            tracing::warn!(call = %self.id, "an answer has no audio that fits");
-            leg.bye(ctx, owner);
-            self.leg_failed(ctx, id, OfferResult::Unreachable, response.status());
-            return;
-        };
-        leg.sip = Sip::Confirmed;
-        leg.remote = Some(remote);
-        leg.session.confirmed(ctx.now, response, &remote);
-        ctx.media(MediaCommand::SetRemote {
-            call: self.id,
-            leg: id,
-            remote,
-        });
-        if offered {
-            self.offer_accepted(ctx, id);
-        } else {
-            self.reached(ctx, id);
-        }
-    }
-
-    /// ACK and dialog for a 2xx. If it makes no dialog the leg is closed, and this says false.
-    fn acknowledge(
-        &mut self,
-        ctx: &mut Context,
-        id: LegId,
-        tx: ClientTx,
-        response: &Message,
-    ) -> bool {
-        let owner = self.owner(id);
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return false;
-        };
-        let Some(dialog) = leg.dialog_of(ctx, tx, response) else {
-            tracing::warn!(call = %self.id, "a 2xx makes no dialog");
-            leg.closed(ctx);
-            return false;
-        };
-        let number = response.cseq().map_or(1, |cseq| cseq.number);
-        ctx.ack(tx, next_hop(&dialog), dialog.ack(number));
-        ctx.dialogs.insert(dialog.id(), owner);
-        if let Some(description) = &mut leg.description {
-            *description = description.at(ctx.media_address(&dialog.flow));
-        }
-        leg.dialog = Some(dialog);
-        true
     }
 
     /// Hangs up a leg, the caller's or another, and gives its operator back.
@@ -651,15 +351,5 @@ impl Call {
             return self.caller.is_up();
         }
         self.legs.get(&id).is_some_and(PartyLeg::is_up)
-    }
-}
-
-/// What a final answer other than 2xx means.
-fn result_of(status: u16) -> OfferResult {
-    match status {
-        486 | 600 => OfferResult::Busy,
-        // A redirection is a person's wish not to answer here; we do not follow it.
-        300..=399 | 403 | 603..=699 => OfferResult::Rejected,
-        _ => OfferResult::Unreachable,
     }
 }

@@ -7,7 +7,8 @@ use vocab::{
     EndedBy, Fact, LegId, OfferResult, OperatorId, OperatorState, Outcome, TransferResult,
 };
 
-use super::party::{Engagement, PartyLeg, Sip, Who};
+use super::party::{PartyLeg, Sip};
+use super::who::{Engagement, Who};
 use super::{Call, State};
 use crate::context::{Context, Timer};
 use crate::destination::Destination;

@@ -17,7 +17,8 @@ use vocab::{EndedBy, Fact, LegId, OfferResult, OperatorId, QueueOutcome};
 
 use super::caller::{self, CallerLeg};
 use super::leg::MediaState;
-use super::party::{Engagement, PartyLeg, Who};
+use super::party::PartyLeg;
+use super::who::{Engagement, Who};
 use super::{Call, State};
 use crate::context::Context;
 

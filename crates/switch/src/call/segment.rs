@@ -5,7 +5,7 @@ use core::time::Duration;
 use vocab::media::{Codec, MediaCommand, RecordingKey};
 use vocab::{EndedBy, Fact, LegId, OfferId, OperatorId, OperatorState, Outcome, Party};
 
-use super::party::{Engagement, Who};
+use super::who::{Engagement, Who};
 use super::{Call, Course, State};
 use crate::context::Context;
 use crate::way::Shown;
