@@ -1,5 +1,5 @@
 //! SIP (RFC 3261) as a core without IO: messages on the wire, transactions, dialogs, sessions,
-//! authentication, registrar.
+//! authentication, registrar, subscriptions.
 //!
 //! Contract: nothing here reads a clock, makes random numbers, or touches a socket. Time, branches,
 //! tags and keys come in; octets to send and facts to act upon come out by `poll`, which is drained
@@ -35,6 +35,7 @@ pub mod locate;
 pub mod refer;
 pub mod registrar;
 pub mod session;
+pub mod subscription;
 pub mod transaction;
 pub mod wire;
 
@@ -50,6 +51,7 @@ pub use session::{
     Forks, Heard, Keys, Offers, Refusal, Reliable, ReliableDue, SessionDue, SessionTimer,
     SessionTimerSettings, Side, Task,
 };
+pub use subscription::{Subscriber, SubscriptionId, SubscriptionSettings, Subscriptions};
 pub use transaction::{
     ClientTx, Flow, Output, ServerTx, Timers, Transactions, Transport, address_response,
     stateless_tag,

@@ -42,6 +42,7 @@ pub use name_addr::NameAddr;
 pub use params::Params;
 pub use parse::{Datagram, parse_datagram};
 pub use reason::reason_phrase;
+pub(crate) use scan::is_token;
 pub use scan::{Values, quote, unquote};
 pub use stream::{Frame, Opener, PING, PONG, StreamFramer, frame_of_websocket};
 pub use uri::{Scheme, Uri};

@@ -49,7 +49,7 @@ fn is_param_octet(octet: u8) -> bool {
 }
 
 /// True if the text is a token.
-pub(super) fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_octet)
 }
 
