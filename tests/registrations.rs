@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use harness::journal::finished;
 use harness::sipp::{self, Options, Sipp};
+use harness::wire::Wire;
 use harness::{Engine, LogOnPanic, Place, Setup, free_port, password, until};
 
 #[test]
@@ -80,4 +81,96 @@ fn a_telephone_that_registered_before_a_kill_is_called_after_the_restart() {
     telephone.succeed();
     let entry = finished(&engine.place, 1).remove(0);
     assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+}
+
+#[test]
+fn a_telephone_takes_back_what_is_registered_for_its_user_by_itself_and_by_others() {
+    let engine = Engine::start(&Setup::default());
+    let _log = LogOnPanic::of(&engine);
+    let account = [("anna", password("anna"))];
+    let port = || free_port(engine.place.net.operators);
+    sipp::register(&engine, "uac-register", port(), &account);
+    sipp::register(&engine, "uac-register-star", port(), &account);
+    until("nobody registered", Duration::from_secs(10), || {
+        engine.log().contains("reachable=false").then_some(())
+    });
+}
+
+/// Registers anna at an address with a preference.
+fn prefers(engine: &Engine, port: u16, q: &str) {
+    let fields = sipp::credentials("anna", &password("anna"));
+    sipp::call(engine, "uac-register-q", |options| {
+        options.address = engine.place.net.operators;
+        options.port = port;
+        options.fields = vec![format!("{fields};{q}")];
+    });
+}
+
+#[test]
+fn of_two_telephones_of_one_operator_the_preferred_one_rings_whichever_registered_last() {
+    let engine = Engine::start(&Setup::default());
+    let _log = LogOnPanic::of(&engine);
+    let address = engine.place.net.operators;
+    let (liked, other) = (free_port(address), free_port(address));
+    prefers(&engine, liked, "0.9");
+    prefers(&engine, other, "0.2");
+    let options = Options::server(SocketAddr::new(address, liked));
+    let telephone = Sipp::start("uas-answer", &options);
+    telephone.listens(&options);
+    let silent = Wire::on(SocketAddr::new(address, other), engine.sip);
+    sipp::call(&engine, "uac-talk", |options| options.stay = 4_000);
+    telephone.succeed();
+    let entry = finished(&engine.place, 1).remove(0);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    assert_eq!(silent.receive(Duration::from_millis(1)), None);
+}
+
+fn parsed(text: &str) -> sip::Message {
+    match sip::parse_datagram(text.as_bytes()) {
+        Ok(sip::Datagram::Message(message)) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What SIPp cannot: the same proof, octet by octet, in another request.
+#[test]
+fn a_proof_that_was_sent_before_is_stale_and_the_next_count_is_taken() {
+    let engine = Engine::start(&Setup::default());
+    let _log = LogOnPanic::of(&engine);
+    let wire = Wire::new(engine.place.net.operators, engine.sip);
+    let local = wire.socket.local_addr().unwrap();
+    let register = |cseq: u32, branch: &str| {
+        let text = wire.request("REGISTER", "anna", cseq, branch, "");
+        let text = text.replace("sip:79140009999@", "sip:anna@");
+        let to = format!("sip:anna@{}", engine.sip);
+        let text = text
+            .replace(
+                &format!("REGISTER {to}"),
+                &format!("REGISTER sip:{}", engine.sip),
+            )
+            .replace(
+                &format!("From: <sip:anna@{local}>"),
+                &format!("From: <{to}>"),
+            );
+        parsed(&text)
+    };
+    let status = |message: &sip::Message| {
+        wire.send(message.to_bytes());
+        let answer = wire.response("REGISTER", |status| status >= 200);
+        answer.expect("an answer")
+    };
+    let (code, challenge) = status(&register(1, "first"));
+    assert_eq!(code, 401);
+    let challenge = parsed(&challenge);
+    let proven = |cseq: u32, branch: &str, count: u32| {
+        let mut request = register(cseq, branch);
+        let secret = password("anna");
+        sip::authorize(&mut request, &challenge, "anna", &secret, "cnonce", count).unwrap();
+        request
+    };
+    assert_eq!(status(&proven(2, "second", 1)).0, 200);
+    let (code, again) = status(&proven(3, "third", 1));
+    assert_eq!(code, 401, "{again}");
+    assert!(again.contains("stale=true"), "{again}");
+    assert_eq!(status(&proven(4, "fourth", 2)).0, 200);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use harness::audio::Recording;
 use harness::journal::{Entry, finished};
-use harness::{Engine, LogOnPanic, Setup, sipp};
+use harness::{Engine, LogOnPanic, Setup, password, sipp};
 
 /// Long enough for whatever follows at once, on a machine that builds something else as well.
 const SOON: Duration = Duration::from_secs(30);
@@ -95,4 +95,50 @@ fn a_telephone_that_hangs_up_right_after_the_202_has_transferred() {
     let (engine, _log) = transferred("uas-answer-refer-bye", "102", "uas-answer");
     let (_, served) = served(&engine, 2);
     assert_eq!(served, ["anna", "boris"]);
+}
+
+#[test]
+fn a_transfer_to_nobody_is_refused_and_the_talk_goes_on() {
+    let engine = engine();
+    let _log = LogOnPanic::of(&engine);
+    let anna = sipp::operators(&engine, "uas-answer-refer-404", &["anna"], |options| {
+        options.stay = 1_000;
+        options.number = "nobody".to_owned();
+    });
+    sipp::call(&engine, "uac-talk", |options| options.stay = 4_000);
+    anna.succeed();
+    let (entry, served) = served(&engine, 1);
+    assert_eq!(served, ["anna"]);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    assert!(entry.rows("transfer_list").is_empty(), "{entry:?}");
+}
+
+#[test]
+fn a_consultation_that_is_joined_by_replaces_becomes_a_segment_of_the_call() {
+    let engine = engine();
+    let _log = LogOnPanic::of(&engine);
+    let anna = sipp::operators(&engine, "uas-answer-replaces-202", &["anna"], |options| {
+        options.stay = 1_000;
+        options.number = "102".to_owned();
+        // A telephone that calls has to know where.
+        options.remote = Some(engine.sip);
+        options.fields = vec![sipp::credentials("anna", &password("anna"))];
+    });
+    let boris = sipp::operators(&engine, "uas-answer", &["boris"], |_| {});
+    sipp::call(&engine, "uac-talk", |options| options.stay = 7_000);
+    anna.succeed();
+    boris.succeed();
+    let entries = finished(&engine.place, 2);
+    let of = |direction: &str| entries.iter().find(|e| e.text("direction") == direction);
+    let entry = of("inbound").unwrap_or_else(|| panic!("{entries:#?}"));
+    let logins: Vec<_> = entry
+        .rows("segment_list")
+        .iter()
+        .map(|segment| segment.text("operator_login").to_owned())
+        .collect();
+    assert_eq!(logins, ["anna", "boris"], "{entries:#?}");
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    let transfer = entry.rows("transfer_list").remove(0);
+    assert_eq!(transfer.text("kind"), "attended");
+    assert_eq!(transfer.text("result"), "done");
 }

@@ -155,6 +155,42 @@ fn requests_over_tcp_are_answered_on_their_connection_and_keep_alives_too() {
     assert!(answer.contains(&contact), "{answer}");
 }
 
+#[test]
+fn several_messages_in_one_segment_are_each_answered_and_so_is_one_in_two() {
+    let engine = Engine::start(&Setup::default());
+    let _log = LogOnPanic::of(&engine);
+    let wire = Wire::new(engine.place.net.callers, engine.sip);
+    let mut stream = TcpStream::connect(engine.others["tcp"]).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let wait = Some(Duration::from_secs(10));
+    stream.set_read_timeout(wait).unwrap();
+    let count = 20;
+    let asked: String = (1..=count)
+        .map(|n| wire.request("OPTIONS", "1300", n, &format!("segment{n}"), ""))
+        .map(|text| text.replace("SIP/2.0/UDP", "SIP/2.0/TCP"))
+        .collect();
+    // The last one breaks in the middle of its headers.
+    let (first, rest) = asked.as_bytes().split_at(asked.len() - 90);
+    stream.write_all(first).unwrap();
+    let mut heard = String::new();
+    let mut buffer = [0; 8_192];
+    let mut hear = |stream: &mut TcpStream, answers: usize| {
+        while heard.matches("\r\n\r\n").count() < answers {
+            let length = stream.read(&mut buffer).unwrap();
+            assert!(length > 0, "{heard}");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+        heard.clone()
+    };
+    hear(&mut stream, count as usize - 1);
+    stream.write_all(rest).unwrap();
+    let heard = hear(&mut stream, count as usize);
+    assert_eq!(heard.matches("SIP/2.0 200 OK").count(), count as usize);
+    for n in 1..=count {
+        assert!(heard.contains(&format!("CSeq: {n} OPTIONS\r\n")), "{n}");
+    }
+}
+
 type Socket = WebSocketStream<tokio::net::TcpStream>;
 
 /// A telephone in a browser, by hand.

@@ -188,12 +188,23 @@ fn an_asserted_caller_is_believed_of_a_trusted_trunk_alone_and_hidden_where_that
     calls(&engine, net.callers, one()).succeed();
     operator.succeed();
     calls(&engine, other, one()).succeed();
-    let entries = finished(&engine.place, 2);
+    // The older header counts where there is no other.
+    let remote = "Remote-Party-ID: <sip:+79003334466@sip.example>";
+    let older = line(["1300", "1300", "79140000001"], [remote, NOTHING]);
+    for address in [net.callers, other] {
+        calls(&engine, address, vec![older.clone()]).succeed();
+    }
+    let entries = finished(&engine.place, 4);
     let found: Vec<_> = entries
         .iter()
         .map(|entry| (entry.text("trunk"), entry.text("caller")))
         .collect();
-    let expected = [("loopback", "+79003334455"), ("other", "79140000001")];
+    let expected = [
+        ("loopback", "+79003334455"),
+        ("other", "79140000001"),
+        ("loopback", "+79003334466"),
+        ("other", "79140000001"),
+    ];
     assert_eq!(found, expected, "{entries:#?}");
     let first = entries[0].offers().first().cloned();
     assert_eq!(first, Some(("anna".to_owned(), "busy".to_owned())));

@@ -16,9 +16,14 @@ pub struct Kamailio {
 }
 
 impl Kamailio {
-    /// Runs `tests/kamailio/NAME.cfg` on the address; each name of `told` in it becomes
-    /// its value.
+    /// Runs `tests/kamailio/NAME.cfg` on a free port of the address; each name of `told` in it
+    /// becomes its value.
     pub fn start(name: &str, address: IpAddr, told: &[(&str, String)]) -> Self {
+        Self::start_at(name, SocketAddr::new(address, free_port(address)), told)
+    }
+
+    /// The same on a port of which others know already.
+    pub fn start_at(name: &str, address: SocketAddr, told: &[(&str, String)]) -> Self {
         // Debian puts it where the PATH of a user need not lead.
         let mut program = "/usr/sbin/kamailio";
         if !std::path::Path::new(program).is_file() {
@@ -26,7 +31,6 @@ impl Kamailio {
             program = "kamailio";
         }
         let folder = tempfile::tempdir().unwrap();
-        let address = SocketAddr::new(address, free_port(address));
         let template = scenarios()
             .parent()
             .unwrap()

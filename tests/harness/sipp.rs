@@ -176,7 +176,8 @@ pub fn start_call(engine: &Engine, scenario: &str, change: impl FnOnce(&mut Opti
     Sipp::start(scenario, &options)
 }
 
-fn credentials(login: &str, password: &str) -> String {
+/// A line of `-inf` for an operator: login, password, and what SIPp answers a challenge with.
+pub fn credentials(login: &str, password: &str) -> String {
     format!("{login};{password};[authentication username={login} password={password}]")
 }
 
