@@ -62,8 +62,10 @@ impl Switch {
             self.on_refer(owner, tx, request);
             return;
         }
-        let call = owner.and_then(|owner| self.calls.get_mut(&owner.call));
-        let (Some(owner), Some(call)) = (owner, call) else {
+        let early = self.ctx.early_dialogs.get(id).copied();
+        let found = owner.or(early);
+        let call = found.and_then(|owner| self.calls.get_mut(&owner.call));
+        let (Some(found), Some(call)) = (found, call) else {
             self.ctx.refuse(tx, request, 481);
             return;
         };
@@ -71,6 +73,11 @@ impl Switch {
             self.ctx.refuse_known(tx, request, fault.status());
             return;
         }
+        let Some(owner) = owner else {
+            call.on_early_request(&mut self.ctx, (found.leg, id), (tx, flow), request);
+            self.sweep(found.call);
+            return;
+        };
         call.follow(owner.leg, flow);
         call.on_request(&mut self.ctx, owner.leg, tx, flow, request);
         self.sweep(owner.call);

@@ -69,6 +69,8 @@ pub(crate) struct Context {
     /// Operators of whom the ACD was told that they can be reached.
     pub(crate) reachable: BTreeSet<OperatorId>,
     pub(crate) dialogs: BTreeMap<DialogId, Owner>,
+    /// Dialogs of INVITEs of ours that have no final answer.
+    pub(crate) early_dialogs: BTreeMap<DialogId, Owner>,
     pub(crate) counts: LiveCounts,
     prompts: BTreeMap<(String, String), PromptId>,
     server_owners: BTreeMap<ServerTx, Owner>,
@@ -107,6 +109,7 @@ impl Context {
             lines: FixedLines::new(settings.unreachable_after, settings.probe_every),
             reachable: BTreeSet::new(),
             dialogs: BTreeMap::new(),
+            early_dialogs: BTreeMap::new(),
             counts: LiveCounts::default(),
             prompts: BTreeMap::new(),
             server_owners: BTreeMap::new(),
@@ -183,6 +186,11 @@ impl Context {
         }
     }
 
+    /// Whether a peer's request is of a dialog that is up, or about to be.
+    pub(crate) fn has_dialog(&self, id: &DialogId) -> bool {
+        self.dialogs.contains_key(id) || self.early_dialogs.contains_key(id)
+    }
+
     /// By what name the media plane knows a call.
     pub(crate) fn media_name(&self, call: CallId) -> CallId {
         self.media_names.get(&call).copied().unwrap_or(call)
@@ -203,6 +211,7 @@ impl Context {
         let owners = self
             .dialogs
             .values_mut()
+            .chain(self.early_dialogs.values_mut())
             .chain(self.client_owners.values_mut())
             .chain(self.server_owners.values_mut());
         for owner in owners.filter(|owner| **owner == from) {
@@ -494,11 +503,12 @@ impl Context {
     }
 
     /// What must be empty when no call is up, for the checkers: name and size of each table.
-    pub(crate) fn tables(&self) -> [(&'static str, usize); 9] {
+    pub(crate) fn tables(&self) -> [(&'static str, usize); 10] {
         [
             ("media_legs", self.media_legs.len()),
             ("media_names", self.media_names.len()),
             ("dialogs", self.dialogs.len()),
+            ("early_dialogs", self.early_dialogs.len()),
             ("server_owners", self.server_owners.len()),
             ("client_owners", self.client_owners.len()),
             ("deadlines", self.deadlines.len()),

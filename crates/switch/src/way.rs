@@ -1,7 +1,7 @@
 //! Owns the ways to a party: a telephone of an operator, or a trunk to an outer number. Each is all
 //! that an INVITE of ours needs besides its body.
 
-use sip::{Flow, HeaderName, Host, Message, NameAddr, Params, Uri};
+use sip::{Binding, Flow, HeaderName, Host, Message, NameAddr, Params, Uri};
 use vocab::OperatorId;
 
 use crate::context::Context;
@@ -97,8 +97,12 @@ impl Shown {
     }
 }
 
-/// The telephones of an operator: the registered ones by their q, then the line's fixed address.
-pub(crate) fn telephones(ctx: &Context, operator: OperatorId, shown: &Shown) -> Vec<Way> {
+/// Ways that are tried at once; never empty.
+pub(crate) type Group = Vec<Way>;
+
+/// The telephones of an operator: the registered ones by their q, those of one q at once (RFC 3261
+/// §16.6), then the line's fixed address.
+pub(crate) fn telephones(ctx: &Context, operator: OperatorId, shown: &Shown) -> Vec<Group> {
     let Some(operator) = ctx.operators.get(&operator) else {
         return Vec::new();
     };
@@ -114,22 +118,42 @@ pub(crate) fn telephones(ctx: &Context, operator: OperatorId, shown: &Shown) -> 
             next: Next::Telephone(flow),
         }
     };
-    let registered = ctx
-        .registrar
-        .bindings(&operator.login)
-        .map(|binding| way(&binding.contact, &binding.path, binding.flow));
-    let fixed = operator
-        .address
-        .iter()
-        .map(|fixed| way(&fixed.uri, &[], fixed.flow));
-    registered.chain(fixed).collect()
+    let registered: Vec<&Binding> = ctx.registrar.bindings(&operator.login).collect();
+    let mut groups = Vec::new();
+    for equals in registered.chunk_by(|one, next| one.q == next.q) {
+        groups.extend(rounds(equals).into_iter().map(|round| {
+            let ways = round.into_iter();
+            ways.map(|binding| way(&binding.contact, &binding.path, binding.flow))
+                .collect()
+        }));
+    }
+    let fixed = operator.address.iter();
+    groups.extend(fixed.map(|fixed| vec![way(&fixed.uri, &[], fixed.flow)]));
+    groups
 }
 
-/// The ways to an outer number, the preferred one first.
+/// Bindings of one q by who may ring at once: the flows of one instance are ways to one telephone, and
+/// tried one after another (RFC 5626 §7).
+fn rounds<'a>(equals: &[&'a Binding]) -> Vec<Vec<&'a Binding>> {
+    let instance = |binding: &Binding| binding.params.value("+sip.instance").map(str::to_owned);
+    let mut rounds: Vec<Vec<&Binding>> = Vec::new();
+    for binding in equals {
+        let own = instance(binding);
+        let is_same = |other: &&Binding| own.is_some() && instance(other) == own;
+        match rounds.iter_mut().find(|round| !round.iter().any(is_same)) {
+            Some(round) => round.push(binding),
+            None => rounds.push(vec![binding]),
+        }
+    }
+    rounds
+}
+
+/// The ways to an outer number, the preferred one first, each a group by itself: a call must not reach
+/// anybody through two trunks at once.
 ///
 /// # Errors
 /// If there is none: the number is not allowed, or no trunk for it is up.
-pub(crate) fn trunks(ctx: &Context, number: &str, shown: &Shown) -> Result<Vec<Way>, NoWay> {
+pub(crate) fn trunks(ctx: &Context, number: &str, shown: &Shown) -> Result<Vec<Group>, NoWay> {
     let wanted = Wanted {
         number,
         caller: &shown.number,
@@ -146,5 +170,5 @@ pub(crate) fn trunks(ctx: &Context, number: &str, shown: &Shown) -> Result<Vec<W
         next: Next::Trunk(Box::new(way)),
     };
     let ways = ctx.trunks.route(ctx.now, wanted)?;
-    Ok(ways.into_iter().map(way).collect())
+    Ok(ways.into_iter().map(|one| vec![way(one)]).collect())
 }

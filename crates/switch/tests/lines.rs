@@ -163,11 +163,10 @@ fn registered_telephones_ring_by_their_q_and_the_fixed_address_last() {
 }
 
 #[test]
-fn busy_is_the_operators_word_and_no_other_telephone_rings() {
+fn busy_is_the_operators_word_and_no_later_telephone_rings() {
     let mut world = World::new();
     world.input(Input::Operators(operators(1)));
-    assert_eq!(world.register_at(1, phone(11), "secret"), 200);
-    world.pass(SECOND);
+    assert_eq!(world.register_with(1, phone(11), "q=0.5"), 200);
     assert_eq!(world.register_at(1, phone(12), "secret"), 200);
     world.waiting_caller();
     let ring = world.request(phone(12), &Method::Invite);
@@ -184,8 +183,7 @@ fn busy_is_the_operators_word_and_no_other_telephone_rings() {
 fn a_second_telephone_has_its_own_time_to_say_a_word() {
     let mut world = World::new();
     world.input(Input::Operators(operators(1)));
-    assert_eq!(world.register_at(1, phone(11), "secret"), 200);
-    world.pass(SECOND);
+    assert_eq!(world.register_with(1, phone(11), "q=0.5"), 200);
     assert_eq!(world.register_at(1, phone(12), "secret"), 200);
     world.waiting_caller();
     world.pass(3 * SECOND);

@@ -274,10 +274,8 @@ fn the_first_fact_has_the_time_of_the_clock_and_the_last_is_the_stop() {
 #[test]
 fn a_dead_telephone_does_not_hide_the_operators_other_one() {
     let mut world = World::new().with_operators(1);
-    // Operator 1 has a desk telephone, too, which registered before the one that is dead now.
-    assert_eq!(world.register_at(1, phone(50), "secret"), 200);
-    world.pass(SECOND);
-    assert_eq!(world.register(1, "secret"), 200);
+    // Operator 1 has a desk telephone, too, which is to ring after the one that is dead now.
+    assert_eq!(world.register_with(1, phone(50), "q=0.5"), 200);
     let (invite, answer) = world.waiting_caller();
     let dead = world.request(phone(1), &Method::Invite);
     world.pass(settings().unreachable_after);

@@ -5,6 +5,7 @@
 //! tries one telephone after another sends their 183s in that order, and one that tries them at once
 //! gives no better rule. The 2xx decides for good.
 
+use super::offers::{Carrier, Offers, Side};
 use crate::dialog::{Dialog, DialogId};
 use crate::transaction::Flow;
 use crate::wire::{HeaderName, Message, Method};
@@ -19,6 +20,8 @@ pub struct EarlyDialog {
     pub dialog: Dialog,
     /// Its newest description; an answer that a 2xx without body leaves standing.
     pub description: Vec<u8>,
+    /// Who may offer what in it; our INVITEs hold an offer.
+    pub offers: Offers,
     /// The number of its newest reliable response.
     rseq: Option<u32>,
 }
@@ -77,6 +80,11 @@ impl Forks {
             .find(|early| early.dialog.remote_tag == tag)
     }
 
+    /// The branch with this tag is over; what it says later begins anew.
+    pub fn forget(&mut self, tag: &str) {
+        self.early.retain(|early| early.dialog.remote_tag != tag);
+    }
+
     /// The ids of all early dialogs.
     pub fn ids(&self) -> impl Iterator<Item = DialogId> {
         self.early.iter().map(|early| early.dialog.id())
@@ -103,6 +111,7 @@ impl Forks {
             self.early.push(EarlyDialog {
                 dialog,
                 description: Vec::new(),
+                offers: Offers::inviting(true),
                 rseq: None,
             });
         }
@@ -120,6 +129,10 @@ impl Forks {
                 return Heard::Nothing;
             }
             early.rseq = Some(number);
+            // The answer; what is said again after it is no offer (RFC 6337 §3.1.1).
+            if early.offers.open_offer() == Some((Side::Ours, Carrier::Invite)) {
+                early.offers.reliable_came(!response.body.is_empty());
+            }
             early.dialog.refresh_target(response);
             let mut request = early.dialog.request(Method::Prack);
             request

@@ -8,6 +8,7 @@ use vocab::{LegId, OfferResult};
 
 use super::leg::next_hop;
 use super::party::Sip;
+use super::sent::Stage;
 use super::who::Who;
 use super::{Call, State};
 use crate::context::Context;
@@ -23,77 +24,108 @@ impl Call {
         response: &Message,
     ) {
         let status = response.status().unwrap_or_default();
-        let owner = self.owner(id);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        if leg.is_stray(status, tx, response) {
-            self.hang_up_stray(ctx, id, tx, response);
-            return;
-        }
-        match leg.sip {
-            Sip::Inviting { tx: awaited } if awaited == tx => {
-                self.invite_answered(ctx, id, tx, response);
+        let stage = if status < 200 {
+            leg.sent(tx).map(|sent| sent.stage)
+        } else {
+            leg.settle(ctx, tx)
+        };
+        match (stage, status) {
+            (Some(Stage::Awaited), _) => self.invite_answered(ctx, id, tx, response),
+            // Of a telephone that was not the first, of one that was given up (RFC 3261 §9.1: it crossed
+            // our CANCEL), or of another behind the same address (§13.2.2.4).
+            (Some(Stage::Withdrawn | Stage::Over), 200..=299) => {
+                self.hang_up_stray(ctx, id, tx, response);
             }
-            Sip::Cancelling { tx: awaited } if awaited == tx => match status {
-                0..=199 => {}
-                // The answer crossed our CANCEL (RFC 3261 §9.1): accept it, then hang up.
-                200..=299 => {
-                    if self.acknowledge(ctx, id, tx, response)
-                        && let Some(leg) = self.legs.get_mut(&id)
-                    {
-                        leg.bye(ctx, owner);
-                    }
+            (Some(Stage::Withdrawn | Stage::Over), _) => {}
+            (None, _) => {
+                if leg.sip == (Sip::Closing { tx }) && status >= 200 {
+                    leg.closed(ctx);
                 }
-                _ => leg.closed(ctx),
-            },
-            Sip::Closing { tx: awaited } if awaited == tx && status >= 200 => leg.closed(ctx),
-            // A late answer of something that is over.
-            Sip::Preparing
-            | Sip::Inviting { .. }
-            | Sip::Cancelling { .. }
-            | Sip::Accepted { .. }
-            | Sip::Leaving { .. }
-            | Sip::Confirmed
-            | Sip::Closing { .. }
-            | Sip::Closed => {}
+            }
         }
+        self.close_cancelled(ctx, id);
         self.sweep(ctx, id);
+    }
+
+    /// A leg that nobody waits for any more is over with its last INVITE.
+    fn close_cancelled(&mut self, ctx: &mut Context, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id)
+            && leg.sip == Sip::Cancelling
+            && !leg.is_any_open()
+        {
+            leg.closed(ctx);
+        }
     }
 
     fn invite_answered(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
         let status = response.status().unwrap_or_default();
-        if let (300.., Some(leg)) = (status, self.legs.get(&id)) {
-            leg.note_refusal(ctx, response);
-        }
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
         match status {
             0..=199 => {
-                if let Some(leg) = self.legs.get_mut(&id) {
-                    leg.progressed(ctx, tx, response);
-                }
+                leg.progressed(ctx, owner, tx, response);
                 self.leg_rings(ctx, id, response);
+                return;
             }
-            200..=299 => self.leg_answered(ctx, id, tx, response),
-            422 if self.ring_with_longer_session(ctx, id, response) => {}
-            401 | 407 if self.answer_challenge(ctx, id, response) => {}
-            _ if self.is_passed_over(id, status) && self.ring_next(ctx, id) => {}
-            _ => {
-                if let Some(leg) = self.legs.get_mut(&id) {
-                    leg.closed(ctx);
-                }
-                self.leg_failed(ctx, id, result_of(status), Some(status));
+            200..=299 => {
+                self.leg_answered(ctx, id, tx, response);
+                return;
             }
+            300.. => leg.note_refusal(ctx, tx, response),
+        }
+        match status {
+            422 if self.ring_with_longer_session(ctx, id, tx, response) => {}
+            401 | 407 if self.answer_challenge(ctx, id, tx, response) => {}
+            _ => self.way_failed(ctx, id, result_of(status), Some(status)),
         }
     }
 
-    /// Whether the next way is to be tried after this final answer. A telephone that is not there
-    /// hides no other of the operator; what a person chose counts for all. A trunk that cannot carry
-    /// the call is passed over, and what the called one or the number caused is no better elsewhere.
-    fn is_passed_over(&self, id: LegId, status: u16) -> bool {
+    /// One of the ways that are tried at once has failed. While others are left the leg rings on, but
+    /// for 6xx, which speaks for the party itself (RFC 3261 §16.7 step 5).
+    pub(super) fn way_failed(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        result: OfferResult,
+        status: Option<u16>,
+    ) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        leg.note_failure(result, status);
+        if status.is_some_and(|status| status >= 600) {
+            leg.withdraw_all(ctx);
+        }
+        if leg.sip != Sip::Inviting || leg.is_any_awaited() {
+            return;
+        }
+        let (result, status) = leg.failure.take().unwrap_or((result, status));
+        if self.is_passed_over(id, result, status) && self.ring_next(ctx, id) {
+            return;
+        }
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.give_up(ctx);
+        }
+        self.leg_failed(ctx, id, result, status);
+    }
+
+    /// Whether the next ways are to be tried after this. Telephones that are not there hide no other
+    /// of the operator; what a person chose at one of them counts for all that would ring later. A
+    /// trunk that cannot carry the call is passed over, and what the called one or the number caused
+    /// is no better elsewhere.
+    fn is_passed_over(&self, id: LegId, result: OfferResult, status: Option<u16>) -> bool {
+        let Some(status) = status else {
+            return true; // Silence.
+        };
         match self.legs.get(&id).map(|leg| &leg.who) {
             Some(Who::Outer { .. }) => trunk::Way::is_passed_over(status) || status / 100 == 3,
             Some(Who::Offered { .. } | Who::Called { .. } | Who::Came { .. }) => {
-                result_of(status) == OfferResult::Unreachable
+                result == OfferResult::Unreachable
             }
             None => false,
         }
@@ -104,28 +136,19 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        match leg.sip {
-            Sip::Inviting { tx: awaited } if awaited == tx => {
-                leg.unregister(ctx);
-                if !self.ring_next(ctx, id)
-                    && let Some(leg) = self.legs.get_mut(&id)
-                {
+        match leg.settle(ctx, tx) {
+            Some(Stage::Awaited) => {
+                leg.unregister(ctx, tx);
+                self.way_failed(ctx, id, OfferResult::Unreachable, None);
+            }
+            Some(Stage::Withdrawn | Stage::Over) => {}
+            None => {
+                if leg.sip == (Sip::Closing { tx }) {
                     leg.closed(ctx);
-                    self.leg_failed(ctx, id, OfferResult::Unreachable, None);
                 }
             }
-            Sip::Cancelling { tx: awaited } | Sip::Closing { tx: awaited } if awaited == tx => {
-                leg.closed(ctx);
-            }
-            Sip::Preparing
-            | Sip::Inviting { .. }
-            | Sip::Cancelling { .. }
-            | Sip::Accepted { .. }
-            | Sip::Leaving { .. }
-            | Sip::Confirmed
-            | Sip::Closing { .. }
-            | Sip::Closed => {}
         }
+        self.close_cancelled(ctx, id);
         self.sweep(ctx, id);
     }
 
@@ -165,13 +188,8 @@ impl Call {
         }
     }
 
-    /// The peer of a leg answered.
+    /// The peer of a leg answered: the first one has the leg, and who else rings is told so.
     fn leg_answered(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
-        let owner = self.owner(id);
-        if !self.acknowledge(ctx, id, tx, response) {
-            self.leg_failed(ctx, id, OfferResult::Unreachable, response.status());
-            return;
-        }
         let offered = self
             .legs
             .get(&id)
@@ -195,10 +213,18 @@ impl Call {
             .and_then(|description| sdp::accept(&body, &description.local()).ok());
         let (Some(remote), true) = (remote, awaited) else {
             tracing::warn!(call = %self.id, "an answer has no audio that fits");
-            leg.bye(ctx, owner);
-            self.leg_failed(ctx, id, OfferResult::Unreachable, response.status());
+            self.hang_up_stray(ctx, id, tx, response);
+            self.way_failed(ctx, id, OfferResult::Unreachable, response.status());
             return;
         };
+        if !self.acknowledge(ctx, id, tx, response) {
+            self.way_failed(ctx, id, OfferResult::Unreachable, response.status());
+            return;
+        }
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        leg.withdraw_all(ctx);
         leg.sip = Sip::Confirmed;
         leg.remote = Some(remote);
         leg.session.confirmed(ctx.now, response, &remote);
@@ -214,7 +240,7 @@ impl Call {
         }
     }
 
-    /// ACK and dialog for a 2xx. If it makes no dialog the leg is closed, and this says false.
+    /// ACK and dialog for a 2xx; false if it makes no dialog.
     fn acknowledge(
         &mut self,
         ctx: &mut Context,
@@ -228,15 +254,26 @@ impl Call {
         };
         let Some(dialog) = leg.dialog_of(ctx, tx, response) else {
             tracing::warn!(call = %self.id, "a 2xx makes no dialog");
-            leg.closed(ctx);
             return false;
         };
         let number = response.cseq().map_or(1, |cseq| cseq.number);
         ctx.ack(tx, next_hop(&dialog), dialog.ack(number));
         ctx.dialogs.insert(dialog.id(), owner);
-        if let Some(description) = &mut leg.description {
-            *description = description.at(ctx.media_address(&dialog.flow));
-        }
+        let told = leg
+            .sent(tx)
+            .and_then(|sent| sent.told(&dialog.remote_tag).cloned());
+        let description = match (told, &leg.description) {
+            (Some(told), _) => Some(told),
+            (None, Some(offered)) => {
+                let mut said = offered.at(ctx.media_address(&dialog.flow));
+                // As the INVITE had it: a refresh is to say the same again.
+                said.offer();
+                Some(said)
+            }
+            (None, None) => None,
+        };
+        leg.description = description;
+        leg.way = leg.sent(tx).map(|sent| sent.way.clone());
         leg.dialog = Some(dialog);
         true
     }

@@ -18,11 +18,11 @@ pub(super) struct Parts<'a> {
 }
 
 /// A request of a peer and what is needed to answer it.
-struct Asked<'a> {
-    leg: LegId,
-    tx: ServerTx,
-    flow: Flow,
-    request: &'a Message,
+pub(super) struct Asked<'a> {
+    pub(super) leg: LegId,
+    pub(super) tx: ServerTx,
+    pub(super) flow: Flow,
+    pub(super) request: &'a Message,
 }
 
 impl Call {
@@ -100,12 +100,7 @@ impl Call {
             Some(Method::Invite | Method::Update) => self.on_modify(ctx, &asked),
             Some(Method::Prack) => self.on_prack(ctx, &asked),
             Some(Method::Info) => self.on_info(ctx, &asked),
-            Some(Method::Options) => {
-                let mut response = request.respond(200, None);
-                decorate(ctx, &flow, &mut response);
-                response.headers.set(HeaderName::Accept, "application/sdp");
-                ctx.respond(tx, response);
-            }
+            Some(Method::Options) => on_options(ctx, &asked),
             Some(
                 Method::Ack
                 | Method::Cancel
@@ -294,7 +289,7 @@ impl Call {
     }
 
     /// INFO: keys of telephones that send them so (RFC 6086 has no package for it).
-    fn on_info(&mut self, ctx: &mut Context, asked: &Asked<'_>) {
+    pub(super) fn on_info(&mut self, ctx: &mut Context, asked: &Asked<'_>) {
         let Asked {
             leg, tx, request, ..
         } = *asked;
@@ -366,8 +361,16 @@ impl Call {
     }
 }
 
+/// OPTIONS within a dialog: what we take (RFC 3261 §11.2).
+pub(super) fn on_options(ctx: &mut Context, asked: &Asked<'_>) {
+    let mut response = asked.request.respond(200, None);
+    decorate(ctx, &asked.flow, &mut response);
+    response.headers.set(HeaderName::Accept, "application/sdp");
+    ctx.respond(asked.tx, response);
+}
+
 /// 491, or 500 with the time to wait (RFC 3261 §14.2, RFC 3311 §5.2).
-fn refuse_now(ctx: &mut Context, tx: ServerTx, request: &Message, refusal: Refusal) {
+pub(super) fn refuse_now(ctx: &mut Context, tx: ServerTx, request: &Message, refusal: Refusal) {
     let mut response = request.respond(refusal.status(), None);
     if refusal == Refusal::Overlap {
         let most = sip::session::UPDATE_RETRY_AFTER_MAX_S + 1;
@@ -380,7 +383,12 @@ fn refuse_now(ctx: &mut Context, tx: ServerTx, request: &Message, refusal: Refus
 }
 
 /// 488 or 400, with what was wrong in the words of RFC 3261 §20.43.
-fn refuse_description(ctx: &mut Context, tx: ServerTx, request: &Message, refusal: sdp::Refusal) {
+pub(super) fn refuse_description(
+    ctx: &mut Context,
+    tx: ServerTx,
+    request: &Message,
+    refusal: sdp::Refusal,
+) {
     let warning = refusal.warning_code();
     let Refused { status, reason } = Refused::from(refusal);
     let mut response = request.respond(status, None);
@@ -392,7 +400,12 @@ fn refuse_description(ctx: &mut Context, tx: ServerTx, request: &Message, refusa
 }
 
 /// 422 (RFC 4028 §6).
-fn refuse_short_session(ctx: &mut Context, tx: ServerTx, request: &Message, least_s: u32) {
+pub(super) fn refuse_short_session(
+    ctx: &mut Context,
+    tx: ServerTx,
+    request: &Message,
+    least_s: u32,
+) {
     let mut response = request.respond(422, None);
     response.headers.set(HeaderName::MinSe, least_s.to_string());
     ctx.respond(tx, response);

@@ -2,9 +2,9 @@
 //! INVITE to the last BYE.
 //!
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
-//! `ring` the INVITEs, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
+//! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
 //! one certain party, `segment` the talks, `transfer` the transfers, `steps` the plan, `midcall` the
-//! requests within a dialog, `end` the end):
+//! requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -22,6 +22,7 @@
 
 mod called;
 mod caller;
+mod early;
 mod end;
 mod hold;
 mod joined;
@@ -33,6 +34,7 @@ mod reach;
 mod replace;
 mod ring;
 mod segment;
+mod sent;
 mod session;
 mod steps;
 mod transfer;

@@ -9,36 +9,36 @@ use vocab::{EndedBy, LegId, OfferResult, OperatorId};
 
 use super::Call;
 use super::leg::{Description, MediaState, next_hop};
-use super::ring::Sent;
+use super::sent::Sent;
 use super::session::LegSession;
 use super::who::{Engagement, Who};
 use crate::context::{Context, Owner};
 use crate::trunk::Seat;
-use crate::way::Way;
+use crate::way::{Group, Way};
 
 /// The SIP side of the leg.
 ///
-/// | state      | 1xx       | 2xx            | other final         | time-out  | ACK / none | we hang up  | BYE    |
+/// | state      | 1xx       | first 2xx      | last other final    | time-out  | ACK / none | we hang up  | BYE    |
 /// |------------|-----------|----------------|---------------------|-----------|------------|-------------|--------|
 /// | Preparing  | -         | -              | -                   | -         | -          | Closed      | -      |
-/// | Inviting   | Inviting  | Confirmed, ACK | Inviting (next way) | next way  | -          | Cancelling  | -      |
-/// |            |           |                | or Closed           | or Closed |            |             |        |
-/// | Cancelling | -         | Closing, ACK   | Closed              | Closed    | -          | -           | -      |
+/// | Inviting   | Inviting  | Confirmed, ACK | Inviting (next ways) | the same | -          | Cancelling  | -      |
+/// |            |           |                | or Closed           |           |            |             |        |
+/// | Cancelling | -         | ACK and BYE    | Closed              | Closed    | -          | -           | -      |
 /// | Accepted   | -         | -              | -                   | -         | Confirmed  | Leaving     | Closed |
 /// | Leaving    | -         | -              | -                   | -         | Closing    | -           | Closed |
-/// | Confirmed  | -         | -              | -                   | -         | -          | Closing     | Closed |
+/// | Confirmed  | -         | ACK and BYE    | -                   | -         | -          | Closing     | Closed |
 /// | Closing    | -         | Closed (BYE's) | Closed              | Closed    | -          | -           | Closed |
-/// | Closed     | -         | -              | -                   | -         | -          | -           | -      |
+/// | Closed     | -         | ACK and BYE    | -                   | -         | -          | -           | -      |
 ///
 /// Accepted and Leaving are of legs that called us: those who took another's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sip {
     /// The media plane was asked for a socket; no INVITE is out.
     Preparing,
-    /// The INVITE is out.
-    Inviting { tx: ClientTx },
-    /// Nobody waits any more; the INVITE's final answer is awaited.
-    Cancelling { tx: ClientTx },
+    /// INVITEs are out, one for each way of a group; `sent` has where each stands.
+    Inviting,
+    /// Nobody waits any more; the INVITEs' final answers are awaited.
+    Cancelling,
     /// Our 200 is out, its ACK did not come yet.
     Accepted { tx: ServerTx },
     /// As `Accepted`, and to be hung up after the ACK (RFC 3261 §15).
@@ -72,10 +72,12 @@ pub(crate) struct PartyLeg {
     /// The INVITEs that went out, the newest last: one for each way that was tried, and one more
     /// for each challenge.
     pub(super) invites: Vec<Sent>,
-    /// The way that is tried.
+    /// The way on which it was answered.
     pub(super) way: Option<Way>,
-    /// The ways that are left, the next one first.
-    pub(super) ways: VecDeque<Way>,
+    /// The ways that are left, the next ones first.
+    pub(super) ways: VecDeque<Group>,
+    /// The strongest word of those who are called at once.
+    pub(super) failure: Option<(OfferResult, Option<u16>)>,
     /// Its place among the calls of its trunk.
     pub(super) seat: Option<Seat>,
     /// The peer's audio is let through before the answer.
@@ -84,7 +86,7 @@ pub(crate) struct PartyLeg {
 
 impl PartyLeg {
     /// A leg that is to be called by these ways. Its socket is asked for.
-    pub(super) fn to(ctx: &mut Context, owner: Owner, who: Who, ways: Vec<Way>) -> Self {
+    pub(super) fn to(ctx: &mut Context, owner: Owner, who: Who, ways: Vec<Group>) -> Self {
         let Owner { call, leg } = owner;
         ctx.media(MediaCommand::Open { call, leg });
         let session = LegSession::new(ctx, Offers::inviting(true));
@@ -100,6 +102,7 @@ impl PartyLeg {
             invites: Vec::new(),
             way: None,
             ways: ways.into(),
+            failure: None,
             seat: None,
             early: false,
         }
@@ -119,6 +122,7 @@ impl PartyLeg {
             invites: Vec::new(),
             way: None,
             ways: VecDeque::new(),
+            failure: None,
             seat: None,
             early: false,
         }
@@ -128,9 +132,7 @@ impl PartyLeg {
     pub(super) fn forget(&mut self, ctx: &mut Context) {
         self.leave_trunk(ctx);
         self.session.forget(ctx);
-        for sent in &self.invites {
-            ctx.forget_client(sent.tx);
-        }
+        self.forget_invites(ctx);
         if let Sip::Accepted { tx } | Sip::Leaving { tx } = self.sip {
             ctx.forget_server(tx);
         }
@@ -140,7 +142,7 @@ impl PartyLeg {
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.sip == Sip::Closed && self.media == MediaState::Closed
+        self.sip == Sip::Closed && self.media == MediaState::Closed && !self.is_any_open()
     }
 
     /// Whether the peer has answered and nobody has hung up.
@@ -150,7 +152,7 @@ impl PartyLeg {
 
     /// Whether it is being called.
     pub(super) const fn is_awaited(&self) -> bool {
-        matches!(self.sip, Sip::Preparing | Sip::Inviting { .. })
+        matches!(self.sip, Sip::Preparing | Sip::Inviting)
     }
 
     pub(super) fn close_media(&mut self, ctx: &mut Context, owner: Owner) {
@@ -165,14 +167,11 @@ impl PartyLeg {
     pub(super) fn hang_up(&mut self, ctx: &mut Context, owner: Owner) {
         match self.sip {
             Sip::Preparing => self.sip = Sip::Closed,
-            Sip::Inviting { tx } => {
-                ctx.cancel(tx);
-                self.sip = Sip::Cancelling { tx };
-            }
+            Sip::Inviting => self.give_up(ctx),
             Sip::Accepted { tx } => self.sip = Sip::Leaving { tx },
             Sip::Confirmed => self.bye(ctx, owner),
             // On its way out already.
-            Sip::Cancelling { .. } | Sip::Leaving { .. } | Sip::Closing { .. } | Sip::Closed => {}
+            Sip::Cancelling | Sip::Leaving { .. } | Sip::Closing { .. } | Sip::Closed => {}
         }
         self.close_media(ctx, owner);
         self.release(ctx);
@@ -206,11 +205,9 @@ impl PartyLeg {
     /// The SIP side is over: forget its dialog.
     pub(super) fn closed(&mut self, ctx: &mut Context) {
         match self.sip {
-            Sip::Inviting { tx } | Sip::Cancelling { tx } | Sip::Closing { tx } => {
-                ctx.forget_client(tx);
-            }
+            Sip::Closing { tx } => ctx.forget_client(tx),
             Sip::Accepted { tx } | Sip::Leaving { tx } => ctx.forget_server(tx),
-            Sip::Preparing | Sip::Confirmed | Sip::Closed => {}
+            Sip::Preparing | Sip::Inviting | Sip::Cancelling | Sip::Confirmed | Sip::Closed => {}
         }
         if let Some(dialog) = &self.dialog {
             ctx.dialogs.remove(&dialog.id());
@@ -267,8 +264,8 @@ impl Call {
             }
             // The ACK of a re-INVITE.
             Sip::Preparing
-            | Sip::Inviting { .. }
-            | Sip::Cancelling { .. }
+            | Sip::Inviting
+            | Sip::Cancelling
             | Sip::Confirmed
             | Sip::Closing { .. }
             | Sip::Closed => {}

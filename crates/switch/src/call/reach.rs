@@ -12,7 +12,7 @@ use super::who::{Engagement, Who};
 use super::{Call, State};
 use crate::context::{Context, Timer};
 use crate::destination::Destination;
-use crate::way::{self, Way};
+use crate::way::{self, Group, Way};
 
 /// Why a certain party is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl Call {
         &mut self,
         ctx: &mut Context,
         who: Who,
-        ways: Vec<Way>,
+        ways: Vec<Group>,
         purpose: Purpose,
     ) -> LegId {
         let owner = self.owner(ctx.leg_id());

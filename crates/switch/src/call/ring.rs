@@ -1,56 +1,24 @@
-//! Owns the INVITEs of a leg: by which way, with what, again with credentials, and what becomes of an
-//! answer that nobody waits for any more. Refuses to decide what a failure means: `party` does.
+//! Owns the sending of a leg's INVITEs: by which ways, with what, again with credentials, and what
+//! becomes of an answer that nobody waits for any more. Refuses to decide what a failure means:
+//! `called` does.
+//!
+//! The ways to a party are tried group by group, those of one group at once (RFC 3261 §16.6): the
+//! telephones of an operator with one q are such a group, each way of a trunk is one by itself.
 
-use core::time::Duration;
-
-use sip::{ClientTx, Dialog, Flow, Forks, HeaderName, Heard, Message, Method};
-use vocab::{Fact, LegId, OfferResult, Time};
+use sip::{ClientTx, Flow, HeaderName, Message, Method};
+use vocab::{Fact, LegId, OfferResult};
 
 use super::Call;
 use super::leg::{Description, MediaState, next_hop};
 use super::party::{PartyLeg, Sip};
+use super::sent::{Credentials, Sent};
 use crate::context::{Context, Timer};
 use crate::trunk::Direction;
-use crate::way::{Next, Way};
-
-/// An INVITE of ours.
-pub(super) struct Sent {
-    pub(super) tx: ClientTx,
-    at: Time,
-    /// The flow of a telephone; a trunk's is known when it has answered.
-    flow: Option<Flow>,
-    /// Without Via, and without what depends on the flow.
-    head: Message,
-    /// What its credentials were made of, if it carried any.
-    credentials: Option<Credentials>,
-    /// What its branches have said; there is more than one behind a forking proxy.
-    forks: Option<Forks>,
-}
-
-/// The challenge that an INVITE of ours has answered.
-#[derive(Clone)]
-struct Credentials {
-    challenge: Box<Message>,
-    /// Requests that were sent with its nonce, this one included: `nc` (RFC 7616 §3.4.5).
-    uses: u32,
-    /// Challenges of this call that were answered.
-    answers: u8,
-}
+use crate::way::{Group, Next, Way};
 
 /// Challenges that are answered for one INVITE: the first, and one that says that the nonce alone
 /// was too old.
 const ANSWERS_MAX: u8 = 2;
-
-impl Sent {
-    /// The branches, once it is known where the INVITE went.
-    pub(super) fn forks(&mut self, ctx: &Context) -> Option<&mut Forks> {
-        if self.forks.is_none() {
-            let flow = ctx.flow_of(self.tx).or(self.flow)?;
-            self.forks = Some(Forks::new(self.head.clone(), flow));
-        }
-        self.forks.as_mut()
-    }
-}
 
 /// What an INVITE is made of besides its head: it depends on the flow.
 #[derive(Clone)]
@@ -71,117 +39,23 @@ impl Dress {
 }
 
 impl PartyLeg {
-    /// The dialog that a 2xx to an INVITE of ours makes.
-    pub(super) fn dialog_of(
-        &mut self,
-        ctx: &Context,
-        tx: ClientTx,
-        response: &Message,
-    ) -> Option<Dialog> {
-        let sent = self.invites.iter_mut().find(|sent| sent.tx == tx)?;
-        sent.forks(ctx)?.confirm(response)
-    }
-
-    /// What a 2xx describes, itself or by what was said before it (RFC 6337 §3.1.1).
-    pub(super) fn described(&mut self, ctx: &Context, tx: ClientTx, response: &Message) -> Vec<u8> {
-        let sent = self.invites.iter_mut().find(|sent| sent.tx == tx);
-        let forks = sent.and_then(|sent| sent.forks(ctx));
-        forks.map_or_else(Vec::new, |forks| forks.description(response).to_vec())
-    }
-
-    /// A provisional answer: a reliable one is acknowledged, in the early dialog of its branch (RFC
-    /// 3262 §4). What the PRACK is answered is of no interest: the INVITE's final answer decides.
-    pub(super) fn progressed(&mut self, ctx: &mut Context, tx: ClientTx, response: &Message) {
-        let sent = self.invites.iter_mut().find(|sent| sent.tx == tx);
-        let Some(forks) = sent.and_then(|sent| sent.forks(ctx)) else {
-            return;
-        };
-        if let Heard::Progress {
-            tag,
-            prack: Some(prack),
-        } = forks.provisional(response)
-            && let Some(early) = forks.early(&tag)
-        {
-            ctx.request_unowned(next_hop(&early.dialog), *prack);
-        }
-    }
-
-    /// Whether this is a 2xx that nobody waits for: of another telephone behind the same address
-    /// (RFC 3261 §13.2.2.4), or of one that was given up.
-    pub(super) fn is_stray(&self, status: u16, tx: ClientTx, response: &Message) -> bool {
-        let invited = response
-            .cseq()
-            .is_ok_and(|cseq| cseq.method == Method::Invite);
-        let awaited = match self.sip {
-            Sip::Inviting { tx: awaited } | Sip::Cancelling { tx: awaited } => awaited == tx,
-            Sip::Preparing
-            | Sip::Accepted { .. }
-            | Sip::Leaving { .. }
-            | Sip::Confirmed
-            | Sip::Closing { .. }
-            | Sip::Closed => false,
-        };
-        // A 2xx to a re-INVITE of ours is of no INVITE here.
-        let ours = self.invites.iter().any(|sent| sent.tx == tx);
-        (200..300).contains(&status) && invited && ours && !awaited
-    }
-
-    /// Whether an INVITE of ours has this Call-ID and one of these tags.
-    pub(super) fn has_invited(&self, call_id: &str, tags: [&str; 2]) -> bool {
-        self.invites.iter().any(|sent| {
-            let tag = sent.head.from().ok();
-            let tag = tag.as_ref().and_then(|from| from.tag());
-            sent.head.call_id() == Ok(call_id) && tag.is_some_and(|tag| tags.contains(&tag))
-        })
-    }
-
-    /// A telephone that is silent, or never answers, is not registered any more: the state shown
-    /// is the state there is, and its next REGISTER brings it back.
-    pub(super) fn unregister(&self, ctx: &mut Context) {
-        let Some(way) = &self.way else { return };
-        if let Some(trunk) = way.trunk() {
-            ctx.trunks.silent(ctx.now, trunk);
-        }
-        let operator = self.who.operator().and_then(|id| ctx.operators.get(&id));
-        if let Some(operator) = operator {
-            if let Next::Telephone(flow) = &way.next {
-                ctx.registrar
-                    .forget_contact(&operator.login, &way.target, flow);
-            }
-            ctx.lines.silent(operator.id, &way.target);
-        }
-    }
-
-    /// The next way that has room.
-    fn next_way(&mut self, ctx: &mut Context) -> Option<Way> {
+    /// The next ways that have room.
+    fn next_group(&mut self, ctx: &mut Context) -> Option<Group> {
         self.leave_trunk(ctx);
-        while let Some(way) = self.ways.pop_front() {
-            let Some(trunk) = way.trunk() else {
-                return Some(way);
+        while let Some(group) = self.ways.pop_front() {
+            // A way of a trunk is a group by itself.
+            let Some(trunk) = group.first().and_then(Way::trunk) else {
+                return Some(group);
             };
             match ctx.trunks.enter(ctx.now, trunk.trunk, Direction::Out) {
                 Ok(seat) => {
                     self.seat = Some(seat);
-                    return Some(way);
+                    return Some(group);
                 }
                 Err(full) => tracing::warn!(trunk = trunk.name, ?full, "a trunk is full"),
             }
         }
         None
-    }
-
-    /// Tells the trunk that it refused a call, for the time it wants to be left alone.
-    pub(super) fn note_refusal(&self, ctx: &mut Context, response: &Message) {
-        let trunk = self.way.as_ref().and_then(Way::trunk);
-        if let (Some(trunk), Some(status)) = (trunk, response.status()) {
-            let after = response.headers.first(&HeaderName::RetryAfter);
-            let after = after.and_then(|value| {
-                let seconds = value.split(['(', ';', ' ']).next().unwrap_or_default();
-                seconds.trim().parse().ok()
-            });
-            let after = after.map(Duration::from_secs);
-            ctx.trunks.refused(ctx.now, trunk, status, after);
-        }
     }
 }
 
@@ -202,28 +76,49 @@ impl Call {
         }
     }
 
-    /// Tries the next way to the party, if there is one. What was sent on the last one is over.
+    /// Tries the next ways to the party, if there are any. What was sent on the last ones is over.
     pub(super) fn ring_next(&mut self, ctx: &mut Context, id: LegId) -> bool {
         // The other party's codec first: then nothing has to be translated.
         let spoken = self.first_codec();
-        let referred_by = self.referred_by();
-        let forwards_left = self.forwards_left();
-        let owner = self.owner(id);
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
         let MediaState::Open(port) = leg.media else {
             return false;
         };
-        let Some(way) = leg.next_way(ctx) else {
+        let Some(group) = leg.next_group(ctx) else {
             return false;
         };
         let mut codecs = ctx.settings.codecs.clone();
         codecs.sort_by_key(|codec| Some(*codec) != spoken);
         let unknown = core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
+        // All of a group are offered one session, and one of them will have it.
+        leg.description = Some(Description::new(ctx, unknown, port, codecs));
+        leg.failure = None;
+        leg.sip = Sip::Inviting;
+        for way in group {
+            self.invite(ctx, id, way);
+        }
+        let silence = ctx.settings.unreachable_after;
+        self.timers
+            .push(ctx.set_timer(self.id, silence, Timer::Unreachable(id)));
+        true
+    }
+
+    /// Sends the INVITE of one way.
+    fn invite(&mut self, ctx: &mut Context, id: LegId, way: Way) {
+        let referred_by = self.referred_by();
+        let forwards_left = self.forwards_left();
+        let owner = self.owner(id);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let Some(description) = leg.description.clone() else {
+            return;
+        };
         let dress = Dress {
             contact_user: way.contact_user().map(str::to_owned),
-            description: Description::new(ctx, unknown, port, codecs),
+            description,
         };
         let mut head = way.invite(ctx);
         // Who transfers is no business of the outer network's.
@@ -234,7 +129,6 @@ impl Call {
             .set(HeaderName::MaxForwards, forwards_left.to_string());
         head.headers.push(HeaderName::Supported, "100rel");
         leg.session.timer.propose(&mut head);
-        leg.description = Some(dress.description.clone());
         let party = leg.who.party(ctx, Some(&way));
         if let (Some(party), Ok(sip_call_id)) = (party, head.call_id()) {
             ctx.record(Fact::LegStarted {
@@ -256,21 +150,8 @@ impl Call {
                 (tx, None)
             }
         };
-        leg.way = Some(way);
-        let at = ctx.now;
-        leg.invites.push(Sent {
-            tx,
-            at,
-            flow,
-            head,
-            credentials: None,
-            forks: None,
-        });
-        leg.sip = Sip::Inviting { tx };
-        let silence = ctx.settings.unreachable_after;
-        self.timers
-            .push(ctx.set_timer(self.id, silence, Timer::Unreachable(id)));
-        true
+        let sent = Sent::new(tx, ctx.now, (way, flow), head, None);
+        leg.invites.push(sent);
     }
 
     /// Sends the INVITE again with credentials (RFC 3261 §22.2). False if the challenge is a
@@ -279,10 +160,11 @@ impl Call {
         &mut self,
         ctx: &mut Context,
         id: LegId,
+        tx: ClientTx,
         challenge: &Message,
     ) -> bool {
-        let sent = self.legs.get(&id).and_then(|leg| leg.invites.last());
-        let Some(sent) = sent else {
+        let leg = self.legs.get_mut(&id);
+        let Some(sent) = leg.and_then(|leg| leg.sent(tx)) else {
             return false;
         };
         let answers = sent.credentials.as_ref().map_or(0, |past| past.answers);
@@ -297,7 +179,7 @@ impl Call {
             uses: 0,
             answers: answers + 1,
         };
-        self.ring_again(ctx, id, head, Some(credentials))
+        self.ring_again(ctx, id, tx, (head, Some(credentials)))
     }
 
     /// The peer wants longer sessions: the INVITE again, with what it asks for (RFC 4028 §7.3).
@@ -305,6 +187,7 @@ impl Call {
         &mut self,
         ctx: &mut Context,
         id: LegId,
+        tx: ClientTx,
         refusal: &Message,
     ) -> bool {
         let Some(leg) = self.legs.get_mut(&id) else {
@@ -313,12 +196,12 @@ impl Call {
         if !leg.session.timer.too_small(refusal) {
             return false;
         }
-        let Some(sent) = leg.invites.last() else {
+        let Some(sent) = leg.sent(tx) else {
             return false;
         };
         let (mut head, credentials) = (sent.head.clone(), sent.credentials.clone());
         leg.session.timer.propose(&mut head);
-        self.ring_again(ctx, id, head, credentials)
+        self.ring_again(ctx, id, tx, (head, credentials))
     }
 
     /// Sends a refused INVITE once more, changed, to the place that refused it: another might not be
@@ -328,17 +211,25 @@ impl Call {
         &mut self,
         ctx: &mut Context,
         id: LegId,
-        mut head: Message,
-        mut credentials: Option<Credentials>,
+        refused: ClientTx,
+        (mut head, mut credentials): (Message, Option<Credentials>),
     ) -> bool {
         let owner = self.owner(id);
         let cnonce = ctx.entropy.tag();
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
-        let trunk = leg.way.as_ref().and_then(Way::trunk);
+        let description = leg.description.clone();
+        let (Some(sent), Some(description)) = (leg.sent(refused), description) else {
+            return false;
+        };
+        let Some(flow) = ctx.flow_of(refused).or(sent.flow) else {
+            return false;
+        };
+        let way = sent.way.clone();
         if let Some(credentials) = &mut credentials {
-            let Some(account) = trunk.and_then(|trunk| trunk.account.as_ref()) else {
+            let account = way.trunk().and_then(|trunk| trunk.account.as_ref());
+            let Some(account) = account else {
                 return false;
             };
             credentials.uses = credentials.uses.saturating_add(1);
@@ -350,54 +241,41 @@ impl Call {
                 return false;
             }
         }
-        let (Some(sent), Some(description)) = (leg.invites.last(), leg.description.clone()) else {
-            return false;
-        };
-        let Some(flow) = ctx.flow_of(sent.tx).or(sent.flow) else {
-            return false;
-        };
         let number = head.cseq().map_or(1, |cseq| cseq.number.saturating_add(1));
         head.headers
             .set(HeaderName::CSeq, format!("{number} INVITE"));
-        let contact_user = leg.way.as_ref().and_then(Way::contact_user);
         let dress = Dress {
-            contact_user: contact_user.map(str::to_owned),
+            contact_user: way.contact_user().map(str::to_owned),
             description,
         };
         let invite = dress.put_on(ctx, &flow, &head);
         let tx = ctx.request(owner, flow, invite);
-        leg.invites.push(Sent {
-            tx,
-            at: ctx.now,
-            flow: Some(flow),
-            head,
-            credentials,
-            forks: None,
-        });
-        leg.sip = Sip::Inviting { tx };
+        let sent = Sent::new(tx, ctx.now, (way, Some(flow)), head, credentials);
+        leg.invites.push(sent);
         true
     }
 
-    /// The peer has not said a word, not even 100: it is dead, and nobody is to wait for
-    /// Timer B (32 s).
+    /// Peers that have not said a word, not even 100, are dead, and nobody is to wait for Timer B
+    /// (32 s).
     pub(super) fn leg_silent(&mut self, ctx: &mut Context, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        // The timer may be of a telephone that said no before the one that rings now.
-        let newest = leg.invites.last().map_or(ctx.now, |sent| sent.at);
-        if let Sip::Inviting { tx } = leg.sip
-            && ctx.now.since(newest) >= ctx.settings.unreachable_after
-            && !ctx.is_heard(tx)
-        {
-            leg.unregister(ctx);
-            ctx.cancel(tx);
-            if !self.ring_next(ctx, id)
-                && let Some(leg) = self.legs.get_mut(&id)
-            {
-                leg.sip = Sip::Cancelling { tx };
-                self.leg_failed(ctx, id, OfferResult::Unreachable, None);
+        // The timer may be of a telephone that said no before those that ring now.
+        let silence = ctx.settings.unreachable_after;
+        let silent: Vec<ClientTx> = leg
+            .invites
+            .iter()
+            .filter(|sent| sent.is_awaited() && ctx.now.since(sent.at) >= silence)
+            .map(|sent| sent.tx)
+            .filter(|tx| !ctx.is_heard(*tx))
+            .collect();
+        for tx in silent {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.unregister(ctx, tx);
+                leg.withdraw(ctx, tx);
             }
+            self.way_failed(ctx, id, OfferResult::Unreachable, None);
         }
     }
 
