@@ -380,6 +380,11 @@ impl Engine {
         (status.code(), place)
     }
 
+    /// The id of its process.
+    pub fn process(&self) -> u32 {
+        self.child.0.id()
+    }
+
     /// Whether the process is still there.
     pub fn alive(&mut self) -> bool {
         self.child.0.try_wait().unwrap().is_none()

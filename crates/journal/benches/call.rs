@@ -22,11 +22,10 @@ use core::time::Duration;
 use std::fs;
 
 use journal::{Journal, Settings, start};
-use rustix::time::{ClockId, clock_gettime};
 use world::World;
+use world::timed::{CALLS, thread_time};
 
-/// Below the number of legs that the world's media plane has ports for.
-const TOGETHER: u32 = 5_000;
+/// Calls of a run in which each fact has a sync of its own.
 const APART: u32 = 100;
 /// Longer than the least time between two syncs.
 const PAUSE: Duration = Duration::from_millis(8);
@@ -37,14 +36,13 @@ fn main() {
         folder.path().join("events"),
         folder.path().join("journal.db"),
     );
-    let mut world = World::new().with_operators(1);
-    world.clock = thread_time;
+    let mut world = World::timed();
     // The boot that the world's facts bear.
     let (journal, _) = start(settings, 1, |_up_to| {}).unwrap();
     append(&mut world, &journal, None);
     settle(&journal);
     for run in 1..=3 {
-        report(run, "together", TOGETHER, None, &mut world, &journal);
+        report(run, "together", CALLS, None, &mut world, &journal);
     }
     for run in 1..=2 {
         report(run, "apart", APART, Some(PAUSE), &mut world, &journal);
@@ -66,17 +64,9 @@ fn report(
     let (mut facts, mut appending) = (0, Duration::ZERO);
     world.spent = Duration::ZERO;
     for n in 0..calls {
-        if n % 30 == 0 {
-            // The registration is not the call's.
-            let spent = world.spent;
-            assert_eq!(world.register(1, "secret"), 200);
-            world.spent = spent;
-        }
-        world.whole_call();
+        world.timed_call(n);
         facts += world.facts.len();
         appending += append(world, journal, pause);
-        world.commands.clear();
-        world.clear();
     }
     settle(journal);
     let per_call = |spent: Duration| spent.as_secs_f64() * 1e6 / f64::from(calls);
@@ -110,11 +100,6 @@ fn append(world: &mut World, journal: &Journal, pause: Option<Duration>) -> Dura
         }
     }
     spent
-}
-
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
 /// CPU so far of the thread of that name, by the scheduler's clock.

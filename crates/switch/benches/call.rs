@@ -17,30 +17,18 @@ mod world;
 
 use core::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use world::World;
-
-/// Below the number of legs that the world's media plane has ports for.
-const CALLS: u32 = 5_000;
+use world::timed::CALLS;
 
 fn main() {
-    let mut world = World::new().with_operators(1);
+    let mut world = World::timed();
     for run in 1..=4 {
-        world.clock = thread_time;
         world.spent = Duration::ZERO;
         let mut facts = 0;
         for n in 0..CALLS {
-            if n % 30 == 0 {
-                // The registration is not the call's.
-                let spent = world.spent;
-                assert_eq!(world.register(1, "secret"), 200);
-                world.spent = spent;
-            }
-            world.whole_call();
+            world.timed_call(n);
             facts += world.facts.len();
             world.facts.clear();
-            world.commands.clear();
-            world.clear();
         }
         let per_call = world.spent.as_secs_f64() * 1e6 / f64::from(CALLS);
         println!(
@@ -49,9 +37,4 @@ fn main() {
             facts / CALLS as usize,
         );
     }
-}
-
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }

@@ -18,6 +18,7 @@ use switch::trunk::{Account, Password};
 use vocab::media::MediaCommand;
 use vocab::{Direction, EndedBy, Fact, OperatorState, Outcome, Party};
 use world::peers::{Peer, with_outer};
+use world::room::Room;
 use world::{World, phone, trunk};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -345,122 +346,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..40)
 }
 
-/// Telephones that obey, with what they know.
-#[derive(Default)]
-struct Room {
-    rings: Vec<(SocketAddr, Message)>,
-    answered: Vec<(SocketAddr, Message, Message)>,
-    dialled: Vec<(SocketAddr, Message)>,
-    peers: Vec<Peer>,
-}
-
 /// Where telephone `n` is; number 4 is the outer network.
 fn place(n: u8) -> SocketAddr {
     if n == 4 { trunk() } else { phone(n) }
 }
 
 impl Room {
-    /// Takes everything that came, and answers what must be answered at once.
-    fn settle(&mut self, world: &mut World) {
-        let places = [
-            phone(1),
-            phone(2),
-            phone(3),
-            trunk(),
-            "192.0.2.11:5060".parse().unwrap(),
-        ];
-        let mut quiet = false;
-        while !quiet {
-            quiet = true;
-            for at in places {
-                while let Some(message) = world.try_next(at) {
-                    quiet = false;
-                    self.take(world, at, &message);
-                }
-            }
-        }
-    }
-
-    fn take(&mut self, world: &mut World, at: SocketAddr, message: &Message) {
-        let call_id = message.call_id().unwrap().to_owned();
-        match message.method() {
-            Some(Method::Invite) => {
-                let known = |(_, ring): &(SocketAddr, Message)| ring.via() == message.via();
-                if !self.rings.iter().any(known) {
-                    self.rings.push((at, message.clone()));
-                }
-            }
-            Some(Method::Ack) => {
-                let of = |(_, invite, _): &(SocketAddr, Message, Message)| {
-                    invite.call_id().unwrap() == call_id
-                };
-                if let Some(found) = self.answered.iter().position(of) {
-                    let (at, invite, answer) = self.answered.remove(found);
-                    self.peers.push(Peer::called(at, &invite, &answer));
-                }
-            }
-            Some(Method::Cancel) => {
-                world.send(at, &message.respond(200, None));
-                let of = |(_, ring): &(SocketAddr, Message)| ring.call_id().unwrap() == call_id;
-                if let Some(found) = self.rings.iter().position(of) {
-                    let (at, ring) = self.rings.remove(found);
-                    world.send(at, &ring.respond(487, Some("gone")));
-                }
-            }
-            Some(Method::Bye) => {
-                self.peers.retain(|peer| peer.call_id != call_id);
-                world.send(at, &message.respond(200, None));
-            }
-            Some(_) => world.send(at, &message.respond(200, None)),
-            None => self.take_response(world, at, message),
-        }
-    }
-
-    fn take_response(&mut self, world: &mut World, at: SocketAddr, message: &Message) {
-        let cseq = message.cseq().unwrap();
-        let of = |(_, invite): &(SocketAddr, Message)| {
-            invite.call_id() == message.call_id() && invite.cseq() == Ok(cseq.clone())
-        };
-        let Some(found) = self.dialled.iter().position(of) else {
-            return;
-        };
-        if message.status().unwrap() < 200 {
-            return;
-        }
-        let (_, invite) = self.dialled.remove(found);
-        if message.status() == Some(200) {
-            let mut peer = Peer::caller(at, &invite, message);
-            let ack = peer.request(world, Method::Ack);
-            world.send(at, &ack);
-            self.peers.push(peer);
-        }
-    }
-
-    /// The dialog number `which` of a telephone.
-    fn peer(&self, at: SocketAddr, which: usize) -> Option<Peer> {
-        self.peers
-            .iter()
-            .filter(|peer| peer.at == at)
-            .nth(which)
-            .cloned()
-    }
-
-    fn send(
-        &mut self,
-        world: &mut World,
-        mut peer: Peer,
-        method: Method,
-        refer_to: Option<String>,
-    ) {
-        let mut request = peer.request(world, method.clone());
-        if let Some(to) = refer_to {
-            request.headers.push(HeaderName::ReferTo, to);
-        }
-        self.peers.retain(|known| known.call_id != peer.call_id);
-        world.send(peer.at, &request);
-        if method != Method::Bye {
-            self.peers.push(peer);
-        }
+    fn refer(&mut self, world: &mut World, peer: Peer, to: String) {
+        self.send(world, peer, Method::Refer, |mut refer| {
+            refer.headers.push(HeaderName::ReferTo, to);
+            refer
+        });
     }
 
     fn step(&mut self, world: &mut World, step: Step) {
@@ -472,13 +368,13 @@ impl Room {
             }
             Step::CallerHangsUp(which) => {
                 if let Some(peer) = self.peer(trunk(), which) {
-                    self.send(world, peer, Method::Bye, None);
+                    self.send(world, peer, Method::Bye, |bye| bye);
                 }
             }
             Step::Answers { phone, status } => self.answer(world, place(phone), phone, status),
             Step::HangsUp { phone: n, which } => {
                 if let Some(peer) = self.peer(phone(n), which) {
-                    self.send(world, peer, Method::Bye, None);
+                    self.send(world, peer, Method::Bye, |bye| bye);
                 }
             }
             Step::Refers {
@@ -488,7 +384,7 @@ impl Room {
             } => {
                 if let Some(peer) = self.peer(phone(n), which) {
                     let to = format!("<sip:{}@198.51.100.1>", TARGETS[to]);
-                    self.send(world, peer, Method::Refer, Some(to));
+                    self.refer(world, peer, to);
                 }
             }
             Step::Joins {
@@ -498,7 +394,7 @@ impl Room {
             } => {
                 let with = self.peer(phone(n), with);
                 if let (Some(peer), Some(with)) = (self.peer(phone(n), which), with) {
-                    self.send(world, peer, Method::Refer, Some(with.as_refer_to()));
+                    self.refer(world, peer, with.as_refer_to());
                 }
             }
             Step::Dials { phone: n, to } => {
@@ -508,36 +404,6 @@ impl Room {
             }
             Step::Passes(ms) => world.pass(Duration::from_millis(ms)),
         }
-        self.settle(world);
-    }
-
-    fn answer(&mut self, world: &mut World, at: SocketAddr, n: u8, status: u16) {
-        let Some(found) = self.rings.iter().position(|(ringing, _)| *ringing == at) else {
-            return;
-        };
-        let (_, ring) = self.rings[found].clone();
-        if status >= 200 {
-            self.rings.remove(found);
-        }
-        let answer = world.answer_from(at, n, &ring, status);
-        if status == 200 {
-            self.answered.push((at, ring, answer));
-        }
-    }
-
-    /// Everybody hangs up and declines, until nothing is left.
-    fn close(&mut self, world: &mut World) {
-        for _ in 0..60 {
-            self.settle(world);
-            if let Some(peer) = self.peers.last().cloned() {
-                self.send(world, peer, Method::Bye, None);
-            } else if let Some((at, _)) = self.rings.last().cloned() {
-                self.answer(world, at, 9, 486);
-            } else {
-                world.pass(SECOND);
-            }
-        }
-        world.input(switch::Input::Stop);
         self.settle(world);
     }
 }
@@ -550,7 +416,8 @@ proptest! {
     #[test]
     fn transfers_in_any_order_leave_nobody_behind(steps in steps()) {
         let mut world = world(3);
-        let mut room = Room::default();
+        let other: SocketAddr = "192.0.2.11:5060".parse().unwrap();
+        let mut room = Room::at(vec![phone(1), phone(2), phone(3), trunk(), other]);
         for step in steps {
             room.step(&mut world, step);
             prop_assert_eq!(world.switch.snapshot().counts.bugs, 0);

@@ -11,7 +11,9 @@
 #![allow(dead_code, reason = "each test file uses its own part of the world")]
 
 pub mod peers;
+pub mod room;
 pub mod session;
+pub mod timed;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -47,6 +49,8 @@ pub const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192
 
 pub struct World {
     pub switch: Switch,
+    /// Where the engine is.
+    pub at: SocketAddr,
     pub now: Time,
     pub facts: Vec<Event>,
     pub commands: Vec<MediaCommand>,
@@ -116,6 +120,7 @@ impl World {
 
     pub fn with_plan(settings: Settings, plan: &str) -> Self {
         let mut world = Self {
+            at: settings.sockets[0].1,
             switch: Switch::new(settings),
             now: Time::ZERO,
             facts: Vec::new(),
@@ -254,7 +259,10 @@ impl World {
 
     pub fn raw(&mut self, from: SocketAddr, bytes: &[u8]) {
         self.input(Input::Datagram {
-            flow: flow(from),
+            flow: Flow {
+                local: self.at,
+                ..flow(from)
+            },
             bytes: bytes.to_vec(),
         });
     }
@@ -326,7 +334,7 @@ impl World {
     }
 
     pub fn invite(&mut self, number: &str) -> Message {
-        let uri = format!("sip:{number}@{}", engine());
+        let uri = format!("sip:{number}@{}", self.at);
         self.out_of_dialog(trunk(), Method::Invite, &uri)
             .with_body("application/sdp", OFFER.into())
     }
@@ -352,9 +360,9 @@ impl World {
 
     /// A REGISTER without credentials.
     pub fn register_request(&mut self, n: u8, at: SocketAddr) -> Message {
-        let uri = format!("sip:{}", engine());
+        let uri = format!("sip:{}", self.at);
         let mut request = self.out_of_dialog(at, Method::Register, &uri);
-        let address = format!("<sip:op{n}@{}>", engine());
+        let address = format!("<sip:op{n}@{}>", self.at);
         let headers = &mut request.headers;
         headers.set(HeaderName::From, format!("{address};tag=r{n}"));
         headers.set(HeaderName::To, &address);

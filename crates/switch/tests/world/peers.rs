@@ -172,7 +172,7 @@ impl World {
         number: &str,
         more: &[(HeaderName, &str)],
     ) -> Message {
-        let uri = format!("sip:{number}@198.51.100.1:5060");
+        let uri = format!("sip:{number}@{}", self.at);
         let mut invite = self
             .out_of_dialog(at, Method::Invite, &uri)
             .with_body("application/sdp", OFFER.into());
