@@ -4,7 +4,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::transaction::Flow;
-use crate::wire::{HeaderName, Message, Method, NameAddr, ParseError, Uri};
+use crate::wire::{HeaderName, Host, Message, Method, NameAddr, ParseError, Scheme, Uri};
 
 /// What tells one dialog from another (RFC 3261 §12): Call-ID and both tags, seen from our side.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,8 +45,9 @@ impl DialogId {
 pub struct Destination {
     /// The first Route, or the remote target.
     pub uri: Uri,
-    /// Its network address. Names are not resolved: where the URI holds none, and where it holds
-    /// a private address behind a NAT, this is the address on which the peer was seen.
+    /// Its network address. Names are not resolved here (see [`Dialog::named_hop`]): where the URI
+    /// holds no address, and where it holds a private one behind a NAT, this is the address on which
+    /// the peer was seen.
     pub address: SocketAddr,
 }
 
@@ -73,6 +74,8 @@ pub struct Dialog {
     pub remote_cseq: Option<u32>,
     /// Where the peer was seen.
     pub flow: Flow,
+    /// The connection on which it was seen is gone.
+    lost: bool,
 }
 
 impl Dialog {
@@ -94,6 +97,7 @@ impl Dialog {
             local_cseq: 0,
             remote_cseq: Some(request.cseq()?.number),
             flow,
+            lost: false,
         })
     }
 
@@ -124,6 +128,7 @@ impl Dialog {
             local_cseq: request.cseq()?.number,
             remote_cseq: None,
             flow,
+            lost: false,
         })
     }
 
@@ -210,13 +215,29 @@ impl Dialog {
         }
     }
 
+    /// The name by which the next hop is known, where the next request goes by it: the first Route or
+    /// the remote target, to be located (RFC 3261 §12.2.1.1, §8.1.2). `None`: the flow is the way. A
+    /// connection that is up is one (RFC 5923 §8), and a browser has no other.
+    #[must_use]
+    pub fn named_hop(&self) -> Option<&Uri> {
+        let uri = self
+            .route_set
+            .first()
+            .map_or(&self.remote_target, |route| &route.uri);
+        let by_name = matches!(uri.host, Host::Name(_));
+        let connected = self.flow.transport.is_reliable() && !self.lost;
+        let sip = matches!(uri.scheme, Scheme::Sip | Scheme::Sips);
+        (by_name && sip && !connected && !self.flow.transport.is_accepted_only()).then_some(uri)
+    }
+
     /// The peer's connection is gone: the next request goes to its Contact, if that is an address
     /// to which a connection can be opened.
     pub fn flow_lost(&mut self, flow: Flow) {
-        if self.flow == flow
-            && !flow.transport.is_accepted_only()
-            && let Some(remote) = self.remote_target.socket_addr()
-        {
+        if self.flow != flow || flow.transport.is_accepted_only() {
+            return;
+        }
+        self.lost = true;
+        if let Some(remote) = self.remote_target.socket_addr() {
             self.flow.remote = remote;
         }
     }
@@ -226,6 +247,7 @@ impl Dialog {
     pub fn follow(&mut self, flow: Flow) {
         if flow.transport == self.flow.transport && flow.transport.is_reliable() {
             self.flow = flow;
+            self.lost = false;
         }
     }
 

@@ -15,7 +15,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use sip::{
-    Answer, Candidate, ClientTx, Flow, Host, Located, Message, Question, Transport, Uri, locate,
+    Answer, Candidate, ClientTx, Dialog, Flow, HeaderName, Host, Located, Message, Question,
+    Transport, Uri, locate,
 };
 use vocab::Time;
 
@@ -64,6 +65,8 @@ struct Request {
     build: Build,
     /// It goes by TCP only for its length.
     long: bool,
+    /// Where the peer was seen: tried last, and where its name leads nowhere.
+    seen: Option<Flow>,
     cancelled: bool,
 }
 
@@ -147,10 +150,86 @@ impl Context {
             ways: VecDeque::new(),
             build,
             long: false,
+            seen: None,
             cancelled: false,
         };
         let room = self.outgoing.locating().count() < LOCATING_MAX;
         self.start(owner, request, room)
+    }
+
+    /// Sends a request within a dialog: on its flow, or where the name of the next hop leads (RFC 3261
+    /// §12.2.1.1, RFC 3263), and where the peer was seen if that is nowhere. `None`: nobody waits for
+    /// the answer.
+    pub(crate) fn request_within(
+        &mut self,
+        owner: Option<Owner>,
+        dialog: &Dialog,
+        message: Message,
+    ) -> ClientTx {
+        let seen = dialog.next_flow();
+        let Some(hop) = dialog.named_hop() else {
+            return match owner {
+                Some(owner) => self.request(owner, seen, message),
+                None => self.request_unowned(seen, message),
+            };
+        };
+        let name = match &hop.host {
+            Host::Name(name) => Some(name.clone()),
+            Host::Ip(_) => None,
+        };
+        let build = move |ctx: &Self, flow: &Flow| {
+            let mut message = message.clone();
+            if *flow != seen && message.headers.first(&HeaderName::Contact).is_some() {
+                let contact = ctx.contact(flow);
+                message.headers.set(HeaderName::Contact, contact);
+            }
+            message
+        };
+        let request = Request {
+            state: State::Locating {
+                until: self.now + ANSWER_WITHIN,
+            },
+            uri: Some(hop.clone()),
+            name,
+            seed: self.entropy.number(),
+            ways: VecDeque::new(),
+            build: Box::new(build),
+            long: false,
+            seen: Some(seen),
+            cancelled: false,
+        };
+        let room = self.outgoing.locating().count() < LOCATING_MAX;
+        self.start(owner, request, room)
+    }
+
+    /// The flow for an ACK of a 2xx, which cannot wait for the DNS: where the name of the next hop is
+    /// known to lead, else where the peer was seen. The name is asked for meanwhile.
+    pub(crate) fn flow_for_ack(&mut self, dialog: &Dialog) -> Flow {
+        let seen = dialog.next_flow();
+        let Some(hop) = dialog.named_hop() else {
+            return seen;
+        };
+        let transports = self.settings.transports();
+        let seed = self.entropy.number();
+        let (now, locator) = (self.now, &self.outgoing.locator);
+        match locate(hop, &transports, seed, |question| {
+            locator.known(now, question)
+        }) {
+            Located::Ways(ways) => {
+                // Of several servers the one that was seen is as good as any, and knows the call.
+                let known = ways.iter().any(|way| way.address == seen.remote);
+                let first = ways.first().filter(|_| !known);
+                let flow = first.and_then(|way| self.local_end(*way).ok().flatten());
+                flow.unwrap_or(seen)
+            }
+            Located::Missing(questions) => {
+                for question in questions {
+                    self.outgoing.locator.ask(now, question);
+                }
+                seen
+            }
+            Located::Nowhere(_) => seen,
+        }
     }
 
     /// Sends a long request by TCP where the peer takes it, else by UDP after all.
@@ -174,6 +253,7 @@ impl Context {
             ways: [Way::To(candidate), Way::By(flow)].into(),
             build: Box::new(move |_, _| message.clone()),
             long: true,
+            seen: None,
             cancelled: false,
         };
         self.start(owner, request, true)
@@ -295,8 +375,18 @@ impl Context {
             .collect();
         for tx in late {
             tracing::warn!("no answer of the DNS in time");
-            self.give_up(tx);
+            self.go_where_seen(tx);
         }
+    }
+
+    /// The name of a next hop leads nowhere: the way on which the peer was seen is left, if there is
+    /// one.
+    fn go_where_seen(&mut self, tx: ClientTx) {
+        if let Some(request) = self.outgoing.requests.get_mut(&tx) {
+            request.uri = None;
+            request.ways = request.seen.take().map(Way::By).into_iter().collect();
+        }
+        self.next_way(tx);
     }
 
     /// Takes a request as far as what is known allows.
@@ -314,7 +404,17 @@ impl Context {
         match locate(uri, &transports, request.seed, known) {
             Located::Ways(ways) => {
                 request.uri = None;
-                request.ways = ways.into_iter().map(Way::To).collect();
+                let seen = request.seen.take();
+                let is_seen = |way: &Candidate| {
+                    seen.is_some_and(|seen| {
+                        way.address == seen.remote && way.transport == seen.transport
+                    })
+                };
+                // Of several servers the one that was seen knows the call.
+                let (known, others): (Vec<_>, Vec<_>) = ways.into_iter().partition(is_seen);
+                let last = seen.filter(|_| known.is_empty()).map(Way::By);
+                let ways = known.into_iter().chain(others).map(Way::To);
+                request.ways = ways.chain(last).collect();
                 self.next_way(tx);
             }
             Located::Missing(questions) => {
@@ -324,7 +424,7 @@ impl Context {
             }
             Located::Nowhere(why) => {
                 tracing::warn!(uri = %uri.host, %why, "a request finds no way");
-                self.give_up(tx);
+                self.go_where_seen(tx);
             }
         }
     }

@@ -6,7 +6,6 @@ use sip::{ClientTx, Message};
 use vocab::media::MediaCommand;
 use vocab::{LegId, OfferResult};
 
-use super::leg::next_hop;
 use super::party::Sip;
 use super::sent::Stage;
 use super::who::Who;
@@ -257,7 +256,8 @@ impl Call {
             return false;
         };
         let number = response.cseq().map_or(1, |cseq| cseq.number);
-        ctx.ack(tx, next_hop(&dialog), dialog.ack(number));
+        let flow = ctx.flow_for_ack(&dialog);
+        ctx.ack(tx, flow, dialog.ack(number));
         ctx.dialogs.insert(dialog.id(), owner);
         let told = leg
             .sent(tx)

@@ -5,7 +5,7 @@ use sip::{ClientTx, Dialog, Flow, Message, Method, Offers, Reliable, ReliableDue
 use vocab::media::{Codec, MediaCommand, Remote};
 use vocab::{CallId, EventId, LegId};
 
-use super::leg::{Description, MediaState, decorate, next_hop};
+use super::leg::{Description, MediaState, decorate};
 use super::party::{self, PartyLeg};
 use super::session::LegSession;
 use super::who::Who;
@@ -345,8 +345,8 @@ impl CallerLeg {
 
     fn bye(&mut self, ctx: &mut Context, call: CallId) {
         let bye = self.dialog.request(Method::Bye);
-        let flow = next_hop(&self.dialog);
-        let tx = ctx.request(Owner { call, leg: self.id }, flow, bye);
+        let owner = Owner { call, leg: self.id };
+        let tx = ctx.request_within(Some(owner), &self.dialog, bye);
         self.sip = Sip::Closing { tx };
     }
 }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use sip::{Dialog, Flow, HeaderName, Message};
+use sip::{Flow, HeaderName, Message};
 use vocab::media::{Codec, Remote};
 
 use crate::context::{ALLOW, Context};
@@ -105,11 +105,6 @@ impl Description {
         self.said.clone_from(&body);
         Ok((body, remote))
     }
-}
-
-/// The flow on which the next request of a dialog goes.
-pub(crate) fn next_hop(dialog: &Dialog) -> Flow {
-    dialog.next_flow()
 }
 
 /// Puts what every answer or request within a dialog carries.

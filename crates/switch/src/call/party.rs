@@ -8,7 +8,7 @@ use vocab::media::{MediaCommand, Remote};
 use vocab::{EndedBy, LegId, OfferResult, OperatorId};
 
 use super::Call;
-use super::leg::{Description, MediaState, next_hop};
+use super::leg::{Description, MediaState};
 use super::sent::Sent;
 use super::session::LegSession;
 use super::who::{Engagement, Who};
@@ -197,8 +197,7 @@ impl PartyLeg {
             return;
         };
         let bye = dialog.request(Method::Bye);
-        let flow = next_hop(dialog);
-        let tx = ctx.request(owner, flow, bye);
+        let tx = ctx.request_within(Some(owner), dialog, bye);
         self.sip = Sip::Closing { tx };
     }
 

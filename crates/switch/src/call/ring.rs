@@ -9,7 +9,7 @@ use sip::{ClientTx, Flow, HeaderName, Message, Method};
 use vocab::{Fact, LegId, OfferResult};
 
 use super::Call;
-use super::leg::{Description, MediaState, next_hop};
+use super::leg::{Description, MediaState};
 use super::party::{PartyLeg, Sip};
 use super::sent::{Credentials, Sent};
 use crate::context::{Context, Timer};
@@ -294,9 +294,10 @@ impl Call {
             .and_then(|leg| leg.dialog_of(ctx, tx, response));
         if let Some(mut dialog) = dialog {
             let number = response.cseq().map_or(1, |cseq| cseq.number);
-            ctx.ack(tx, next_hop(&dialog), dialog.ack(number));
+            let flow = ctx.flow_for_ack(&dialog);
+            ctx.ack(tx, flow, dialog.ack(number));
             let bye = dialog.request(Method::Bye);
-            ctx.request_unowned(next_hop(&dialog), bye);
+            ctx.request_within(None, &dialog, bye);
         }
     }
 }

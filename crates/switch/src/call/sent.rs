@@ -6,7 +6,7 @@ use core::time::Duration;
 use sip::{ClientTx, Dialog, DialogId, Flow, Forks, HeaderName, Heard, Message};
 use vocab::{OfferResult, Time};
 
-use super::leg::{Description, next_hop};
+use super::leg::Description;
 use super::party::{PartyLeg, Sip};
 use crate::context::{Context, Owner};
 use crate::way::{Next, Way};
@@ -219,7 +219,7 @@ impl PartyLeg {
         {
             ctx.early_dialogs.insert(early.dialog.id(), owner);
             if let Some(prack) = prack {
-                ctx.request_unowned(next_hop(&early.dialog), *prack);
+                ctx.request_within(None, &early.dialog, *prack);
             }
         }
     }

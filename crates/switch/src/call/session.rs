@@ -6,7 +6,7 @@ use sip::{ClientTx, Message, Method, Offers, SessionDue, SessionTimer};
 use vocab::media::Remote;
 use vocab::{EndedBy, LegId, Time};
 
-use super::leg::{decorate, next_hop};
+use super::leg::decorate;
 use super::{Call, State, caller, party};
 use crate::context::{Context, Owner, Timer, TimerKey};
 
@@ -194,8 +194,8 @@ impl Call {
         } else {
             session.offers.update_sent(false);
         }
-        let flow = next_hop(parts.dialog);
-        let tx = ctx.request(Owner { call, leg }, flow, request);
+        let owner = Owner { call, leg };
+        let tx = ctx.request_within(Some(owner), parts.dialog, request);
         session.modifying = Some(Modifying { tx, kind });
     }
 
@@ -273,7 +273,8 @@ impl Call {
         }
         let task = parts.session.offers.success_came(!response.body.is_empty());
         let number = response.cseq().map_or(1, |cseq| cseq.number);
-        ctx.ack(tx, next_hop(parts.dialog), parts.dialog.ack(number));
+        let flow = ctx.flow_for_ack(parts.dialog);
+        ctx.ack(tx, flow, parts.dialog.ack(number));
         let remote = match (task, parts.description) {
             (sip::Task::Take, Some(description)) => {
                 sdp::accept(&response.body, &description.local()).ok()

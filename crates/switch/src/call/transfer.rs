@@ -20,7 +20,7 @@ use vocab::{
     CallId, EndedBy, Fact, LegId, OperatorId, TransferKind, TransferResult, TransferTarget,
 };
 
-use super::leg::{decorate, next_hop};
+use super::leg::decorate;
 use super::reach::{Failure, Purpose};
 use super::steps::Place;
 use super::{Call, Course, State};
@@ -369,7 +369,7 @@ impl Call {
             return;
         };
         let mut notify = parts.dialog.request(Method::Notify);
-        let flow = next_hop(parts.dialog);
+        let flow = parts.dialog.next_flow();
         let state = if status < 200 {
             format!("active;expires={EVENTS_EXPIRE}")
         } else {
@@ -380,6 +380,8 @@ impl Call {
         decorate(ctx, &flow, &mut notify);
         let body = refer::status_fragment(status);
         let notify = notify.with_body("message/sipfrag;version=2.0", body);
-        ctx.request_unowned(flow, notify);
+        if let Some(parts) = self.parts(leg) {
+            ctx.request_within(None, parts.dialog, notify);
+        }
     }
 }
