@@ -137,10 +137,14 @@ fn a_plan_with_an_unknown_queue_is_refused() {
 #[test]
 fn a_plan_that_names_a_queue_where_there_is_none_says_what_to_add() {
     let text = both(&Place::new("").check());
-    assert!(
-        text.contains("test.toml:13:18: no queue `operators` in the settings (they have no queue"),
-        "{text}"
-    );
+    for part in [
+        "error: no queue `operators` in the settings\n",
+        "test.toml:13:18\n",
+        "^^^^^^^^^^^\n",
+        "help: they have no queue at all: add a table [[queue]] with that name\n",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
 }
 
 #[test]

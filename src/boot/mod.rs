@@ -2,6 +2,7 @@
 
 mod operators;
 mod plans;
+mod services;
 mod signalling;
 mod tap;
 mod translate;
@@ -25,7 +26,7 @@ use vocab::{MissingReason, WallTime};
 use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
 use crate::settings::{Problem, Settings};
 
-pub use plans::{Loaded, load as load_plans};
+pub use plans::{Loaded, Mistake as PlanMistake, load as load_plans};
 pub use signalling::Certificates;
 
 /// How long the peers get to answer our BYEs at a stop.
@@ -113,10 +114,12 @@ impl Engine {
         restore_bindings(&runtime, settings, boot, (&addresses, &inbox));
         let answer_wait = settings.journal.answer_wait;
         let resolve = signalling::resolver(settings, &runtime, inbox.clone());
+        let fetch = services::fetcher(&runtime, inbox.clone());
         let parts = Parts {
             switch,
             transport,
             resolve,
+            fetch,
             media,
             journal,
             tracer,

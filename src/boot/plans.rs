@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use dialplan::{Plan, Plans, PromptRef};
+use dialplan::{Calendar, Calendars, Diagnostic, Plan, Plans, PromptRef};
 use media::Audio;
 use vocab::media::PromptId;
 
@@ -14,6 +14,9 @@ use crate::settings::Settings;
 
 /// Largest plan, in bytes: a plan is written by a person.
 const PLAN_BYTES_MAX: u64 = 1 << 20;
+
+/// Where calendars are, below the folder of plans.
+pub(crate) const CALENDARS: &str = "calendars";
 
 /// Plans with everything they play.
 pub struct Loaded {
@@ -27,6 +30,41 @@ pub struct Loaded {
     pub problems: Vec<PromptProblem>,
 }
 
+/// Why plans cannot be loaded.
+#[derive(Debug)]
+pub enum Mistake {
+    /// A mistake in a file.
+    Written(Box<Diagnostic>),
+    /// Anything else, in words.
+    Told(String),
+}
+
+impl Mistake {
+    /// The mistake with the line it stands on, where it stands on one.
+    #[must_use]
+    pub fn snippet(&self) -> String {
+        match self {
+            Self::Written(written) => written.snippet(),
+            Self::Told(text) => format!("error: {text}\n"),
+        }
+    }
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Written(written) => written.fmt(f),
+            Self::Told(text) => text.fmt(f),
+        }
+    }
+}
+
+impl From<Diagnostic> for Mistake {
+    fn from(written: Diagnostic) -> Self {
+        Self::Written(Box::new(written))
+    }
+}
+
 /// A prompt for which a tone stands in.
 pub struct PromptProblem {
     /// What is wrong, with the place of the step that says it.
@@ -38,8 +76,8 @@ pub struct PromptProblem {
 /// Loads every plan of the folder and makes its prompts.
 ///
 /// # Errors
-/// Every mistake found, one line each, with file, line and column.
-pub fn load(settings: &Settings) -> Result<Loaded, Vec<String>> {
+/// Every mistake found.
+pub fn load(settings: &Settings) -> Result<Loaded, Vec<Mistake>> {
     let plans = read_all(settings)?;
     let refs: Vec<PromptRef> = plans.iter().flat_map(|plan| plan.prompts()).collect();
     let library = prompts::prepare(&refs, settings);
@@ -86,7 +124,10 @@ pub(super) fn load_or_explain(settings: &Settings) -> anyhow::Result<Loaded> {
     let loaded = match load(settings) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
-            let first = mistakes.first().map_or("", String::as_str);
+            let first = mistakes
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             match mistakes.len() {
                 0 | 1 => bail!("{first}"),
                 n => bail!("{first} (and {} more: see `hotline check`)", n - 1),
@@ -106,21 +147,29 @@ pub(super) fn load_or_explain(settings: &Settings) -> anyhow::Result<Loaded> {
     Ok(loaded)
 }
 
-fn read_all(settings: &Settings) -> Result<Plans, Vec<String>> {
+fn read_all(settings: &Settings) -> Result<Plans, Vec<Mistake>> {
     let folder = &settings.dialplans.folder;
-    let at_folder = |message| settings.problem_at("dialplans.folder", message).to_string();
-    let files = plan_files(folder).map_err(|error| vec![at_folder(format!("{error:#}"))])?;
+    let at_folder =
+        |message| Mistake::Told(settings.problem_at("dialplans.folder", message).to_string());
+    let files = toml_files(folder).map_err(|error| vec![at_folder(format!("{error:#}"))])?;
     let queues: Vec<&str> = settings
         .queues
         .iter()
         .map(|queue| queue.name.as_str())
         .collect();
+    let mut mistakes: Vec<Mistake> = Vec::new();
+    let calendars = calendars(&folder.join(CALENDARS), &mut mistakes);
     let mut plans: Vec<Arc<Plan>> = Vec::new();
-    let mut mistakes = Vec::new();
     for file in &files {
-        match read(file) {
+        let plan = read(file, dialplan::parse).and_then(|plan| {
+            plan.with_calendars(&calendars)
+                .map_err(|missing| vec![Mistake::Written(missing)])
+        });
+        match plan {
             Ok(plan) => {
-                mistakes.extend(plan.unknown_queues(&queues).iter().map(ToString::to_string));
+                let found = plan.unknown_queues(&queues).into_iter();
+                let found = found.chain(plan.unsupported());
+                mistakes.extend(found.map(Mistake::from));
                 plans.push(Arc::new(plan));
             }
             Err(found) => mistakes.extend(found),
@@ -135,7 +184,7 @@ fn read_all(settings: &Settings) -> Result<Plans, Vec<String>> {
     let plans = match Plans::new(plans) {
         Ok(plans) => plans,
         Err(clashes) => {
-            mistakes.extend(clashes.iter().map(ToString::to_string));
+            mistakes.extend(clashes.into_iter().map(Mistake::from));
             return Err(mistakes);
         }
     };
@@ -146,8 +195,30 @@ fn read_all(settings: &Settings) -> Result<Plans, Vec<String>> {
     }
 }
 
-/// The plans of a folder in order of their names.
-fn plan_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// The calendars of a folder; there need not be one.
+pub(crate) fn calendars(folder: &Path, mistakes: &mut Vec<Mistake>) -> Calendars {
+    if !folder.is_dir() {
+        return Calendars::default();
+    }
+    let files = match toml_files(folder) {
+        Ok(files) => files,
+        Err(error) => {
+            mistakes.push(Mistake::Told(format!("{error:#}")));
+            return Calendars::default();
+        }
+    };
+    let mut all = Vec::new();
+    for file in &files {
+        match read(file, Calendar::parse) {
+            Ok(calendar) => all.push(calendar),
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    Calendars::new(all)
+}
+
+/// The TOML files of a folder in order of their names.
+fn toml_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("the folder of plans {} cannot be read", folder.display()))?;
     let mut files = Vec::new();
@@ -164,13 +235,18 @@ fn plan_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read(file: &Path) -> Result<Plan, Vec<String>> {
+/// Reads one file by whatever reads its text.
+pub(crate) fn read<T>(
+    file: &Path,
+    parse: fn(&str, &str) -> Result<T, Vec<Diagnostic>>,
+) -> Result<T, Vec<Mistake>> {
     let name = file.display().to_string();
+    let told = |message: String| vec![Mistake::Told(message)];
     let size = std::fs::metadata(file).map_or(0, |found| found.len());
     if size > PLAN_BYTES_MAX {
-        return Err(vec![format!("{name}: expected a plan of at most 1 MiB")]);
+        return Err(told(format!("{name}: expected a plan of at most 1 MiB")));
     }
     let text = std::fs::read_to_string(file)
-        .map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
-    dialplan::parse(&name, &text).map_err(|found| found.iter().map(ToString::to_string).collect())
+        .map_err(|error| told(format!("{name}: cannot be read: {error}")))?;
+    parse(&name, &text).map_err(|found| found.into_iter().map(Mistake::from).collect())
 }

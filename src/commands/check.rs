@@ -21,7 +21,10 @@ pub(super) fn check(path: &Path) -> ExitCode {
     let secrets = secrets.iter().chain(&certificates).map(ToString::to_string);
     let loaded = match boot::load_plans(&settings) {
         Ok(loaded) => loaded,
-        Err(mistakes) => return refuse(secrets.chain(mistakes)),
+        Err(mistakes) => {
+            let plans = mistakes.iter().map(boot::PlanMistake::snippet);
+            return refuse(secrets.chain(plans));
+        }
     };
     let prompts = loaded.problems.into_iter().map(|problem| problem.message);
     let mut mistakes = secrets.chain(prompts).peekable();

@@ -26,7 +26,7 @@ const CALLERS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const OPERATORS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
 /// The shipped plan, so that the program needs no files beside it.
-const PLAN: &str = include_str!("../../dialplans/health-line.toml");
+const PLAN: &str = include_str!("../../dialplans/demo/health-line.toml");
 
 const SETTINGS: &str = r#"# Made by `hotline demo`; `hotline journal export --config` reads it.
 [sip]

@@ -15,7 +15,7 @@ use media::Media;
 use sip::{Flow, Question};
 use switch::{Input, Output, Switch};
 use transport::{Datagram, Sink, Transport};
-use vocab::{EventId, Snapshot, Time, WallTime};
+use vocab::{CallId, EventId, Snapshot, Time, WallTime};
 
 use hold::Hold;
 use trace::Trace;
@@ -122,6 +122,21 @@ pub fn inbox(epoch: Instant) -> (Inbox, Outbox) {
     )
 }
 
+/// A question of a plan to a web service.
+#[derive(Debug)]
+pub struct Fetch {
+    /// For which call.
+    pub call: CallId,
+    /// Which of its questions.
+    pub question: u32,
+    /// Where.
+    pub url: String,
+    /// A JSON object to be sent by POST; a GET without one.
+    pub body: Option<String>,
+    /// After which nobody waits any more.
+    pub timeout: Duration,
+}
+
 /// What the driver drives.
 pub struct Parts {
     /// The core.
@@ -130,6 +145,8 @@ pub struct Parts {
     pub transport: Transport,
     /// Puts a question to the DNS; the answer comes as an input. Must not block.
     pub resolve: Box<dyn Fn(Question) + Send>,
+    /// Asks a web service; the answer comes as an input. Must not block.
+    pub fetch: Box<dyn Fn(Fetch) + Send>,
     /// The media plane.
     pub media: Media,
     /// The journal.
@@ -328,6 +345,19 @@ impl Loop {
                     self.parts.transport.expect_name(flow, &name);
                 }
                 Output::Resolve { question } => (self.parts.resolve)(question),
+                Output::Fetch {
+                    call,
+                    question,
+                    url,
+                    body,
+                    timeout,
+                } => (self.parts.fetch)(Fetch {
+                    call,
+                    question,
+                    url,
+                    body,
+                    timeout,
+                }),
                 Output::Media(command) => self.parts.media.send(command),
                 Output::Record(event) => {
                     self.trace.fact(&event);

@@ -6,12 +6,13 @@
 //! walks one call through it.
 //!
 //! Contract: no IO, no clock. The caller reads files, makes the prompts of [`Plan::prompts`] and
-//! carries out each [`Step`]; it says what [`Happened`] and gets the next one. The same answers
-//! give the same steps.
+//! carries out each [`Step`]; it says what [`Happened`] and gets the next one. What time it is and
+//! how queues are it tells through [`Sights`]. The same answers give the same steps.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use dialplan::{Happened, Run, Step};
+//! use dialplan::{Happened, Run, Step, Trial};
+//! use vocab::WallTime;
 //!
 //! let text = r#"
 //!     name = "short"
@@ -22,11 +23,12 @@
 //!     [[step]]
 //!     say = { name = "closed", text = { en = "Nobody is here. Goodbye." } }
 //! "#;
-//! let plan = dialplan::parse("short.toml", text).expect("a good plan");
-//! let mut run = Run::new(Arc::new(plan));
-//! assert_eq!(run.next(Happened::Started), Step::Answer);
-//! assert!(matches!(run.next(Happened::Answered), Step::Say { .. }));
-//! assert!(matches!(run.next(Happened::Said), Step::Hangup { .. }));
+//! let plan = Arc::new(dialplan::parse("short.toml", text).expect("a good plan"));
+//! let trial = Trial::new(Arc::clone(&plan), "100", "+15550100", WallTime::default());
+//! let mut run = Run::new(plan, "+15550100", "100");
+//! assert_eq!(run.next(Happened::Started, &trial), Step::Answer);
+//! assert!(matches!(run.next(Happened::Answered, &trial), Step::Say { .. }));
+//! assert!(matches!(run.next(Happened::Said, &trial), Step::Hangup { .. }));
 //!
 //! let mistakes = dialplan::parse("short.toml", &text.replace("answer", "anser")).unwrap_err();
 //! assert_eq!(
@@ -35,22 +37,39 @@
 //! );
 //! ```
 //!
-//! Non-goals: playing, ringing, queueing, speech. Menus, hours and flows come as new kinds of
-//! steps; the shape of a file (a list of `[[step]]`, each with one key that names its kind) stays.
+//! Non-goals: playing, ringing, queueing, making speech.
 
+mod calendar;
 mod check;
 mod diagnostic;
+
+mod fields;
+mod hours;
+mod kinds;
 mod parse;
 mod plan;
 mod plans;
 mod read;
 mod run;
-mod spelling;
-mod trace;
+mod schema;
 
+mod spelling;
+mod step;
+mod trial;
+
+pub use calendar::{Calendar, Calendars, Day};
 pub use diagnostic::Diagnostic;
+pub use hours::{Clockwork, Hours, Span, Verdict, Zone};
+pub use kinds::{KINDS, Key, Kind, Shape};
 pub use parse::parse;
-pub use plan::{Hangup, Plan, PlanStep, PromptRef, Queue, Say, Voice, limits};
+pub use plan::{Emergency, Plan, PromptRef, limits};
 pub use plans::Plans;
-pub use run::{Happened, Run, Step};
+pub use run::{Ask, Happened, QueueState, Run, Sights, Step, Target};
+pub use schema::schema;
 pub use spelling::nearest;
+pub use step::{
+    Answer, Asking, Callback, Choice, Collect, Condition, Flow, FlowId, Hangup, Http, If, Menu,
+    Music, PlanStep, Prompt, Queue, QueueAsked, Ring, Say, Set, Survey, Transfer, Voice, Voicemail,
+    Whom,
+};
+pub use trial::Trial;

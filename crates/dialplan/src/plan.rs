@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::Diagnostic;
-use crate::diagnostic::Place;
-use crate::spelling::advice;
+use crate::calendar::Calendars;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::hours::{Clockwork, Hours};
+use crate::spelling::{advice, one_of};
+use crate::step::{Flow, FlowId, PlanStep, Voice};
 
 /// What a file may hold at most; more is refused with a diagnostic.
 pub mod limits {
+    use core::time::Duration;
+
     /// Bytes of one file: a plan of an hour's announcements is far below.
     pub const FILE_BYTES: usize = 256 * 1024;
     /// Steps of one plan.
     pub const STEPS: usize = 500;
+    /// Flows of one plan.
+    pub const FLOWS: usize = 100;
     /// Numbers of one plan.
     pub const NUMBERS: usize = 1_000;
     /// Languages of one plan.
@@ -24,6 +30,18 @@ pub mod limits {
     pub const NUMBER_CHARS: usize = 20;
     /// Mistakes told of one file: nobody reads more before mending the first.
     pub const MISTAKES: usize = 100;
+    /// Flows of a call that wait for the end of another.
+    pub const DEPTH: usize = 16;
+    /// Steps of one call: an hour of menus is a few hundred. A call with more goes round and round.
+    pub const RUN_STEPS: u32 = 2_000;
+    /// Characters of a field: what is more is cut off.
+    pub const FIELD_CHARS: usize = 1_000;
+    /// Fields of one plan.
+    pub const FIELDS: usize = 100;
+    /// Octets of a web service's reply that are read.
+    pub const REPLY_BYTES: usize = 64 * 1024;
+    /// The longest a web service may keep a call waiting.
+    pub const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 }
 
 /// A plan: the numbers it serves and what happens to a call.
@@ -35,103 +53,51 @@ pub struct Plan {
     pub numbers: Vec<String>,
     /// Languages, at least one; the first is spoken unless the caller chooses.
     pub languages: Vec<String>,
-    /// What happens, in order.
-    pub steps: Vec<PlanStep>,
+    /// What happens. The first is that in which a call begins.
+    pub flows: Vec<Flow>,
+    /// The flow in which calls begin while the emergency switch is on.
+    pub emergency: Option<Emergency>,
+    /// Working hours by name.
+    pub hours: BTreeMap<String, Hours>,
+    /// By what the hours are told; there if the plan has a time zone.
+    pub clockwork: Option<Clockwork>,
+    /// Lists of callers by name: numbers, or beginnings of numbers that end in `*`.
+    pub callers: BTreeMap<String, Vec<String>>,
+    /// Fields whose values are in no log and no journal.
+    pub personal: Vec<String>,
     pub(crate) origin: Origin,
 }
 
-/// Where the parts of a plan stand in its file, for mistakes that several plans make together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The emergency switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Emergency {
+    /// Whether it is on.
+    pub on: bool,
+    /// Where calls begin then.
+    pub flow: FlowId,
+}
+
+/// Where the parts of a plan stand in its file, for mistakes that are seen only later.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Origin {
     pub(crate) file: String,
     pub(crate) name: Place,
     /// One per number.
     pub(crate) numbers: Vec<Place>,
-    /// Names of queues in the order of the steps.
+    /// Names of queues in the order of the file.
     pub(crate) queues: Vec<(String, Place)>,
-    /// Names of prompts in the order of the steps.
+    /// Names of prompts, and pieces of music, in the order of the file.
     pub(crate) prompts: Vec<(String, Place)>,
-}
-
-/// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlanStep {
-    /// Answer the call.
-    Answer,
-    /// Speak.
-    Say(Say),
-    /// Wait for an operator. The steps after it are for callers whom nobody answered.
-    Queue(Queue),
-    /// End the call.
-    Hangup(Hangup),
-}
-
-impl PlanStep {
-    pub(crate) fn queue_name(&self) -> Option<&str> {
-        match self {
-            Self::Queue(queue) => Some(&queue.name),
-            Self::Answer | Self::Say(_) | Self::Hangup(_) => None,
-        }
-    }
-
-    pub(crate) fn prompt_name(&self) -> Option<&str> {
-        match self {
-            Self::Say(say) => Some(&say.name),
-            Self::Answer | Self::Queue(_) | Self::Hangup(_) => None,
-        }
-    }
-}
-
-/// A prompt to be played to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Say {
-    /// Its name, one of its kind in the plan.
-    pub name: String,
-    /// Whether it tells the caller that the call is recorded.
-    pub notice: bool,
-    /// What is heard, for each language of the plan.
-    pub voices: BTreeMap<String, Voice>,
-}
-
-/// A prompt in one language. At least one of the two is there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Voice {
-    /// Text to be spoken.
-    pub text: Option<String>,
-    /// A WAV file, relative to the folder of the plan, with `/` between its parts.
-    pub file: Option<String>,
-}
-
-/// A place in a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
-    /// The queue's name in the settings.
-    pub name: String,
-    /// A WAV file to be played while the call waits, relative to the folder of the plan.
-    pub music: Option<String>,
-    /// Higher is served first.
-    pub priority: u8,
-    /// Whether the talk with the operator is recorded.
-    pub recorded: bool,
-}
-
-/// The end of a call by the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hangup {
-    /// SIP status for a call that was not answered, 400 to 699.
-    pub status: u16,
-}
-
-impl Hangup {
-    /// What a caller gets who was not answered and whom the plan tells nothing else: 480
-    /// Temporarily Unavailable (RFC 3261 §21.4.18).
-    pub const DEFAULT: Self = Self { status: 480 };
+    /// The calendar.
+    pub(crate) calendar: Place,
+    /// What this version cannot do yet, in words.
+    pub(crate) unsupported: Vec<(String, Place)>,
 }
 
 /// A prompt that a plan needs, in one language.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PromptRef {
-    /// As in [`crate::Step`]: the name of a `say`, or the path of a piece of music.
+    /// As in [`crate::Step`]: the name of a prompt, or the path of a piece of music.
     pub name: String,
     /// The language; empty for music, which has none.
     pub language: String,
@@ -142,44 +108,41 @@ pub struct PromptRef {
 }
 
 impl Plan {
+    /// All steps of all flows.
+    pub fn steps(&self) -> impl Iterator<Item = &PlanStep> {
+        self.flows.iter().flat_map(|flow| &flow.steps)
+    }
+
     /// Every prompt that a call of this plan may hear, once each.
     #[must_use]
     pub fn prompts(&self) -> Vec<PromptRef> {
         let mut prompts = Vec::new();
-        for step in &self.steps {
-            match step {
-                PlanStep::Say(say) => {
-                    prompts.extend(say.voices.iter().map(|(language, voice)| PromptRef {
-                        name: say.name.clone(),
-                        language: language.clone(),
-                        text: voice.text.clone(),
-                        file: voice.file.clone(),
-                    }));
-                }
-                PlanStep::Queue(Queue {
-                    music: Some(music), ..
-                }) => prompts.push(PromptRef {
-                    name: music.clone(),
-                    language: String::new(),
-                    text: None,
-                    file: Some(music.clone()),
-                }),
-                PlanStep::Queue(Queue { music: None, .. })
-                | PlanStep::Answer
-                | PlanStep::Hangup(_) => {}
+        for step in self.steps() {
+            for prompt in step.prompts() {
+                prompts.extend(prompt.voices.iter().map(|(language, voice)| PromptRef {
+                    name: prompt.name.clone(),
+                    language: language.clone(),
+                    text: voice.text.clone(),
+                    file: voice.file.clone(),
+                }));
             }
+            prompts.extend(step.music().map(|music| PromptRef {
+                name: music.to_owned(),
+                language: String::new(),
+                text: None,
+                file: Some(music.to_owned()),
+            }));
         }
         prompts.sort();
         prompts.dedup();
         prompts
     }
 
-    /// What is heard under the name of a `say`.
-    pub(crate) fn voices(&self, prompt: &str) -> Option<&BTreeMap<String, Voice>> {
-        self.steps.iter().find_map(|step| match step {
-            PlanStep::Say(say) if say.name == prompt => Some(&say.voices),
-            PlanStep::Say(_) | PlanStep::Answer | PlanStep::Queue(_) | PlanStep::Hangup(_) => None,
-        })
+    /// What is heard under the name of a prompt.
+    pub(crate) fn voices(&self, name: &str) -> Option<&BTreeMap<String, Voice>> {
+        let mut all = self.steps().flat_map(PlanStep::prompts);
+        all.find(|prompt| prompt.name == name)
+            .map(|prompt| &prompt.voices)
     }
 
     /// The names of the queues in which calls of this plan may wait, in order; may repeat.
@@ -200,11 +163,56 @@ impl Plan {
             known => advice(name, known),
         };
         unknown
-            .map(|(name, at)| Diagnostic {
-                help: Some(help(name)),
-                ..self.mistake(*at, format!("no queue `{name}` in the settings"))
+            .map(|(name, at)| {
+                let message = format!("no queue `{name}` in the settings");
+                at.diagnostic(&self.origin.file, message, Some(help(name)))
             })
             .collect()
+    }
+
+    /// What the plan asks for that this version of the engine cannot do: such a plan is not to
+    /// take calls. It can be tried and drawn.
+    #[must_use]
+    pub fn unsupported(&self) -> Vec<Diagnostic> {
+        let all = self.origin.unsupported.iter();
+        all.map(|(what, at)| {
+            let message = format!("{what} is not supported by this version");
+            let help = "remove it; `hotline dialplan try` and `draw` know it already";
+            at.diagnostic(&self.origin.file, message, Some(help.to_owned()))
+        })
+        .collect()
+    }
+
+    /// The plan with the calendars by which its hours are told.
+    ///
+    /// # Errors
+    /// There is none for its country.
+    pub fn with_calendars(mut self, calendars: &Calendars) -> Result<Self, Box<Diagnostic>> {
+        let Some(clockwork) = &mut self.clockwork else {
+            return Ok(self);
+        };
+        let Some(country) = &clockwork.calendar else {
+            return Ok(self);
+        };
+        let known = calendars.countries();
+        if !known.contains(&country.as_str()) {
+            let message = format!("no calendar `{country}`");
+            let help = match known.as_slice() {
+                [] => format!("add calendars/{country}-YEAR.toml to the folder of plans"),
+                known => format!(
+                    "there are {}; or add calendars/{country}-YEAR.toml to the folder of plans",
+                    one_of(known)
+                ),
+            };
+            let at = &self.origin.calendar;
+            return Err(Box::new(at.diagnostic(
+                &self.origin.file,
+                message,
+                Some(help),
+            )));
+        }
+        clockwork.calendars = calendars.of(country);
+        Ok(self)
     }
 
     /// A mistake with a prompt of [`Plan::prompts`], at the step that plays it first: what the
@@ -212,39 +220,25 @@ impl Plan {
     /// plan has no such prompt.
     #[must_use]
     pub fn mistake_of_prompt(&self, name: &str, message: String) -> Option<Diagnostic> {
-        let said = self.origin.prompts.iter().find(|(one, _)| one == name);
-        let place = said.map(|(_, at)| *at).or_else(|| {
-            let queues = self.steps.iter().filter_map(|step| match step {
-                PlanStep::Queue(queue) => Some(queue),
-                PlanStep::Answer | PlanStep::Say(_) | PlanStep::Hangup(_) => None,
-            });
-            // One place for each step that is a queue, in their order.
-            let mut placed = queues.zip(&self.origin.queues);
-            placed
-                .find(|(queue, _)| queue.music.as_deref() == Some(name))
-                .map(|(_, (_, at))| *at)
-        })?;
-        Some(self.mistake(place, message))
+        let mut all = self.origin.prompts.iter();
+        let (_, place) = all.find(|(one, _)| one == name)?;
+        Some(place.diagnostic(&self.origin.file, message, None))
     }
 
     /// Whether the prompt of this name tells callers that they are recorded. Where it cannot be
     /// made, calls must not be taken: they would be recorded, and nobody told.
     #[must_use]
     pub fn is_notice(&self, prompt: &str) -> bool {
-        self.steps.iter().any(|step| match step {
-            PlanStep::Say(say) => say.notice && say.name == prompt,
-            PlanStep::Answer | PlanStep::Queue(_) | PlanStep::Hangup(_) => false,
+        self.steps().any(|step| match step {
+            PlanStep::Say(say) => say.notice && say.prompt.name == prompt,
+            _ => false,
         })
     }
 
-    fn mistake(&self, at: Place, message: String) -> Diagnostic {
-        Diagnostic {
-            file: self.origin.file.clone(),
-            line: at.line,
-            column: at.column,
-            message,
-            help: None,
-        }
+    /// Whether the values of a field are to be in no log and no journal.
+    #[must_use]
+    pub fn is_personal(&self, field: &str) -> bool {
+        self.personal.iter().any(|one| one == field)
     }
 
     /// The file the plan came from, as it was named to `parse`.
@@ -257,5 +251,11 @@ impl Plan {
     #[must_use]
     pub fn first_language(&self) -> &str {
         self.languages.first().map_or("", String::as_str)
+    }
+
+    /// The flow of an id.
+    #[must_use]
+    pub fn flow(&self, id: FlowId) -> Option<&Flow> {
+        self.flows.get(id.0)
     }
 }

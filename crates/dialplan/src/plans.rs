@@ -22,32 +22,27 @@ impl Plans {
     pub fn new(plans: Vec<Arc<Plan>>) -> Result<Self, Vec<Diagnostic>> {
         let mut mistakes = Vec::new();
         let mut by_name: BTreeMap<&str, &Plan> = BTreeMap::new();
-        let mut by_number: BTreeMap<String, (Arc<Plan>, Place)> = BTreeMap::new();
-        let mut by_prompt: BTreeMap<&str, (&Plan, Place)> = BTreeMap::new();
+        let mut by_number: BTreeMap<String, (Arc<Plan>, &Place)> = BTreeMap::new();
+        let mut by_prompt: BTreeMap<&str, (&Plan, &Place)> = BTreeMap::new();
         for plan in &plans {
             if let Some(first) = by_name.insert(&plan.name, plan) {
                 let message = format!("the plan name `{}` is taken", plan.name);
-                mistakes.push(clash(
-                    plan,
-                    plan.origin.name,
-                    message,
-                    first,
-                    first.origin.name,
-                ));
+                let at = &plan.origin.name;
+                mistakes.push(clash(plan, at, message, first, &first.origin.name));
             }
             for (number, at) in plan.numbers.iter().zip(&plan.origin.numbers) {
                 if let Some((first, place)) = by_number.get(number) {
                     let message = format!("the number \"{number}\" is served by another plan");
-                    mistakes.push(clash(plan, *at, message, first, *place));
+                    mistakes.push(clash(plan, at, message, first, place));
                 } else {
-                    by_number.insert(number.clone(), (Arc::clone(plan), *at));
+                    by_number.insert(number.clone(), (Arc::clone(plan), at));
                 }
             }
             for (prompt, at) in &plan.origin.prompts {
-                let (first, place) = *by_prompt.entry(prompt).or_insert((plan, *at));
+                let (first, place) = *by_prompt.entry(prompt).or_insert((plan, at));
                 if differ(first, plan, prompt) {
                     let message = format!("another plan says something else as `{prompt}`");
-                    mistakes.push(clash(plan, *at, message, first, place));
+                    mistakes.push(clash(plan, at, message, first, place));
                 }
             }
         }
@@ -87,16 +82,9 @@ fn differ(one: &Plan, other: &Plan, prompt: &str) -> bool {
         .any(|(language, voice)| other.get(language).is_some_and(|other| other != voice))
 }
 
-fn clash(plan: &Plan, at: Place, message: String, first: &Plan, there: Place) -> Diagnostic {
+fn clash(plan: &Plan, at: &Place, message: String, first: &Plan, there: &Place) -> Diagnostic {
     let file = &first.origin.file;
-    Diagnostic {
-        file: plan.origin.file.clone(),
-        line: at.line,
-        column: at.column,
-        message,
-        help: Some(format!(
-            "plan `{}`, {file}:{}:{}",
-            first.name, there.line, there.column
-        )),
-    }
+    let (line, column) = (there.line, there.column);
+    let help = format!("plan `{}`, {file}:{line}:{column}", first.name);
+    at.diagnostic(&plan.origin.file, message, Some(help))
 }

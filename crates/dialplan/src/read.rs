@@ -2,11 +2,13 @@
 //! with its place, and reading goes on.
 
 use core::ops::{Range, RangeInclusive};
+use core::time::Duration;
 
+use jiff::civil::Date;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::Report;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::spelling::advice;
 
 pub(crate) type Span = Range<usize>;
@@ -19,6 +21,7 @@ pub(crate) struct Table<'t> {
 }
 
 /// A value with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
@@ -53,12 +56,20 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Reports every key: the table has none yet.
-    pub(crate) fn allow_none(&self, report: &mut Report<'_>) {
-        for key in self.keys() {
-            let message = format!("unknown key `{}` in {}", key.value, self.what);
-            report.mistake_with_help(&key.span, message, "expected no keys");
+    /// Reports a key that is not there.
+    pub(crate) fn need(
+        &self,
+        report: &mut Report<'_>,
+        key: &str,
+        at: &Span,
+        example: &str,
+    ) -> bool {
+        let there = self.value(key).is_some();
+        if !there {
+            let message = format!("{} needs `{key}`", self.what);
+            report.mistake_with_help(at, message, format!("add `{example}`"));
         }
+        there
     }
 
     pub(crate) fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -104,6 +115,32 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// A time such as `"10s"`, within a range.
+    pub(crate) fn time(
+        &self,
+        report: &mut Report<'_>,
+        key: &str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let given = self.text(report, key)?;
+        let Some(time) = duration(given.value) else {
+            let message = format!("`{key}` must be a time, found \"{}\"", given.value);
+            let help = "write a whole number and a unit: \"500ms\", \"10s\", \"2min\", \"1h\"";
+            report.mistake_with_help(&given.span, message, help);
+            return None;
+        };
+        if !range.contains(&time) {
+            let (low, high) = (written(*range.start()), written(*range.end()));
+            let message = format!(
+                "`{key}` must be from {low} to {high}, found {}",
+                given.value
+            );
+            report.mistake(&given.span, message);
+            return None;
+        }
+        Some(time)
+    }
+
     pub(crate) fn table(&self, report: &mut Report<'_>, key: &str) -> Option<&'t DeTable<'t>> {
         let value = self.value(key)?;
         let table = value.get_ref().as_table();
@@ -129,6 +166,71 @@ impl<'t> Table<'t> {
             span: value.span(),
         })
     }
+}
+
+/// A whole number and its unit.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text.get(..unit)?.parse().ok()?;
+    let ms: u64 = match text.get(unit..)? {
+        "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(number.checked_mul(ms)?))
+}
+
+/// A time as a file has it.
+pub(crate) fn written(time: Duration) -> String {
+    let ms = time.as_millis();
+    for (unit, of_it) in [("h", 3_600_000), ("min", 60_000), ("s", 1_000)] {
+        if ms >= of_it && ms.is_multiple_of(of_it) {
+            return format!("{}{unit}", ms / of_it);
+        }
+    }
+    match ms {
+        0 => "0s".to_owned(),
+        ms => format!("{ms}ms"),
+    }
+}
+
+/// A day, or a mistake.
+pub(crate) fn date(report: &mut Report<'_>, given: &At<&str>) -> Option<Date> {
+    let date = given.value.parse::<Date>().ok();
+    // jiff takes more ways of writing than a reader expects.
+    let date = date.filter(|date| date.to_string() == given.value);
+    if date.is_none() {
+        let message = format!(
+            "expected a day such as \"2026-05-09\", found \"{}\"",
+            given.value
+        );
+        report.mistake(&given.span, message);
+    }
+    date
+}
+
+/// How the TOML reader tells of a key that stands twice; it leaves out which.
+const DUPLICATE_KEY: &str = "duplicate key";
+
+/// The mistakes of a file that is not TOML.
+pub(crate) fn syntax_mistakes(
+    mut report: Report<'_>,
+    text: &str,
+    errors: Vec<toml::de::Error>,
+) -> Vec<Diagnostic> {
+    for error in errors {
+        let at = error.span().unwrap_or(0..0);
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        if let (DUPLICATE_KEY, Some(key)) = (message.as_str(), text.get(at.clone())) {
+            let message = format!("the key `{key}` stands twice in one table");
+            report.mistake_with_help(&at, message, "keep one of the two");
+        } else {
+            report.mistake(&at, format!("not TOML: {message}"));
+        }
+    }
+    report.finish()
 }
 
 /// A text, or a mistake.

@@ -164,6 +164,8 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::TransferRequested { .. } => "transfer_requested",
         Fact::TransferEnded { .. } => "transfer_ended",
         Fact::CallJoined { .. } => "call_joined",
+        Fact::FieldSet { .. } => "field_set",
+        Fact::CallRated { .. } => "call_rated",
         Fact::CallEnded { .. } => "call_ended",
         Fact::RecordingStored { .. } => "recording_stored",
         Fact::RecordingMissing { .. } => "recording_missing",

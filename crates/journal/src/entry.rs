@@ -279,6 +279,8 @@ impl Entry {
             Fact::CallAnswered { .. } => {
                 self.answered_by_engine.get_or_insert(moment);
             }
+            // For whoever reads the events; no figure of an entry comes from them yet.
+            Fact::FieldSet { .. } | Fact::CallRated { .. } => {}
             Fact::NoticePlayed { .. } => {
                 self.notice_played.get_or_insert(moment);
             }

@@ -227,7 +227,11 @@ impl Switch {
 
     fn errand_by_plan(&self, read: &Reading) -> Option<Errand> {
         Some(Errand {
-            course: Course::Plan(Run::new(self.plan(read)?)),
+            course: Course::Plan(Run::new(
+                self.plan(read)?,
+                &read.caller.number,
+                &read.dialled.number,
+            )),
             direction: Direction::Inbound,
             consults: None,
         })
@@ -252,7 +256,14 @@ impl Switch {
             }
         };
         let course = match destination {
-            Destination::Plan { plan, .. } => Course::Plan(Run::new(plan)),
+            Destination::Plan { plan, number } => {
+                let line = self
+                    .ctx
+                    .operators
+                    .get(&operator)
+                    .map(|one| one.line.as_str());
+                Course::Plan(Run::new(plan, line.unwrap_or_default(), &number))
+            }
             Destination::Queue { name, priority } => Course::Queue {
                 name,
                 priority: priority.unwrap_or_default(),

@@ -42,6 +42,8 @@ pub(crate) enum Timer {
     Ringing(LegId),
     /// When to look after a leg's session: a refresh, its end, a repetition.
     Session(LegId),
+    /// When to go on from the step of a plan that waits.
+    Step,
     /// When to end a call that lasts longer than any should.
     Longest,
     /// When to report an ended call whose legs are still not gone.
@@ -220,6 +222,11 @@ impl Context {
         if let Some(call) = self.media_legs.get_mut(&from.leg) {
             *call = to.call;
         }
+    }
+
+    /// Wants something done that no other service does.
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
     }
 
     /// Before the first message of a flow by TLS: whom its certificate must name.

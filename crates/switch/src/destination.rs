@@ -48,6 +48,22 @@ impl Destination {
     /// 404 for what nobody knows, 403 for a number that operators may not call.
     pub(crate) fn find(ctx: &Context, uri: &Uri) -> Result<Self, u16> {
         let dialled = uri.user.as_deref().unwrap_or_default();
+        let found = Self::named_by(ctx, dialled)?;
+        let asked = uri.params.value("priority").and_then(|p| p.parse().ok());
+        Ok(match found {
+            Self::Queue { name, .. } => Self::Queue {
+                name,
+                priority: asked,
+            },
+            found => found,
+        })
+    }
+
+    /// What a number or name means.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(crate) fn named_by(ctx: &Context, dialled: &str) -> Result<Self, u16> {
         if let Some(plan) = ctx.plans.find(dialled) {
             let number = dialled.to_owned();
             return Ok(Self::Plan { plan, number });
@@ -62,9 +78,22 @@ impl Destination {
             .any(|queue| queue.name == dialled)
         {
             let name = dialled.to_owned();
-            let priority = uri.params.value("priority").and_then(|p| p.parse().ok());
+            let priority = None;
             return Ok(Self::Queue { name, priority });
         }
+        Self::outer(ctx, dialled)
+    }
+
+    /// The operator with this line or login.
+    pub(crate) fn operator(ctx: &Context, dialled: &str) -> Option<Self> {
+        operator_at(ctx, dialled).map(Self::Operator)
+    }
+
+    /// A number of the outer network.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(crate) fn outer(ctx: &Context, dialled: &str) -> Result<Self, u16> {
         let number: String = dialled
             .chars()
             .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')'))

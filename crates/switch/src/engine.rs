@@ -59,6 +59,11 @@ impl Switch {
                 answer,
                 holds,
             } => self.ctx.resolved(question, answer, holds),
+            Input::Fetched {
+                call,
+                question,
+                reply,
+            } => self.on_fetched(call, question, reply),
             Input::Media(event) => self.on_media(event),
             Input::RecordingStored { key, file } => {
                 let (call, segment) = (key.call, key.segment);
@@ -186,6 +191,14 @@ impl Switch {
             }
         }
         self.ctx.transactions.flow_lost(self.ctx.now, flow);
+    }
+
+    fn on_fetched(&mut self, id: CallId, question: u32, reply: Option<String>) {
+        // Its call may be gone.
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.fetched(&mut self.ctx, question, reply);
+            self.sweep(id);
+        }
     }
 
     fn on_media(&mut self, event: MediaEvent) {

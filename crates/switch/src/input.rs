@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use dialplan::Plans;
 use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
-use vocab::{MissingReason, RecordingFile, Registration, WallTime};
+use vocab::{CallId, MissingReason, RecordingFile, Registration, WallTime};
 
 use crate::settings::Operator;
 
@@ -36,6 +36,15 @@ pub enum Input {
         answer: Answer,
         /// For how long it holds, by its source.
         holds: Duration,
+    },
+    /// The answer to an [`crate::Output::Fetch`].
+    Fetched {
+        /// For which call.
+        call: CallId,
+        /// Which of its questions.
+        question: u32,
+        /// The body of the reply; `None` if there was none, or one that is no good.
+        reply: Option<String>,
     },
     /// The media plane reports.
     Media(MediaEvent),

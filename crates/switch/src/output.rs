@@ -1,8 +1,10 @@
 //! Owns what the switch wants done.
 
+use core::time::Duration;
+
 use sip::{Flow, Question};
 use vocab::media::MediaCommand;
-use vocab::{Event, EventId};
+use vocab::{CallId, Event, EventId};
 
 /// What to do.
 #[derive(Debug)]
@@ -28,6 +30,19 @@ pub enum Output {
     Resolve {
         /// What.
         question: Question,
+    },
+    /// Ask a web service, and come back with [`crate::Input::Fetched`].
+    Fetch {
+        /// For which call.
+        call: CallId,
+        /// Which of its questions.
+        question: u32,
+        /// Where.
+        url: String,
+        /// A JSON object to be sent by POST; a GET without one.
+        body: Option<String>,
+        /// After which nobody waits for the reply any more.
+        timeout: Duration,
     },
     /// Tell the media plane.
     Media(MediaCommand),

@@ -183,6 +183,23 @@ pub enum Fact {
         /// Name of the prompt.
         prompt: String,
     },
+    /// The plan gave a field of the call a value, or the caller did by keys.
+    FieldSet {
+        /// Which call.
+        call: CallId,
+        /// Which field.
+        field: String,
+        /// The value; none if it is personal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
+    /// The caller gave the call a mark.
+    CallRated {
+        /// Which call.
+        call: CallId,
+        /// From 1, the worst, to 5.
+        mark: u8,
+    },
     /// The call began to wait in a queue.
     QueueEntered {
         /// Which call.
@@ -372,6 +389,8 @@ impl Fact {
             | Self::LegStarted { call, .. }
             | Self::CallAnswered { call }
             | Self::NoticePlayed { call, .. }
+            | Self::FieldSet { call, .. }
+            | Self::CallRated { call, .. }
             | Self::QueueEntered { call, .. }
             | Self::OfferMade { call, .. }
             | Self::OfferEnded { call, .. }

@@ -199,6 +199,8 @@ impl Call {
             State::Opening
             | State::Answering
             | State::Saying { .. }
+            | State::Asking(_)
+            | State::Waiting(_)
             | State::Talking { .. }
             | State::Ended => false,
         };

@@ -51,6 +51,8 @@ pub(crate) struct CallerLeg {
     /// Our provisional responses that want a PRACK (RFC 3262).
     pub(super) reliable: Reliable,
     progress: Progress,
+    /// Why we hang up, if the plan says it.
+    pub(super) cause: Option<u8>,
     /// A 200 that waits for a PRACK, and what must be on disk before it.
     accept_after: Option<EventId>,
     flow: Flow,
@@ -104,6 +106,7 @@ impl CallerLeg {
             session,
             reliable: Reliable::new(ctx.settings.timers, cseq, first),
             progress: Progress::None,
+            cause: None,
             accept_after: None,
             flow: dialog.flow,
             tag: dialog.local_tag.clone(),
@@ -199,7 +202,8 @@ impl CallerLeg {
     /// description (RFC 3261 §13.2.1), a reliable one for a caller who requires it or, by the
     /// settings, supports it (RFC 3262 §3). An offer of ours can only go in a reliable one.
     pub(super) fn open_early(&mut self, ctx: &mut Context) -> Early {
-        if self.progress == Progress::None {
+        // Who was told that it rings has heard of no audio yet.
+        if self.progress != Progress::Described {
             if self.is_reliable(ctx) || !self.invite.body.is_empty() {
                 self.progress = Progress::Described;
                 self.provide(ctx, 183, true);
@@ -318,6 +322,7 @@ impl CallerLeg {
         match self.sip {
             Sip::Invited { tx } => {
                 let mut response = self.invite.respond(status, Some(&self.tag));
+                self.tell_cause(&mut response);
                 if status == 503 {
                     response
                         .headers
@@ -343,8 +348,17 @@ impl CallerLeg {
         }
     }
 
+    /// Why we hang up, as ITU-T Q.850 numbers it (RFC 3326 §2).
+    fn tell_cause(&self, message: &mut Message) {
+        if let Some(cause) = self.cause {
+            let reason = format!("Q.850;cause={cause}");
+            message.headers.set(sip::HeaderName::Reason, reason);
+        }
+    }
+
     fn bye(&mut self, ctx: &mut Context, call: CallId) {
-        let bye = self.dialog.request(Method::Bye);
+        let mut bye = self.dialog.request(Method::Bye);
+        self.tell_cause(&mut bye);
         let owner = Owner { call, leg: self.id };
         let tx = ctx.request_within(Some(owner), &self.dialog, bye);
         self.sip = Sip::Closing { tx };

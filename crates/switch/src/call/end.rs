@@ -34,7 +34,11 @@ impl Call {
                 self.stop_reaching(ctx, leg, result);
                 self.transfer_dropped(ctx, by);
             }
-            State::Opening | State::Answering | State::Saying { .. } => {}
+            State::Opening
+            | State::Answering
+            | State::Saying { .. }
+            | State::Asking(_)
+            | State::Waiting(_) => {}
         }
         ctx.counts.calls = ctx.counts.calls.saturating_sub(1);
         let status = (!self.caller.is_answered()).then_some(status);

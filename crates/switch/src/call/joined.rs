@@ -41,6 +41,8 @@ impl Call {
             State::Opening
             | State::Answering
             | State::Saying { .. }
+            | State::Asking(_)
+            | State::Waiting(_)
             | State::Queued { .. }
             | State::Reaching { .. }
             | State::Talking { .. }
@@ -71,6 +73,8 @@ impl Call {
             State::Opening
             | State::Answering
             | State::Saying { .. }
+            | State::Asking(_)
+            | State::Waiting(_)
             | State::Talking { .. }
             | State::Ended => None,
         }

@@ -296,7 +296,7 @@ impl Call {
         match sip::session::keys_of_info(request) {
             Keys::Key(digit) => {
                 ctx.respond(tx, request.respond(200, None));
-                self.key_pressed(leg, digit);
+                self.key_pressed(ctx, leg, digit);
             }
             Keys::NoKey | Keys::Empty => ctx.respond(tx, request.respond(200, None)),
             Keys::Package => ctx.refuse_known(tx, request, 469),

@@ -3,14 +3,16 @@
 //!
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
-//! one certain party, `segment` the talks, `transfer` the transfers, `steps` the plan, `midcall` the
-//! requests within a dialog, `early` those within an early one, `end` the end):
+//! one certain party, `segment` the talks, `transfer` the transfers, `steps` the plan, `keys` what the caller
+//! presses, `planned` the steps that wait, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
 //! | Opening   | next step    | -           | -            | -             | -                     | Ended                | 603                  | Ended                   |
 //! | Answering | -            | next step   | -            | -             | -                     | Ended                | 603                  | Ended                   |
 //! | Saying    | -            | -           | next step    | -             | -                     | Ended                | 603                  | Ended                   |
+//! | Asking    | -            | -           | waits for keys | -           | -                     | Ended                | 603                  | next step               |
+//! | Waiting   | -            | -           | -            | -             | -                     | Ended                | 603                  | next step               |
 //! | Queued    | -            | -           | -            | Talking       | -                     | Ended                | 603                  | next step               |
 //! | Reaching  | -            | -           | -            | Talking       | - (it transferred)    | Ended                | 491                  | see `transfer`, or Ended |
 //! | Talking   | -            | -           | -            | -             | next step             | Ended                | Reaching, Queued, or next step | Ended         |
@@ -26,10 +28,12 @@ mod early;
 mod end;
 mod hold;
 mod joined;
+mod keys;
 mod leg;
 mod midcall;
 mod offer;
 mod party;
+mod planned;
 mod reach;
 mod replace;
 mod ring;
@@ -50,8 +54,11 @@ use vocab::{CallId, Direction, EndedBy, Fact, LegId, OperatorId, QueueId, Time};
 use crate::context::{Context, Owner, Timer, TimerKey};
 use crate::trunk::Seat;
 pub(crate) use caller::CallerLeg;
+use keys::Asking;
 pub(crate) use leg::MediaState;
 use party::PartyLeg;
+use planned::Planned;
+pub(crate) use planned::Waited;
 pub(crate) use reach::Purpose;
 use replace::Newcomer;
 pub(crate) use steps::Course;
@@ -90,6 +97,10 @@ pub(crate) enum State {
     Answering,
     /// A prompt plays.
     Saying { token: u32, notice: Option<String> },
+    /// A prompt plays, or keys are waited for.
+    Asking(Box<Asking>),
+    /// A step waits for its time.
+    Waiting(Waited),
     /// It waits for an operator.
     Queued {
         queue: QueueId,
@@ -140,6 +151,12 @@ pub(crate) struct Call {
     segment_ended_by: Option<EndedBy>,
     /// A step that waits until the caller can hear it.
     deferred: Option<Step>,
+    /// How the plan calls somebody, while it does.
+    planned: Option<Planned>,
+    /// Plans through which it was handed on.
+    plans: u8,
+    /// When to come back to the step under way.
+    step_timer: Option<TimerKey>,
     timers: Vec<TimerKey>,
 }
 
@@ -207,6 +224,9 @@ impl Call {
             play_token: 0,
             segment_ended_by: None,
             deferred: None,
+            planned: None,
+            plans: 0,
+            step_timer: None,
             timers: vec![longest],
         })
     }
@@ -273,7 +293,7 @@ impl Call {
                     self.answered(ctx);
                 }
             }
-            MediaEvent::Digit { leg, digit, .. } => self.key_pressed(leg, digit),
+            MediaEvent::Digit { leg, digit, .. } => self.key_pressed(ctx, leg, digit),
             MediaEvent::Closed { leg, .. } => {
                 if leg == self.caller.id {
                     self.caller.media = MediaState::Closed;
@@ -286,17 +306,13 @@ impl Call {
         }
     }
 
-    /// A key of a party, by RFC 4733 or by INFO. Keys are for menus, which no plan has yet.
-    pub(super) fn key_pressed(&mut self, leg: LegId, digit: char) {
-        tracing::debug!(call = %self.id, leg = %leg, %digit, "key pressed");
-    }
-
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, at: Time, timer: Timer) {
         self.timers.retain(|key| *key != (at, self.id, timer));
         match timer {
             Timer::Unreachable(leg) => self.leg_silent(ctx, leg),
             Timer::Ringing(leg) => self.rang_in_vain(ctx, leg),
             Timer::Session(leg) => self.session_due(ctx, leg),
+            Timer::Step => self.step_due(ctx),
             Timer::Longest => {
                 self.fail(ctx, 408, "the longest time of a call is over");
             }

@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Transfer,
     /// A transfer failed, and the call goes back to the operator who asked for it.
     Return,
+    /// The plan of the caller's number calls it.
+    Plan,
 }
 
 /// Why a party was not reached.
@@ -141,6 +143,7 @@ impl Call {
             Purpose::Dialled => "Called by name.",
             Purpose::Transfer => "The call was transferred to this operator.",
             Purpose::Return => "The transfer failed: back to the operator who asked for it.",
+            Purpose::Plan => "The plan calls this operator.",
         };
         ctx.record(Fact::OfferMade {
             call: self.id,
@@ -172,7 +175,9 @@ impl Call {
             leg: owner.leg,
             purpose,
         };
-        let ring_time = ctx.settings.operator_calls.ring_time;
+        let usual = ctx.settings.operator_calls.ring_time;
+        let planned = self.planned.filter(|_| purpose == Purpose::Plan);
+        let ring_time = planned.map_or(usual, |planned| planned.time);
         self.timers
             .push(ctx.set_timer(self.id, ring_time, Timer::Ringing(owner.leg)));
         owner.leg
@@ -187,12 +192,16 @@ impl Call {
         if leg != id {
             return;
         }
+        let music = self.planned.is_some_and(|planned| planned.music);
+        if purpose == Purpose::Plan && music {
+            return;
+        }
         let heard = self.let_early_audio_through(ctx, id, response);
         match purpose {
-            Purpose::Dialled if heard => {
+            Purpose::Dialled | Purpose::Plan if heard => {
                 self.caller.open_early(ctx);
             }
-            Purpose::Dialled => self.caller.ring(ctx),
+            Purpose::Dialled | Purpose::Plan => self.caller.ring(ctx),
             Purpose::Transfer => self.notify(ctx, 180),
             Purpose::Return => {}
         }
@@ -253,14 +262,13 @@ impl Call {
         if let Some(offer) = offer {
             self.offer_ended(ctx, offer, OfferResult::Answered, Some(200));
         }
+        if matches!(purpose, Purpose::Dialled | Purpose::Plan) && !self.caller.is_answered() {
+            let answered = ctx.record(Fact::CallAnswered { call: self.id });
+            self.caller.accept(ctx, answered);
+        }
         let recorded = match purpose {
-            Purpose::Dialled => {
-                if !self.caller.is_answered() {
-                    let answered = ctx.record(Fact::CallAnswered { call: self.id });
-                    self.caller.accept(ctx, answered);
-                }
-                ctx.settings.operator_calls.recorded
-            }
+            Purpose::Dialled => ctx.settings.operator_calls.recorded,
+            Purpose::Plan => self.planned.take().is_some_and(|planned| planned.recorded),
             Purpose::Transfer => {
                 self.transfer_done(ctx);
                 self.recorded
@@ -305,6 +313,7 @@ impl Call {
             }
             Purpose::Transfer => self.transfer_failed(ctx, failure),
             Purpose::Return => self.back_to_queue(ctx),
+            Purpose::Plan => self.planned_failed(ctx),
         }
     }
 

@@ -179,6 +179,8 @@ impl Call {
             State::Opening
             | State::Answering
             | State::Saying { .. }
+            | State::Asking(_)
+            | State::Waiting(_)
             | State::Reaching { .. }
             | State::Talking { .. }
             | State::Ended => self.hang_up_leg(ctx, id),

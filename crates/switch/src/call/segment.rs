@@ -5,6 +5,7 @@ use core::time::Duration;
 use vocab::media::{Codec, MediaCommand, RecordingKey};
 use vocab::{EndedBy, Fact, LegId, OfferId, OperatorId, OperatorState, Outcome, Party};
 
+use super::reach::Purpose;
 use super::who::{Engagement, Who};
 use super::{Call, Course, State};
 use crate::context::Context;
@@ -148,10 +149,17 @@ impl Call {
         }
         match self.state {
             State::Queued { .. } => Outcome::Abandoned,
+            // Waiting for an operator, if not in a queue.
+            State::Reaching {
+                purpose: Purpose::Plan,
+                ..
+            } => Outcome::Abandoned,
             State::Reaching { .. } => Outcome::Unreached,
             State::Opening
             | State::Answering
             | State::Saying { .. }
+            | State::Asking(_)
+            | State::Waiting(_)
             | State::Talking { .. }
             | State::Ended => match &self.course {
                 Course::Plan(run) => run.unserved().unwrap_or(Outcome::AbandonedEarly),

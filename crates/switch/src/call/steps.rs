@@ -1,10 +1,11 @@
 //! Owns the walk through the plan: what each step does to the call, and what makes it go on.
 
-use dialplan::{Happened, Run, Step};
+use dialplan::{Happened, QueueState, Run, Sights, Step};
 use vocab::media::{MediaCommand, PromptId};
-use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time};
+use vocab::{EndedBy, Fact, OperatorState, Outcome, QueueId, QueueOutcome, Time, WallTime};
 
 use super::caller::Early;
+use super::planned::Planned;
 use super::{Call, State};
 use crate::context::Context;
 use crate::destination::Destination;
@@ -39,9 +40,15 @@ impl Course {
         }
     }
 
-    fn next(&mut self, happened: Happened) -> Next {
+    fn next(&mut self, ctx: &Context, happened: Happened) -> Next {
         match self {
-            Self::Plan(run) => Next::Step(run.next(happened)),
+            Self::Plan(run) => {
+                let step = run.next(happened, &Scene(ctx));
+                for note in run.notes() {
+                    tracing::debug!(plan = run.plan().name, note, "the plan decided");
+                }
+                Next::Step(step)
+            }
             Self::Queue { name, priority } => Next::Step(match happened {
                 Happened::Started => Step::Answer,
                 Happened::Answered => Step::Queue {
@@ -59,7 +66,13 @@ impl Course {
                     | QueueOutcome::Closed
                     | QueueOutcome::CallbackTaken => Outcome::Closed,
                 })),
-                Happened::Said | Happened::TalkEnded => hangup(None),
+                Happened::Waited
+                | Happened::Said
+                | Happened::Keyed(_)
+                | Happened::Noted
+                | Happened::NotReached
+                | Happened::Fetched(_)
+                | Happened::TalkEnded => hangup(None),
             }),
             Self::Party(destination) => match (destination.take(), happened) {
                 (Some(destination), Happened::Started) => Next::Reach(destination),
@@ -77,6 +90,58 @@ const fn hangup(outcome: Option<Outcome>) -> Step {
     Step::Hangup {
         outcome,
         status: 480,
+        cause: None,
+    }
+}
+
+/// What a plan sees when it comes to a fork.
+struct Scene<'c>(&'c Context);
+
+impl Sights for Scene<'_> {
+    fn now(&self) -> WallTime {
+        self.0.wall_at(self.0.now)
+    }
+
+    fn queue(&self, name: &str) -> QueueState {
+        let Scene(ctx) = self;
+        let known = ctx.settings.queues.iter().find(|queue| queue.name == name);
+        let Some(queue) = known else {
+            return QueueState::default();
+        };
+        let serves = |operator: &crate::settings::Operator| match &queue.skill {
+            Some(skill) => operator.skills.get(skill).is_some_and(|level| *level > 0),
+            None => true,
+        };
+        let is_free = |operator: &crate::settings::Operator| {
+            let state = ctx.acd.operator_state(operator.id);
+            state.is_some_and(|(state, _)| state == OperatorState::Free)
+        };
+        QueueState {
+            waiting: u32::try_from(ctx.acd.waiting_in(queue.id)).unwrap_or(u32::MAX),
+            served: ctx.acd.is_served(queue.id),
+            free: ctx
+                .operators
+                .values()
+                .any(|one| serves(one) && is_free(one)),
+        }
+    }
+}
+
+/// Whether a step is nothing without a caller who hears it.
+const fn is_for_ears(step: &Step) -> bool {
+    match step {
+        Step::Say { .. } | Step::Music { .. } | Step::Ask(_) => true,
+        Step::Queue { music, .. } | Step::Ring { music, .. } => music.is_some(),
+        Step::Wait { .. }
+        | Step::Answer
+        | Step::Set { .. }
+        | Step::Rate { .. }
+        | Step::Transfer { .. }
+        | Step::Fetch { .. }
+        | Step::Voicemail { .. }
+        | Step::CallBack { .. }
+        | Step::Talk
+        | Step::Hangup { .. } => false,
     }
 }
 
@@ -95,7 +160,7 @@ pub(super) struct Place {
 impl Call {
     /// Goes on in the plan until a step has to wait for something.
     pub(super) fn advance(&mut self, ctx: &mut Context, happened: Happened) {
-        let next = self.course.next(happened);
+        let next = self.course.next(ctx, happened);
         self.follow_course(ctx, next);
     }
 
@@ -110,41 +175,90 @@ impl Call {
                 Next::Step(step) => self.begin(ctx, step),
             };
             let Some(happened) = happened else { return };
-            next = self.course.next(happened);
+            next = self.course.next(ctx, happened);
         }
     }
 
     /// Begins a step; says what happened if it is over at once.
     fn begin(&mut self, ctx: &mut Context, step: Step) -> Option<Happened> {
+        if is_for_ears(&step) && !self.is_heard(ctx) {
+            self.defer(ctx, step);
+            return None;
+        }
         match step {
-            Step::Answer if self.caller.is_answered() => return Some(Happened::Answered),
-            Step::Answer => self.answer(ctx),
-            Step::Say { .. } if !self.is_heard(ctx) => self.defer(ctx, step),
+            Step::Wait { time } => (!self.ring_first(ctx, time)).then_some(Happened::Waited),
+            Step::Answer if self.caller.is_answered() => Some(Happened::Answered),
+            Step::Answer => {
+                self.answer(ctx);
+                None
+            }
             Step::Say {
                 prompt,
                 language,
                 notice,
-            } => {
-                if !self.say(ctx, prompt, &language, notice) {
-                    return Some(Happened::Said);
-                }
+            } => (!self.say(ctx, prompt, &language, notice)).then_some(Happened::Said),
+            Step::Music { music, time } => {
+                (!self.play_for(ctx, &music, time)).then_some(Happened::Said)
             }
-            Step::Queue { music: Some(_), .. } if !self.is_heard(ctx) => self.defer(ctx, step),
+            Step::Ask(ask) => {
+                self.ask(ctx, ask);
+                None
+            }
+            Step::Set { field, value } => {
+                self.note_field(ctx, field, value);
+                Some(Happened::Noted)
+            }
+            Step::Rate { mark } => {
+                let call = self.id;
+                ctx.record(Fact::CallRated { call, mark });
+                Some(Happened::Noted)
+            }
             Step::Queue {
                 queue,
                 music,
                 priority,
                 recorded,
             } => {
-                if !self.enter_queue(ctx, &queue, music.as_deref(), priority, recorded) {
-                    return Some(Happened::QueueLeft(QueueOutcome::Closed));
-                }
+                let waits = self.enter_queue(ctx, &queue, music.as_deref(), priority, recorded);
+                (!waits).then_some(Happened::QueueLeft(QueueOutcome::Closed))
+            }
+            Step::Ring {
+                target,
+                time,
+                music,
+                recorded,
+            } => {
+                let planned = Planned {
+                    time,
+                    recorded,
+                    music: false,
+                };
+                let rings = self.ring_somebody(ctx, &target, planned, music.as_deref());
+                (!rings).then_some(Happened::NotReached)
+            }
+            Step::Transfer { to } => self.hand_on(ctx, &to),
+            Step::Fetch { url, body, timeout } => {
+                self.fetch(ctx, url, body, timeout);
+                None
+            }
+            Step::Voicemail { .. } | Step::CallBack { .. } => {
+                // Such a plan is refused before it takes calls.
+                ctx.bug("a plan has a step that is not supported", Some(self.id));
+                self.fail(ctx, 501, "a step of the plan is not supported");
+                None
             }
             // With an operator already.
-            Step::Talk => {}
-            Step::Hangup { outcome, status } => self.hang_up(ctx, outcome, status),
+            Step::Talk => None,
+            Step::Hangup {
+                outcome,
+                status,
+                cause,
+            } => {
+                self.caller.cause = cause;
+                self.hang_up(ctx, outcome, status);
+                None
+            }
         }
-        None
     }
 
     fn answer(&mut self, ctx: &mut Context) {
@@ -215,6 +329,9 @@ impl Call {
     }
 
     pub(super) fn play_ended(&mut self, ctx: &mut Context, token: u32) {
+        if self.question_ended(ctx, token) {
+            return;
+        }
         let State::Saying {
             token: awaited,
             notice,
@@ -235,7 +352,7 @@ impl Call {
     }
 
     /// Puts the call into a queue; says whether there is such a queue.
-    fn enter_queue(
+    pub(super) fn enter_queue(
         &mut self,
         ctx: &mut Context,
         queue: &str,

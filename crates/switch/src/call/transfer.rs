@@ -102,6 +102,8 @@ impl Call {
             State::Opening
             | State::Answering
             | State::Saying { .. }
+            | State::Asking(_)
+            | State::Waiting(_)
             | State::Queued { .. }
             | State::Reaching { .. }
             | State::Talking { .. }
@@ -221,9 +223,10 @@ impl Call {
                 }
             }
             Destination::Queue { name, priority } => self.transfer_to_queue(ctx, name, priority),
-            Destination::Plan { plan, .. } => {
+            Destination::Plan { plan, number } => {
                 self.transfer_done(ctx);
-                self.course = Course::Plan(Run::new(plan));
+                let run = Run::new(plan, &self.caller_number, &number);
+                self.course = Course::Plan(run);
                 self.advance(ctx, Happened::Started);
             }
         }

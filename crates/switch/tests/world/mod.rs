@@ -54,6 +54,8 @@ pub struct World {
     pub now: Time,
     pub facts: Vec<Event>,
     pub commands: Vec<MediaCommand>,
+    /// Questions to web services.
+    pub fetches: Vec<(vocab::CallId, u32, String)>,
     inboxes: BTreeMap<SocketAddr, VecDeque<Message>>,
     legs: BTreeSet<vocab::LegId>,
     branches: u32,
@@ -127,6 +129,7 @@ impl World {
             now: Time::ZERO,
             facts: Vec::new(),
             commands: Vec::new(),
+            fetches: Vec::new(),
             inboxes: BTreeMap::new(),
             legs: BTreeSet::new(),
             branches: 0,
@@ -136,12 +139,17 @@ impl World {
             spent: Duration::ZERO,
         };
         world.input(Input::Wall(WallTime::from_unix_millis(1_795_000_000_000)));
-        let plan = dialplan::parse("test.toml", plan).unwrap();
-        let plans = Plans::new(vec![Arc::new(plan)]).unwrap();
-        let prompts = BTreeMap::from([
+        let plan = dialplan::parse("test.toml", plan).unwrap_or_else(|told| panic!("{told:?}"));
+        let mut prompts = BTreeMap::from([
             (("greeting".to_owned(), "en".to_owned()), PromptId(1)),
             (("music/waiting.wav".to_owned(), String::new()), PromptId(2)),
         ]);
+        for (id, prompt) in (10..).zip(plan.prompts()) {
+            prompts
+                .entry((prompt.name, prompt.language))
+                .or_insert(PromptId(id));
+        }
+        let plans = Plans::new(vec![Arc::new(plan)]).unwrap();
         world.input(Input::Plans { plans, prompts });
         world
     }
@@ -212,6 +220,15 @@ impl World {
                 None
             }
             Output::ExpectName { .. } => None,
+            Output::Fetch {
+                call,
+                question,
+                url,
+                ..
+            } => {
+                self.fetches.push((call, question, url));
+                None
+            }
             Output::Resolve { .. } => None,
             Output::Record(event) => {
                 self.facts.push(event);

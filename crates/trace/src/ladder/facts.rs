@@ -143,6 +143,11 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         Fact::TransferEnded {
             transfer, result, ..
         } => format!("transfer {transfer} ended: {}", word(result)),
+        Fact::FieldSet { field, value, .. } => match value {
+            Some(value) => format!("{field} = \"{value}\""),
+            None => format!("{field} is known"),
+        },
+        Fact::CallRated { mark, .. } => format!("the caller gives the mark {mark}"),
         Fact::CallJoined { into, .. } => format!("joined to call {into}"),
         Fact::CallEnded {
             outcome, ended_by, ..
