@@ -27,10 +27,11 @@ lint: ## format and clippy, without building for a run
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-bench: ## the benchmarks of the crates, the floods at full length (docs/benchmarks.md has the whole-process ones)
+bench: ## the benchmarks of the crates, the floods at full length (docs/benchmarks.md has more)
 	@scripts/setup run
 	cargo bench --locked --workspace --bench '*'
 	HOTLINE_FLOOD=100000 cargo test --release --locked -p switch --test flood
+	HOTLINE_FLOOD=100000 cargo test --release --locked -p hotline --test flood -- --nocapture
 
 fuzz: ## libFuzzer over the parsers, SECONDS=60 for each target (no nightly toolchain needed)
 	@scripts/fuzz $(SECONDS)

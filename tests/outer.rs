@@ -52,6 +52,18 @@ fn engine(net: Net, trunks: &[String]) -> Engine {
     Engine::start_in(place)
 }
 
+/// An engine with two trunks, the first with these settings: its server by hand, and where the second is.
+fn two_ways(first_more: &str) -> (Engine, Wire, SocketAddr) {
+    let net = Net::fresh();
+    let (first, second) = (free(net.other()), free(net.operators));
+    let server = Wire::on(first, first);
+    let trunks = [
+        trunk("first", first, first_more),
+        trunk("second", second, ""),
+    ];
+    (engine(net, &trunks), server, second)
+}
+
 /// A telephone of the outer network that waits for what comes.
 fn outer(scenario: &str, at: SocketAddr, change: impl FnOnce(&mut Options)) -> Sipp {
     let mut options = Options::server(at);
@@ -108,37 +120,14 @@ fn a_carrier_that_asks_for_a_password_by_either_status_gets_it_and_the_call_goes
 fn refuses(server: &Wire, engine: SocketAddr, answer: &str, more: &str) -> String {
     let invite = server.receive(Duration::from_secs(10)).expect("an INVITE");
     assert!(invite.starts_with("INVITE "), "{invite}");
-    answers(server, engine, &invite, &format!("{answer}\r\n{more}"));
+    server.answer(engine, &invite, &format!("{answer}\r\n{more}"));
     invite
-}
-
-/// Answers a request; `answer` is the status and phrase, and what headers come with them.
-fn answers(server: &Wire, engine: SocketAddr, request: &str, answer: &str) {
-    let lines = ["Via", "From", "Call-ID", "CSeq", "To"].map(|name| {
-        let value = header(request, name).unwrap();
-        format!("{name}: {value}")
-    });
-    let text = format!(
-        "SIP/2.0 {}\r\n{};tag=t\r\nContent-Length: 0\r\n\r\n",
-        answer.trim_end(),
-        lines.join("\r\n")
-    );
-    server.socket.send_to(text.as_bytes(), engine).unwrap();
 }
 
 #[test]
 fn a_carrier_of_another_realm_gets_no_credentials_and_the_next_trunk_takes_the_call() {
-    let net = Net::fresh();
-    let (first, second) = (free(net.other()), free(net.operators));
-    let strange = Wire::on(first, first);
+    let (engine, strange, second) = two_ways(&account("carrier.example"));
     let carrier = outer("uas-answer", second, |_| {});
-    let engine = engine(
-        net,
-        &[
-            trunk("strange", first, &account("carrier.example")),
-            trunk("second", second, ""),
-        ],
-    );
     let _log = LogOnPanic::of(&engine);
     let call = dials(&engine, "anna", "uac-dial", 1_000);
     let challenge = "Proxy-Authenticate: Digest realm=\"elsewhere\", nonce=\"n\", qop=\"auth\"\r\n";
@@ -209,17 +198,8 @@ fn who_was_called_through_kamailio_hangs_up_and_the_operator_is_hung_up_on() {
 
 #[test]
 fn a_trunk_that_answers_no_probe_gets_no_call_until_it_does() {
-    let net = Net::fresh();
-    let (first, second) = (free(net.other()), free(net.operators));
-    let dead = Wire::on(first, first);
+    let (engine, dead, second) = two_ways("probe = \"5s\"\nprobe_failures = 1");
     let carrier = outer("uas-answer", second, |_| {});
-    let engine = engine(
-        net,
-        &[
-            trunk("first", first, "probe = \"5s\"\nprobe_failures = 1"),
-            trunk("second", second, ""),
-        ],
-    );
     let _log = LogOnPanic::of(&engine);
     let said = |word: &str| {
         let word = word.to_owned();
@@ -237,7 +217,7 @@ fn a_trunk_that_answers_no_probe_gets_no_call_until_it_does() {
     let call = std::thread::scope(|scope| {
         let answered = scope.spawn(|| {
             let probe = dead.receive(Duration::from_secs(10)).expect("a probe");
-            answers(&dead, engine.sip, &probe, "200 OK");
+            dead.answer(engine.sip, &probe, "200 OK");
         });
         said("server is back");
         answered.join().unwrap();
@@ -255,14 +235,8 @@ fn a_trunk_that_answers_no_probe_gets_no_call_until_it_does() {
 
 #[test]
 fn a_trunk_without_probe_that_is_silent_costs_seconds_and_the_next_takes_the_call() {
-    let net = Net::fresh();
-    let (first, second) = (free(net.other()), free(net.operators));
-    let dead = Wire::on(first, first);
+    let (engine, dead, second) = two_ways("");
     let carrier = outer("uas-answer", second, |_| {});
-    let engine = engine(
-        net,
-        &[trunk("first", first, ""), trunk("second", second, "")],
-    );
     let _log = LogOnPanic::of(&engine);
     dials(&engine, "anna", "uac-dial", 500).succeed();
     carrier.succeed();

@@ -65,6 +65,21 @@ impl Wire {
         self.socket.send_to(text.as_ref(), self.engine).unwrap();
     }
 
+    /// Answers a request that came from `to`; `answer` is the status and phrase, and what headers come
+    /// with them.
+    pub fn answer(&self, to: SocketAddr, request: &str, answer: &str) {
+        let lines = ["Via", "From", "Call-ID", "CSeq", "To"].map(|name| {
+            let value = header(request, name).unwrap();
+            format!("{name}: {value}")
+        });
+        let text = format!(
+            "SIP/2.0 {}\r\n{};tag=t\r\nContent-Length: 0\r\n\r\n",
+            answer.trim_end(),
+            lines.join("\r\n")
+        );
+        self.socket.send_to(text.as_bytes(), to).unwrap();
+    }
+
     /// The next datagram, if one comes in time.
     pub fn receive(&self, within: Duration) -> Option<String> {
         self.socket

@@ -8,17 +8,20 @@
     clippy::indexing_slicing
 )]
 
+mod judge;
+mod link;
+#[path = "../world/mod.rs"]
 mod world;
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 
+use link::{Link, Weather};
 use proptest::prelude::*;
 use sip::{HeaderName, Method, SessionTimerSettings, Uri};
 use switch::Settings;
 use switch::trunk::Trunk;
-use vocab::{CallId, Event, Fact, OperatorState, Outcome, Party, Time};
+use vocab::{Event, Fact, Time};
 use world::peers::with_outer;
 use world::room::Room;
 use world::{OFFER, World, phone};
@@ -35,89 +38,6 @@ fn engine(side: Side) -> SocketAddr {
     let last = [1, 2][side];
     SocketAddr::new([198, 51, 100, last].into(), 5060)
 }
-
-// ---- the link ----
-
-/// What the link does to datagrams.
-#[derive(Debug, Clone, Copy)]
-struct Weather {
-    seed: u64,
-    /// Of a hundred.
-    lost: u64,
-    doubled: u64,
-    /// Each takes from a millisecond to this; later ones overtake.
-    delay_ms_max: u64,
-}
-
-/// A message is lost so often and no more: then every transaction gets through, and both sides must
-/// agree in the end. With three, a refresh and its answer may take so long together that the other
-/// side gives a session of 90 s up after 60, as RFC 4028 §10 wants it to.
-const LOST_IN_A_ROW_MAX: u8 = 2;
-
-impl Weather {
-    /// The longest time from the first copy of a message to its arrival: after so many losses
-    /// the copy after 0.5 + 1 s (RFC 3261 §17.1.1.2, §13.3.1.4) comes through.
-    fn worst(self) -> Duration {
-        let repeated = if self.lost > 0 { 1_500 } else { 0 };
-        Duration::from_millis(repeated + self.delay_ms_max)
-    }
-
-    /// The longest time from an answer to the arrival of the BYE of one who hangs up at once: that
-    /// waits for the ACK (RFC 3261 §15). Of five copies of the answer two are lost, and the ACKs of two
-    /// more: 0.5 + 1 + 2 + 4 s.
-    fn until_bye(self) -> Duration {
-        let repeated = if self.lost > 0 { 7_500 } else { 0 };
-        Duration::from_millis(repeated + 2 * self.delay_ms_max) + self.worst()
-    }
-}
-
-struct Link {
-    weather: Weather,
-    random: u64,
-    under_way: BTreeMap<(Time, u64), (Side, Vec<u8>)>,
-    sent: u64,
-    lost: BTreeMap<Vec<u8>, u8>,
-}
-
-impl Link {
-    fn new(weather: Weather) -> Self {
-        Self {
-            weather,
-            random: weather.seed,
-            under_way: BTreeMap::new(),
-            sent: 0,
-            lost: BTreeMap::new(),
-        }
-    }
-
-    /// Below `bound`; SplitMix64.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    fn send(&mut self, now: Time, to: Side, bytes: &[u8]) {
-        if self.below(100) < self.weather.lost {
-            let lost = self.lost.entry(bytes.to_vec()).or_default();
-            if *lost < LOST_IN_A_ROW_MAX {
-                *lost += 1;
-                return;
-            }
-        }
-        let copies = 1 + u64::from(self.below(100) < self.weather.doubled);
-        for _ in 0..copies {
-            self.sent += 1;
-            let delay = 1 + self.below(self.weather.delay_ms_max);
-            let at = now + Duration::from_millis(delay);
-            self.under_way.insert((at, self.sent), (to, bytes.to_vec()));
-        }
-    }
-}
-
-// ---- the pair ----
 
 fn settings(side: Side) -> Settings {
     let other = engine(1 - side);
@@ -301,146 +221,6 @@ enum Asked {
     /// To transfer the other party to the other engine's number.
     Refer,
     Hold(&'static str),
-}
-
-// ---- the checkers ----
-
-/// Begin and end of something.
-type Span = (Time, Time);
-
-/// What one engine's journal says of one call.
-#[derive(Debug, Default)]
-struct Told {
-    /// Call-ID of the INVITE that brought it.
-    came_as: String,
-    outcomes: Vec<Outcome>,
-    ended: Option<Time>,
-    /// The talks, and whether each was with the outer network.
-    talks: BTreeMap<u16, (bool, Time, Option<Time>)>,
-    /// Call-IDs of the INVITEs that went to the outer network.
-    went_as: Vec<String>,
-}
-
-fn told(facts: &[Event]) -> BTreeMap<CallId, Told> {
-    let mut calls: BTreeMap<CallId, Told> = BTreeMap::new();
-    for event in facts {
-        let Some(call) = event.fact.call() else {
-            continue;
-        };
-        let told = calls.entry(call).or_default();
-        match &event.fact {
-            Fact::CallArrived { sip_call_id, .. } => told.came_as.clone_from(sip_call_id),
-            Fact::LegStarted {
-                party: Party::Outer { .. },
-                sip_call_id,
-                ..
-            } => told.went_as.push(sip_call_id.clone()),
-            Fact::SegmentStarted { segment, party, .. } => {
-                let outer = matches!(party, Party::Outer { .. });
-                told.talks.insert(*segment, (outer, event.up, None));
-            }
-            Fact::SegmentEnded { segment, .. } => {
-                told.talks.get_mut(segment).unwrap().2 = Some(event.up);
-            }
-            Fact::CallEnded { outcome, .. } => {
-                told.outcomes.push(*outcome);
-                told.ended = Some(event.up);
-            }
-            _ => {}
-        }
-    }
-    calls
-}
-
-impl Told {
-    /// From the first word to the end of the call.
-    fn talked(&self) -> Option<Span> {
-        let begun = self.talks.values().map(|(_, begun, _)| *begun).min()?;
-        Some((begun, self.ended.unwrap()))
-    }
-
-    /// The talks with the outer network.
-    fn outer_talks(&self) -> Vec<Span> {
-        let outer = self.talks.values().filter(|(outer, ..)| *outer);
-        outer
-            .map(|(_, begun, ended)| (*begun, ended.expect("a talk without an end")))
-            .collect()
-    }
-}
-
-fn apart(a: Time, b: Time) -> Duration {
-    a.since(b).max(b.since(a))
-}
-
-impl Pair {
-    /// Nothing is left, every call has one end, and both journals tell the same of each.
-    fn judge(&mut self) {
-        let weather = self.link.weather;
-        assert!(self.link.under_way.is_empty(), "{weather:?}");
-        for world in &mut self.worlds {
-            world.assert_quiet();
-            for operator in world.switch.snapshot().operators {
-                assert_eq!(
-                    operator.state,
-                    OperatorState::Free,
-                    "{operator:?}, {weather:?}"
-                );
-            }
-        }
-        let journals = [0, 1].map(|side| told(&self.worlds[side].facts));
-        for side in 0..2 {
-            let known: BTreeMap<_, _> = journals[1 - side]
-                .values()
-                .map(|told| (told.came_as.as_str(), told))
-                .collect();
-            assert_eq!(
-                known.len(),
-                journals[1 - side].len(),
-                "an INVITE made two calls"
-            );
-            let went = journals[side].values().flat_map(|told| &told.went_as);
-            assert_eq!(
-                went.clone().collect::<BTreeSet<_>>().len(),
-                went.count(),
-                "two legs share a Call-ID"
-            );
-            for here in journals[side].values() {
-                assert_eq!(here.outcomes.len(), 1, "{here:?}, {weather:?}");
-                let there = here.went_as.iter();
-                let there = there.filter_map(|went| known.get(went.as_str()).copied());
-                agree(here, &there.collect::<Vec<_>>(), weather);
-            }
-        }
-    }
-}
-
-/// What went out here came in there: a talk there begins with the answer and ends with the call, and
-/// here it is as long, but for what the link takes. Of several legs of one call some are not answered.
-fn agree(here: &Told, there: &[&Told], weather: Weather) {
-    let worst = weather.worst();
-    let context = || format!("{here:?} and {there:?}, {weather:?}");
-    let mut theirs: Vec<(Span, &Told)> = there
-        .iter()
-        .filter_map(|told| Some((told.talked()?, *told)))
-        .collect();
-    for ours in here.outer_talks() {
-        let same = |(theirs, _): &(Span, &Told)| {
-            // Who hangs up before the ACK has to wait for it: answer, ACK, BYE.
-            let early = ours.1.since(theirs.0) <= weather.until_bye();
-            apart(ours.0, theirs.0) <= worst && (early || apart(ours.1, theirs.1) <= worst)
-        };
-        let found = theirs.iter().position(same);
-        let found = found.unwrap_or_else(|| panic!("{ours:?} is not there: {}", context()));
-        let (_, told) = theirs.remove(found);
-        for told in [here, told] {
-            assert_eq!(told.outcomes, [Outcome::Answered], "{}", context());
-        }
-    }
-    // The answer crossed the end of the leg here; ACK and BYE are two ways over the link.
-    for ((begun, ended), _) in theirs {
-        let lasted = ended.since(begun);
-        assert!(lasted <= 3 * worst, "{lasted:?}: {}", context());
-    }
 }
 
 // ---- a day in order ----
