@@ -7,11 +7,11 @@
 
 use std::borrow::Cow;
 
+use super::fields::{Fields, split_field};
 use super::header_name::HeaderName;
 use super::limits;
 use super::message::Message;
 use super::params::Params;
-use super::parse::{Fields, split_field};
 use super::scan::{trim, unquote};
 
 /// Why a body cannot be used.
