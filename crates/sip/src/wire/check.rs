@@ -6,6 +6,7 @@ use super::header_name::HeaderName;
 use super::headers::Headers;
 use super::message::{Message, tagged};
 use super::name_addr::NameAddrRef;
+use super::octets;
 use super::scan::{Values, number};
 use super::via::ViaRef;
 
@@ -30,8 +31,7 @@ pub(super) fn fields(headers: &Headers, method: Option<&str>) -> Result<Option<u
             HeaderName::CallId => {
                 once(&mut seen.call_id, "Call-ID")?;
                 // An escaped control character has a place in quoted strings only.
-                let never = |octet: u8| octet <= b' ' || octet == 0x7f;
-                if value.is_empty() || value.bytes().any(never) {
+                if value.is_empty() || octets::blank(value.as_bytes()).is_some() {
                     return Err(malformed("Call-ID", "one word expected"));
                 }
             }

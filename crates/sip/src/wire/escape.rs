@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Write};
 
+use super::octets;
+
 /// What may stand unescaped beside the `unreserved` characters.
 pub(super) type Unescaped = &'static [u8];
 
@@ -34,21 +36,21 @@ pub(super) fn write(out: &mut impl Write, text: &str, unescaped: Unescaped) -> f
 
 /// Undoes escapes; `None` if one is not followed by two digits or the result is not UTF-8.
 pub fn decode(text: &str) -> Option<String> {
-    if !text.contains('%') {
+    if octets::find(b'%', text.as_bytes()).is_none() {
         return Some(text.to_owned());
     }
-    let mut octets = Vec::with_capacity(text.len());
+    let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
         if octet != b'%' {
-            octets.push(octet);
+            decoded.push(octet);
             continue;
         }
         let mut digit = || rest.next().and_then(|octet| char::from(octet).to_digit(16));
         let (high, low) = (digit()?, digit()?);
-        octets.push(u8::try_from(high * 16 + low).ok()?);
+        decoded.push(u8::try_from(high * 16 + low).ok()?);
     }
-    String::from_utf8(octets).ok()
+    String::from_utf8(decoded).ok()
 }
 
 /// For comparison: escapes undone, ASCII in lower case.

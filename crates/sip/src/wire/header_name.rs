@@ -23,6 +23,14 @@ macro_rules! header_names {
                 }
             }
 
+            /// The name that stands in the RFC in just these letters.
+            fn of_exact(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
             /// Every name known here.
             #[cfg(test)]
             const KNOWN: &'static [Self] = &[$(Self::$variant,)*];
@@ -147,21 +155,19 @@ impl HeaderName {
     /// Reads a name, long or compact (RFC 3261 §7.3.3). Does not check that it is a token.
     #[must_use]
     pub fn parse(name: &str) -> Self {
-        if let [letter] = name.as_bytes() {
-            return Self::of_compact(letter.to_ascii_lowercase())
-                .unwrap_or_else(|| Self::Other(name.to_owned()));
-        }
-        let begins_alike = |known: &&Self| {
-            let begin = |text: &str| text.bytes().next().map(|octet| octet | 0x20);
-            begin(known.as_str()) == begin(name)
-        };
-        Self::of_length(name.len())
-            .iter()
-            .filter(begins_alike)
-            // Nearly all names come as they stand in the RFC.
-            .find(|known| known.as_str() == name || known.as_str().eq_ignore_ascii_case(name))
-            .cloned()
-            .unwrap_or_else(|| Self::Other(name.to_owned()))
+        Self::known(name).unwrap_or_else(|| Self::Other(name.to_owned()))
+    }
+
+    /// The name, long or compact, if it is one of those above.
+    pub(super) fn known(name: &str) -> Option<Self> {
+        // Nearly all names come as they stand in the RFC.
+        Self::of_exact(name).or_else(|| match name.as_bytes() {
+            [letter] => Self::of_compact(letter.to_ascii_lowercase()),
+            _ => Self::of_length(name.len())
+                .iter()
+                .find(|known| known.as_str().eq_ignore_ascii_case(name))
+                .cloned(),
+        })
     }
 
     /// The registered compact forms (IANA "SIP Header Fields").

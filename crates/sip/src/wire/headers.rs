@@ -1,6 +1,7 @@
 //! Owns the list of header fields of one message, in order. Knows names, not meanings.
 
 use core::fmt;
+use core::ops::Range;
 
 use super::HeaderName;
 use super::scan::Values;
@@ -30,13 +31,6 @@ impl Headers {
         Self {
             fields: Vec::new(),
             text: String::new(),
-        }
-    }
-
-    pub(super) fn with_capacity(fields: usize, octets: usize) -> Self {
-        Self {
-            fields: Vec::with_capacity(fields),
-            text: String::with_capacity(octets),
         }
     }
 
@@ -145,6 +139,64 @@ impl Headers {
             name,
             begin,
             end: self.text.len(),
+        }
+    }
+}
+
+/// The fields of a head while it is read: most values stay where they are.
+pub(super) struct HeadFields<'a> {
+    head: &'a str,
+    fields: Vec<Field>,
+    /// Values that are not in the head as they are; their places are counted from its end.
+    unfolded: String,
+}
+
+impl<'a> HeadFields<'a> {
+    /// `head`: may be followed by the body.
+    pub(super) fn of(head: &'a str) -> Self {
+        Self {
+            head,
+            fields: Vec::with_capacity(24),
+            unfolded: String::new(),
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// `value`: where it stands in the head.
+    pub(super) fn push(&mut self, name: HeaderName, value: Range<usize>) {
+        self.fields.push(Field {
+            name,
+            begin: value.start,
+            end: value.end,
+        });
+    }
+
+    pub(super) fn push_unfolded(&mut self, name: HeaderName, value: &str) {
+        let begin = self.head.len() + self.unfolded.len();
+        self.unfolded.push_str(value);
+        self.push(name, begin..begin + value.len());
+    }
+
+    /// `end`: of the head, no value stands behind it.
+    pub(super) fn finish(mut self, end: usize) -> Headers {
+        let kept = self.head.get(..end).unwrap_or(self.head);
+        let mut text = String::with_capacity(kept.len() + self.unfolded.len());
+        text.push_str(kept);
+        text.push_str(&self.unfolded);
+        if !self.unfolded.is_empty() {
+            let moved = self.head.len() - kept.len();
+            let unfolded = |field: &&mut Field| field.begin >= self.head.len();
+            for field in self.fields.iter_mut().filter(unfolded) {
+                field.begin -= moved;
+                field.end -= moved;
+            }
+        }
+        Headers {
+            fields: self.fields,
+            text,
         }
     }
 }

@@ -4,7 +4,8 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::error::{ParseError, malformed};
-use super::scan::{number, trim};
+use super::octets;
+use super::scan::{DIGIT, NAME, is_run, number, split_run, trim};
 
 /// A host: a name, or an IP address (IPv6 in brackets on the wire).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,8 +64,10 @@ impl fmt::Display for Host {
 /// A host on borrowed text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HostRef<'a> {
-    Name(&'a str),
-    Ip(IpAddr),
+    /// Letters, digits, and what else stands in names. IPv4 addresses are told from names when
+    /// the host is kept.
+    Named(&'a str),
+    Ipv6(Ipv6Addr),
 }
 
 impl<'a> HostRef<'a> {
@@ -74,21 +77,13 @@ impl<'a> HostRef<'a> {
                 .strip_suffix(']')
                 .ok_or(malformed(part, "']' expected after an IPv6 address"))?;
             return parse_ipv6(inner)
-                .map(|address| Self::Ip(address.into()))
+                .map(Self::Ipv6)
                 .ok_or(malformed(part, "IPv6 address expected in '[]'"));
         }
-        if text.as_bytes().first().is_some_and(u8::is_ascii_digit)
-            && let Ok(address) = text.parse::<Ipv4Addr>()
-        {
-            return Ok(Self::Ip(address.into()));
-        }
-        // '_' is not in the grammar but stands in host names that are in use.
-        let named =
-            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
-        if text.is_empty() || !text.bytes().all(named) {
+        if !is_run(text, NAME) {
             return Err(malformed(part, "host name or address expected"));
         }
-        Ok(Self::Name(text))
+        Ok(Self::Named(text))
     }
 
     /// Reads `host` or `host:port`; white space around the colon is allowed (sent-by).
@@ -96,32 +91,58 @@ impl<'a> HostRef<'a> {
         text: &'a str,
         part: &'static str,
     ) -> Result<(Self, Option<u16>), ParseError> {
+        match Self::leading(text) {
+            Some((host, port, "")) => Ok((host, port)),
+            _ => Self::parse_unusual(text, part),
+        }
+    }
+
+    /// A name or IPv4 address at the beginning of `text`, perhaps with a port, and what follows.
+    /// `None`: it is something else, or faulty.
+    #[inline]
+    pub(super) fn leading(text: &'a str) -> Option<(Self, Option<u16>, &'a str)> {
+        let (host, after) = split_run(text.as_bytes(), NAME);
+        let (host, rest) = text.split_at_checked(host.len())?;
+        if host.is_empty() {
+            return None;
+        }
+        let [b':', after @ ..] = after else {
+            return Some((Self::Named(host), None, rest));
+        };
+        let (port, _) = split_run(after, DIGIT);
+        let (port, rest) = rest.get(1..)?.split_at_checked(port.len())?;
+        Some((Self::Named(host), Some(port_number(port)?), rest))
+    }
+
+    fn parse_unusual(text: &'a str, part: &'static str) -> Result<(Self, Option<u16>), ParseError> {
         let search = if text.starts_with('[') {
             text.find(']').unwrap_or(0)
         } else {
             0
         };
-        let colon = text
-            .bytes()
-            .skip(search)
-            .position(|octet| octet == b':')
-            .map(|at| at + search);
-        let Some(at) = colon else {
+        let colon = octets::find(b':', text.as_bytes().get(search..).unwrap_or_default());
+        let Some(at) = colon.map(|at| at + search) else {
             return Ok((Self::parse(text, part)?, None));
         };
         let (host, port) = super::scan::cut(text, at);
-        let port = number(trim(port), u64::from(u16::MAX))
-            .and_then(|port| u16::try_from(port).ok())
-            .ok_or(malformed(part, "port number expected after ':'"))?;
+        let port =
+            port_number(trim(port)).ok_or(malformed(part, "port number expected after ':'"))?;
         Ok((Self::parse(trim(host), part)?, Some(port)))
     }
+}
+
+fn port_number(text: &str) -> Option<u16> {
+    u16::try_from(number(text, u64::from(u16::MAX))?).ok()
 }
 
 impl From<HostRef<'_>> for Host {
     fn from(host: HostRef<'_>) -> Self {
         match host {
-            HostRef::Name(name) => Self::Name(name.to_owned()),
-            HostRef::Ip(address) => Self::Ip(address),
+            HostRef::Named(text) => match text.parse::<Ipv4Addr>() {
+                Ok(address) => Self::Ip(address.into()),
+                Err(_) => Self::Name(text.to_owned()),
+            },
+            HostRef::Ipv6(address) => Self::Ip(address.into()),
         }
     }
 }

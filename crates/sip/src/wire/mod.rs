@@ -18,6 +18,7 @@ mod message;
 mod method;
 mod multipart;
 mod name_addr;
+mod octets;
 mod params;
 mod parse;
 mod print;

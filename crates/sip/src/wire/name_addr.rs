@@ -5,7 +5,7 @@ use core::fmt;
 use super::error::{ParseError, malformed};
 use super::limits;
 use super::params::Params;
-use super::scan::{ParamScan, closing_quote, cut, quote, trim, unquote};
+use super::scan::{ParamScan, closing_quote, quote, trim, unquote};
 use super::uri::Uri;
 use super::uri_ref::UriRef;
 
@@ -90,35 +90,30 @@ pub(super) struct NameAddrRef<'a> {
 impl<'a> NameAddrRef<'a> {
     pub(super) fn parse(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
         let text = trim(text);
-        let (display, rest) = if text.starts_with('"') {
-            let end = closing_quote(text).ok_or(malformed(part, "closing quote expected"))?;
-            let after = end + 1;
-            let rest = trim(text.get(after..).unwrap_or(""));
-            if !rest.starts_with('<') {
-                return Err(malformed(part, "'<' expected after the display name"));
+        let (display, rest) = match text.as_bytes() {
+            [b'<', ..] => ("", text),
+            octets @ [b'"', ..] => {
+                let end = closing_quote(octets).ok_or(malformed(part, "closing quote expected"))?;
+                let (display, rest) = text.split_at_checked(end + 1).unwrap_or((text, ""));
+                let rest = trim(rest);
+                if !rest.starts_with('<') {
+                    return Err(malformed(part, "'<' expected after the display name"));
+                }
+                (display, rest)
             }
-            (text.get(..after).unwrap_or(text), rest)
-        } else {
             // In an addr-spec, which has no '<', ';' begins the header parameters.
-            match text
-                .bytes()
+            octets => match octets
+                .iter()
                 .position(|octet| matches!(octet, b'<' | b'"' | b';' | b','))
+                .and_then(|at| text.split_at_checked(at))
             {
-                Some(at) if text.as_bytes().get(at) == Some(&b'<') => (
-                    trim(text.get(..at).unwrap_or("")),
-                    text.get(at..).unwrap_or(""),
-                ),
+                Some((display, rest)) if rest.starts_with('<') => (trim(display), rest),
                 _ => return Self::parse_addr_spec(text, part),
-            }
+            },
         };
         let inner = rest.strip_prefix('<').unwrap_or(rest);
-        let end = inner
-            .bytes()
-            .position(|octet| octet == b'>')
-            .ok_or(malformed(part, "'>' expected after the address"))?;
-        let (uri, params) = cut(inner, end);
-        let uri = UriRef::parse(uri, part)?;
-        Self::checked(display, uri, trim(params), part)
+        let (uri, params) = UriRef::parse_bracketed(inner, part)?;
+        Self::checked(display, uri, params, part)
     }
 
     /// Without `<>` a URI may hold no comma, question mark or semicolon (RFC 3261 §20).
@@ -137,7 +132,14 @@ impl<'a> NameAddrRef<'a> {
 
     /// Our answer adds a tag to To, and must be readable as well.
     pub(super) fn with_room_for_tag(&self) -> Result<(), ParseError> {
-        let names = || ParamScan::new(self.params, "To").filter_map(|param| Some(param.ok()?.0));
+        // Each takes two octets.
+        if self.params.len() / 2 < limits::PARAMS {
+            return Ok(());
+        }
+        let names = || {
+            ParamScan::new(self.params, "To")
+                .filter_map(|param| Some(param.ok()?.name_in(self.params)))
+        };
         let tagged = || names().any(|name| name.eq_ignore_ascii_case("tag"));
         if names().count() < limits::PARAMS || tagged() {
             return Ok(());
@@ -154,7 +156,7 @@ impl<'a> NameAddrRef<'a> {
         params: &'a str,
         part: &'static str,
     ) -> Result<Self, ParseError> {
-        ParamScan::new(params, part).try_for_each(|param| param.map(|_| ()))?;
+        ParamScan::check(params, part)?;
         Ok(Self {
             display,
             uri,

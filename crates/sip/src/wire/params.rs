@@ -1,20 +1,30 @@
 //! Owns a list of parameters, of a URI or of a header value.
 
 use core::fmt;
+use core::ops::Range;
 
 use super::error::ParseError;
-use super::scan::{ParamScan, is_param_value, quote};
+use super::scan::{Param, ParamScan, is_param_value, quote};
 
 /// Parameters in the order in which they stand. Values are kept as on the wire: quoted strings
 /// with their quotes (see [`unquote`](super::unquote)), escapes of URI parameters undecoded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(Vec<(String, Option<String>)>);
+///
+/// All stand in one text, so that reading or copying a list takes two allocations at most. What
+/// was replaced or taken out stays in the text: a list lives for a moment.
+#[derive(Clone, Default)]
+pub struct Params {
+    text: String,
+    list: Vec<Param>,
+}
 
 impl Params {
     /// No parameters.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            text: String::new(),
+            list: Vec::new(),
+        }
     }
 
     /// Reads `;name=value;name`, or nothing.
@@ -26,21 +36,20 @@ impl Params {
     }
 
     pub(super) fn parse_in(text: &str, part: &'static str) -> Result<Self, ParseError> {
-        let mut params = Vec::new();
-        for param in ParamScan::new(text, part) {
-            let (name, value) = param?;
-            params.push((name.to_owned(), value.map(str::to_owned)));
-        }
-        Ok(Self(params))
+        let list: Vec<_> = ParamScan::new(text, part).collect::<Result<_, _>>()?;
+        let text = if list.is_empty() { "" } else { text };
+        Ok(Self {
+            text: text.to_owned(),
+            list,
+        })
     }
 
     /// The value of a parameter: `None` if it is not there, `Some(None)` if it has no value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Option<&str>> {
-        self.0
-            .iter()
+        self.iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_deref())
+            .map(|(_, value)| value)
     }
 
     /// The value of a parameter that has one.
@@ -57,40 +66,71 @@ impl Params {
 
     /// Sets a parameter in its place, or adds it at the end.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
-        let value = value.map(str::to_owned);
-        match self
-            .0
-            .iter_mut()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        {
-            Some(param) => param.1 = value,
-            None => self.0.push((name.to_owned(), value)),
+        let value = value.map(|value| self.keep(value));
+        match self.place(name) {
+            Some(place) => {
+                if let Some(param) = self.list.get_mut(place) {
+                    param.value = value;
+                }
+            }
+            None => {
+                let name = self.keep(name);
+                self.list.push(Param { name, value });
+            }
         }
     }
 
     /// Takes a parameter out.
     pub fn remove(&mut self, name: &str) {
-        self.0
-            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        while let Some(place) = self.place(name) {
+            self.list.remove(place);
+        }
     }
 
     /// All parameters in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.0
+        self.list
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
+            .map(|param| (param.name_in(&self.text), param.value_in(&self.text)))
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.iter()
+            .position(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Puts a text behind the others.
+    fn keep(&mut self, text: &str) -> Range<usize> {
+        let begin = self.text.len();
+        self.text.push_str(text);
+        begin..self.text.len()
     }
 
     /// How many parameters there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// True if there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
+    }
+}
+
+impl PartialEq for Params {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Params {}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list: Vec<_> = self.iter().collect();
+        f.debug_tuple("Params").field(&list).finish()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Owns the way from the octets of a datagram to a message.
 
 use super::error::{Malformed, ParseError, malformed};
-use super::fields::{Fields, has_no_controls, next_line, split_field, without_controls};
+use super::fields::{Fields, next_line, split_field};
 use super::header_name::HeaderName;
-use super::headers::Headers;
+use super::headers::{HeadFields, Headers};
 use super::message::Message;
 use super::start_line::{Kind, StartLine};
 use super::{check, limits};
@@ -145,7 +145,7 @@ impl Reader {
                 answer: None,
             });
         };
-        let parsed = start.parse();
+        let parsed = start.parse(&kind);
         let parsed = self.note(parsed);
         let (headers, rest) = self.read_headers(rest);
         if text.len() - rest.len() > limits::HEAD_OCTETS {
@@ -187,30 +187,24 @@ impl Reader {
 
     /// Header fields up to the empty line, and what follows it.
     fn read_headers<'a>(&mut self, text: &'a str) -> (Headers, &'a str) {
-        let mut headers = Headers::with_capacity(24, text.len().min(limits::HEAD_OCTETS));
-        // With a text body behind it, mostly; a binary one only costs the look at each value.
-        let plain = has_no_controls(text);
+        let mut head = HeadFields::of(text);
         let mut fields = Fields::new(text);
-        for field in fields.by_ref() {
-            if headers.len() >= limits::HEADER_FIELDS {
+        while let Some(field) = fields.next() {
+            if head.len() >= limits::HEADER_FIELDS {
                 self.note::<()>(Err(ParseError::TooLong {
                     part: "header fields",
                     limit: limits::HEADER_FIELDS,
                 }));
-                return (headers, "");
+                return (head.finish(fields.at), "");
             }
-            let text = field.text();
-            let Some((name, value)) = self.note(field.read(&text)) else {
-                continue;
-            };
-            if plain || self.note(without_controls(value)).is_some() {
-                headers.push(name, value);
-            }
+            let read = field.read_into(&mut head);
+            self.note(read);
         }
         if !fields.closed {
             let why = "closing empty line expected";
             self.note::<()>(Err(malformed("header section", why)));
         }
-        (headers, fields.rest)
+        let rest = text.get(fields.at..).unwrap_or_default();
+        (head.finish(fields.at), rest)
     }
 }

@@ -1,13 +1,22 @@
 //! Owns the lexical level of the grammar (RFC 3261 §25.1): tokens, white space, quoted strings,
 //! lists and parameters, all on borrowed text. Knows no header field.
 
+use core::ops::Range;
 use std::borrow::Cow;
 
 use super::error::{ParseError, malformed};
-use super::limits;
+use super::{limits, octets};
 
+/// What tokens are made of; the classes of octets are bits of their own.
 const TOKEN: u8 = 1;
+/// Names of parameters.
 const PARAM: u8 = 2;
+/// Host names and IPv4 addresses.
+pub(super) const NAME: u8 = 4;
+/// Values of parameters that are not quoted.
+const VALUE: u8 = 8;
+/// Numbers.
+pub(super) const DIGIT: u8 = 16;
 
 /// What each octet may be part of; one look-up instead of a dozen comparisons.
 static CLASSES: [u8; 256] = classes();
@@ -26,49 +35,77 @@ const fn classes() -> [u8; 256] {
 
 const fn class_of(octet: u8) -> u8 {
     match octet {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => TOKEN | PARAM,
-        b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~' => TOKEN | PARAM,
+        b'a'..=b'z' | b'A'..=b'Z' => TOKEN | PARAM | VALUE | NAME,
+        b'0'..=b'9' => TOKEN | PARAM | VALUE | NAME | DIGIT,
+        // '_' is not in the grammar of hosts but stands in host names that are in use.
+        b'-' | b'.' | b'_' => TOKEN | PARAM | VALUE | NAME,
+        b'!' | b'%' | b'*' | b'+' | b'`' | b'\'' | b'~' => TOKEN | PARAM | VALUE,
         // The union of what the URI grammar allows in its parameters (`paramchar`), of hosts and
         // of bare IPv6 addresses (RFC 5118 §4.5); and UTF-8.
-        b'[' | b']' | b'/' | b':' | b'&' | b'$' | b'(' | b')' | b'@' | b'?' | b'#' => PARAM,
-        0x80.. => PARAM,
+        b'[' | b']' | b'/' | b':' | b'&' | b'$' | b'(' | b')' | b'@' | b'?' | b'#' => PARAM | VALUE,
+        0x80.. => PARAM | VALUE,
+        // Not in the grammar, but base64 in unquoted values is seen (`+sip.instance`, opaque).
+        b'=' => VALUE,
         _ => 0,
     }
 }
 
-fn is_token_octet(octet: u8) -> bool {
-    CLASSES
-        .get(usize::from(octet))
-        .is_some_and(|class| class & TOKEN != 0)
+fn classes_of(octet: u8) -> u8 {
+    CLASSES.get(usize::from(octet)).copied().unwrap_or_default()
 }
 
-fn is_param_octet(octet: u8) -> bool {
-    CLASSES
-        .get(usize::from(octet))
-        .is_some_and(|class| class & PARAM != 0)
+/// Whether the text is made of octets of this class, and not empty.
+pub(super) fn is_run(text: &str, class: u8) -> bool {
+    let (run, after) = split_run(text.as_bytes(), class);
+    !run.is_empty() && after.is_empty()
 }
 
 /// True if the text is a token.
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_octet)
+    is_run(text, TOKEN)
 }
 
 /// Linear white space, folding undone.
 pub(super) const fn is_space(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t')
+    // Nearly all octets are told by the first comparison.
+    octet <= b' ' && matches!(octet, b' ' | b'\t')
 }
 
 /// Without white space at both ends.
+#[inline]
 pub(super) fn trim(text: &str) -> &str {
-    let octets = text.as_bytes();
-    let Some(begin) = octets.iter().position(|octet| !is_space(*octet)) else {
-        return "";
-    };
-    let end = octets
-        .iter()
-        .rposition(|octet| !is_space(*octet))
-        .unwrap_or(begin);
-    text.get(begin..=end).unwrap_or(text)
+    match text.as_bytes() {
+        [first, .., last] if !is_space(*first) && !is_space(*last) => text,
+        _ => text.trim_matches([' ', '\t']),
+    }
+}
+
+/// Without white space at the beginning.
+#[inline]
+pub(super) fn after_space(octets: &[u8]) -> &[u8] {
+    match octets {
+        [first, ..] if is_space(*first) => {
+            let begin = octets.iter().position(|octet| !is_space(*octet));
+            octets
+                .get(begin.unwrap_or(octets.len())..)
+                .unwrap_or_default()
+        }
+        // Mostly there is none.
+        _ => octets,
+    }
+}
+
+/// Without white space at the end.
+#[inline]
+pub(super) fn before_space(octets: &[u8]) -> &[u8] {
+    match octets {
+        [.., last] if is_space(*last) => {
+            let last = octets.iter().rposition(|octet| !is_space(*octet));
+            last.and_then(|last| octets.get(..=last))
+                .unwrap_or_default()
+        }
+        _ => octets,
+    }
 }
 
 /// The text before and after the octet at `at`. Cannot fail for positions of ASCII octets.
@@ -89,10 +126,15 @@ pub(super) fn number(text: &str, max: u64) -> Option<u64> {
     (!text.is_empty() && value <= max).then_some(value)
 }
 
-/// Position of the `"` that closes the quoted string at the beginning of `text`.
-pub(super) fn closing_quote(text: &str) -> Option<usize> {
+/// Position of the `"` that closes the quoted string at the beginning of `octets`.
+pub(super) fn closing_quote(octets: &[u8]) -> Option<usize> {
+    let inner = octets.get(1..)?;
+    let first = octets::find2(*b"\"\\", inner)?;
+    if inner.get(first) == Some(&b'"') {
+        return Some(first + 1);
+    }
     let mut escaped = false;
-    for (at, octet) in text.bytes().enumerate().skip(1) {
+    for (at, octet) in octets.iter().enumerate().skip(first + 1) {
         match octet {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
@@ -155,7 +197,7 @@ pub fn quote(text: &str) -> String {
 /// An unterminated quote or bracket reaches to the end of the text.
 fn find_outside(text: &str, needle: u8, angles: bool) -> Option<usize> {
     // Most texts hold no needle, or nothing that could hide it.
-    let first = memchr::memchr(needle, text.as_bytes())?;
+    let first = octets::find(needle, text.as_bytes())?;
     let before = text.as_bytes().get(..first)?;
     let hidden = memchr::memchr2(b'"', if angles { b'<' } else { b'"' }, before).is_some();
     if !hidden {
@@ -226,90 +268,144 @@ impl<'a> Iterator for Values<'a> {
 }
 
 /// Walks over `;name=value;name`, checking the grammar as it goes (RFC 3261 §25.1
-/// generic-param). Values come raw, quotes kept; white space around `;` and `=` is allowed.
+/// generic-param). White space around `;` and `=` is allowed.
 #[derive(Debug, Clone)]
 pub(super) struct ParamScan<'a> {
-    rest: &'a str,
+    text: &'a str,
+    /// The end of the text that was not walked over yet.
+    rest: &'a [u8],
     part: &'static str,
     left: usize,
 }
 
+/// Where in a list name and value of a parameter stand, quotes and escapes kept.
+#[derive(Debug, Clone)]
+pub(super) struct Param {
+    pub(super) name: Range<usize>,
+    pub(super) value: Option<Range<usize>>,
+}
+
+impl Param {
+    /// `list`: that holds this parameter.
+    pub(super) fn name_in<'a>(&self, list: &'a str) -> &'a str {
+        list.get(self.name.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn value_in<'a>(&self, list: &'a str) -> Option<&'a str> {
+        list.get(self.value.clone()?)
+    }
+}
+
 impl<'a> ParamScan<'a> {
     /// `text` begins at the first `;`, or is empty. `part` names it in errors.
+    #[inline]
     pub(super) fn new(text: &'a str, part: &'static str) -> Self {
         Self {
-            rest: trim(text),
+            text,
+            rest: after_space(text.as_bytes()),
             part,
             left: limits::PARAMS,
         }
     }
 
-    fn step(&mut self) -> Result<(&'a str, Option<&'a str>), ParseError> {
-        let part = self.part;
+    /// Looks whether these are parameters.
+    pub(super) fn check(text: &'a str, part: &'static str) -> Result<(), ParseError> {
+        Self::new(text, part).try_for_each(|param| param.map(|_| ()))
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Param, ParseError> {
         self.left = self.left.checked_sub(1).ok_or(ParseError::TooLong {
             part: "parameters",
             limit: limits::PARAMS,
         })?;
-        let rest = self
-            .rest
-            .strip_prefix(';')
-            .ok_or(malformed(part, "';' expected before a parameter"))?;
-        let end = find_outside(rest, b';', false);
-        let (param, rest) = match end {
-            Some(at) => (rest.get(..at).unwrap_or(rest), rest.get(at..).unwrap_or("")),
-            None => (rest, ""),
+        let [b';', rest @ ..] = self.rest else {
+            return Err(malformed(self.part, "';' expected before a parameter"));
         };
-        self.rest = rest;
-        let param = trim(param);
-        match param.bytes().position(|octet| octet == b'=') {
-            None if is_param_name(param) => Ok((param, None)),
-            None => Err(malformed(part, "parameter name expected after ';'")),
-            Some(at) => {
-                let (name, value) = cut(param, at);
-                let (name, value) = (trim(name), trim(value));
-                if !is_param_name(name) {
-                    return Err(malformed(part, "parameter name expected before '='"));
-                }
-                if !is_param_value(value) {
-                    return Err(malformed(
-                        part,
-                        "parameter value is no token, host or quoted string",
-                    ));
-                }
-                Ok((name, Some(value)))
+        let begin = after_space(rest);
+        let (name, after) = split_run(begin, PARAM);
+        let name = self.place(begin, name);
+        let (value, after) = match after_space(after) {
+            [b'=', value @ ..] => {
+                let begin = after_space(value);
+                let (value, after) = split_value(begin).ok_or_else(|| self.fault())?;
+                (Some(self.place(begin, value)), after_space(after))
             }
+            after => (None, after),
+        };
+        if name.is_empty() || !matches!(after, [] | [b';', ..]) {
+            return Err(self.fault());
         }
+        self.rest = after;
+        Ok(Param { name, value })
+    }
+
+    /// Where in the text `piece` stands, `from` being the end of the text from there on.
+    #[inline]
+    const fn place(&self, from: &[u8], piece: &[u8]) -> Range<usize> {
+        let begin = self.text.len() - from.len();
+        begin..begin + piece.len()
+    }
+
+    /// What is wrong with the next parameter.
+    #[cold]
+    fn fault(&self) -> ParseError {
+        let begin = self.text.len() - self.rest.len();
+        let rest = self.text.get(begin + 1..).unwrap_or_default();
+        let end = find_outside(rest, b';', false).unwrap_or(rest.len());
+        let why = match rest.get(..end).unwrap_or(rest).split_once('=') {
+            None => "parameter name expected after ';'",
+            Some((name, _)) if is_run(trim(name), PARAM) => {
+                "parameter value is no token, host or quoted string"
+            }
+            Some(_) => "parameter name expected before '='",
+        };
+        malformed(self.part, why)
     }
 }
 
-impl<'a> Iterator for ParamScan<'a> {
-    type Item = Result<(&'a str, Option<&'a str>), ParseError>;
+impl Iterator for ParamScan<'_> {
+    type Item = Result<Param, ParseError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
         let step = self.step();
         if step.is_err() {
-            self.rest = "";
+            self.rest = &[];
         }
         Some(step)
     }
 }
 
-fn is_param_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_param_octet)
+/// The longest beginning made of octets of this class, and what follows.
+#[inline]
+pub(super) fn split_run(octets: &[u8], class: u8) -> (&[u8], &[u8]) {
+    let end = octets
+        .iter()
+        .position(|octet| classes_of(*octet) & class == 0);
+    octets
+        .split_at_checked(end.unwrap_or(octets.len()))
+        .unwrap_or((octets, &[]))
+}
+
+/// The value of a parameter at the beginning of a text, and what follows.
+#[inline]
+fn split_value(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let [b'"', ..] = octets {
+        return octets.split_at_checked(closing_quote(octets)? + 1);
+    }
+    let (value, after) = split_run(octets, VALUE);
+    (!value.is_empty()).then_some((value, after))
 }
 
 pub(super) fn is_param_value(text: &str) -> bool {
     if text.starts_with('"') {
-        return closing_quote(text).is_some_and(|at| at + 1 == text.len());
+        return closing_quote(text.as_bytes()).is_some_and(|at| at + 1 == text.len());
     }
-    // '=' is not in the grammar, but base64 in unquoted values is seen (`+sip.instance`, opaque).
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|octet| is_param_octet(octet) || octet == b'=')
+    is_run(text, VALUE)
 }
 
 #[cfg(test)]
@@ -352,8 +448,10 @@ mod tests {
 
     #[test]
     fn parameters_are_read_with_space_and_quotes() {
-        let params: Result<Vec<_>, _> =
-            ParamScan::new(" ; a = 1;b; c=\"x;y=\\\"z\" ;d=[::1]:5060", "test").collect();
+        let text = " ; a = 1;b; c=\"x;y=\\\"z\" ;d=[::1]:5060";
+        let params: Result<Vec<_>, _> = ParamScan::new(text, "test")
+            .map(|param| param.map(|param| (param.name_in(text), param.value_in(text))))
+            .collect();
         assert_eq!(
             params.unwrap(),
             [

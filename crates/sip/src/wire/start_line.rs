@@ -5,6 +5,7 @@ use super::fields::has_control;
 use super::limits;
 use super::message::Start;
 use super::method::Method;
+use super::octets;
 use super::scan::{is_token, number};
 use super::uri_ref::UriRef;
 
@@ -24,7 +25,7 @@ pub(super) struct StartLine<'a> {
 
 impl<'a> StartLine<'a> {
     pub(super) fn of(line: &'a str) -> Self {
-        let (first, rest) = match line.bytes().position(|octet| octet == b' ') {
+        let (first, rest) = match octets::find(b' ', line.as_bytes()) {
             Some(at) => super::scan::cut(line, at),
             None => (line, ""),
         };
@@ -45,27 +46,25 @@ impl<'a> StartLine<'a> {
             return Some(Kind::Response);
         }
         // Anything may come to the port; only what looks like a request of SIP gets an answer.
-        let sip = self.whole.trim_end().rsplit(' ').next()?;
-        let versioned = sip
-            .get(..4)
-            .is_some_and(|text| text.eq_ignore_ascii_case("SIP/"));
+        let versioned = self.last == "SIP/2.0" || {
+            let sip = self.whole.trim_end().rsplit(' ').next()?;
+            sip.get(..4)
+                .is_some_and(|text| text.eq_ignore_ascii_case("SIP/"))
+        };
         (is_token(self.first) && versioned).then_some(Kind::Request { method: self.first })
     }
 
-    pub(super) fn parse(&self) -> Result<Start, ParseError> {
+    /// `kind`: of this line.
+    pub(super) fn parse(&self, kind: &Kind<'_>) -> Result<Start, ParseError> {
         if self.whole.len() > limits::LINE_OCTETS {
             return Err(ParseError::TooLong {
                 part: "start line octets",
                 limit: limits::LINE_OCTETS,
             });
         }
-        match self.kind() {
-            Some(Kind::Request { method }) => self.parse_request(method),
-            Some(Kind::Response) => self.parse_response(),
-            None => Err(malformed(
-                "start line",
-                "neither a request nor a response of SIP",
-            )),
+        match kind {
+            Kind::Request { method } => self.parse_request(method),
+            Kind::Response => self.parse_response(),
         }
     }
 
@@ -75,8 +74,8 @@ impl<'a> StartLine<'a> {
         } else {
             self.last
         };
-        let version = last.rsplit(' ').next().unwrap_or(last);
-        if !version.eq_ignore_ascii_case("SIP/2.0") {
+        let version = || last.rsplit(' ').next().unwrap_or(last);
+        if last != "SIP/2.0" && !version().eq_ignore_ascii_case("SIP/2.0") {
             return Err(ParseError::Version);
         }
         if self.last.is_empty() {

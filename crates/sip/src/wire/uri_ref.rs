@@ -5,7 +5,7 @@ use super::host::HostRef;
 use super::params::Params;
 use super::scan::{ParamScan, cut, trim};
 use super::uri::{Scheme, Uri};
-use super::{escape, limits};
+use super::{escape, limits, octets};
 
 /// A checked URI on borrowed text: what `parse_datagram` uses where nothing is kept.
 #[derive(Debug, Clone, Copy)]
@@ -21,25 +21,40 @@ pub(super) struct UriRef<'a> {
 
 impl<'a> UriRef<'a> {
     pub(super) fn parse(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
-        if printed_octets(text) > limits::URI_OCTETS {
-            return Err(ParseError::TooLong {
-                part: "URI octets",
-                limit: limits::URI_OCTETS,
-            });
-        }
-        // No early return, so that the compiler makes wide comparisons of it.
-        let never = text.bytes().fold(false, |found, octet| {
-            found | (octet <= b' ') | (octet == 0x7f) | (octet == b'<') | (octet == b'>')
-        });
-        if never {
+        check_length(text)?;
+        if octets::blank_or_angle(text.as_bytes()).is_some() {
             return Err(malformed(
                 part,
                 "space, control character or bracket in a URI",
             ));
         }
-        let colon = text
-            .bytes()
-            .position(|octet| octet == b':')
+        Self::parse_graphic(text, part)
+    }
+
+    /// The URI that ends before `>`, and what follows that.
+    pub(super) fn parse_bracketed(
+        text: &'a str,
+        part: &'static str,
+    ) -> Result<(Self, &'a str), ParseError> {
+        let octets = text.as_bytes();
+        let graphic = octets::blank_or_angle(octets).unwrap_or(octets.len());
+        if octets.get(graphic) == Some(&b'>') {
+            let (uri, after) = cut(text, graphic);
+            return Ok((Self::parse_graphic(uri, part)?, after));
+        }
+        let end =
+            octets::find(b'>', octets).ok_or(malformed(part, "'>' expected after the address"))?;
+        let (uri, after) = cut(text, end);
+        Ok((Self::parse(uri, part)?, after))
+    }
+
+    /// `text`: without white space, control characters and angle brackets.
+    fn parse_graphic(text: &'a str, part: &'static str) -> Result<Self, ParseError> {
+        check_length(text)?;
+        if let Some(rest) = text.strip_prefix("sip:") {
+            return Self::parse_sip("sip", rest, part);
+        }
+        let colon = octets::find(b':', text.as_bytes())
             .ok_or(malformed(part, "scheme expected before ':'"))?;
         let (scheme, rest) = cut(text, colon);
         if scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") {
@@ -52,40 +67,17 @@ impl<'a> UriRef<'a> {
     }
 
     fn parse_sip(scheme: &'a str, rest: &'a str, part: &'static str) -> Result<Self, ParseError> {
-        let at = rest.bytes().position(|octet| octet == b'@');
-        let (userinfo, rest) = match at {
+        let (user, password, rest) = match octets::find(b'@', rest.as_bytes()) {
             Some(at) => {
                 let (userinfo, rest) = cut(rest, at);
-                (Some(userinfo), rest)
+                let (user, password) = parse_userinfo(userinfo, part)?;
+                (Some(user), password, rest)
             }
-            None => (None, rest),
+            None => (None, None, rest),
         };
-        let (user, password) = match userinfo {
-            None => (None, None),
-            Some(userinfo) => match userinfo.bytes().position(|octet| octet == b':') {
-                Some(at) => {
-                    let (user, password) = cut(userinfo, at);
-                    (Some(user), Some(password))
-                }
-                None => (Some(userinfo), None),
-            },
-        };
-        for text in user.iter().chain(password.iter()) {
-            check_userinfo(text, part)?;
-        }
-        if user == Some("") {
-            return Err(malformed(part, "user expected before '@'"));
-        }
-        let (rest, headers) = match rest.bytes().position(|octet| octet == b'?') {
-            Some(at) => {
-                let (rest, headers) = cut(rest, at);
-                (rest, Some(headers))
-            }
-            None => (rest, None),
-        };
-        let (hostport, params) = split_params(rest);
-        let (host, port) = HostRef::parse_with_port(hostport, part)?;
-        check_params(params, part)?;
+        let (host, port, rest) = parse_hostport(rest, part)?;
+        let (params, headers) = split_headers(rest, part)?;
+        ParamScan::check(params, part)?;
         if headers.is_some_and(|headers| headers.contains('"')) {
             return Err(malformed(part, "quote in the headers of a URI"));
         }
@@ -106,7 +98,8 @@ impl<'a> UriRef<'a> {
             return Err(malformed(part, "number expected after 'tel:'"));
         }
         check_userinfo(number, part)?;
-        check_params(params, part)?;
+        refuse_quote(params, part)?;
+        ParamScan::check(params, part)?;
         Ok(Self {
             params,
             ..Self::opaque(scheme, number)
@@ -131,7 +124,7 @@ impl<'a> UriRef<'a> {
             scheme,
             user: Some(user),
             password: None,
-            host: HostRef::Name(""),
+            host: HostRef::Named(""),
             port: None,
             params: "",
             headers: None,
@@ -141,6 +134,16 @@ impl<'a> UriRef<'a> {
     pub(super) const fn has_headers(&self) -> bool {
         self.headers.is_some()
     }
+}
+
+fn check_length(text: &str) -> Result<(), ParseError> {
+    if printed_octets(text) > limits::URI_OCTETS {
+        return Err(ParseError::TooLong {
+            part: "URI octets",
+            limit: limits::URI_OCTETS,
+        });
+    }
+    Ok(())
 }
 
 /// How long the URI may be at most once printed: what has to be escaped somewhere takes three octets.
@@ -154,26 +157,80 @@ fn printed_octets(text: &str) -> usize {
     octets.saturating_add(escaped.saturating_mul(2))
 }
 
+/// Host and port up to the parameters, headers or end of a URI, and what follows them.
+fn parse_hostport<'a>(
+    text: &'a str,
+    part: &'static str,
+) -> Result<(HostRef<'a>, Option<u16>, &'a str), ParseError> {
+    if let Some(found) = HostRef::leading(text)
+        && matches!(found.2.as_bytes(), [] | [b';' | b'?', ..])
+    {
+        return Ok(found);
+    }
+    let end = octets::find2(*b";?", text.as_bytes()).unwrap_or(text.len());
+    let (hostport, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let (host, port) = HostRef::parse_with_port(hostport, part)?;
+    Ok((host, port, rest))
+}
+
 fn split_params(text: &str) -> (&str, &str) {
-    let at = text
-        .bytes()
-        .position(|octet| octet == b';')
-        .unwrap_or(text.len());
+    let at = octets::find(b';', text.as_bytes()).unwrap_or(text.len());
     (text.get(..at).unwrap_or(text), text.get(at..).unwrap_or(""))
 }
 
-fn check_params(params: &str, part: &'static str) -> Result<(), ParseError> {
+/// Parameters, which hold no quote, and headers.
+fn split_headers<'a>(
+    text: &'a str,
+    part: &'static str,
+) -> Result<(&'a str, Option<&'a str>), ParseError> {
+    if octets::find2(*b"?\"", text.as_bytes()).is_none() {
+        return Ok((text, None));
+    }
+    let (params, headers) = match text.split_once('?') {
+        Some((params, headers)) => (params, Some(headers)),
+        None => (text, None),
+    };
+    refuse_quote(params, part)?;
+    Ok((params, headers))
+}
+
+/// `params`: of a URI.
+fn refuse_quote(params: &str, part: &'static str) -> Result<(), ParseError> {
     if params.contains('"') {
         return Err(malformed(part, "quote in the parameters of a URI"));
     }
-    ParamScan::new(params, part).try_for_each(|param| param.map(|_| ()))
+    Ok(())
+}
+
+/// User and password.
+fn parse_userinfo<'a>(
+    userinfo: &'a str,
+    part: &'static str,
+) -> Result<(&'a str, Option<&'a str>), ParseError> {
+    let (user, password) = match octets::find3(*b":%\"", userinfo.as_bytes()) {
+        // Nearly all users are digits or a name.
+        None => (userinfo, None),
+        Some(_) => {
+            let (user, password) = match userinfo.split_once(':') {
+                Some((user, password)) => (user, Some(password)),
+                None => (userinfo, None),
+            };
+            check_userinfo(user, part)?;
+            password.map_or(Ok(()), |text| check_userinfo(text, part))?;
+            (user, password)
+        }
+    };
+    if user.is_empty() {
+        return Err(malformed(part, "user expected before '@'"));
+    }
+    Ok((user, password))
 }
 
 fn check_userinfo(text: &str, part: &'static str) -> Result<(), ParseError> {
-    if memchr::memchr(b'"', text.as_bytes()).is_some() {
+    if text.contains('"') {
         return Err(malformed(part, "quote in the user of a URI"));
     }
-    if memchr::memchr(b'%', text.as_bytes()).is_some() && escape::decode(text).is_none() {
+    if text.contains('%') && escape::decode(text).is_none() {
         return Err(malformed(
             part,
             "'%' without two hexadecimal digits, or not UTF-8",

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 
 use super::error::{ParseError, malformed};
 use super::host::{Host, HostRef};
+use super::octets;
 use super::params::Params;
 use super::scan::{ParamScan, cut, is_space, is_token, trim};
 
@@ -94,27 +95,24 @@ impl<'a> ViaRef<'a> {
             return Err(malformed(PART, "SIP/2.0 expected"));
         }
         for param in ParamScan::new(via.params, PART) {
-            let (name, value) = param?;
-            via.bare_cookie |= name.eq_ignore_ascii_case("branch") && value == Some(MAGIC_COOKIE);
+            let param = param?;
+            via.bare_cookie |= param.value_in(via.params) == Some(MAGIC_COOKIE)
+                && param.name_in(via.params).eq_ignore_ascii_case("branch");
         }
         Ok(via)
     }
 
     /// Protocol and sent-by; version and parameters are not looked at.
     fn parse_hop(text: &'a str) -> Result<Self, ParseError> {
-        let semicolon = text
-            .bytes()
-            .position(|octet| octet == b';')
-            .unwrap_or(text.len());
+        let semicolon = octets::find(b';', text.as_bytes()).unwrap_or(text.len());
         let hop = trim(text.get(..semicolon).unwrap_or(text));
         let params = text.get(semicolon..).unwrap_or("");
-        let no_slash = malformed(PART, "protocol/version/transport expected");
-        let (name, rest) = split_slash(hop).ok_or(no_slash)?;
-        let (version, rest) = split_slash(rest).ok_or(no_slash)?;
+        let (version, rest) = match hop.strip_prefix("SIP/2.0/") {
+            // Nearly all write it so.
+            Some(rest) => ("2.0", rest),
+            None => parse_protocol(hop)?,
+        };
         let rest = trim(rest);
-        if !name.eq_ignore_ascii_case("SIP") {
-            return Err(malformed(PART, "SIP/2.0 expected"));
-        }
         let space = rest
             .bytes()
             .position(is_space)
@@ -140,8 +138,8 @@ impl<'a> ViaRef<'a> {
         let via = Self::parse_hop(text).ok()?;
         let mut params = Params::new();
         for param in ParamScan::new(via.params, PART) {
-            let Ok((name, value)) = param else { break };
-            params.set(name, value);
+            let Ok(param) = param else { break };
+            params.set(param.name_in(via.params), param.value_in(via.params));
         }
         Some(Via {
             transport: via.transport.to_owned(),
@@ -150,6 +148,17 @@ impl<'a> ViaRef<'a> {
             params,
         })
     }
+}
+
+/// `SIP`, in any case, with white space around the slashes: the version, and what follows it.
+fn parse_protocol(hop: &str) -> Result<(&str, &str), ParseError> {
+    let no_slash = malformed(PART, "protocol/version/transport expected");
+    let (name, rest) = split_slash(hop).ok_or(no_slash)?;
+    let (version, rest) = split_slash(rest).ok_or(no_slash)?;
+    if !name.eq_ignore_ascii_case("SIP") {
+        return Err(malformed(PART, "SIP/2.0 expected"));
+    }
+    Ok((version, rest))
 }
 
 fn split_slash(text: &str) -> Option<(&str, &str)> {
