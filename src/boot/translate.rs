@@ -127,14 +127,16 @@ fn whole_seconds(time: std::time::Duration) -> u32 {
 
 fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {
     acd::QueueSettings {
-        id,
-        name: found.name.clone(),
         ring_time: found.ring_time,
         wait_max: found.wait_max,
         length_max: found.length_max,
-        wrap_up: found.wrap_up,
-        skill: found.skill.clone(),
-        retry_delay: found.retry_delay,
-        rest_after_no_answer: found.rest_after_no_answer,
+        wrap_up: acd::WrapUp::Fixed(found.wrap_up),
+        skills: found
+            .skill
+            .iter()
+            .map(|skill| acd::SkillNeed::required(skill))
+            .collect(),
+        failures: acd::Failures::new(found.retry_delay, found.rest_after_no_answer),
+        ..acd::QueueSettings::new(id, &found.name)
     }
 }

@@ -190,6 +190,7 @@ fn state(state: OperatorState) -> &'static str {
         OperatorState::Reserved => "reserved",
         OperatorState::Ringing => "ringing",
         OperatorState::Talking => "talking",
+        OperatorState::Held => "on hold",
         OperatorState::OtherCall => "other call",
         OperatorState::WrapUp => "wrap-up",
         OperatorState::Resting => "resting",

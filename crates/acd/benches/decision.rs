@@ -5,7 +5,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use acd::{Acd, Input, OperatorSettings, Output, QueueSettings};
+use acd::{Acd, Arrival, Input, OperatorSettings, Output, QueueSettings, SkillNeed};
 use divan::Bencher;
 use vocab::{CallId, OfferId, OperatorId, QueueId, Time};
 
@@ -28,15 +28,10 @@ impl Floor {
     fn new(operators: u32) -> Self {
         let mut acd = Acd::new(1);
         let queues = (0..SKILLS).map(|number| QueueSettings {
-            id: QueueId(number),
-            name: format!("queue {number}"),
-            ring_time: Duration::from_secs(20),
             wait_max: Some(Duration::from_secs(3_600)),
             length_max: 100_000,
-            wrap_up: Duration::ZERO,
-            skill: Some(format!("skill {number}")),
-            retry_delay: Duration::from_secs(5),
-            rest_after_no_answer: Duration::from_secs(30),
+            skills: vec![SkillNeed::required(&format!("skill {number}"))],
+            ..QueueSettings::new(QueueId(number), &format!("queue {number}"))
         });
         acd.handle(Time::ZERO, Input::Queues(queues.collect()));
         let settings = (0..operators).map(|id| {
@@ -44,10 +39,7 @@ impl Floor {
             let skill = |step: u32| format!("skill {}", (id + step * 4) % u32::from(SKILLS));
             let skills: BTreeMap<String, u8> =
                 (0..8).map(|step| (skill(step), level(step))).collect();
-            OperatorSettings {
-                id: OperatorId(id),
-                skills,
-            }
+            OperatorSettings::new(OperatorId(id), skills)
         });
         acd.handle(Time::ZERO, Input::Operators(settings.collect()));
         let mut floor = Self {
@@ -76,15 +68,8 @@ impl Floor {
         self.next_call = self.next_call.wrapping_add(1);
         let call = CallId::new(1, self.next_call);
         let queue = QueueId(u16::try_from(self.next_call % u32::from(SKILLS)).unwrap_or(0));
-        self.acd.handle(
-            self.now,
-            Input::Queued {
-                call,
-                queue,
-                priority: 5,
-                since: self.now,
-            },
-        );
+        self.acd
+            .handle(self.now, Input::Queued(Arrival::new(call, queue, self.now)));
         (call, self.drain())
     }
 

@@ -1,85 +1,72 @@
-//! Owns the decisions: waiting calls, free operators, live offers, and how one event changes them.
+//! Owns the core as a whole: its tables, and which part takes what happened.
 //!
-//! It refuses to know how an offer is carried out, and it never looks through all calls or all
-//! operators for an event; only a new table of settings does that (`reload`).
-//!
-//! Longer than 500 lines because calls, offers and operators change in step: the sets they share
-//! stay private to this file.
+//! It refuses to know how an offer is carried out, and no event makes it look through all calls or
+//! all operators; only new settings, and skills that no call asked for before, do that.
 
-use core::cmp::Reverse;
-use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use vocab::{CallId, OfferId, OfferResult, OperatorId, OperatorState, QueueId, QueueOutcome, Time};
+use vocab::{CallId, OfferId, OperatorId, QueueId, Time};
 
-use crate::explain::{self, Occasion};
-use crate::operator::{Fault, Happened, Operator, Phase};
-use crate::pool::{CallKey, GroupId, Pool};
-use crate::settings::PAUSE_AFTER_FAILURE_MIN;
+use crate::breaks::{Breaks, Clock};
+use crate::callback::Dialling;
+use crate::calls::{Call, Queue};
+use crate::group::{CallKey, Extra};
+use crate::kept::{KeptPlaces, Regulars};
+use crate::offers::Offer;
+use crate::operator::{Happened, Operator, Phase};
+use crate::pool::Pool;
+use crate::random::Random;
+use crate::settings::CallerSettings;
 use crate::timers::{Timer, Timers};
-use crate::{Input, Output, QueueSettings};
+use crate::{Input, Output};
 
 /// The core. See the crate's documentation for its contract.
 #[derive(Debug)]
 pub struct Acd {
-    boot: u32,
-    offers_made: u32,
+    pub(crate) boot: u32,
+    pub(crate) offers_made: u32,
+    pub(crate) random: Random,
     pub(crate) queues: BTreeMap<QueueId, Queue>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     /// The calls by the time they entered: the first waits longest.
-    by_entry: BTreeSet<(Time, CallId)>,
+    pub(crate) by_entry: BTreeSet<(Time, CallId)>,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
-    offers: BTreeMap<OfferId, Offer>,
+    /// Who is signed in to a line.
+    pub(crate) lines: BTreeMap<String, OperatorId>,
+    pub(crate) offers: BTreeMap<OfferId, Offer>,
+    pub(crate) callers: BTreeMap<String, CallerSettings>,
+    pub(crate) kept: KeptPlaces,
+    pub(crate) regulars: Regulars,
+    pub(crate) dialling: BTreeMap<CallId, Dialling>,
+    pub(crate) breaks: Breaks,
+    pub(crate) clock: Option<Clock>,
     pub(crate) pool: Pool,
     pub(crate) timers: Timers,
-    outputs: VecDeque<Output>,
-}
-
-/// A queue and its calls, those that ring included.
-#[derive(Debug)]
-pub(crate) struct Queue {
-    pub(crate) settings: QueueSettings,
-    pub(crate) group: GroupId,
-    /// In the settings. One that is not takes no more calls and goes with its last one.
-    pub(crate) open: bool,
-    pub(crate) calls: BTreeSet<CallKey>,
-}
-
-/// A call in a queue. It stands in the pool exactly while it has no offer.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) queue: QueueId,
-    pub(crate) key: CallKey,
-    /// When it entered this queue: later than the `since` of its key if it came back.
-    pub(crate) entered: Time,
-    pub(crate) group: GroupId,
-    pub(crate) wait_until: Option<Time>,
-    pub(crate) offer: Option<OfferId>,
-    /// With whom an offer of it failed, and until when they do not get it again.
-    failed_with: BTreeMap<OperatorId, Time>,
-}
-
-/// A live offer.
-#[derive(Debug)]
-struct Offer {
-    call: CallId,
-    operator: OperatorId,
-    ring_until: Time,
+    pub(crate) outputs: VecDeque<Output>,
 }
 
 impl Acd {
-    /// A core without queues and operators. `boot` makes the ids of offers unique over restarts.
+    /// A core without queues and operators. `boot` makes the ids of offers unique over restarts and
+    /// is the seed of what is drawn by lot.
     #[must_use]
     pub fn new(boot: u32) -> Self {
         Self {
             boot,
             offers_made: 0,
+            random: Random::new(u64::from(boot)),
             queues: BTreeMap::new(),
             calls: BTreeMap::new(),
             by_entry: BTreeSet::new(),
             operators: BTreeMap::new(),
+            lines: BTreeMap::new(),
             offers: BTreeMap::new(),
-            pool: Pool::default(),
+            callers: BTreeMap::new(),
+            kept: KeptPlaces::default(),
+            regulars: Regulars::default(),
+            dialling: BTreeMap::new(),
+            breaks: Breaks::default(),
+            clock: None,
+            pool: Pool::new(true),
             timers: Timers::default(),
             outputs: VecDeque::new(),
         }
@@ -91,41 +78,59 @@ impl Acd {
         match input {
             Input::Queues(queues) => self.reload_queues(now, queues),
             Input::Operators(operators) => self.reload_operators(now, operators),
+            Input::Callers(callers) => self.callers = callers.into_iter().collect(),
+            Input::Breaks(breaks) => self.breaks.set(breaks),
+            Input::Clock { day, time } => self.clock_set(now, Clock::new(day, time, now)),
             Input::Reachable {
                 operator,
                 reachable,
             } => {
                 self.introduce(now, operator);
-                self.alter(operator, |record| record.set_reachable(now, reachable));
+                self.alter(now, operator, |record| record.set_reachable(now, reachable));
                 self.settle(now, operator);
             }
-            Input::Paused { operator, paused } => {
-                self.introduce(now, operator);
-                self.alter(operator, |record| record.set_paused(now, paused));
-                self.settle(now, operator);
-            }
-            Input::Queued {
-                call,
-                queue,
-                priority,
-                since,
-            } => self.queued(now, call, queue, (priority, since.min(now))),
+            Input::SignedIn { operator, line } => self.signed_in(now, operator, line),
+            Input::SignedOut { operator } => self.signed_out(now, operator),
+            Input::Status {
+                operator,
+                status,
+                by,
+            } => self.status_chosen(now, operator, status, by),
+            Input::Queued(arrival) => self.queued(now, arrival),
             Input::Left { call } => self.left(now, call),
             Input::Ringing { offer } => self.ringing(now, offer),
             Input::Accepted { offer } => self.accepted(now, offer),
             Input::Failed { offer, result } => self.failed(now, offer, result),
+            Input::Held { operator, held } => {
+                self.happened(now, operator, Happened::Held(held));
+            }
             Input::Freed { operator } => {
+                self.callback_freed(operator);
                 self.happened(now, operator, Happened::Freed);
+                self.settle(now, operator);
+            }
+            Input::EntryComplete { operator, call } => {
+                self.happened(now, operator, Happened::EntryComplete(call));
+                self.settle(now, operator);
+            }
+            Input::Ready { operator } => {
+                self.happened(now, operator, Happened::Ready);
                 self.settle(now, operator);
             }
             Input::OtherCallBegan { operator } => {
                 self.introduce(now, operator);
-                self.alter(operator, |record| record.other_call_began(now));
+                self.alter(now, operator, |record| record.other_call_began(now));
             }
             Input::OtherCallEnded { operator, wrap_up } => {
-                self.alter(operator, |record| record.other_call_ended(now, wrap_up));
+                self.alter(now, operator, |record| {
+                    record.other_call_ended(now, wrap_up);
+                });
                 self.settle(now, operator);
             }
+            Input::CallbackWanted(wish) => self.callback_wanted(now, wish),
+            Input::CallbackReached { offer } => self.callback_reached(now, offer),
+            Input::CallbackEnded { call, reached } => self.callback_ended(now, call, reached),
+            Input::Command { number, command } => self.command(now, number, command),
         }
     }
 
@@ -134,13 +139,18 @@ impl Acd {
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Wait(call) => self.waited_too_long(now, call),
+                Timer::Unstaffed(queue) => self.unstaffed_too_long(now, queue),
                 Timer::Retry(call, operator) => {
                     if let Some(waiting) = self.calls.get_mut(&call) {
                         waiting.failed_with.remove(&operator);
                     }
                     self.offer_call(now, call);
                 }
+                Timer::Stage(call) => self.next_stage(now, call),
+                Timer::Own(call) => self.release_own(now, call),
+                Timer::Callback(call) => self.callback_due(now, call),
                 Timer::Ring(offer) => self.rang_too_long(now, offer),
+                Timer::More(call) => self.ring_at_more(now, call),
                 Timer::Rest(operator) => {
                     self.happened(now, operator, Happened::RestOver);
                     self.settle(now, operator);
@@ -149,6 +159,8 @@ impl Acd {
                     self.happened(now, operator, Happened::WrapUpOver);
                     self.settle(now, operator);
                 }
+                Timer::Break(operator) => self.break_used_up(operator),
+                Timer::Midnight => self.midnight(now),
             }
         }
     }
@@ -164,59 +176,6 @@ impl Acd {
         self.timers.next()
     }
 
-    /// Calls in queues, those that ring included.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// Calls in one queue, those that ring included.
-    #[must_use]
-    pub fn waiting_in(&self, queue: QueueId) -> usize {
-        self.queues.get(&queue).map_or(0, |queue| queue.calls.len())
-    }
-
-    /// How long the call that has waited longest waits; zero if none waits.
-    #[must_use]
-    pub fn longest_wait(&self, now: Time) -> Duration {
-        self.by_entry
-            .first()
-            .map_or(Duration::ZERO, |(since, _)| now.since(*since))
-    }
-
-    /// What an operator does and since when; `None` for one who is in no table and no talk.
-    #[must_use]
-    pub fn operator_state(&self, operator: OperatorId) -> Option<(OperatorState, Time)> {
-        let record = self.operators.get(&operator)?;
-        (record.listed || !record.is_idle()).then(|| record.shown())
-    }
-
-    /// How a queue would refuse a call now; `None` if it would take it.
-    #[must_use]
-    pub fn refusal(&self, queue: QueueId) -> Option<QueueOutcome> {
-        match self.queues.get(&queue) {
-            Some(queue) if queue.open => (queue.calls.len() >= queue.settings.length_max)
-                .then_some(QueueOutcome::RefusedFull),
-            Some(_) | None => Some(QueueOutcome::Closed),
-        }
-    }
-
-    /// Whether a queue has anybody to serve it: an operator whose telephone is reachable.
-    /// Looks at every operator: for a transfer, not for every event.
-    #[must_use]
-    pub fn is_served(&self, queue: QueueId) -> bool {
-        self.queues.get(&queue).is_some_and(|queue| {
-            self.operators.values().any(|operator| {
-                operator.listed
-                    && operator.reachable
-                    && operator
-                        .memberships
-                        .iter()
-                        .any(|place| place.group == queue.group)
-            })
-        })
-    }
-
     /// An id for a ringing that no queue decided.
     #[must_use]
     pub fn direct_offer(&mut self) -> OfferId {
@@ -225,368 +184,115 @@ impl Acd {
         offer
     }
 
-    /// A call's place in its queue, 1 for the next one. Counts along the queue: for people who
-    /// ask, not for every event.
-    #[must_use]
-    pub fn position(&self, call: CallId) -> Option<usize> {
-        let call = self.calls.get(&call)?;
-        let before = self
-            .queues
-            .get(&call.queue)?
-            .calls
-            .range(..call.key)
-            .count();
-        Some(before + 1)
+    /// Makes a record for an operator who is in no table yet: the telephone may register first.
+    pub(crate) fn introduce(&mut self, now: Time, operator: OperatorId) {
+        self.operators
+            .entry(operator)
+            .or_insert_with(|| Operator::new(now));
     }
 
-    // ---- calls ----
-
-    fn queued(&mut self, now: Time, call: CallId, queue: QueueId, place: (u8, Time)) {
-        let freed = match self.calls.get(&call) {
-            // Said twice: the call keeps its place.
-            Some(waiting) if waiting.queue == queue => return,
-            Some(_) => self.take_out(now, call, OfferResult::Withdrawn),
-            None => None,
-        };
-        // A full queue still has the place of a call that comes back.
-        let returns = place.1 < now;
-        let refusal = self
-            .refusal(queue)
-            .filter(|outcome| !(returns && *outcome == QueueOutcome::RefusedFull));
-        match refusal {
-            Some(outcome) => self.outputs.push_back(Output::Refused {
-                call,
-                queue,
-                outcome,
-            }),
-            None => self.enter(now, call, queue, place),
-        }
-        self.settle_freed(now, freed);
+    pub(crate) fn happened(&mut self, now: Time, operator: OperatorId, what: Happened) {
+        self.alter(now, operator, |record| record.happened(now, what));
     }
 
-    fn enter(&mut self, now: Time, call: CallId, queue: QueueId, (priority, since): (u8, Time)) {
-        let Some(entered) = self.queues.get_mut(&queue) else {
+    /// The one place that changes an operator: out of the pool first, whose order depends on what
+    /// changes, with the deadline of the phase and the counts of the queues in step.
+    /// [`Self::settle`] puts the operator back.
+    pub(crate) fn alter(&mut self, now: Time, id: OperatorId, change: impl FnOnce(&mut Operator)) {
+        let Some(operator) = self.operators.get_mut(&id) else {
             return;
         };
-        let key = CallKey {
-            priority: Reverse(priority),
-            since,
-            call,
-        };
-        let group = entered.group;
-        let wait_until = entered.settings.wait_max.map(|wait_max| now + wait_max);
-        entered.calls.insert(key);
-        self.by_entry.insert((now, call));
-        if let Some(until) = wait_until {
-            self.timers.set(until, Timer::Wait(call));
+        if operator.pooled {
+            self.pool.remove_free(operator);
         }
-        self.pool.insert_call(group, key);
-        let failed_with = BTreeMap::new();
-        self.calls.insert(
-            call,
-            Call {
-                queue,
-                key,
-                entered: now,
-                group,
-                wait_until,
-                offer: None,
-                failed_with,
-            },
-        );
-        self.offer_call(now, call);
-    }
-
-    fn left(&mut self, now: Time, call: CallId) {
-        // A call that is not waiting was accepted, timed out or refused already.
-        let freed = self.take_out(now, call, OfferResult::CallerGone);
-        self.settle_freed(now, freed);
-    }
-
-    fn waited_too_long(&mut self, now: Time, call: CallId) {
-        let Some(queue) = self.calls.get(&call).map(|call| call.queue) else {
-            return;
-        };
-        let freed = self.take_out(now, call, OfferResult::Withdrawn);
-        self.outputs.push_back(Output::TimedOut { call, queue });
-        self.settle_freed(now, freed);
-    }
-
-    /// Takes a call out of its queue and withdraws its offer. The operator at whom it rang is
-    /// returned, to be settled when everything else about the call is done.
-    fn take_out(&mut self, now: Time, call: CallId, result: OfferResult) -> Option<OperatorId> {
-        let offer = self.calls.get(&call)?.offer;
-        let freed = offer.and_then(|id| {
-            let offer = self.end_offer(id)?;
-            self.happened(now, offer.operator, Happened::Withdrawn);
-            let Offer { call, operator, .. } = offer;
-            self.outputs.push_back(Output::Withdraw {
-                offer: id,
-                call,
-                operator,
-                result,
-            });
-            Some(operator)
-        });
-        self.forget_call(call);
-        freed
-    }
-
-    /// Removes every trace of a call that has no offer any more.
-    fn forget_call(&mut self, call: CallId) {
-        let Some(gone) = self.calls.remove(&call) else {
-            return;
-        };
-        self.by_entry.remove(&(gone.entered, call));
-        self.pool.remove_call(gone.group, gone.key);
-        if let Some(until) = gone.wait_until {
-            self.timers.cancel(until, Timer::Wait(call));
-        }
-        for (operator, until) in gone.failed_with {
-            self.timers.cancel(until, Timer::Retry(call, operator));
-        }
-        if let Some(queue) = self.queues.get_mut(&gone.queue) {
-            queue.calls.remove(&gone.key);
-            if !queue.open && queue.calls.is_empty() {
-                self.queues.remove(&gone.queue);
+        let (due_before, presence_before) = (deadline(id, operator.phase), operator.presence());
+        change(operator);
+        let (due, presence) = (deadline(id, operator.phase), operator.presence());
+        if due_before != due {
+            if let Some((at, timer)) = due_before {
+                self.timers.cancel(at, timer);
+            }
+            if let Some((at, timer)) = due {
+                self.timers.set(at, timer);
             }
         }
-    }
-
-    // ---- offers ----
-
-    fn ringing(&mut self, now: Time, offer: OfferId) {
-        // A late 180 of a dead offer says nothing.
-        let Some(operator) = self.offers.get(&offer).map(|offer| offer.operator) else {
-            return;
-        };
-        self.happened(now, operator, Happened::Ringing);
-    }
-
-    fn accepted(&mut self, now: Time, id: OfferId) {
-        let Some(offer) = self.end_offer(id) else {
-            self.outputs.push_back(Output::Stale { offer: id });
-            return;
-        };
-        let wrap_up = self
-            .queue_of(offer.call)
-            .map_or(Duration::ZERO, |queue| queue.wrap_up);
-        self.forget_call(offer.call);
-        self.happened(now, offer.operator, Happened::Accepted { wrap_up });
-    }
-
-    fn rang_too_long(&mut self, now: Time, id: OfferId) {
-        let Some(Offer { call, operator, .. }) = self.offers.get(&id) else {
-            return;
-        };
-        let (call, operator, result) = (*call, *operator, OfferResult::NoAnswer);
-        self.outputs.push_back(Output::Withdraw {
-            offer: id,
-            call,
-            operator,
-            result,
-        });
-        self.failed(now, id, result);
-    }
-
-    /// The offer is over without an answer; the call goes to the next operator at once.
-    fn failed(&mut self, now: Time, id: OfferId, result: OfferResult) {
-        // The end of an offer that we withdrew ourselves is no news.
-        let Some(Offer { call, operator, .. }) = self.end_offer(id) else {
-            return;
-        };
-        let Some(queue) = self.queue_of(call) else {
-            return;
-        };
-        let retry_delay = queue.retry_delay.max(PAUSE_AFTER_FAILURE_MIN);
-        let rest = queue.rest_after_no_answer.max(PAUSE_AFTER_FAILURE_MIN);
-        let happened = match result {
-            OfferResult::Busy | OfferResult::Rejected => Happened::Declined { rest: retry_delay },
-            OfferResult::NoAnswer => Happened::Unanswered {
-                rest,
-                fault: Fault::Person,
-            },
-            OfferResult::Unreachable => Happened::Unanswered {
-                rest,
-                fault: Fault::Telephone,
-            },
-            // Not the operator's doing; if the call is to leave, `Left` says so.
-            OfferResult::Answered | OfferResult::CallerGone | OfferResult::Withdrawn => {
-                Happened::Withdrawn
+        if let Some((queue, lasted)) = operator.work_done.take()
+            && let Some(queue) = self.queues.get_mut(&queue)
+        {
+            queue.estimates.handled(lasted);
+        }
+        if presence_before != presence {
+            let touched = self.pool.count(operator, presence_before, presence);
+            for queue in touched {
+                self.judge_staff(now, queue);
             }
-        };
-        if let Some(waiting) = self.calls.get_mut(&call) {
-            let until = now + retry_delay;
-            waiting.failed_with.insert(operator, until);
-            self.timers.set(until, Timer::Retry(call, operator));
-            self.pool.insert_call(waiting.group, waiting.key);
+            self.release_all_own(now, id);
         }
-        self.happened(now, operator, happened);
-        self.offer_call(now, call);
-        self.settle(now, operator);
-    }
-
-    /// Removes a live offer; its call is in no set then, and its operator still bound.
-    fn end_offer(&mut self, id: OfferId) -> Option<Offer> {
-        let offer = self.offers.remove(&id)?;
-        self.timers.cancel(offer.ring_until, Timer::Ring(id));
-        if let Some(call) = self.calls.get_mut(&offer.call) {
-            call.offer = None;
-        }
-        Some(offer)
-    }
-
-    fn queue_of(&self, call: CallId) -> Option<&QueueSettings> {
-        let call = self.calls.get(&call)?;
-        Some(&self.queues.get(&call.queue)?.settings)
-    }
-
-    // ---- decisions ----
-
-    /// Offers a waiting call to the best free operator. Those passed over are operators with whom
-    /// an offer of this very call failed within `retry_delay`, so the search is short.
-    pub(crate) fn offer_call(&mut self, now: Time, id: CallId) {
-        let Some(call) = self.calls.get(&id).filter(|call| call.offer.is_none()) else {
-            return;
-        };
-        let failed_with = &call.failed_with;
-        let Some(found) = self
-            .pool
-            .best_operator(call.group, |operator| failed_with.contains_key(&operator))
-        else {
-            return;
-        };
-        let occasion = Occasion::CallWaits {
-            passed_over: found.passed_over,
-        };
-        self.offer(now, id, found.operator, found.level, occasion);
     }
 
     /// Gives a free operator the next call of all queues that the operator serves, or else a place
     /// among the free ones. Follows each [`Self::alter`] that may have freed somebody.
     ///
-    /// Calls passed over are those of which an offer to this operator failed within `retry_delay`:
-    /// fewer than `DECLINES_IN_A_ROW_MAX` before the operator is set aside.
+    /// Calls passed over are those of which an offer to this operator failed a moment ago: few,
+    /// before the operator is set aside. Calls that ring nowhere come first.
     pub(crate) fn settle(&mut self, now: Time, id: OperatorId) {
         let Some(operator) = self.operators.get_mut(&id) else {
             return;
         };
         if !operator.is_free() {
             if operator.is_forgettable() {
+                self.pool.leave(operator);
                 self.operators.remove(&id);
             }
             return;
         }
+        let operator = &*operator;
         let calls = &self.calls;
         let failed = |call| {
             calls
                 .get(&call)
-                .is_some_and(|call: &Call| call.failed_with.contains_key(&id))
+                .is_some_and(|call: &Call| call.is_barred(id))
         };
-        let pool = &self.pool;
-        let next = operator
-            .memberships
-            .iter()
-            .filter_map(|place| Some((pool.next_call(place.group, failed)?, place.level)))
-            .min();
-        match next {
-            Some((key, level)) => self.offer(now, key.call, id, level, Occasion::OperatorFree),
-            None if operator.pooled => {}
+        let own = operator.own_calls.iter().find(|key| !failed(key.call));
+        let order_of = |key: &CallKey| {
+            let queue = calls.get(&key.call).map(|call| call.queue);
+            let member = operator.queues.iter().find(|one| Some(one.queue) == queue);
+            member.map_or(0, |one| one.order)
+        };
+        let mut best = own.map(|key| (order_of(key), *key, None, Extra::Silent));
+        for extra in [Extra::Silent, Extra::Ringing] {
+            for (index, place) in operator.places.iter().enumerate() {
+                let Some(group) = self.pool.groups.get(place.group) else {
+                    continue;
+                };
+                let any = match extra {
+                    Extra::Silent => group.silent > 0,
+                    Extra::Ringing => group.ringing > 0,
+                };
+                if any
+                    && let Some(key) = group.next_call(place, extra, failed)
+                    && best.is_none_or(|(order, first, ..)| (place.order, key) < (order, first))
+                {
+                    best = Some((place.order, key, Some(index), extra));
+                }
+            }
+            if best.is_some() {
+                break;
+            }
+        }
+        match best {
+            Some((_, key, index, extra)) => self.offer_next(now, key.call, id, index, extra),
             None => {
-                operator.pooled = true;
-                self.pool
-                    .insert_free(&operator.memberships, operator.idle_since, id);
+                if let Some(operator) = self.operators.get_mut(&id).filter(|who| !who.pooled) {
+                    self.pool.insert_free(&mut self.random, id, operator);
+                }
             }
         }
     }
 
-    fn settle_freed(&mut self, now: Time, freed: Option<OperatorId>) {
-        if let Some(operator) = freed {
+    pub(crate) fn settle_all(&mut self, now: Time, operators: Vec<OperatorId>) {
+        for operator in operators {
             self.settle(now, operator);
-        }
-    }
-
-    fn offer(&mut self, now: Time, id: CallId, to: OperatorId, level: u8, occasion: Occasion) {
-        let Some(idle) = self.operators.get(&to).map(|who| now.since(who.idle_since)) else {
-            return;
-        };
-        let offer = OfferId::new(self.boot, self.offers_made);
-        self.happened(now, to, Happened::Offered { offer });
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let Some(queue) = self.queues.get(&call.queue) else {
-            return;
-        };
-        self.offers_made = self.offers_made.wrapping_add(1);
-        let why = explain::why(
-            &occasion,
-            &explain::Facts {
-                skill: self.pool.skill(call.group),
-                level,
-                idle,
-                others_free: self.pool.free_in(call.group),
-                waiting: self.pool.waiting_in(call.group),
-                waited: now.since(call.entered),
-            },
-        );
-        self.pool.remove_call(call.group, call.key);
-        call.offer = Some(offer);
-        let ring_until = now + queue.settings.ring_time;
-        self.timers.set(ring_until, Timer::Ring(offer));
-        self.offers.insert(
-            offer,
-            Offer {
-                call: id,
-                operator: to,
-                ring_until,
-            },
-        );
-        let (call, queue, operator) = (id, call.queue, to);
-        self.outputs.push_back(Output::Offer {
-            offer,
-            call,
-            queue,
-            operator,
-            why,
-        });
-    }
-
-    // ---- operators ----
-
-    /// Makes a record for an operator who is in no table yet: the telephone may register first.
-    fn introduce(&mut self, now: Time, operator: OperatorId) {
-        self.operators
-            .entry(operator)
-            .or_insert_with(|| Operator::new(now));
-    }
-
-    fn happened(&mut self, now: Time, operator: OperatorId, what: Happened) {
-        self.alter(operator, |record| record.happened(now, what));
-    }
-
-    /// The one place that changes an operator: out of the pool first, whose order depends on what
-    /// changes, and with the deadline of the phase in step. [`Self::settle`] puts the operator back.
-    fn alter(&mut self, id: OperatorId, change: impl FnOnce(&mut Operator)) {
-        let Some(operator) = self.operators.get_mut(&id) else {
-            return;
-        };
-        if operator.pooled {
-            operator.pooled = false;
-            self.pool
-                .remove_free(&operator.memberships, operator.idle_since, id);
-        }
-        let before = deadline(id, operator.phase);
-        change(operator);
-        let after = deadline(id, operator.phase);
-        if before == after {
-            return;
-        }
-        if let Some((at, timer)) = before {
-            self.timers.cancel(at, timer);
-        }
-        if let Some((at, timer)) = after {
-            self.timers.set(at, timer);
         }
     }
 }
@@ -594,8 +300,8 @@ impl Acd {
 /// The deadline that a phase carries.
 const fn deadline(operator: OperatorId, phase: Phase) -> Option<(Time, Timer)> {
     match phase {
-        Phase::WrapUp { until } => Some((until, Timer::WrapUp(operator))),
+        Phase::WrapUp { until, .. } => Some((until, Timer::WrapUp(operator))),
         Phase::Resting { until, .. } => Some((until, Timer::Rest(operator))),
-        Phase::Idle | Phase::Offered { .. } | Phase::Talking { .. } => None,
+        Phase::Idle | Phase::Offered { .. } | Phase::Talking(_) => None,
     }
 }

@@ -1,18 +1,35 @@
-//! Owns what the core is told and what it answers. Refuses to act on either.
+//! Owns what the core is told. Refuses to act on it.
 
 use core::time::Duration;
 
-use vocab::{CallId, OfferId, OfferResult, OperatorId, QueueId, QueueOutcome, Time};
+use vocab::{CallId, OfferId, OfferResult, OperatorId, QueueId, Time};
 
-use crate::{OperatorSettings, QueueSettings};
+use crate::breaks::BreakSettings;
+use crate::callback::CallbackWish;
+use crate::command::Command;
+use crate::settings::{CallerSettings, OperatorSettings, QueueSettings, WrapUp};
+use crate::skills::SkillNeed;
+use crate::status::{By, Status};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// The table of queues, whole. A queue that is missing takes no new calls; those in it go on.
     Queues(Vec<QueueSettings>),
-    /// The table of operators, whole. One that is missing ends the offer or talk under way first.
+    /// The table of operators, whole, in the order of linear strategies. One that is missing ends
+    /// the offer or talk under way first.
     Operators(Vec<OperatorSettings>),
+    /// What is known of callers, whole: by number.
+    Callers(Vec<(String, CallerSettings)>),
+    /// The kinds of breaks, whole.
+    Breaks(Vec<BreakSettings>),
+    /// The local time of day, at the start and whenever the clock was set.
+    Clock {
+        /// Days since any day; a new one begins the operators' counts anew.
+        day: u32,
+        /// Since midnight.
+        time: Duration,
+    },
     /// The first telephone of an operator registered, or the last one went.
     Reachable {
         /// Who.
@@ -20,25 +37,29 @@ pub enum Input {
         /// Whether there is a live registration now.
         reachable: bool,
     },
-    /// The person chose to take calls, or not to.
-    Paused {
+    /// An operator signs in to a line and is available.
+    SignedIn {
         /// Who.
         operator: OperatorId,
-        /// True: no offers.
-        paused: bool,
+        /// The number of the workplace.
+        line: String,
+    },
+    /// An operator signs out, and is off.
+    SignedOut {
+        /// Who.
+        operator: OperatorId,
+    },
+    /// A status was chosen.
+    Status {
+        /// Whose.
+        operator: OperatorId,
+        /// Which.
+        status: Status,
+        /// Who chose it.
+        by: By,
     },
     /// A call is to wait in a queue. A call that waits in another queue is moved.
-    Queued {
-        /// Which call.
-        call: CallId,
-        /// Where.
-        queue: QueueId,
-        /// Higher is served first.
-        priority: u8,
-        /// Since when it waits, which orders calls of one priority: earlier than now for a call
-        /// that comes back to its old place. The longest wait counts from now all the same.
-        since: Time,
-    },
+    Queued(Arrival),
     /// The caller hung up, or the plan took the call out of the queue.
     Left {
         /// Which call.
@@ -55,14 +76,34 @@ pub enum Input {
         offer: OfferId,
     },
     /// The operator's telephone refused, or could not be reached. The call keeps its place.
+    /// Of a callback that is being dialled: whom it is for was not reached.
     Failed {
         /// Which offer.
         offer: OfferId,
         /// How.
         result: OfferResult,
     },
+    /// The operator and the caller put each other on hold, or took the talk up again.
+    Held {
+        /// Who.
+        operator: OperatorId,
+        /// Whether the talk is on hold.
+        held: bool,
+    },
     /// The operator's part of a call is over.
     Freed {
+        /// Who.
+        operator: OperatorId,
+    },
+    /// The journal entry of a call is complete.
+    EntryComplete {
+        /// Who completed it.
+        operator: OperatorId,
+        /// Of which call.
+        call: CallId,
+    },
+    /// The operator has finished the work after a call, where that is theirs to say.
+    Ready {
         /// Who.
         operator: OperatorId,
     },
@@ -75,57 +116,64 @@ pub enum Input {
     OtherCallEnded {
         /// Who.
         operator: OperatorId,
-        /// Time to finish the work of it, if it is the last; zero for none.
-        wrap_up: Duration,
+        /// Work after it, if it is the last.
+        wrap_up: WrapUp,
+    },
+    /// A caller is to be called back, in the place the call has or had.
+    CallbackWanted(CallbackWish),
+    /// The one who is called back answered: now the operator may ring.
+    CallbackReached {
+        /// Which offer dials.
+        offer: OfferId,
+    },
+    /// What became of a callback for which an operator answered first.
+    CallbackEnded {
+        /// Which.
+        call: CallId,
+        /// Whether the two talked; else it is tried again.
+        reached: bool,
+    },
+    /// A supervisor's or an operator's command.
+    Command {
+        /// A number that the answer names.
+        number: u32,
+        /// What is wanted.
+        command: Command,
     },
 }
 
-/// What to do.
+/// A call that is to wait in a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Ring the operator.
-    Offer {
-        /// The new offer.
-        offer: OfferId,
-        /// For which call.
-        call: CallId,
-        /// From which queue.
-        queue: QueueId,
-        /// Whom.
-        operator: OperatorId,
-        /// Why this operator, in a sentence for a supervisor.
-        why: String,
-    },
-    /// Stop ringing: the offer is over.
-    Withdraw {
-        /// Which offer.
-        offer: OfferId,
-        /// Of which call.
-        call: CallId,
-        /// At whom it rang.
-        operator: OperatorId,
-        /// `NoAnswer` (ring time), `CallerGone` (`Left`) or `Withdrawn` (time-out, move).
-        result: OfferResult,
-    },
-    /// The call did not get into the queue.
-    Refused {
-        /// Which call.
-        call: CallId,
-        /// Which queue.
-        queue: QueueId,
-        /// `RefusedFull`, or `Closed` for a queue that is not in the settings.
-        outcome: QueueOutcome,
-    },
-    /// The queue's longest wait passed and the call is out of it.
-    TimedOut {
-        /// Which call.
-        call: CallId,
-        /// Which queue.
-        queue: QueueId,
-    },
-    /// An operator answered an offer that was over already: hang that leg up.
-    Stale {
-        /// Which offer.
-        offer: OfferId,
-    },
+pub struct Arrival {
+    /// Which call.
+    pub call: CallId,
+    /// Where.
+    pub queue: QueueId,
+    /// Higher is served first. The queue's and the caller's are added.
+    pub priority: u8,
+    /// Since when it waits, which orders calls of one priority: earlier than now for a call that
+    /// comes back to its old place. The longest wait counts from now all the same.
+    pub since: Time,
+    /// The caller's number; empty if withheld.
+    pub caller: String,
+    /// What this call asks for besides what the queue asks for: the language that was chosen.
+    pub skills: Vec<SkillNeed>,
+    /// The operator who looks after this caller, if that is known.
+    pub owner: Option<OperatorId>,
+}
+
+impl Arrival {
+    /// A call that comes now and asks for nothing of its own.
+    #[must_use]
+    pub const fn new(call: CallId, queue: QueueId, now: Time) -> Self {
+        Self {
+            call,
+            queue,
+            priority: 0,
+            since: now,
+            caller: String::new(),
+            skills: Vec::new(),
+            owner: None,
+        }
+    }
 }

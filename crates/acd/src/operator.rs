@@ -8,10 +8,16 @@
 //! offer           Offered    (not chosen: only Idle operators are in the pool)
 //! ringing         -          Offered, ringing        -            -          -
 //! accepted        -          Talking                 -            -          -
+//! held, taken up  -          -                       Talking      -          -
 //! declined        -          Idle, or Resting from   -            -          -
 //!                            the second in a row
 //! unanswered      -          Resting                 -            -          -
 //! withdrawn       -          Idle, place kept        -            -          -
+//! entry complete  -          -                       noted        Idle if it -
+//!                                                                 waits for
+//!                                                                 that
+//! ready           -          -                       -            Idle if    -
+//!                                                                 optional
 //! freed           -          -                       WrapUp/Idle  -          -
 //! wrap-up over    -          -                       -            Idle       -
 //! rest over       -          -                       -            -          Idle
@@ -19,32 +25,55 @@
 //! ended           there is one                                               one
 //! reachable       Idle       Offered                 Talking      WrapUp     Idle if the telephone
 //!                                                                            was at fault
-//! unpaused        Idle       Offered                 Talking      WrapUp     Idle if the person
+//! available       Idle       Offered                 Talking      WrapUp     Idle if the person
 //!                                                                            was at fault
 //! ```
 //! `-` is ignored: a late or repeated signal about something that is over. Losing the telephone and
-//! pausing change no phase: an offer may still be answered and a talk goes on; what they change is
-//! what follows. Other calls, which no queue gave, are counted beside the phase: an operator in one
+//! another status change no phase: an offer may still be answered and a talk goes on; what they
+//! change is what follows. Other calls, which no queue gave, are counted beside the phase: an operator in one
 //! is not free. The last of them may end in a wrap-up, in `Idle` and `Resting` only.
 //! Seen from outside, a phase with a call in it wins; then `OtherCall`, `WrapUp`, `Unreachable`,
 //! `Paused`, `Resting`, `Free`.
-
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use vocab::{OfferId, OperatorState, Time};
+use vocab::{CallId, OfferId, OfferResult, OperatorState, QueueId, Time};
 
-use crate::pool::Membership;
-use crate::settings::DECLINES_IN_A_ROW_MAX;
+use crate::group::{CallKey, Place};
+use crate::settings::{Attendance, Consequence, Membership, OperatorSettings, WrapUp};
+use crate::status::{Presence, Status};
 
 /// What an operator is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Idle,
     Offered { offer: OfferId, ringing: bool },
-    Talking { wrap_up: Duration },
-    WrapUp { until: Time },
+    Talking(Talk),
+    WrapUp { until: Time, of: Work },
     Resting { until: Time, fault: Fault },
+}
+
+/// A talk of a queue's call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Talk {
+    pub(crate) call: CallId,
+    pub(crate) queue: QueueId,
+    pub(crate) wrap_up: WrapUp,
+    pub(crate) since: Time,
+    pub(crate) held: bool,
+    /// The journal entry was completed before the talk was over.
+    pub(crate) complete: bool,
+}
+
+/// What a wrap-up waits for, besides its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Nothing.
+    Fixed,
+    /// The operator.
+    Optional,
+    /// The journal entry of a call.
+    Entry(CallId),
 }
 
 /// What made an operator rest.
@@ -59,18 +88,27 @@ pub(crate) enum Fault {
 /// What happened to an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Happened {
-    Offered { offer: OfferId },
+    Offered {
+        offer: OfferId,
+    },
     Ringing,
-    Accepted { wrap_up: Duration },
-    Declined { rest: Duration },
-    Unanswered { rest: Duration, fault: Fault },
+    Accepted(Talk),
+    Held(bool),
+    EntryComplete(CallId),
+    Ready,
+    Failed {
+        rest: Option<Duration>,
+        fault: Fault,
+    },
     Withdrawn,
     Freed,
     WrapUpOver,
     RestOver,
     CameBack,
-    Unpaused,
-    OtherCallsOver { wrap_up: Duration },
+    Available,
+    OtherCallsOver {
+        wrap_up: WrapUp,
+    },
 }
 
 /// One operator.
@@ -79,17 +117,35 @@ pub(crate) struct Operator {
     /// In the table of operators. One that is not gets no offers and goes when nothing holds it.
     pub(crate) listed: bool,
     pub(crate) reachable: bool,
-    pub(crate) paused: bool,
+    pub(crate) status: Status,
+    pub(crate) attendance: Attendance,
+    /// The line signed in to.
+    pub(crate) line: Option<String>,
     pub(crate) skills: BTreeMap<String, u8>,
-    pub(crate) memberships: Vec<Membership>,
+    pub(crate) queues: Vec<Membership>,
+    pub(crate) ring_time: Option<Duration>,
+    pub(crate) weight: u16,
+    /// Place in the table of operators.
+    pub(crate) position: u32,
+    pub(crate) places: Vec<Place>,
     pub(crate) phase: Phase,
     /// Orders operators of one level: longest idle first.
     pub(crate) idle_since: Time,
-    /// Whether the operator stands in the pool's sets, under `idle_since` and `memberships`.
+    /// Whether the operator stands among the free ones of every place.
     pub(crate) pooled: bool,
+    /// Calls that wait for this operator and no other.
+    pub(crate) own_calls: BTreeSet<CallKey>,
+    /// Calls taken and time talked, today.
+    pub(crate) calls_taken: u32,
+    pub(crate) talked: Duration,
+    /// The work under way, from the answer on: which queue's, and since when.
+    work: Option<(QueueId, Time)>,
+    /// Work that is over, to be taken into the queue's estimates.
+    pub(crate) work_done: Option<(QueueId, Duration)>,
     /// Calls that no queue gave.
     other_calls: u32,
-    declines_in_a_row: u8,
+    /// Failures in a row, by kind.
+    in_a_row: [u8; 4],
     shown: OperatorState,
     shown_since: Time,
 }
@@ -99,16 +155,54 @@ impl Operator {
         Self {
             listed: false,
             reachable: false,
-            paused: false,
+            status: Status::Available,
+            attendance: Attendance::ByTelephone,
+            line: None,
             skills: BTreeMap::new(),
-            memberships: Vec::new(),
+            queues: Vec::new(),
+            ring_time: None,
+            weight: 1,
+            position: 0,
+            places: Vec::new(),
             phase: Phase::Idle,
             idle_since: now,
             pooled: false,
+            own_calls: BTreeSet::new(),
+            calls_taken: 0,
+            talked: Duration::ZERO,
+            work: None,
+            work_done: None,
             other_calls: 0,
-            declines_in_a_row: 0,
+            in_a_row: [0; 4],
             shown: OperatorState::Unreachable,
             shown_since: now,
+        }
+    }
+
+    /// Takes what the table says. The rest of the operator goes on, except that another kind of
+    /// attendance makes one Off or Available who is signed in nowhere.
+    pub(crate) fn set(&mut self, now: Time, position: u32, settings: OperatorSettings) {
+        let attended = self.attendance;
+        self.listed = true;
+        self.position = position;
+        self.skills = settings.skills;
+        self.queues = settings.queues;
+        self.ring_time = settings.ring_time;
+        self.weight = settings.weight;
+        self.attendance = settings.attendance;
+        if self.attendance != attended {
+            if self.line.is_none() {
+                self.status = self.status_at_first();
+            }
+            self.show(now);
+        }
+    }
+
+    /// The status of one who has chosen none.
+    const fn status_at_first(&self) -> Status {
+        match self.attendance {
+            Attendance::ByTelephone => Status::Available,
+            Attendance::BySignIn => Status::Off,
         }
     }
 
@@ -121,7 +215,8 @@ impl Operator {
     pub(crate) fn is_forgettable(&self) -> bool {
         !self.listed
             && !self.reachable
-            && !self.paused
+            && self.line.is_none()
+            && self.status == self.status_at_first()
             && self.other_calls == 0
             && self.phase == Phase::Idle
     }
@@ -131,6 +226,20 @@ impl Operator {
         self.phase == Phase::Idle && self.other_calls == 0
     }
 
+    pub(crate) fn presence(&self) -> Presence {
+        match self.status {
+            _ if !self.listed => Presence::Away,
+            Status::Off => Presence::Away,
+            Status::Available if self.reachable => Presence::Serving,
+            // Without a sign-in a telephone is all that tells of a person.
+            Status::Available if self.attendance == Attendance::ByTelephone => Presence::Away,
+            Status::Available => Presence::Unreachable,
+            Status::Break { .. } | Status::Training | Status::AfterCallWork | Status::NotReady => {
+                Presence::OnBreak
+            }
+        }
+    }
+
     /// A call began that no queue gave.
     pub(crate) fn other_call_began(&mut self, now: Time) {
         self.other_calls += 1;
@@ -138,7 +247,7 @@ impl Operator {
     }
 
     /// Such a call ended.
-    pub(crate) fn other_call_ended(&mut self, now: Time, wrap_up: Duration) {
+    pub(crate) fn other_call_ended(&mut self, now: Time, wrap_up: WrapUp) {
         self.other_calls = self.other_calls.saturating_sub(1);
         if self.other_calls == 0 {
             self.happened(now, Happened::OtherCallsOver { wrap_up });
@@ -157,7 +266,7 @@ impl Operator {
     pub(crate) fn happened(&mut self, now: Time, what: Happened) {
         let before = self.phase;
         self.phase = self.next(now, what);
-        self.count_declines(before, what);
+        self.count_work(now, before);
         self.show(now);
         let place_kept = what == Happened::Withdrawn || matches!(what, Happened::Offered { .. });
         if self.phase != before && !place_kept {
@@ -172,7 +281,7 @@ impl Operator {
         }
         self.reachable = reachable;
         if reachable {
-            self.declines_in_a_row = 0;
+            self.in_a_row = [0; 4];
             self.available_since(now);
             self.happened(now, Happened::CameBack);
         } else {
@@ -180,138 +289,173 @@ impl Operator {
         }
     }
 
-    /// The person chose.
-    pub(crate) fn set_paused(&mut self, now: Time, paused: bool) {
-        if self.paused == paused {
+    /// Another status holds.
+    pub(crate) fn set_status(&mut self, now: Time, status: Status) {
+        if self.status == status {
             return;
         }
-        self.paused = paused;
-        if paused {
-            self.show(now);
-        } else {
-            self.declines_in_a_row = 0;
+        self.status = status;
+        if self.status == Status::Available {
+            self.in_a_row = [0; 4];
             self.available_since(now);
-            self.happened(now, Happened::Unpaused);
+            self.happened(now, Happened::Available);
+        } else {
+            self.show(now);
+        }
+    }
+
+    /// An offer failed by the operator's doing; returns whether the operator is not ready any more.
+    pub(crate) fn offer_failed(
+        &mut self,
+        now: Time,
+        result: OfferResult,
+        consequence: &Consequence,
+        rest: Duration,
+    ) -> bool {
+        let (kind, fault) = match result {
+            OfferResult::Busy => (0, Fault::Person),
+            OfferResult::Rejected => (1, Fault::Person),
+            OfferResult::NoAnswer => (2, Fault::Person),
+            OfferResult::Unreachable => (3, Fault::Telephone),
+            OfferResult::Answered | OfferResult::CallerGone | OfferResult::Withdrawn => {
+                self.happened(now, Happened::Withdrawn);
+                return false;
+            }
+        };
+        let reached = |count: u8, from: u8| from > 0 && count >= from;
+        let count = self.in_a_row.get_mut(kind).map_or(1, |count| {
+            *count = count.saturating_add(1);
+            *count
+        });
+        let rest = reached(count, consequence.rest_from).then_some(rest);
+        self.happened(now, Happened::Failed { rest, fault });
+        reached(count, consequence.not_ready_from) && self.status == Status::Available
+    }
+
+    /// A new day.
+    pub(crate) const fn begin_day(&mut self) {
+        self.calls_taken = 0;
+        self.talked = Duration::ZERO;
+    }
+
+    fn count_work(&mut self, now: Time, before: Phase) {
+        let talk = |phase| match phase {
+            Phase::Talking(talk) => Some(talk),
+            Phase::Idle | Phase::Offered { .. } | Phase::WrapUp { .. } | Phase::Resting { .. } => {
+                None
+            }
+        };
+        match (talk(before), talk(self.phase)) {
+            (None, Some(talk)) => {
+                self.in_a_row = [0; 4];
+                self.calls_taken = self.calls_taken.saturating_add(1);
+                self.work = Some((talk.queue, now));
+            }
+            (Some(talk), None) => self.talked += now.since(talk.since),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        let at_work = matches!(self.phase, Phase::Talking(_) | Phase::WrapUp { .. });
+        if !at_work && let Some((queue, since)) = self.work.take() {
+            self.work_done = Some((queue, now.since(since)));
         }
     }
 
     fn next(&self, now: Time, what: Happened) -> Phase {
-        use Phase::{Idle, Offered, Resting, Talking, WrapUp};
+        use Phase::{Idle, Offered, Resting, Talking};
         let phase = self.phase;
         match (what, phase) {
             (Happened::Offered { offer }, Idle) => Offered {
                 offer,
                 ringing: false,
             },
-            // A second offer is never chosen.
-            (
-                Happened::Offered { .. },
-                Offered { .. } | Talking { .. } | WrapUp { .. } | Resting { .. },
-            ) => phase,
             (Happened::Ringing, Offered { offer, .. }) => Offered {
                 offer,
                 ringing: true,
             },
-            (Happened::Accepted { wrap_up }, Offered { .. }) => Talking { wrap_up },
-            (Happened::Declined { rest }, Offered { .. }) => self.after_decline(now, rest),
-            (Happened::Unanswered { rest, fault }, Offered { .. }) => Resting {
+            (Happened::Accepted(talk), Offered { .. }) => Talking(talk),
+            (Happened::Failed { rest: None, .. } | Happened::Withdrawn, Offered { .. }) => Idle,
+            (
+                Happened::Failed {
+                    rest: Some(rest),
+                    fault,
+                },
+                Offered { .. },
+            ) => Resting {
                 until: now + rest,
                 fault,
             },
-            (Happened::Withdrawn, Offered { .. }) => Idle,
-            // Said of an offer that is over.
+            (Happened::Held(held), Talking(talk)) => Talking(Talk { held, ..talk }),
+            (Happened::EntryComplete(call), Talking(talk)) if talk.call == call => Talking(Talk {
+                complete: true,
+                ..talk
+            }),
             (
-                Happened::Ringing
-                | Happened::Accepted { .. }
-                | Happened::Declined { .. }
-                | Happened::Unanswered { .. }
-                | Happened::Withdrawn,
-                Idle | Talking { .. } | WrapUp { .. } | Resting { .. },
-            ) => phase,
-            (Happened::Freed, Talking { wrap_up }) if wrap_up.is_zero() => Idle,
-            (Happened::Freed, Talking { wrap_up }) => WrapUp {
-                until: now + wrap_up,
+                Happened::EntryComplete(call),
+                Phase::WrapUp {
+                    of: Work::Entry(of),
+                    ..
+                },
+            ) if of == call => Idle,
+            (
+                Happened::Ready,
+                Phase::WrapUp {
+                    of: Work::Optional, ..
+                },
+            ) => Idle,
+            (Happened::Freed, Talking(talk)) if talk.complete => match talk.wrap_up {
+                WrapUp::UntilEntry(_) => Idle,
+                other => after_talk(now, other, talk.call),
             },
-            // A second Freed must not start the wrap-up again.
-            (Happened::Freed, Idle | Offered { .. } | WrapUp { .. } | Resting { .. }) => phase,
-            (Happened::OtherCallsOver { wrap_up }, Idle | Resting { .. }) if !wrap_up.is_zero() => {
-                WrapUp {
-                    until: now + wrap_up,
+            (Happened::Freed, Talking(talk)) => after_talk(now, talk.wrap_up, talk.call),
+            (Happened::OtherCallsOver { wrap_up }, Idle | Resting { .. })
+                if !wrap_up.longest().is_zero() =>
+            {
+                // No entry of a queue's call: only the time counts.
+                Phase::WrapUp {
+                    until: now + wrap_up.longest(),
+                    of: match wrap_up {
+                        WrapUp::Optional(_) | WrapUp::UntilEntry(_) => Work::Optional,
+                        WrapUp::Fixed(_) | WrapUp::None => Work::Fixed,
+                    },
                 }
             }
-            // A call of a queue is up or was just over: its own wrap-up counts.
-            (
-                Happened::OtherCallsOver { .. },
-                Idle | Offered { .. } | Talking { .. } | WrapUp { .. } | Resting { .. },
-            ) => phase,
-            (Happened::WrapUpOver, WrapUp { .. }) => Idle,
-            (Happened::RestOver, Resting { .. }) => Idle,
-            (
-                Happened::CameBack,
-                Resting {
-                    fault: Fault::Telephone,
-                    ..
-                },
-            ) => Idle,
-            (
-                Happened::Unpaused,
-                Resting {
-                    fault: Fault::Person,
-                    ..
-                },
-            ) => Idle,
-            // Deadlines of a phase that is over, and signals that shorten no talk and no wrap-up.
-            (Happened::WrapUpOver, Idle | Offered { .. } | Talking { .. } | Resting { .. })
-            | (
-                Happened::RestOver | Happened::CameBack | Happened::Unpaused,
-                Idle | Offered { .. } | Talking { .. } | WrapUp { .. },
-            )
-            | (
-                Happened::CameBack,
-                Resting {
-                    fault: Fault::Person,
-                    ..
-                },
-            )
-            | (
-                Happened::Unpaused,
-                Resting {
-                    fault: Fault::Telephone,
-                    ..
-                },
-            ) => phase,
-        }
-    }
-
-    fn after_decline(&self, now: Time, rest: Duration) -> Phase {
-        if self.declines_in_a_row + 1 < DECLINES_IN_A_ROW_MAX {
-            return Phase::Idle;
-        }
-        Phase::Resting {
-            until: now + rest,
-            fault: Fault::Person,
-        }
-    }
-
-    fn count_declines(&mut self, before: Phase, what: Happened) {
-        if !matches!(before, Phase::Offered { .. }) {
-            return;
-        }
-        match what {
-            Happened::Declined { .. } => {
-                self.declines_in_a_row = (self.declines_in_a_row + 1).min(DECLINES_IN_A_ROW_MAX);
+            (Happened::WrapUpOver, Phase::WrapUp { .. }) | (Happened::RestOver, Resting { .. }) => {
+                Idle
             }
-            Happened::Accepted { .. } => self.declines_in_a_row = 0,
-            Happened::Offered { .. }
-            | Happened::Ringing
-            | Happened::Unanswered { .. }
-            | Happened::Withdrawn
-            | Happened::Freed
-            | Happened::WrapUpOver
-            | Happened::RestOver
-            | Happened::CameBack
-            | Happened::Unpaused
-            | Happened::OtherCallsOver { .. } => {}
+            (
+                Happened::CameBack,
+                Resting {
+                    fault: Fault::Telephone,
+                    ..
+                },
+            )
+            | (
+                Happened::Available,
+                Resting {
+                    fault: Fault::Person,
+                    ..
+                },
+            ) => Idle,
+            // Said of what is over: an offer that ended, a second Freed, which must not start the
+            // wrap-up again, a deadline of a phase that was left. Nothing shortens a talk or a
+            // fixed wrap-up, and a second offer is never chosen.
+            (
+                Happened::Offered { .. }
+                | Happened::Ringing
+                | Happened::Accepted(_)
+                | Happened::Held(_)
+                | Happened::EntryComplete(_)
+                | Happened::Ready
+                | Happened::Failed { .. }
+                | Happened::Withdrawn
+                | Happened::Freed
+                | Happened::WrapUpOver
+                | Happened::RestOver
+                | Happened::CameBack
+                | Happened::Available
+                | Happened::OtherCallsOver { .. },
+                Idle | Offered { .. } | Talking(_) | Phase::WrapUp { .. } | Resting { .. },
+            ) => phase,
         }
     }
 
@@ -326,13 +470,16 @@ impl Operator {
         let shown = match self.phase {
             Phase::Offered { ringing: false, .. } => OperatorState::Reserved,
             Phase::Offered { ringing: true, .. } => OperatorState::Ringing,
-            Phase::Talking { .. } => OperatorState::Talking,
+            Phase::Talking(Talk { held: true, .. }) => OperatorState::Held,
+            Phase::Talking(_) => OperatorState::Talking,
             Phase::Idle | Phase::WrapUp { .. } | Phase::Resting { .. } if self.other_calls > 0 => {
                 OperatorState::OtherCall
             }
             Phase::WrapUp { .. } => OperatorState::WrapUp,
             Phase::Idle | Phase::Resting { .. } if !self.reachable => OperatorState::Unreachable,
-            Phase::Idle | Phase::Resting { .. } if self.paused => OperatorState::Paused,
+            Phase::Idle | Phase::Resting { .. } if self.status != Status::Available => {
+                OperatorState::Paused
+            }
             Phase::Resting { .. } => OperatorState::Resting,
             Phase::Idle => OperatorState::Free,
         };
@@ -340,5 +487,21 @@ impl Operator {
             self.shown = shown;
             self.shown_since = now;
         }
+    }
+}
+
+fn after_talk(now: Time, wrap_up: WrapUp, call: CallId) -> Phase {
+    let of = match wrap_up {
+        WrapUp::None => return Phase::Idle,
+        WrapUp::Fixed(_) => Work::Fixed,
+        WrapUp::Optional(_) => Work::Optional,
+        WrapUp::UntilEntry(_) => Work::Entry(call),
+    };
+    if wrap_up.longest().is_zero() {
+        return Phase::Idle;
+    }
+    Phase::WrapUp {
+        until: now + wrap_up.longest(),
+        of,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vocab::{CallId, OfferId, OperatorId, Time};
+use vocab::{CallId, OfferId, OperatorId, QueueId, Time};
 
 /// A deadline. Of several due at one moment, the earlier variant goes first: a call that leaves is
 /// not offered once more, and a call that comes back finds its place before operators get free.
@@ -10,14 +10,28 @@ use vocab::{CallId, OfferId, OperatorId, Time};
 pub(crate) enum Timer {
     /// When to give up waiting: the queue's longest wait has passed.
     Wait(CallId),
+    /// When to let those go who wait in a queue that nobody serves.
+    Unstaffed(QueueId),
     /// When to let a call be offered again to an operator with whom an offer of it failed.
     Retry(CallId, OperatorId),
+    /// When to ease a call's demands, or to let operators have it who get it late.
+    Stage(CallId),
+    /// When to let anybody have a call that waited for its own operator.
+    Own(CallId),
+    /// When to let a callback be tried: after a pause, or when its hours begin.
+    Callback(CallId),
     /// When to stop ringing and try the next operator.
     Ring(OfferId),
+    /// When to let a call ring at one more operator.
+    More(CallId),
     /// When to give an operator offers again who was set aside.
     Rest(OperatorId),
     /// When to end an operator's wrap-up.
     WrapUp(OperatorId),
+    /// When to tell that an operator has used up a break.
+    Break(OperatorId),
+    /// When to begin the operators' counts anew.
+    Midnight,
 }
 
 /// The deadlines. Whoever sets one remembers its time, so that it can be taken back.
@@ -31,6 +45,13 @@ impl Timers {
 
     pub(crate) fn cancel(&mut self, at: Time, timer: Timer) {
         self.0.remove(&(at, timer));
+    }
+
+    /// Takes one back whose time its owner kept.
+    pub(crate) fn cancel_kept(&mut self, at: &mut Option<Time>, timer: Timer) {
+        if let Some(at) = at.take() {
+            self.cancel(at, timer);
+        }
     }
 
     pub(crate) fn next(&self) -> Option<Time> {

@@ -1,169 +1,13 @@
 //! One test per rule of the queue, in virtual time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+mod floor;
+
 use std::time::Duration;
 
-use acd::{Acd, Input, OperatorSettings, Output, QueueSettings};
-use vocab::{CallId, OfferId, OfferResult, OperatorId, OperatorState, QueueId, QueueOutcome, Time};
-
-const RING: u64 = 15_000;
-const RETRY: u64 = 5_000;
-const REST: u64 = 30_000;
-const WRAP_UP: u64 = 10_000;
-const WAIT_MAX: u64 = 120_000;
-
-const Q: QueueId = QueueId(1);
-const A: OperatorId = OperatorId(1);
-const B: OperatorId = OperatorId(2);
-
-fn queue(id: QueueId) -> QueueSettings {
-    QueueSettings {
-        id,
-        name: format!("queue{}", id.0),
-        ring_time: Duration::from_millis(RING),
-        wait_max: Some(Duration::from_millis(WAIT_MAX)),
-        length_max: 5,
-        wrap_up: Duration::from_millis(WRAP_UP),
-        skill: None,
-        retry_delay: Duration::from_millis(RETRY),
-        rest_after_no_answer: Duration::from_millis(REST),
-    }
-}
-
-fn skilled(id: QueueId, skill: &str) -> QueueSettings {
-    QueueSettings {
-        skill: Some(skill.to_owned()),
-        ..queue(id)
-    }
-}
-
-fn operator(id: OperatorId, skills: &[(&str, u8)]) -> OperatorSettings {
-    let skills: BTreeMap<String, u8> = skills
-        .iter()
-        .map(|(skill, level)| ((*skill).to_owned(), *level))
-        .collect();
-    OperatorSettings { id, skills }
-}
-
-fn call(number: u32) -> CallId {
-    CallId::new(1, number)
-}
-
-/// A core with its clock in milliseconds.
-struct Floor {
-    acd: Acd,
-    now: u64,
-}
-
-impl Floor {
-    /// One queue for everybody; the operators are reachable, the first since longest.
-    fn new(operators: &[OperatorId]) -> Self {
-        let mut floor = Self {
-            acd: Acd::new(1),
-            now: 0,
-        };
-        floor.tell(Input::Queues(vec![queue(Q)]));
-        let table = operators.iter().map(|id| operator(*id, &[])).collect();
-        floor.tell(Input::Operators(table));
-        for id in operators {
-            floor.reachable(*id, true);
-        }
-        floor
-    }
-
-    /// Something happens a millisecond later.
-    fn tell(&mut self, input: Input) -> Vec<Output> {
-        self.now += 1;
-        self.acd.handle(Time::from_millis(self.now), input);
-        self.drain()
-    }
-
-    fn drain(&mut self) -> Vec<Output> {
-        std::iter::from_fn(|| self.acd.poll()).collect()
-    }
-
-    /// Time passes, with every deadline served when it is due.
-    fn pass(&mut self, ms: u64) -> Vec<Output> {
-        let end = Time::from_millis(self.now + ms);
-        let mut outputs = Vec::new();
-        while let Some(at) = self.acd.next_deadline().filter(|at| *at <= end) {
-            self.acd.handle_timeout(at);
-            outputs.extend(self.drain());
-        }
-        self.now += ms;
-        outputs
-    }
-
-    fn reachable(&mut self, operator: OperatorId, reachable: bool) -> Vec<Output> {
-        self.tell(Input::Reachable {
-            operator,
-            reachable,
-        })
-    }
-
-    fn paused(&mut self, operator: OperatorId, paused: bool) -> Vec<Output> {
-        self.tell(Input::Paused { operator, paused })
-    }
-
-    fn enter(&mut self, number: u32, priority: u8) -> Vec<Output> {
-        self.tell(Input::Queued {
-            call: call(number),
-            queue: Q,
-            priority,
-            since: Time::from_millis(self.now + 1),
-        })
-    }
-
-    fn left(&mut self, number: u32) -> Vec<Output> {
-        self.tell(Input::Left { call: call(number) })
-    }
-
-    fn failed(&mut self, offer: OfferId, result: OfferResult) -> Vec<Output> {
-        self.tell(Input::Failed { offer, result })
-    }
-
-    /// The operator answers and talks.
-    fn accepted(&mut self, offer: OfferId) {
-        assert_eq!(self.tell(Input::Accepted { offer }), []);
-    }
-
-    fn freed(&mut self, operator: OperatorId) -> Vec<Output> {
-        self.tell(Input::Freed { operator })
-    }
-
-    fn state(&self, operator: OperatorId) -> OperatorState {
-        self.acd
-            .operator_state(operator)
-            .expect("a known operator")
-            .0
-    }
-}
-
-/// The one output, which is an offer: of which call to whom.
-#[track_caller]
-fn offer(outputs: &[Output]) -> (OfferId, u32, OperatorId) {
-    match outputs {
-        [
-            Output::Offer {
-                offer,
-                call,
-                operator,
-                ..
-            },
-        ] => (*offer, call.counter(), *operator),
-        other => panic!("expected one offer, found {other:?}"),
-    }
-}
-
-/// A withdrawal: of which offer, and why.
-#[track_caller]
-fn withdrawal(output: Option<&Output>) -> (OfferId, OfferResult) {
-    match output {
-        Some(Output::Withdraw { offer, result, .. }) => (*offer, *result),
-        other => panic!("expected a withdrawal, found {other:?}"),
-    }
-}
+use acd::{Cause, Failures, Input, Output, Overflow, QueueSettings, WrapUp};
+use floor::*;
+use vocab::{OfferId, OfferResult, OperatorId, OperatorState, QueueId, Time};
 
 #[test]
 fn a_call_is_offered_at_once_to_a_free_operator() {
@@ -209,7 +53,7 @@ fn a_higher_level_wins_over_a_longer_idle_time() {
         panic!("one offer")
     };
     assert_eq!(
-        why,
+        why.to_string(),
         "Highest level, then longest idle: level 80 in \"health\", idle 0.0 s, 1 other free."
     );
     assert_eq!(offer(&floor.enter(2, 0)).2, A);
@@ -265,12 +109,7 @@ fn an_operator_of_two_queues_takes_the_oldest_call_of_both() {
         A,
         &[("health", 90), ("water", 10)],
     )]));
-    floor.tell(Input::Queued {
-        call: call(1),
-        queue: other,
-        priority: 0,
-        since: Time::from_millis(floor.now + 1),
-    });
+    floor.tell(arrival(call(1), other, floor.now + 1));
     floor.enter(2, 0);
     let outputs = floor.reachable(A, true);
     assert_eq!(offer(&outputs).1, 1);
@@ -279,7 +118,8 @@ fn an_operator_of_two_queues_takes_the_oldest_call_of_both() {
     };
     assert_eq!(*queue, other);
     assert!(
-        why.starts_with("Became free for the next call: level 10 in \"water\""),
+        why.to_string()
+            .starts_with("Became free for the next call: level 10 in \"water\""),
         "{why}"
     );
 }
@@ -507,9 +347,11 @@ fn the_longest_wait_counts_from_entry_and_withdraws_the_offer_first() {
     );
     assert_eq!(
         outputs[1..],
-        [Output::TimedOut {
+        [Output::Dismissed {
             call: call(1),
-            queue: Q
+            queue: Q,
+            cause: Cause::WaitedTooLong,
+            then: Overflow::Plan,
         }]
     );
     assert_eq!(floor.acd.waiting(), 0);
@@ -523,22 +365,18 @@ fn a_full_queue_refuses_and_a_queue_that_is_not_there_is_closed() {
     for number in 1..=5 {
         assert_eq!(floor.enter(number, 0), []);
     }
-    let refused = |number, queue, outcome| {
-        [Output::Refused {
+    let refused = |number, queue, cause| {
+        [Output::Dismissed {
             call: call(number),
             queue,
-            outcome,
+            cause,
+            then: Overflow::Plan,
         }]
     };
-    assert_eq!(floor.enter(6, 9), refused(6, Q, QueueOutcome::RefusedFull));
+    assert_eq!(floor.enter(6, 9), refused(6, Q, Cause::Full));
     let unknown = QueueId(9);
-    let outputs = floor.tell(Input::Queued {
-        call: call(7),
-        queue: unknown,
-        priority: 0,
-        since: Time::from_millis(floor.now + 1),
-    });
-    assert_eq!(outputs, refused(7, unknown, QueueOutcome::Closed));
+    let outputs = floor.tell(arrival(call(7), unknown, floor.now + 1));
+    assert_eq!(outputs, refused(7, unknown, Cause::Closed));
     floor.left(3);
     assert_eq!(floor.enter(6, 0), []);
     assert_eq!(floor.acd.waiting(), 5);
@@ -569,12 +407,7 @@ fn a_call_moved_to_another_queue_leaves_its_offer() {
     floor.reachable(A, true);
     let (id, _, _) = offer(&floor.enter(1, 0));
     floor.reachable(B, true);
-    let outputs = floor.tell(Input::Queued {
-        call: call(1),
-        queue: other,
-        priority: 0,
-        since: Time::from_millis(floor.now + 1),
-    });
+    let outputs = floor.tell(arrival(call(1), other, floor.now + 1));
     assert_eq!(withdrawal(outputs.first()), (id, OfferResult::Withdrawn));
     assert_eq!(offer(&outputs[1..]).2, B);
     assert_eq!(
@@ -630,7 +463,7 @@ fn waiting_calls_survive_a_reload_and_follow_the_new_settings() {
     let timed_out = floor.pass(20_000);
     let ended = timed_out
         .iter()
-        .filter(|output| matches!(output, Output::TimedOut { .. }));
+        .filter(|output| matches!(output, Output::Dismissed { .. }));
     assert_eq!(ended.count(), 3, "the new limit counts from entry");
 }
 
@@ -638,8 +471,7 @@ fn waiting_calls_survive_a_reload_and_follow_the_new_settings() {
 fn a_delay_of_zero_does_not_ask_again_in_the_same_instant() {
     let mut floor = Floor::new(&[]);
     let hasty = QueueSettings {
-        retry_delay: Duration::ZERO,
-        rest_after_no_answer: Duration::ZERO,
+        failures: Failures::new(Duration::ZERO, Duration::ZERO),
         ..queue(Q)
     };
     floor.tell(Input::Queues(vec![hasty]));
@@ -657,7 +489,7 @@ fn a_delay_of_zero_does_not_ask_again_in_the_same_instant() {
 fn without_wrap_up_the_next_call_comes_with_the_end_of_the_talk() {
     let mut floor = Floor::new(&[]);
     floor.tell(Input::Queues(vec![QueueSettings {
-        wrap_up: Duration::ZERO,
+        wrap_up: WrapUp::None,
         ..queue(Q)
     }]));
     floor.tell(Input::Operators(vec![operator(A, &[])]));
@@ -685,8 +517,9 @@ fn an_operator_in_another_call_gets_no_offer_until_the_last_one_ends() {
         operator: A,
         wrap_up,
     };
-    assert_eq!(floor.tell(ended(Duration::ZERO)), []);
-    assert_eq!(floor.tell(ended(Duration::from_secs(3))), []);
+    assert_eq!(floor.tell(ended(WrapUp::None)), []);
+    let wrap_up = WrapUp::Fixed(Duration::from_secs(3));
+    assert_eq!(floor.tell(ended(wrap_up)), []);
     assert_eq!(floor.state(A), OperatorState::WrapUp);
     assert_eq!(offer(&floor.pass(3_000)).1, 1);
 }
@@ -704,7 +537,7 @@ fn another_call_in_a_talk_changes_nothing_but_what_follows() {
     floor.pass(60_000);
     let ended = Input::OtherCallEnded {
         operator: A,
-        wrap_up: Duration::ZERO,
+        wrap_up: WrapUp::None,
     };
     assert_eq!(offer(&floor.tell(ended)).1, 2);
 }
@@ -720,17 +553,12 @@ fn a_call_that_comes_back_has_its_old_place_even_in_a_full_queue() {
     floor.pass(10_000);
     floor.enter(2, 0);
     floor.enter(3, 0);
-    let back = Input::Queued {
-        call: call(1),
-        queue: Q,
-        priority: 0,
-        since: Time::from_millis(5),
-    };
+    let back = arrival(call(1), Q, 5);
     assert_eq!(floor.tell(back), []);
     assert_eq!(floor.acd.position(call(1)), Some(1));
     let ended = Input::OtherCallEnded {
         operator: A,
-        wrap_up: Duration::ZERO,
+        wrap_up: WrapUp::None,
     };
     assert_eq!(offer(&floor.tell(ended)).1, 1);
 }

@@ -383,12 +383,25 @@ impl Switch {
         let id = match &output {
             acd::Output::Offer { call, .. }
             | acd::Output::Withdraw { call, .. }
-            | acd::Output::Refused { call, .. }
-            | acd::Output::TimedOut { call, .. } => *call,
+            | acd::Output::Dismissed { call, .. }
+            | acd::Output::Moved { call, .. } => *call,
             acd::Output::Stale { .. } => {
                 self.ctx.bug("an offer was accepted after its end", None);
                 return;
             }
+            acd::Output::StatusChanged { operator, status } => {
+                tracing::info!(?operator, ?status, "status");
+                return;
+            }
+            // Nobody asks for callbacks, breaks and lines, or gives commands yet.
+            acd::Output::Dial { .. }
+            | acd::Output::CallbackKept { .. }
+            | acd::Output::CallbackOver { .. }
+            | acd::Output::NeedsLeave { .. }
+            | acd::Output::BreakTooLong { .. }
+            | acd::Output::BreakTaken(_)
+            | acd::Output::LineTaken { .. }
+            | acd::Output::Commanded { .. } => return,
         };
         let Some(call) = self.calls.get_mut(&id) else {
             self.ctx
@@ -402,16 +415,25 @@ impl Switch {
                 why,
                 ..
             } => {
-                call.offer(&mut self.ctx, offer, operator, why);
+                call.offer(&mut self.ctx, offer, operator, &why);
             }
             acd::Output::Withdraw { offer, result, .. } => {
                 call.withdraw(&mut self.ctx, offer, result);
             }
-            acd::Output::Refused { outcome, .. } => call.queue_over(&mut self.ctx, outcome),
-            acd::Output::TimedOut { .. } => {
-                call.queue_over(&mut self.ctx, vocab::QueueOutcome::TimedOut);
+            acd::Output::Dismissed { cause, then, .. } => {
+                call.queue_over(&mut self.ctx, cause.outcome(&then));
             }
-            acd::Output::Stale { .. } => {}
+            acd::Output::Moved { to, .. } => call.queue_moved(&mut self.ctx, to),
+            acd::Output::Stale { .. }
+            | acd::Output::Dial { .. }
+            | acd::Output::CallbackKept { .. }
+            | acd::Output::CallbackOver { .. }
+            | acd::Output::StatusChanged { .. }
+            | acd::Output::NeedsLeave { .. }
+            | acd::Output::BreakTooLong { .. }
+            | acd::Output::BreakTaken(_)
+            | acd::Output::LineTaken { .. }
+            | acd::Output::Commanded { .. } => {}
         }
         self.sweep(id);
     }
@@ -419,10 +441,7 @@ impl Switch {
     fn set_operators(&mut self, operators: Vec<Operator>) {
         let acd = operators
             .iter()
-            .map(|operator| acd::OperatorSettings {
-                id: operator.id,
-                skills: operator.skills.clone(),
-            })
+            .map(|operator| acd::OperatorSettings::new(operator.id, operator.skills.clone()))
             .collect();
         self.unregister_outdated(&operators);
         self.ctx.logins = operators

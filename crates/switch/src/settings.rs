@@ -104,15 +104,9 @@ impl Settings {
     #[must_use]
     pub fn example() -> Self {
         let queue = QueueSettings {
-            id: QueueId(0),
-            name: "operators".to_owned(),
-            ring_time: Duration::from_secs(20),
-            wait_max: None,
             length_max: 100,
-            wrap_up: Duration::from_secs(10),
-            skill: None,
-            retry_delay: Duration::from_secs(5),
-            rest_after_no_answer: Duration::from_secs(30),
+            wrap_up: acd::WrapUp::Fixed(Duration::from_secs(10)),
+            ..QueueSettings::new(QueueId(0), "operators")
         };
         Self {
             boot: 1,

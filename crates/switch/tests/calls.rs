@@ -251,7 +251,7 @@ fn no_operator_is_offered_two_calls() {
     assert!(world.try_next(phone(1)).is_none(), "an offer during a talk");
     world.operator_hangs_up(1, &ring, &accepted);
     world.take_bye(trunk());
-    world.pass(settings().queues[0].wrap_up);
+    world.pass(settings().queues[0].wrap_up.longest());
     let ring = world.request(phone(1), &Method::Invite);
     world.answer(1, &ring, 200);
     world.request(phone(1), &Method::Ack);

@@ -165,7 +165,7 @@ fn a_dead_telephone_is_registered_no_more_until_it_speaks() {
     );
     world.clear();
     assert_eq!(world.register(1, "secret"), 200);
-    world.pass(settings().queues[0].retry_delay);
+    world.pass(settings().queues[0].failures.busy.retry);
     world.request(phone(1), &Method::Invite);
 }
 

@@ -337,7 +337,7 @@ fn a_queue_that_nobody_serves_takes_no_transfer() {
     let mut closed = settings.queues[0].clone();
     closed.id = vocab::QueueId(1);
     closed.name = "night".into();
-    closed.skill = Some("night".into());
+    closed.skills = vec![acd::SkillNeed::required("night")];
     settings.queues.push(closed);
     let mut world = World::with(settings).with_operators(1);
     let (mut caller, mut first) = world.talk_with(1);

@@ -18,6 +18,8 @@ pub enum OperatorState {
     Ringing,
     /// In talk with a caller.
     Talking,
+    /// In a talk in which one put the other on hold.
+    Held,
     /// In a call that no queue gave: called directly, transferred to, or calling.
     OtherCall,
     /// Finishing the work of the last call.

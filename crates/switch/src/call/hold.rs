@@ -64,9 +64,24 @@ impl Call {
             Fact::HoldEnded { call, segment, by }
         });
         tracing::info!(%call, segment, ?by, held, "hold");
+        self.tell_hold(ctx);
         // The first party is played to; whom it holds hears nothing.
         if leg != self.first {
             self.play_to_held(ctx, held);
+        }
+    }
+
+    /// The ACD shows who is on hold.
+    fn tell_hold(&mut self, ctx: &mut Context) {
+        let State::Talking { leg } = self.state else {
+            return;
+        };
+        let both = [self.first, leg];
+        let held = both
+            .into_iter()
+            .any(|leg| self.session(leg).is_some_and(|session| session.held));
+        for operator in both.into_iter().filter_map(|leg| self.operator_of(leg)) {
+            ctx.acd.handle(ctx.now, acd::Input::Held { operator, held });
         }
     }
 

@@ -15,7 +15,7 @@ impl Call {
         ctx: &mut Context,
         offer: OfferId,
         operator: OperatorId,
-        why: String,
+        why: &acd::Decision,
     ) {
         let telephones = way::telephones(ctx, operator, &self.shown());
         let named = ctx.operator_ref(operator);
@@ -37,7 +37,7 @@ impl Call {
             offer,
             queue,
             operator: named,
-            why,
+            why: why.to_string(),
         });
         let owner = self.owner(ctx.leg_id());
         let who = Who::Offered { operator, offer };

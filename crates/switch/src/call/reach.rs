@@ -127,6 +127,7 @@ impl Call {
                 OperatorState::Reserved
                 | OperatorState::Ringing
                 | OperatorState::Talking
+                | OperatorState::Held
                 | OperatorState::OtherCall,
             ) => return Err(Failure::of(OfferResult::Busy, None)),
             Some(OperatorState::Unreachable) | None => {

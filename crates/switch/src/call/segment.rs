@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use acd::WrapUp;
 use vocab::media::{Codec, MediaCommand, RecordingKey};
 use vocab::{EndedBy, Fact, LegId, OfferId, OperatorId, OperatorState, Outcome, Party};
 
@@ -89,7 +90,7 @@ impl Call {
             .queues
             .iter()
             .find(|queue| queue.id == place.queue)
-            .map_or(Duration::ZERO, |queue| queue.wrap_up);
+            .map_or(WrapUp::None, |queue| queue.wrap_up);
         if let Some(leg) = self.legs.get_mut(&leg)
             && let Some(Engagement::Other { wrap_up }) = &mut leg.engagement
         {

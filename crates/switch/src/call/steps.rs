@@ -2,7 +2,7 @@
 
 use dialplan::{Happened, QueueState, Run, Sights, Step};
 use vocab::media::{MediaCommand, PromptId};
-use vocab::{EndedBy, Fact, OperatorState, Outcome, QueueId, QueueOutcome, Time, WallTime};
+use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time, WallTime};
 
 use super::caller::Early;
 use super::planned::Planned;
@@ -108,21 +108,10 @@ impl Sights for Scene<'_> {
         let Some(queue) = known else {
             return QueueState::default();
         };
-        let serves = |operator: &crate::settings::Operator| match &queue.skill {
-            Some(skill) => operator.skills.get(skill).is_some_and(|level| *level > 0),
-            None => true,
-        };
-        let is_free = |operator: &crate::settings::Operator| {
-            let state = ctx.acd.operator_state(operator.id);
-            state.is_some_and(|(state, _)| state == OperatorState::Free)
-        };
         QueueState {
             waiting: u32::try_from(ctx.acd.waiting_in(queue.id)).unwrap_or(u32::MAX),
             served: ctx.acd.is_served(queue.id),
-            free: ctx
-                .operators
-                .values()
-                .any(|one| serves(one) && is_free(one)),
+            free: ctx.acd.has_free(queue.id),
         }
     }
 }
@@ -400,14 +389,41 @@ impl Call {
         }
         ctx.acd.handle(
             ctx.now,
-            acd::Input::Queued {
-                call: self.id,
-                queue: place.queue,
+            acd::Input::Queued(acd::Arrival {
                 priority: place.priority,
                 since: place.since,
-            },
+                caller: self.caller_number.clone(),
+                ..acd::Arrival::new(self.id, place.queue, ctx.now)
+            }),
         );
         self.place = Some(place);
+    }
+
+    /// The ACD let the call overflow into another queue, where it waits on.
+    pub(crate) fn queue_moved(&mut self, ctx: &mut Context, to: QueueId) {
+        let settings = ctx.settings.queues.iter().find(|known| known.id == to);
+        let into = settings.map(|known| known.name.clone());
+        let (State::Queued { name, .. }, Some(into)) = (&self.state, into) else {
+            ctx.bug("a call was moved that waits nowhere", Some(self.id));
+            return;
+        };
+        ctx.record(Fact::QueueLeft {
+            call: self.id,
+            queue: name.clone(),
+            outcome: QueueOutcome::Overflowed,
+        });
+        let Some(place) = &mut self.place else { return };
+        (place.queue, place.name) = (to, into);
+        self.state = State::Queued {
+            queue: to,
+            name: place.name.clone(),
+            recorded: place.recorded,
+        };
+        ctx.record(Fact::QueueEntered {
+            call: self.id,
+            queue: place.name.clone(),
+            priority: place.priority,
+        });
     }
 
     /// The ACD let the call go without an operator.

@@ -1,7 +1,6 @@
 //! Owns who is at the other end of a leg, and what binds an operator to the call.
 
-use core::time::Duration;
-
+use acd::WrapUp;
 use vocab::{OfferId, OperatorId, Party};
 
 use crate::context::Context;
@@ -58,7 +57,7 @@ pub(super) enum Engagement {
     /// A call of a queue.
     Queued,
     /// Another call, and the time to finish its work.
-    Other { wrap_up: Duration },
+    Other { wrap_up: WrapUp },
 }
 
 impl Engagement {
@@ -67,7 +66,7 @@ impl Engagement {
         ctx.acd
             .handle(ctx.now, acd::Input::OtherCallBegan { operator });
         Self::Other {
-            wrap_up: Duration::ZERO,
+            wrap_up: WrapUp::None,
         }
     }
 
