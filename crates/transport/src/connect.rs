@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::connection;
 use crate::settings::Settings;
-use crate::table::{Place, Queue, Table};
+use crate::table::{Begun, Place, Queue, Table};
 
 /// Names of peers remembered; beyond it the memory starts anew, and a name is told again before
 /// the next connection.
@@ -45,18 +45,20 @@ impl Connector {
         if names.len() >= NAMES_MAX {
             names.clear();
         }
+        self.table.require(&flow, &name);
         names.insert(flow, name);
     }
 
     /// Opens the connection of a flow in the background, with its first message in the queue.
     pub(crate) fn open(&self, flow: Flow, bytes: &[u8]) {
-        let Some((place, queue)) = self.table.admit(flow, false) else {
+        let name = self.name(flow);
+        let asked = (flow.transport == Protocol::Tls).then(|| name.clone());
+        let Some((place, queue)) = self.table.admit(flow, Begun::ByUs(asked)) else {
             self.table.closed(flow);
             return;
         };
         place.send(bytes);
         let tls = self.tls.clone();
-        let name = self.name(flow);
         self.runtime.spawn(async move {
             if let Err(error) = open(place, queue, tls, name).await {
                 tracing::debug!(remote = %flow.remote, %error, "no connection");
@@ -104,6 +106,10 @@ async fn open(
             return Err(failed(error));
         }
     };
+    let (_, session) = stream.get_ref();
+    if let Some([certificate, ..]) = session.peer_certificates() {
+        place.believed(certificate.clone().into_owned());
+    }
     connection::run(stream, place, queue).await;
     Ok(())
 }

@@ -196,7 +196,8 @@ impl Transport {
     }
 
     /// From now on a TLS connection that we open on this flow is to show a certificate of this
-    /// name; without a name, of the address (RFC 5922 §7).
+    /// name; without a name, of the address (RFC 5922 §7). One that is up and has not proved the name
+    /// is given up: what is sent next opens another.
     pub fn expect_name(&self, flow: Flow, name: &str) {
         self.connector.expect_name(flow, name);
     }

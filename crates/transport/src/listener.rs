@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::local::LocalAddresses;
 use crate::settings::Settings;
-use crate::table::{Place, Queue, Table};
+use crate::table::{Begun, Place, Queue, Table};
 use crate::{BindError, connection, websocket};
 
 /// Connections that the kernel holds until they are accepted.
@@ -116,7 +116,7 @@ async fn accept(listener: TcpListener, bound: SocketAddr, door: Door) {
             local,
             remote,
         };
-        let Some((place, queue)) = door.table.admit(flow, true) else {
+        let Some((place, queue)) = door.table.admit(flow, Begun::ByPeer) else {
             tracing::debug!(%remote, "too many connections");
             continue;
         };

@@ -4,10 +4,13 @@
 use core::net::{IpAddr, Ipv6Addr};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sip::Flow;
 use tokio::sync::{Notify, mpsc};
+use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::server::ParsedCertificate;
 
 use crate::counts::Counts;
 use crate::settings::Limits;
@@ -30,6 +33,7 @@ struct Inner {
 
 struct Entry {
     id: u64,
+    begun: Begun,
     shared: Arc<Shared>,
     queue: mpsc::UnboundedSender<Vec<u8>>,
 }
@@ -41,7 +45,18 @@ pub(crate) struct Shared {
     queued: AtomicUsize,
     /// Somebody above knows of it.
     used: AtomicBool,
+    /// What the peer of a TLS connection of ours has shown, once it was believed.
+    certificate: OnceLock<CertificateDer<'static>>,
     closing: Notify,
+}
+
+/// Who began a connection, and so what is known of the peer.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// The peer: of its name it has proved nothing.
+    ByPeer,
+    /// We; its certificate is to show this name, where there is one.
+    ByUs(Option<ServerName<'static>>),
 }
 
 /// A connection's place in the table, held by its task; given back when that ends.
@@ -101,9 +116,29 @@ impl Table {
         entry.queue.send(bytes.to_vec()).is_ok()
     }
 
+    /// Before a message for a peer of this name: a connection that does not lead to it is given up, so
+    /// that another is opened in its place. It leads there if we opened it for that name, or if the
+    /// certificate that was believed then covers the name as well; what a peer opened proves no name
+    /// (RFC 5922 §7, RFC 5923).
+    ///
+    /// Nobody above is told of the end: that would fail the message which is to come. What waits for
+    /// an answer on the old connection runs into its time limit.
+    pub(crate) fn require(&self, flow: &Flow, name: &ServerName<'_>) {
+        let mut inner = self.lock();
+        if inner
+            .connections
+            .get(flow)
+            .is_some_and(|entry| !entry.leads_to(name))
+            && let Some(entry) = inner.connections.remove(flow)
+        {
+            entry.shared.closing.notify_one();
+        }
+    }
+
     /// A place for a connection; `None` if there are too many. An older one of the same flow is
     /// over: its peer has begun anew.
-    pub(crate) fn admit(self: &Arc<Self>, flow: Flow, accepted: bool) -> Option<(Place, Queue)> {
+    pub(crate) fn admit(self: &Arc<Self>, flow: Flow, begun: Begun) -> Option<(Place, Queue)> {
+        let accepted = matches!(begun, Begun::ByPeer);
         let mut inner = self.lock();
         let source = subscriber(flow.remote.ip());
         let of_source = inner.accepted.get(&source).copied().unwrap_or_default();
@@ -123,6 +158,7 @@ impl Table {
         let (queue, messages) = mpsc::unbounded_channel();
         let entry = Entry {
             id,
+            begun,
             shared: Arc::clone(&shared),
             queue,
         };
@@ -149,7 +185,27 @@ impl Table {
     }
 }
 
+impl Entry {
+    fn leads_to(&self, name: &ServerName<'_>) -> bool {
+        match (&self.begun, self.shared.certificate.get()) {
+            (Begun::ByPeer, _) => false,
+            (Begun::ByUs(Some(asked)), _) if asked == name => true,
+            (Begun::ByUs(_), Some(certificate)) => {
+                let shown = ParsedCertificate::try_from(certificate);
+                shown.is_ok_and(|shown| verify_server_name(&shown, name).is_ok())
+            }
+            (Begun::ByUs(_), None) => false,
+        }
+    }
+}
+
 impl Place {
+    /// The peer has shown a certificate that we believe.
+    pub(crate) fn believed(&self, certificate: CertificateDer<'static>) {
+        // A handshake is over once.
+        let _ = self.shared.certificate.set(certificate);
+    }
+
     /// Hands a message up; waits while there is no room, so that the peer is slowed down.
     pub(crate) async fn deliver(&self, bytes: Vec<u8>) {
         self.shared.used.store(true, Ordering::Relaxed);

@@ -342,6 +342,51 @@ async fn a_peer_must_show_a_certificate_that_is_believed_and_names_it() {
 }
 
 #[tokio::test]
+async fn a_connection_is_used_for_another_name_only_if_its_certificate_covers_that() {
+    let mut w = World::new(Limits::default());
+    let (listener, acceptor) = tls_peer(&w.certificate).await;
+    let flow = Flow {
+        transport: Protocol::Tls,
+        local: w.address(Protocol::Tls),
+        remote: listener.local_addr().unwrap(),
+    };
+    w.transport.expect_name(flow, "localhost");
+    w.transport.send(&flow, b"first");
+    let (tcp, _) = listener.accept().await.unwrap();
+    let mut tls = acceptor.accept(tcp).await.unwrap();
+    let mut buffer = [0; 5];
+    tls.read_exact(&mut buffer).await.unwrap();
+    // The certificate names the address as well.
+    w.transport.expect_name(flow, "127.0.0.1");
+    w.transport.send(&flow, b"again");
+    tls.read_exact(&mut buffer).await.unwrap();
+    assert_eq!(&buffer, b"again");
+    // It does not name this one: the message is not for whom we are connected to.
+    w.transport.expect_name(flow, "carrier.example");
+    w.transport.send(&flow, b"other");
+    let (tcp, _) = listener.accept().await.unwrap();
+    assert!(acceptor.accept(tcp).await.is_err());
+    assert_eq!(w.closed().await, flow);
+    assert_eq!(tls.read(&mut buffer).await.unwrap_or(0), 0, "it was told");
+}
+
+#[tokio::test]
+async fn a_connection_that_a_peer_opened_carries_nothing_for_a_name() {
+    let mut w = World::new(Limits::default());
+    let mut peer = w.connect(Protocol::Tls).await;
+    write(&mut peer, request(1)).await;
+    let flow = w.message().await.flow;
+    w.transport.send(&flow, b"hello");
+    expect(&mut peer, b"hello").await;
+    w.transport.expect_name(flow, "localhost");
+    w.transport.send(&flow, b"other");
+    let mut buffer = [0; 5];
+    // Nobody listens where it came from.
+    assert_eq!(w.closed().await, flow);
+    assert_eq!(peer.read(&mut buffer).await.unwrap_or(0), 0, "it was told");
+}
+
+#[tokio::test]
 async fn plain_text_on_the_port_of_tls_is_turned_away() {
     let mut w = World::new(Limits::default());
     let mut client = TcpStream::connect(w.address(Protocol::Tls)).await.unwrap();
