@@ -9,6 +9,7 @@ use crate::context::ALLOW;
 use crate::destination::Destination;
 use crate::engine::Switch;
 use crate::incoming::{Reading, Source};
+use crate::turns;
 
 /// What is to become of a call.
 struct Errand {
@@ -129,38 +130,44 @@ impl Switch {
         let Some(source) = self.admit(tx, flow, &request) else {
             return;
         };
-        if let Err(fault) = only_session(&mut request) {
-            self.ctx.counts.refused += 1;
-            self.ctx.refuse(tx, &request, fault.status());
-            return;
-        }
-        if let Some(status) = spent(&request) {
-            self.ctx.counts.refused += 1;
-            self.ctx.refuse(tx, &request, status);
-            return;
-        }
-        let timer = sip::SessionTimer::new(self.ctx.settings.session_timer);
-        if let Err(least_s) = timer.check(&request) {
-            self.refuse_short_session(tx, &request, least_s);
+        if !self.is_sound(tx, &mut request) {
             return;
         }
         let operator = self.operator_of(&source);
         match (Replaces::of(&request), operator) {
-            (Ok(None), _) => {}
+            (Ok(None), _) => self.on_new_call((tx, flow, request), source, operator),
             (Ok(Some(replaces)), Some(operator)) => {
                 self.on_replacing((tx, flow, request), operator, &replaces);
-                return;
             }
             // Nobody from outside takes anybody's place (RFC 3891 §8).
-            (Ok(Some(_)), None) => {
-                self.ctx.refuse_known(tx, &request, 403);
-                return;
-            }
-            (Err(status), _) => {
-                self.ctx.refuse_known(tx, &request, status);
-                return;
-            }
+            (Ok(Some(_)), None) => self.ctx.refuse_known(tx, &request, 403),
+            (Err(status), _) => self.ctx.refuse_known(tx, &request, status),
         }
+    }
+
+    /// Refuses an INVITE of whomever that nothing can be made of: its body, its way, its session.
+    fn is_sound(&mut self, tx: ServerTx, request: &mut Message) -> bool {
+        let fault = only_session(request).err().map(|fault| fault.status());
+        if let Some(status) = fault.or_else(|| spent(request)) {
+            self.ctx.counts.refused += 1;
+            self.ctx.refuse(tx, request, status);
+            return false;
+        }
+        let timer = sip::SessionTimer::new(self.ctx.settings.session_timer);
+        if let Err(least_s) = timer.check(request) {
+            self.refuse_short_session(tx, request, least_s);
+            return false;
+        }
+        true
+    }
+
+    /// A call of a trunk or an operator.
+    fn on_new_call(
+        &mut self,
+        (tx, flow, request): (ServerTx, Flow, Message),
+        source: Source,
+        operator: Option<OperatorId>,
+    ) {
         let seat = match self.take_seat(&source) {
             Ok(seat) => seat,
             Err(full) => {
@@ -171,6 +178,7 @@ impl Switch {
         self.ctx.counts.arrived += 1;
         let read = self.read(source, &request);
         let errand = match operator {
+            _ if self.is_loop(&request, &read.dialled.number) => Err(482),
             Some(operator) => self.errand_of(operator, &request),
             None => self.errand_by_plan(&read).ok_or(404),
         };
@@ -207,14 +215,31 @@ impl Switch {
         }
     }
 
+    /// Whether this is a call that we have sent out and that has come back: unchanged, or once too
+    /// often (RFC 3261 §16.3 step 4).
+    fn is_loop(&self, request: &Message, number: &str) -> bool {
+        let Some(session) = turns::session_of(request) else {
+            return false;
+        };
+        let turns = self
+            .calls
+            .values()
+            .filter_map(|call| call.turn(&session, number));
+        let turns: Vec<bool> = turns.take(turns::TURNS_MAX).collect();
+        turns.len() >= turns::TURNS_MAX || turns.contains(&true)
+    }
+
     fn refuse_errand(&mut self, tx: ServerTx, request: &Message, read: Reading, status: u16) {
         if status == 404 {
             self.unknown_number(tx, request, read);
             return;
         }
         self.ctx.counts.refused += 1;
-        tracing::warn!(caller = read.trunk, number = %Redacted(&read.dialled.number), status,
-            "an operator may not make this call");
+        let why = match status {
+            482 => "a call of ours has come back",
+            _ => "an operator may not make this call",
+        };
+        tracing::warn!(caller = read.trunk, number = %Redacted(&read.dialled.number), status, why);
         self.ctx.refuse_known(tx, request, status);
     }
 

@@ -32,6 +32,13 @@ impl Entropy {
         format!("z9hG4bK{:016x}", self.0.next_u64())
     }
 
+    /// The name of a session: a random UUID without hyphens (RFC 7989 §5, RFC 9562 §5.4).
+    pub(crate) fn session(&mut self) -> String {
+        let high = self.0.next_u64() & !0xf000 | 0x4000;
+        let low = self.0.next_u64() & (u64::MAX >> 2) | 1 << 63;
+        format!("{high:016x}{low:016x}")
+    }
+
     /// A Call-ID: 128 random bits, no host (RFC 3261 §8.1.1.4 lets it out).
     pub(crate) fn call_id(&mut self) -> String {
         format!("{:016x}{:016x}", self.0.next_u64(), self.0.next_u64())

@@ -40,6 +40,7 @@ mod registration;
 mod settings;
 mod snapshot;
 pub mod trunk;
+mod turns;
 mod way;
 
 pub use engine::Switch;

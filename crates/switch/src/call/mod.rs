@@ -53,6 +53,7 @@ use vocab::{CallId, Direction, EndedBy, Fact, LegId, OperatorId, QueueId, Time};
 
 use crate::context::{Context, Owner, Timer, TimerKey};
 use crate::trunk::Seat;
+use crate::turns;
 pub(crate) use caller::CallerLeg;
 use keys::Asking;
 pub(crate) use leg::MediaState;
@@ -118,6 +119,10 @@ pub(crate) enum State {
 pub(crate) struct Call {
     pub(crate) id: CallId,
     pub(crate) state: State,
+    /// What the caller dialled.
+    number: String,
+    /// Its name across exchanges.
+    pub(super) session: String,
     pub(crate) caller_number: String,
     pub(crate) caller_name: String,
     pub(crate) caller: CallerLeg,
@@ -173,6 +178,8 @@ impl Call {
         let id = ctx.call_id();
         let leg = ctx.leg_id();
         let (plan, language) = arrival.course.plan();
+        let number = arrival.number.clone();
+        let session = turns::session_of(&arrival.invite).unwrap_or_else(|| ctx.entropy.session());
         ctx.record(Fact::CallArrived {
             call: id,
             number: arrival.number,
@@ -202,6 +209,8 @@ impl Call {
         Ok(Self {
             id,
             state: State::Opening,
+            number,
+            session,
             caller_number: arrival.caller,
             caller_name: arrival.caller_name,
             caller,
@@ -237,6 +246,12 @@ impl Call {
             && self.caller.is_gone()
             && self.newcomer.is_none()
             && self.legs.is_empty()
+    }
+
+    /// Whether the call is up under this name, and if so whether the number dialled was the same.
+    pub(crate) fn turn(&self, session: &str, number: &str) -> Option<bool> {
+        let same = self.state != State::Ended && self.session == session;
+        same.then(|| self.number == number)
     }
 
     /// Forgets what the engine remembers for the call.

@@ -14,6 +14,7 @@ use super::party::{PartyLeg, Sip};
 use super::sent::{Credentials, Sent};
 use crate::context::{Context, Timer};
 use crate::trunk::Direction;
+use crate::turns;
 use crate::way::{Group, Next, Way};
 
 /// Challenges that are answered for one INVITE: the first, and one that says that the nonce alone
@@ -110,6 +111,7 @@ impl Call {
         let referred_by = self.referred_by();
         let forwards_left = self.forwards_left();
         let owner = self.owner(id);
+        let session = self.session.clone();
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -128,6 +130,7 @@ impl Call {
         head.headers
             .set(HeaderName::MaxForwards, forwards_left.to_string());
         head.headers.push(HeaderName::Supported, "100rel");
+        turns::tell(&session, &mut head);
         leg.session.timer.propose(&mut head);
         let party = leg.who.party(ctx, Some(&way));
         if let (Some(party), Ok(sip_call_id)) = (party, head.call_id()) {
