@@ -3,8 +3,9 @@
 use anyhow::Context;
 use sip::{Host, Secrets, Uri};
 use switch::trunk::{
-    Account, CallerSource, DialForm, Dialling, DirectionLimits, Identity, Inbound, Outbound,
-    Password, Probe, Registration, Source, StrangerPolicy, StrangerSettings, Trunk, TrunkLimits,
+    Account, CallerSource, DialForm, Dialling, DirectionLimits, EarlyMedia, Identity, Inbound,
+    Outbound, Password, Probe, Registration, Source, StrangerPolicy, StrangerSettings, Trunk,
+    TrunkLimits,
 };
 
 use crate::settings::{self, CallerPlace, SipServer, Strangers};
@@ -128,6 +129,10 @@ fn outbound(found: &settings::Trunk, numbers: &switch::NumberRules) -> Outbound 
             CallerPlace::From => Identity::From,
             CallerPlace::Asserted => Identity::Asserted,
             CallerPlace::RemoteParty => Identity::RemoteParty,
+        },
+        early_media: match found.early_media {
+            settings::EarlyMedia::Relay => EarlyMedia::Relay,
+            settings::EarlyMedia::Ignore => EarlyMedia::Ignore,
         },
         dialling: Dialling {
             form: match found.dial {

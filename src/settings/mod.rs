@@ -42,7 +42,7 @@ pub use sections::{
     Sip, Trace, Trunk,
 };
 
-pub use trunks::{CallerPlace, DialForm, DidPlace, SipServer};
+pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer};
 
 use problem::Places;
 use reader::Reader;

@@ -15,7 +15,7 @@ use super::kinds::{
     Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Reliable, Size,
     Strangers,
 };
-use super::trunks::{CallerPlace, DialForm, DidPlace, SipServer};
+use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer};
 
 /// Every section, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
@@ -336,6 +336,9 @@ section! {
         /// The header that tells that number: "from", or From and one of
         /// "p-asserted-identity" and "remote-party-id".
         identity: CallerPlace = Default "\"from\"";
+        /// What becomes of the audio that it sends before a call is answered: "relay" lets the one
+        /// who called hear tones and announcements of the network, "ignore" tells that it rings.
+        early_media: EarlyMedia = Default "\"relay\"";
         /// The form in which numbers are dialled: "e164" (+74242123456), "digits"
         /// (74242123456), "national" (84242123456).
         dial: DialForm = Default "\"e164\"";

@@ -73,6 +73,16 @@ choice! {
 }
 
 choice! {
+    /// What becomes of the audio that a trunk sends before the answer.
+    EarlyMedia expected "\"relay\" or \"ignore\"" {
+        /// The one who called hears it.
+        Relay = "relay",
+        /// Nobody does.
+        Ignore = "ignore",
+    }
+}
+
+choice! {
     /// The form in which a carrier wants numbers dialled.
     DialForm expected "\"e164\", \"digits\" or \"national\"" {
         /// +74242123456.

@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 use sip::{HeaderName, Message, Method};
-use switch::trunk::{Account, Password};
+use switch::trunk::{Account, EarlyMedia, Password};
 use vocab::media::MediaCommand;
 use vocab::{Direction, EndedBy, Fact, OperatorState, Outcome, Party};
 use world::peers::{Peer, with_outer};
@@ -83,6 +83,19 @@ fn an_operator_calls_an_outer_number_and_hears_it_ring() {
     assert_eq!(world.ended(), [(Outcome::Answered, EndedBy::Operator)]);
     assert_eq!(state(&world, 1), OperatorState::Free);
     world.assert_quiet();
+}
+
+#[test]
+fn the_early_audio_of_a_trunk_is_left_out_where_the_settings_say_so() {
+    let mut settings = with_outer();
+    settings.trunks[0].outbound.as_mut().unwrap().early_media = EarlyMedia::Ignore;
+    let mut world = World::with(settings).with_operators(1);
+    world.dials(1, "+74951112233");
+    let ring = world.request(trunk(), &Method::Invite);
+    world.send(trunk(), &with_sound(&ring, 183));
+    assert_eq!(world.response(phone(1)).status(), Some(180));
+    let bridged = |command: &MediaCommand| matches!(command, MediaCommand::Bridge { .. });
+    assert!(!world.commands.iter().any(bridged));
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn carrier(servers: &[SocketAddr]) -> Trunk {
         contact_user: Some("line1".into()),
         number: None,
         identity: Identity::From,
+        early_media: Default::default(),
         dialling: Dialling::default(),
         allowed: vec!["+7".into()],
         refused: Vec::new(),
@@ -255,6 +256,51 @@ fn the_registrar_says_how_long_it_must_be_and_a_nonsense_is_no_loop() {
     world.send(registrar(), &brief(&longer, "1800"));
     assert!(world.try_next(registrar()).is_none());
     assert_eq!(state(&world), RegistrationState::Failed);
+}
+
+#[test]
+fn calls_pass_the_service_route_of_the_newest_answer_of_the_registrar() {
+    let mut world = world(carrier(&[registrar()])).with_operators(1);
+    let first = registered(&mut world, registrar(), 100);
+    let hops = |world: &mut World, at: SocketAddr| {
+        // Copies of the last refusal, which nobody acknowledged.
+        world.clear();
+        world.dials(1, "+74951112233");
+        let ring = world.request(at, &Method::Invite);
+        let hops: Vec<String> = ring
+            .headers
+            .all(&HeaderName::Route)
+            .map(str::to_owned)
+            .collect();
+        world.send(at, &ring.respond(486, Some("x")));
+        world.clear();
+        hops
+    };
+    assert_eq!(hops(&mut world, registrar()), [""; 0]);
+    let mut routed = granted(&first, 100);
+    let name = HeaderName::parse("Service-Route");
+    routed
+        .headers
+        .push(name, "<sip:198.18.7.9:5060;lr>, <sip:198.18.7.8;lr>");
+    world.pass(60 * SECOND);
+    let refresh = asked(&mut world, registrar());
+    routed.headers.set(
+        HeaderName::CSeq,
+        refresh.headers.first(&HeaderName::CSeq).unwrap(),
+    );
+    routed.headers.set(
+        HeaderName::Via,
+        refresh.headers.first(&HeaderName::Via).unwrap(),
+    );
+    world.send(registrar(), &routed);
+    let edge = "198.18.7.9:5060".parse().unwrap();
+    let expected = ["<sip:198.18.7.9:5060;lr>", "<sip:198.18.7.8;lr>"];
+    assert_eq!(hops(&mut world, edge), expected);
+    // Without one the next answer takes it back.
+    world.pass(60 * SECOND);
+    let refresh = asked(&mut world, registrar());
+    world.send(registrar(), &granted(&refresh, 100));
+    assert_eq!(hops(&mut world, registrar()), [""; 0]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::who::{Engagement, Who};
 use super::{Call, State};
 use crate::context::{Context, Timer};
 use crate::destination::Destination;
+use crate::trunk::EarlyMedia;
 use crate::way::{self, Group, Way};
 
 /// Why a certain party is called.
@@ -197,7 +198,7 @@ impl Call {
         if purpose == Purpose::Plan && music {
             return;
         }
-        let heard = self.let_early_audio_through(ctx, id, response);
+        let heard = self.hears_early_audio(id) && self.let_early_audio_through(ctx, id, response);
         match purpose {
             Purpose::Dialled | Purpose::Plan if heard => {
                 self.caller.open_early(ctx);
@@ -206,6 +207,15 @@ impl Call {
             Purpose::Transfer => self.notify(ctx, 180),
             Purpose::Return => {}
         }
+    }
+
+    /// Whether what the party sends before the answer is to be heard.
+    fn hears_early_audio(&self, id: LegId) -> bool {
+        let ways = self.legs.get(&id).map(PartyLeg::awaited_ways);
+        ways.into_iter()
+            .flatten()
+            .filter_map(Way::trunk)
+            .all(|trunk| trunk.early_media == EarlyMedia::Relay)
     }
 
     fn let_early_audio_through(

@@ -142,6 +142,12 @@ impl PartyLeg {
         Some(stage)
     }
 
+    /// The ways by which an answer may come.
+    pub(super) fn awaited_ways(&self) -> impl Iterator<Item = &Way> {
+        let awaited = self.invites.iter().filter(|sent| sent.is_awaited());
+        awaited.map(|sent| &sent.way)
+    }
+
     /// Whether the answer to an INVITE is awaited.
     pub(super) fn is_any_awaited(&self) -> bool {
         self.invites.iter().any(Sent::is_awaited)

@@ -26,8 +26,8 @@ pub use network::{Network, NotANetwork};
 pub use numbers::{DialForm, Dialling, NumberRules};
 pub use route::{Denied, NoWay, Wanted, Way};
 pub use settings::{
-    Account, CallerSource, DidSource, DirectionLimits, Identity, Inbound, Outbound, Password,
-    Probe, Registration, Source, Trunk, TrunkId, TrunkLimits,
+    Account, CallerSource, DidSource, DirectionLimits, EarlyMedia, Identity, Inbound, Outbound,
+    Password, Probe, Registration, Source, Trunk, TrunkId, TrunkLimits,
 };
 pub use strangers::{Dropped, StrangerPolicy, StrangerSettings, Strangers};
 
@@ -248,6 +248,12 @@ impl Availability for At<'_> {
                 .servers
                 .get(server)
                 .is_some_and(|server| server.is_up(self.now))
+    }
+
+    fn service_route(&self, trunk: TrunkId) -> &[sip::NameAddr] {
+        let live = self.trunks.live.get(trunk.0);
+        let register = live.and_then(|live| live.register.as_ref());
+        register.map_or(&[], |register| register.service_route(self.now))
     }
 }
 

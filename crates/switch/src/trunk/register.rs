@@ -87,6 +87,8 @@ pub(super) struct Register {
     cseq: u32,
     /// The last challenge that was answered, and how often: the next REGISTER is sent with it.
     challenge: Option<(Box<Message>, u32)>,
+    /// Proxies that requests to the trunk are to pass while we are registered (RFC 3608).
+    service_route: Vec<NameAddr>,
     /// What was logged last: each change is said once.
     told: RegistrationState,
 }
@@ -106,6 +108,7 @@ impl Register {
             call_id: String::new(),
             cseq: 0,
             challenge: None,
+            service_route: Vec::new(),
             told: RegistrationState::Trying,
         }
     }
@@ -212,6 +215,15 @@ impl Register {
         self.request(Duration::ZERO, fresh)
     }
 
+    /// Proxies that requests to the trunk are to pass, the next one first.
+    pub(super) fn service_route(&self, now: Time) -> &[NameAddr] {
+        if self.is_registered(now) {
+            &self.service_route
+        } else {
+            &[]
+        }
+    }
+
     /// The REGISTER for so long, with the credentials that were good last time.
     fn request(&mut self, expiry: Duration, fresh: Fresh) -> Step {
         let Some(registrar) = self.settings.registrars.get(self.registrar).cloned() else {
@@ -259,6 +271,10 @@ impl Register {
             .unwrap_or(self.expiry)
             .clamp(EXPIRY_MIN, EXPIRY_MAX);
         self.failures = 0;
+        // RFC 3608 §6.1: that of the newest answer counts, none included.
+        let route = response.addresses(&HeaderName::parse("Service-Route"), "Service-Route");
+        self.service_route = route.unwrap_or_default();
+        self.service_route.truncate(SERVICE_ROUTE_MAX);
         self.until = Some(now + granted);
         // Between half and six tenths: time for a lost refresh and a second registrar, and many
         // trunks do not refresh in one moment.
@@ -354,6 +370,9 @@ impl Register {
         }
     }
 }
+
+/// Proxies of a Service-Route that are passed; what a carrier names beyond them is left out.
+const SERVICE_ROUTE_MAX: usize = 8;
 
 /// Between half and all of a wait that doubles with each round (RFC 5626 §4.5).
 fn back_off(rounds: u32, jitter: u64) -> Duration {

@@ -4,7 +4,7 @@
 use sip::{AuthError, HeaderName, Host, Message, Method, NameAddr, Uri};
 use thiserror::Error;
 
-use super::settings::{Account, Identity, Outbound, Trunk, TrunkId};
+use super::settings::{Account, EarlyMedia, Identity, Outbound, Trunk, TrunkId};
 
 /// A call that is to go out.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,8 @@ pub struct Way {
     pub identity: Vec<(HeaderName, String)>,
     /// For challenges.
     pub account: Option<Account>,
+    /// What it is heard to say before the answer.
+    pub early_media: EarlyMedia,
 }
 
 /// Why a call cannot go out.
@@ -61,6 +63,11 @@ pub enum NoWay {
 pub(super) trait Availability {
     /// Whether a call may be sent to it now.
     fn is_available(&self, trunk: TrunkId, server: usize) -> bool;
+
+    /// The proxies that its registrar wants passed (RFC 3608).
+    fn service_route(&self, _: TrunkId) -> &[NameAddr] {
+        &[]
+    }
 }
 
 /// The ways to a number: by priority of the trunks, and within a trunk by the order of its
@@ -89,7 +96,10 @@ pub(super) fn ways(
             let servers = outbound.servers.iter().enumerate();
             servers
                 .filter(move |(server, _)| live.is_available(id, *server))
-                .map(move |(server, uri)| way(id, trunk, outbound, server, uri, wanted))
+                .map(move |(server, uri)| {
+                    let service = live.service_route(id);
+                    way((id, trunk), outbound, (server, uri), service, wanted)
+                })
         })
         .collect();
     if ways.is_empty() {
@@ -112,11 +122,10 @@ impl Outbound {
 }
 
 fn way(
-    id: TrunkId,
-    trunk: &Trunk,
+    (id, trunk): (TrunkId, &Trunk),
     outbound: &Outbound,
-    server: usize,
-    uri: &Uri,
+    (server, uri): (usize, &Uri),
+    service: &[NameAddr],
     wanted: Wanted<'_>,
 ) -> Way {
     let dialled = outbound.dialling.written(wanted.number, &trunk.numbers);
@@ -129,10 +138,17 @@ fn way(
         target.host = domain.clone();
         target.port = None;
     }
-    let (route, next_hop) = match &outbound.proxy {
-        Some(proxy) => (vec![loose(proxy)], proxy.clone()),
-        None => (Vec::new(), uri.clone()),
+    // Our own proxy first, then what the registrar said (RFC 3608 §6.1), which may begin with it.
+    let mut route: Vec<NameAddr> = outbound.proxy.iter().map(loose).collect();
+    let is_ours = |hop: &&NameAddr| {
+        let proxy = outbound.proxy.as_ref();
+        proxy.is_some_and(|proxy| proxy.host == hop.uri.host && proxy.port == hop.uri.port)
     };
+    let skipped = usize::from(service.first().filter(is_ours).is_some());
+    route.extend(service.iter().skip(skipped).map(|hop| loose(&hop.uri)));
+    let service = || route.first().map(|hop| hop.uri.clone());
+    let proxy = outbound.proxy.clone();
+    let next_hop = proxy.or_else(service).unwrap_or_else(|| uri.clone());
     let shown = Shown::of(trunk, outbound, wanted);
     let to = NameAddr::new(Uri::sip(target.user.as_deref(), target.host.clone(), None));
     Way {
@@ -147,6 +163,7 @@ fn way(
         contact_user: outbound.contact_user.clone(),
         identity: shown.headers(outbound, &domain),
         account: trunk.account.clone(),
+        early_media: outbound.early_media,
     }
 }
 

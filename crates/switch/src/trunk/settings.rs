@@ -138,6 +138,16 @@ pub enum Identity {
     RemoteParty,
 }
 
+/// What becomes of the audio that a trunk sends before the call is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// The one who called hears it: tones and announcements of the network.
+    #[default]
+    Relay,
+    /// It is left out: whoever called is told that it rings.
+    Ignore,
+}
+
 /// Calls to a trunk.
 #[derive(Debug, Clone)]
 pub struct Outbound {
@@ -155,6 +165,8 @@ pub struct Outbound {
     pub number: Option<String>,
     /// Where the shown number stands.
     pub identity: Identity,
+    /// What becomes of its audio before the answer.
+    pub early_media: EarlyMedia,
     /// How numbers are dialled.
     pub dialling: Dialling,
     /// Beginnings of the numbers that may be called, in E.164. Nothing else goes out.

@@ -225,6 +225,7 @@ pub fn with_outer() -> switch::Settings {
         contact_user: None,
         number: None,
         identity: switch::trunk::Identity::From,
+        early_media: Default::default(),
         dialling: switch::trunk::Dialling::default(),
         allowed: vec!["+7".into()],
         refused: vec!["+7900".into()],

@@ -16,6 +16,7 @@ fn outbound(server: &str) -> Outbound {
         contact_user: None,
         number: None,
         identity: Identity::From,
+        early_media: Default::default(),
         dialling: Dialling::default(),
         allowed: vec!["+7".into()],
         refused: vec!["+7809".into()],
@@ -182,6 +183,7 @@ fn a_caller_who_hides_is_shown_to_nobody_but_the_trunk() {
     assert!(!plain.to_bytes().windows(9).any(|part| part == b"900111223"));
     let asserted = Outbound {
         identity: Identity::Asserted,
+        early_media: Default::default(),
         ..outbound("sip:192.0.2.1")
     };
     let invite = first(trunk("a", asserted), hidden);
@@ -196,6 +198,7 @@ fn a_caller_who_hides_is_shown_to_nobody_but_the_trunk() {
     );
     let remote_party = Outbound {
         identity: Identity::RemoteParty,
+        early_media: Default::default(),
         ..outbound("sip:192.0.2.1")
     };
     let invite = first(trunk("a", remote_party), hidden);
@@ -212,6 +215,7 @@ fn a_trunk_that_wants_its_own_number_shows_that_and_not_the_caller() {
         number: Some("+74242123456".into()),
         from_user: Some("SIP01".into()),
         identity: Identity::Asserted,
+        early_media: Default::default(),
         dialling: Dialling {
             form: DialForm::National,
             ..Dialling::default()
