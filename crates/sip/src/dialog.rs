@@ -74,6 +74,9 @@ pub struct Dialog {
     pub remote_cseq: Option<u32>,
     /// Where the peer was seen.
     pub flow: Flow,
+    /// The peer used `sips:`: our Contact is one, too, and requests go by TLS only (RFC 3261 §12.1.1,
+    /// RFC 5630 §5.1.1.1).
+    pub secure: bool,
     /// The connection on which it was seen is gone.
     lost: bool,
 }
@@ -86,14 +89,19 @@ impl Dialog {
     pub fn uas(request: &Message, local_tag: &str, flow: Flow) -> Result<Self, ParseError> {
         let remote = request.from()?;
         let contact = request.contacts()?.into_iter().next();
+        let contact = contact.ok_or(ParseError::Missing("Contact"))?.uri;
+        let route_set = request.record_routes()?;
+        let nearest = route_set.first().map_or(&contact, |route| &route.uri);
+        let sips = is_sips(nearest) || request.request_uri().is_some_and(is_sips);
         Ok(Self {
+            secure: sips && flow.transport.is_secure(),
             call_id: request.call_id()?.to_owned(),
             local_tag: local_tag.to_owned(),
             remote_tag: remote.tag().unwrap_or_default().to_owned(),
             local: request.to()?.with_tag(local_tag),
             remote,
-            remote_target: contact.ok_or(ParseError::Missing("Contact"))?.uri,
-            route_set: request.record_routes()?,
+            remote_target: contact,
+            route_set,
             local_cseq: 0,
             remote_cseq: Some(request.cseq()?.number),
             flow,
@@ -128,6 +136,7 @@ impl Dialog {
             local_cseq: request.cseq()?.number,
             remote_cseq: None,
             flow,
+            secure: is_secured(request) && flow.transport.is_secure(),
             lost: false,
         })
     }
@@ -303,6 +312,20 @@ impl Dialog {
         request.headers.push(HeaderName::CSeq, field);
         request
     }
+}
+
+fn is_sips(uri: &Uri) -> bool {
+    uri.scheme == Scheme::Sips
+}
+
+/// Whether a request of ours is to have a `sips:` Contact: its Request-URI or first Route is one (RFC
+/// 3261 §8.1.1.8).
+#[must_use]
+pub fn is_secured(request: &Message) -> bool {
+    let target = request.request_uri().is_some_and(is_sips);
+    let routes = request.addresses(&HeaderName::Route, "Route");
+    let first = routes.ok().and_then(|routes| routes.into_iter().next());
+    target || first.is_some_and(|first| is_sips(&first.uri))
 }
 
 /// A URI without what may not stand in a Request-URI (RFC 3261 §19.1.1, table 1).

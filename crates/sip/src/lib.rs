@@ -43,7 +43,7 @@ pub use auth::{
     Algorithm, Attempt, AuthError, Authenticator, Lockout, LockoutSettings, Ruling, Secrets,
     Verdict, authorize,
 };
-pub use dialog::{Destination, Dialog, DialogId};
+pub use dialog::{Destination, Dialog, DialogId, is_secured};
 pub use locate::{Answer, Candidate, Located, Naptr, Nowhere, Question, Srv, locate};
 pub use refer::{Refer, Replaces};
 pub use registrar::{Binding, Change, Registrar, RegistrarSettings};

@@ -25,7 +25,7 @@ impl Switch {
             self.on_dialog_request(tx, flow, &id, &mut request);
             return;
         }
-        if let Some(status) = self.refusal(&request) {
+        if let Some(status) = self.refusal(&flow, &request) {
             self.refuse(tx, &request, status);
             return;
         }
@@ -85,9 +85,13 @@ impl Switch {
     }
 
     /// What RFC 3261 §8.2 refuses before a request is looked at: URI scheme, extensions.
-    fn refusal(&self, request: &Message) -> Option<u16> {
+    fn refusal(&self, flow: &Flow, request: &Message) -> Option<u16> {
         let scheme = request.request_uri().map(|uri| &uri.scheme);
         if matches!(scheme, Some(Scheme::Other(_))) {
+            return Some(416);
+        }
+        // `sips:` is TLS all the way to us (RFC 5630 §3.1).
+        if matches!(scheme, Some(Scheme::Sips)) && !flow.transport.is_secure() {
             return Some(416);
         }
         sip::session::unsupported(request).map(|_| 420)

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use acd::Acd;
 use dialplan::Plans;
 use sip::{
-    ClientTx, DialogId, Flow, HeaderName, Host, Message, Registrar, ServerTx, Transactions, Uri,
+    ClientTx, DialogId, Flow, HeaderName, Host, Message, Registrar, Scheme, ServerTx, Transactions,
+    Transport, Uri,
 };
 use vocab::media::{MediaCommand, MediaEvent, PromptId};
 use vocab::{
@@ -318,6 +319,16 @@ impl Context {
     /// Our Contact for a peer on this flow: the next request of the peer comes the same way.
     pub(crate) fn contact(&self, flow: &Flow) -> String {
         format!("<{}>", self.contact_uri(flow, None))
+    }
+
+    /// The same as `sips:` where the peer used that (RFC 3261 §12.1.1); TLS goes without saying there.
+    pub(crate) fn contact_secured(&self, flow: &Flow, user: Option<&str>) -> String {
+        let mut uri = self.contact_uri(flow, user);
+        uri.scheme = Scheme::Sips;
+        if flow.transport == Transport::Tls {
+            uri.params.remove("transport");
+        }
+        format!("<{uri}>")
     }
 
     /// The URI of our Contact: with a user part for those who route by it, and with the transport

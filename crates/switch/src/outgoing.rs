@@ -177,10 +177,15 @@ impl Context {
             Host::Name(name) => Some(name.clone()),
             Host::Ip(_) => None,
         };
+        let secure = dialog.secure;
         let build = move |ctx: &Self, flow: &Flow| {
             let mut message = message.clone();
             if *flow != seen && message.headers.first(&HeaderName::Contact).is_some() {
-                let contact = ctx.contact(flow);
+                let contact = if secure {
+                    ctx.contact_secured(flow, None)
+                } else {
+                    ctx.contact(flow)
+                };
                 message.headers.set(HeaderName::Contact, contact);
             }
             message
@@ -189,7 +194,7 @@ impl Context {
             state: State::Locating {
                 until: self.now + ANSWER_WITHIN,
             },
-            uri: Some(hop.clone()),
+            uri: Some(secured(hop, secure)),
             name,
             seed: self.entropy.number(),
             ways: VecDeque::new(),
@@ -212,9 +217,12 @@ impl Context {
         let transports = self.settings.transports();
         let seed = self.entropy.number();
         let (now, locator) = (self.now, &self.outgoing.locator);
-        match locate(hop, &transports, seed, |question| {
-            locator.known(now, question)
-        }) {
+        match locate(
+            &secured(hop, dialog.secure),
+            &transports,
+            seed,
+            |question| locator.known(now, question),
+        ) {
             Located::Ways(ways) => {
                 // Of several servers the one that was seen is as good as any, and knows the call.
                 let known = ways.iter().any(|way| way.address == seen.remote);
@@ -509,6 +517,15 @@ impl Context {
             .find(|(one, address)| *one == transport && fits(address))
             .map(|(_, address)| *address)
     }
+}
+
+/// A next hop, to which TLS alone leads where the dialog is secure.
+fn secured(hop: &Uri, secure: bool) -> Uri {
+    let mut hop = hop.clone();
+    if secure {
+        hop.scheme = sip::Scheme::Sips;
+    }
+    hop
 }
 
 /// About how long a request is on the wire, a little more rather than less.

@@ -1,7 +1,7 @@
 //! Owns the ways to a party: a telephone of an operator, or a trunk to an outer number. Each is all
 //! that an INVITE of ours needs besides its body.
 
-use sip::{Binding, Flow, HeaderName, Host, Message, NameAddr, Params, Uri};
+use sip::{Binding, Flow, HeaderName, Host, Message, NameAddr, Params, Scheme, Uri};
 use vocab::OperatorId;
 
 use crate::context::Context;
@@ -118,7 +118,12 @@ pub(crate) fn telephones(ctx: &Context, operator: OperatorId, shown: &Shown) -> 
             next: Next::Telephone(flow),
         }
     };
-    let registered: Vec<&Binding> = ctx.registrar.bindings(&operator.login).collect();
+    // One that wants `sips:` and is not on TLS cannot be rung (RFC 5630 §5.3).
+    let may_ring = |binding: &&Binding| {
+        binding.contact.scheme != Scheme::Sips || binding.flow.transport.is_secure()
+    };
+    let bindings = ctx.registrar.bindings(&operator.login);
+    let registered: Vec<&Binding> = bindings.filter(may_ring).collect();
     let mut groups = Vec::new();
     for equals in registered.chunk_by(|one, next| one.q == next.q) {
         groups.extend(rounds(equals).into_iter().map(|round| {

@@ -308,7 +308,7 @@ impl CallerLeg {
 
     fn response(&self, ctx: &Context, status: u16, described: bool) -> Message {
         let mut response = self.invite.respond(status, Some(&self.tag));
-        decorate(ctx, &self.flow, &mut response);
+        decorate(ctx, &self.flow, self.dialog.secure, &mut response);
         match &self.description {
             Some(description) if described => {
                 response.with_body("application/sdp", description.said().to_vec())

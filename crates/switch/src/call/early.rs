@@ -43,6 +43,7 @@ impl Call {
             return;
         }
         early.dialog.follow(flow);
+        let secure = early.dialog.secure;
         if let Some(tags) = sip::session::unsupported(request) {
             ctx.refuse_unsupported(tx, request, tags);
             return;
@@ -54,6 +55,7 @@ impl Call {
             leg,
             tx,
             flow,
+            secure,
             request,
         };
         match request.method() {
@@ -96,7 +98,7 @@ impl Call {
             }
         };
         let mut response = request.respond(200, None);
-        decorate(ctx, &asked.flow, &mut response);
+        decorate(ctx, &asked.flow, asked.secure, &mut response);
         if let Some((body, remote)) = described {
             response = response.with_body("application/sdp", body);
             self.heard_early_at(ctx, asked.leg, remote);

@@ -108,7 +108,13 @@ impl Description {
 }
 
 /// Puts what every answer or request within a dialog carries.
-pub(crate) fn decorate(ctx: &Context, flow: &Flow, message: &mut Message) {
-    message.headers.set(HeaderName::Contact, ctx.contact(flow));
+/// `secure`: the secure flag of the dialog.
+pub(crate) fn decorate(ctx: &Context, flow: &Flow, secure: bool, message: &mut Message) {
+    let contact = if secure {
+        ctx.contact_secured(flow, None)
+    } else {
+        ctx.contact(flow)
+    };
+    message.headers.set(HeaderName::Contact, contact);
     message.headers.set(HeaderName::Allow, ALLOW);
 }

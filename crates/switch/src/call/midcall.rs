@@ -22,6 +22,8 @@ pub(super) struct Asked<'a> {
     pub(super) leg: LegId,
     pub(super) tx: ServerTx,
     pub(super) flow: Flow,
+    /// The secure flag of its dialog.
+    pub(super) secure: bool,
     pub(super) request: &'a Message,
 }
 
@@ -93,6 +95,7 @@ impl Call {
             leg,
             tx,
             flow,
+            secure: parts.dialog.secure,
             request,
         };
         match request.method() {
@@ -211,6 +214,7 @@ impl Call {
             tx,
             flow,
             request,
+            ..
         } = *asked;
         let call = self.id;
         let now = ctx.now;
@@ -219,7 +223,7 @@ impl Call {
         // A peer that has moved is seen elsewhere.
         parts.dialog.flow = flow;
         let mut response = request.respond(200, None);
-        decorate(ctx, &flow, &mut response);
+        decorate(ctx, &flow, parts.dialog.secure, &mut response);
         parts.session.timer.accept(now, request, &mut response);
         let described = !body.is_empty();
         if described {
@@ -364,7 +368,7 @@ impl Call {
 /// OPTIONS within a dialog: what we take (RFC 3261 §11.2).
 pub(super) fn on_options(ctx: &mut Context, asked: &Asked<'_>) {
     let mut response = asked.request.respond(200, None);
-    decorate(ctx, &asked.flow, &mut response);
+    decorate(ctx, &asked.flow, asked.secure, &mut response);
     response.headers.set(HeaderName::Accept, "application/sdp");
     ctx.respond(asked.tx, response);
 }

@@ -31,8 +31,12 @@ struct Dress {
 impl Dress {
     fn put_on(&self, ctx: &Context, flow: &Flow, head: &Message) -> Message {
         let mut invite = head.clone();
-        let contact = ctx.contact_uri(flow, self.contact_user.as_deref());
-        let contact = format!("<{contact}>");
+        let user = self.contact_user.as_deref();
+        let contact = if sip::is_secured(head) {
+            ctx.contact_secured(flow, user)
+        } else {
+            format!("<{}>", ctx.contact_uri(flow, user))
+        };
         invite.headers.set(HeaderName::Contact, contact);
         let body = self.description.at(ctx.media_address(flow)).offer();
         invite.with_body("application/sdp", body)

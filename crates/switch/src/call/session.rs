@@ -182,7 +182,7 @@ impl Call {
             Refresh::Invite => Method::Invite,
         };
         let mut request = parts.dialog.request(method);
-        decorate(ctx, &parts.dialog.flow, &mut request);
+        decorate(ctx, &parts.dialog.flow, parts.dialog.secure, &mut request);
         session.timer.propose(&mut request);
         if kind == Refresh::Invite {
             let Some(description) = parts.description else {

@@ -199,7 +199,7 @@ impl Call {
         self.transfers = self.transfers.saturating_add(1);
         let parts = self.parts(leg)?;
         let mut response = request.respond(202, None);
-        decorate(ctx, &parts.dialog.flow, &mut response);
+        decorate(ctx, &parts.dialog.flow, parts.dialog.secure, &mut response);
         if !refer.wants_events {
             let name = HeaderName::Other("Refer-Sub".into());
             response.headers.set(name, "false");
@@ -372,7 +372,7 @@ impl Call {
             return;
         };
         let mut notify = parts.dialog.request(Method::Notify);
-        let flow = parts.dialog.next_flow();
+        let (flow, secure) = (parts.dialog.next_flow(), parts.dialog.secure);
         let state = if status < 200 {
             format!("active;expires={EVENTS_EXPIRE}")
         } else {
@@ -380,7 +380,7 @@ impl Call {
         };
         notify.headers.push(HeaderName::Event, event);
         notify.headers.push(HeaderName::SubscriptionState, state);
-        decorate(ctx, &flow, &mut notify);
+        decorate(ctx, &flow, secure, &mut notify);
         let body = refer::status_fragment(status);
         let notify = notify.with_body("message/sipfrag;version=2.0", body);
         if let Some(parts) = self.parts(leg) {
