@@ -16,6 +16,7 @@ Examples:
   hotline check --config hotline.toml     look for mistakes before a start
   hotline user add ivanova --name \"Ivanova A. P.\" --line 101 --skill health=80
   hotline serve --config hotline.toml     take calls
+  hotline dialplan try PLAN --keys 1      see what a dialplan would do with a call
   hotline call show --last 1              see what was said in the newest call";
 
 /// A SIP telephony engine with queues and call recording, in one binary.
@@ -33,7 +34,8 @@ pub struct Cli {
 pub enum Command {
     /// Take calls until SIGTERM or SIGINT.
     #[command(after_help = "\
-The first signal lets calls finish, the second ends at once. Exit code 0 after a clean stop,
+The first signal lets calls finish, the second ends at once; SIGHUP loads the dialplans anew, all or
+none. Exit code 0 after a clean stop,
 1 when the start failed (one sentence on standard error says why).
 
 Example:
@@ -73,6 +75,13 @@ works. Running it twice does no harm.")]
         command: JournalCommand,
     },
 
+    /// Dialplans: try one without a call, draw one, the schema for editors.
+    Dialplan {
+        /// What to do.
+        #[command(subcommand)]
+        command: DialplanCommand,
+    },
+
     /// One call: what happened in it, and what was said in SIP.
     Call {
         /// What to do with it.
@@ -103,6 +112,98 @@ pub struct ConfigFile {
     /// The settings file; relative paths in it start at its folder.
     #[arg(long, short = 'c', value_name = "FILE", default_value = CONFIG)]
     pub config: PathBuf,
+}
+
+/// What to do with a dialplan.
+#[derive(Debug, Subcommand)]
+pub enum DialplanCommand {
+    /// Print step by step what would happen to a call, without placing one.
+    #[command(after_help = "\
+Calendars are read from calendars/ beside the plan.
+
+Examples:
+  hotline dialplan try dialplans/sakhalin-1300.toml --dial 1300 --from +74242000001 \\
+      --at 2026-11-21T12:59 --keys 1
+  hotline dialplan try dialplans/ksamata-8800.toml --keys 3,1 --ends timed-out,answered")]
+    Try(Try),
+
+    /// Draw the flows of a plan.
+    #[command(after_help = "\
+Example:
+  hotline dialplan draw dialplans/sakhalin-1300.toml > sakhalin-1300.svg")]
+    Draw {
+        /// The plan.
+        #[arg(value_name = "PLAN")]
+        plan: PathBuf,
+
+        /// As what.
+        #[arg(long, value_enum, default_value_t = Drawing::Svg)]
+        format: Drawing,
+    },
+
+    /// Print the JSON Schema of dialplans, for editors.
+    #[command(after_help = "\
+Example:
+  hotline dialplan schema > dialplan.schema.json")]
+    Schema,
+}
+
+/// A call to be tried.
+#[derive(Debug, Clone, Args)]
+pub struct Try {
+    /// The plan.
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+
+    /// The number that is dialled; without it the plan's first.
+    #[arg(long, value_name = "NUMBER")]
+    pub dial: Option<String>,
+
+    /// The caller's number; without it the number is withheld.
+    #[arg(long, value_name = "NUMBER", default_value = "")]
+    pub from: String,
+
+    /// When, by the clock of the plan's time zone; without it now.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+
+    /// What the caller presses at each question, in order; nothing between two commas for silence.
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub keys: Vec<String>,
+
+    /// How queues and calls end, in order; the last one again and again. Answered unless said.
+    #[arg(long, value_enum, value_name = "END", value_delimiter = ',')]
+    pub ends: Vec<Ending>,
+
+    /// What web services reply; without it they do not.
+    #[arg(long, value_name = "JSON")]
+    pub reply: Option<String>,
+
+    /// No operator is free, and a thousand calls wait.
+    #[arg(long)]
+    pub busy: bool,
+}
+
+/// How a queue or a call to somebody ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ending {
+    /// An operator answers.
+    Answered,
+    /// Nobody answers in time.
+    TimedOut,
+    /// There is no place.
+    Full,
+    /// Nobody serves it.
+    Closed,
+}
+
+/// What a drawing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// A picture.
+    Svg,
+    /// Text that many editors and sites draw.
+    Mermaid,
 }
 
 /// How the demonstration runs.

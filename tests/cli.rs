@@ -125,6 +125,58 @@ fn a_broken_dialplan_is_told_with_its_place() {
     assert!(text.contains("languages"), "the nearest known key: {text}");
 }
 
+/// The commands in the `.trace` files are what a person may type, and print what stands below.
+#[test]
+fn a_trial_on_the_command_line_prints_what_the_trace_says() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans");
+    let mut tried = 0;
+    for entry in fs::read_dir(&shipped).unwrap() {
+        let file = entry.unwrap().path();
+        if file
+            .extension()
+            .is_none_or(|extension| extension != "trace")
+        {
+            continue;
+        }
+        for block in fs::read_to_string(&file).unwrap().split("\n\n") {
+            let (command, expected) = block.split_once('\n').unwrap();
+            let words: Vec<&str> = command.split(' ').skip(2).collect();
+            let output = Command::new(env!("CARGO_BIN_EXE_hotline"))
+                .current_dir(&shipped)
+                .args(&words)
+                .output()
+                .unwrap();
+            assert_eq!(both(&output).trim_end(), expected.trim_end(), "{command}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+#[test]
+fn a_plan_is_drawn_and_the_schema_is_printed() {
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/zaporizhzhia-1580.toml");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_hotline"))
+            .arg("dialplan")
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", both(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let plan = plan.to_str().unwrap();
+    let svg = run(&["draw", plan]);
+    assert!(
+        svg.starts_with("<svg ") && svg.contains(">accident<"),
+        "{svg}"
+    );
+    let mermaid = run(&["draw", plan, "--format", "mermaid"]);
+    assert!(mermaid.starts_with("flowchart TD\n"), "{mermaid}");
+    let schema: serde_json::Value = serde_json::from_str(&run(&["schema"])).unwrap();
+    assert_eq!(schema, dialplan::schema());
+}
+
 #[test]
 fn a_plan_with_an_unknown_queue_is_refused() {
     let place = Place::new("[[queue]]\nname = \"others\"\n");

@@ -2,6 +2,7 @@
 
 mod operators;
 mod plans;
+mod reload;
 mod services;
 mod signalling;
 mod tap;
@@ -25,8 +26,9 @@ use vocab::{MissingReason, WallTime};
 
 use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
 use crate::settings::{Problem, Settings};
+use reload::Library;
 
-pub use plans::{Loaded, Mistake as PlanMistake, load as load_plans};
+pub use plans::{Loaded, Mistake as PlanMistake, load as load_plans, read_calendars, read_plan};
 pub use signalling::Certificates;
 
 /// How long the peers get to answer our BYEs at a stop.
@@ -39,6 +41,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The running engine.
 pub struct Engine {
     driver: Driver,
+    library: Mutex<Library>,
     recorder: Recorder,
     trace: Option<trace::Running>,
     addresses: Vec<SocketAddr>,
@@ -76,7 +79,7 @@ impl Engine {
             anyhow::bail!("{problem}");
         }
         let certificates = Certificates::load(settings).map_err(first_of)?;
-        let loaded = plans::load_or_explain(settings)?;
+        let (library, mut change) = Library::begin(plans::load_or_explain(settings)?);
         let (inbox, outbox) = driver::inbox(epoch);
         let transport = {
             let _entered = runtime.enter();
@@ -96,15 +99,12 @@ impl Engine {
             let inbox = inbox.clone();
             let report = move |event| inbox.input(Input::Media(event));
             let media = translate::media(settings, taps.len());
-            media::Media::start(media, epoch, loaded.audio, taps, report)
+            media::Media::start(media, epoch, change.take_audio(), taps, report)
                 .context("cannot start the media threads")?
         };
         let switch = Switch::new(translate::switch(settings, boot, &listening)?);
         inbox.input(Input::Wall(driver::wall_clock()));
-        inbox.input(Input::Plans {
-            plans: loaded.plans,
-            prompts: loaded.prompts,
-        });
+        change.hand(&inbox);
         let operators = runtime.block_on(operators::follow(
             &settings.journal.database,
             addresses.clone(),
@@ -128,6 +128,7 @@ impl Engine {
         let driver = start_driver(inbox, outbox, parts)?;
         Ok(Self {
             driver,
+            library: Mutex::new(library),
             recorder,
             trace,
             addresses,
@@ -176,6 +177,21 @@ impl Engine {
     /// Takes no new calls from now on; those that are up go on.
     pub fn drain(&self) {
         self.driver.inbox().input(Input::Drain);
+    }
+
+    /// Loads the plans anew: all of them, or none. Calls that are up keep theirs. May take as long
+    /// as the making of new prompts does.
+    pub fn reload_plans(&self, settings: &Settings) {
+        match plans::load(settings).and_then(plans::with_notices) {
+            Ok(loaded) => reload::reload(&self.library, loaded, self.driver.inbox()),
+            Err(mistakes) => {
+                for mistake in &mistakes {
+                    tracing::error!(%mistake, "a mistake in the plans");
+                }
+                let mistakes = mistakes.len();
+                tracing::error!(mistakes, "the plans stay as they were");
+            }
+        }
     }
 
     /// Runs a future on the engine's IO threads.

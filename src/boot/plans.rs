@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use dialplan::{Calendar, Calendars, Diagnostic, Plan, Plans, PromptRef};
 use media::Audio;
-use vocab::media::PromptId;
 
 use crate::prompts;
 use crate::settings::Settings;
@@ -16,16 +15,14 @@ use crate::settings::Settings;
 const PLAN_BYTES_MAX: u64 = 1 << 20;
 
 /// Where calendars are, below the folder of plans.
-pub(crate) const CALENDARS: &str = "calendars";
+const CALENDARS: &str = "calendars";
 
 /// Plans with everything they play.
 pub struct Loaded {
     /// The plans.
     pub plans: Plans,
-    /// What each prompt's name and language stand for.
-    pub prompts: BTreeMap<(String, String), PromptId>,
-    /// The sound itself.
-    pub audio: BTreeMap<PromptId, Audio>,
+    /// The sound of each prompt, by name and language.
+    pub audio: BTreeMap<(String, String), Audio>,
     /// Prompts for which a tone stands in.
     pub problems: Vec<PromptProblem>,
 }
@@ -45,7 +42,7 @@ impl Mistake {
     pub fn snippet(&self) -> String {
         match self {
             Self::Written(written) => written.snippet(),
-            Self::Told(text) => format!("error: {text}\n"),
+            Self::Told(text) => text.clone(),
         }
     }
 }
@@ -81,18 +78,15 @@ pub fn load(settings: &Settings) -> Result<Loaded, Vec<Mistake>> {
     let plans = read_all(settings)?;
     let refs: Vec<PromptRef> = plans.iter().flat_map(|plan| plan.prompts()).collect();
     let library = prompts::prepare(&refs, settings);
-    let mut ids = BTreeMap::new();
-    let mut audio = BTreeMap::new();
-    for (n, prompt) in (0..).zip(&library.prompts) {
-        let id = PromptId(n);
-        ids.insert((prompt.name.clone(), prompt.language.clone()), id);
-        audio.insert(id, Audio::from_pcm(&prompt.pcm));
-    }
+    let audio = library.prompts.iter().map(|prompt| {
+        let name = (prompt.name.clone(), prompt.language.clone());
+        (name, Audio::from_pcm(&prompt.pcm))
+    });
+    let audio = audio.collect();
     let problems = library.problems.iter();
     let problems = problems.map(|one| place(one, &plans)).collect();
     Ok(Loaded {
         plans,
-        prompts: ids,
         audio,
         problems,
     })
@@ -118,27 +112,31 @@ fn place(problem: &prompts::Problem, plans: &Plans) -> PromptProblem {
 /// As [`load`], for a start: the mistakes as one error, problems with prompts in the log.
 ///
 /// # Errors
-/// Also a notice that cannot be made: callers would hear a tone, be recorded, and the journal
-/// would say that they were told.
+/// Also a notice that cannot be made.
 pub(super) fn load_or_explain(settings: &Settings) -> anyhow::Result<Loaded> {
-    let loaded = match load(settings) {
-        Ok(loaded) => loaded,
-        Err(mistakes) => {
-            let first = mistakes
-                .first()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            match mistakes.len() {
-                0 | 1 => bail!("{first}"),
-                n => bail!("{first} (and {} more: see `hotline check`)", n - 1),
-            }
+    load(settings).and_then(with_notices).map_err(|mistakes| {
+        let first = mistakes
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        match mistakes.len() {
+            0 | 1 => anyhow::anyhow!("{first}"),
+            n => anyhow::anyhow!("{first} (and {} more: see `hotline check`)", n - 1),
         }
-    };
+    })
+}
+
+/// Plans whose notices can be heard; other problems with prompts go to the log.
+///
+/// # Errors
+/// A notice that cannot be made: callers would hear a tone, be recorded, and the journal would say
+/// that they were told.
+pub(super) fn with_notices(loaded: Loaded) -> Result<Loaded, Vec<Mistake>> {
     if let Some(problem) = loaded.problems.iter().find(|problem| problem.notice) {
-        bail!(
+        return Err(vec![Mistake::Told(format!(
             "{} (callers must be told that they are recorded, so no calls are taken)",
             problem.message
-        );
+        ))]);
     }
     for problem in &loaded.problems {
         let problem = &problem.message;
@@ -158,14 +156,10 @@ fn read_all(settings: &Settings) -> Result<Plans, Vec<Mistake>> {
         .map(|queue| queue.name.as_str())
         .collect();
     let mut mistakes: Vec<Mistake> = Vec::new();
-    let calendars = calendars(&folder.join(CALENDARS), &mut mistakes);
+    let calendars = read_calendars(folder, &mut mistakes);
     let mut plans: Vec<Arc<Plan>> = Vec::new();
     for file in &files {
-        let plan = read(file, dialplan::parse).and_then(|plan| {
-            plan.with_calendars(&calendars)
-                .map_err(|missing| vec![Mistake::Written(missing)])
-        });
-        match plan {
+        match read_plan(file, &calendars) {
             Ok(plan) => {
                 let found = plan.unknown_queues(&queues).into_iter();
                 let found = found.chain(plan.unsupported());
@@ -195,8 +189,19 @@ fn read_all(settings: &Settings) -> Result<Plans, Vec<Mistake>> {
     }
 }
 
-/// The calendars of a folder; there need not be one.
-pub(crate) fn calendars(folder: &Path, mistakes: &mut Vec<Mistake>) -> Calendars {
+/// One plan, with the calendars that it may name.
+///
+/// # Errors
+/// Every mistake of the file.
+pub fn read_plan(file: &Path, calendars: &Calendars) -> Result<Plan, Vec<Mistake>> {
+    let plan = read(file, dialplan::parse)?;
+    plan.with_calendars(calendars)
+        .map_err(|missing| vec![Mistake::Written(missing)])
+}
+
+/// The calendars of a folder of plans; there need not be any.
+pub fn read_calendars(plans: &Path, mistakes: &mut Vec<Mistake>) -> Calendars {
+    let folder = &plans.join(CALENDARS);
     if !folder.is_dir() {
         return Calendars::default();
     }
@@ -236,7 +241,7 @@ fn toml_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Reads one file by whatever reads its text.
-pub(crate) fn read<T>(
+fn read<T>(
     file: &Path,
     parse: fn(&str, &str) -> Result<T, Vec<Diagnostic>>,
 ) -> Result<T, Vec<Mistake>> {

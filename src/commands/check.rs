@@ -36,7 +36,7 @@ pub(super) fn check(path: &Path) -> ExitCode {
         path.display(),
         count(loaded.plans.iter().count(), "plan"),
         count(loaded.plans.numbers().count(), "number"),
-        count(loaded.prompts.len(), "prompt"),
+        count(loaded.audio.len(), "prompt"),
         count(settings.trunks.len(), "trunk"),
         count(settings.queues.len(), "queue")
     );

@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod dialplan;
 mod journal;
 mod serve;
 mod user;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(config) => journal::migrate(&load(&config.config)?),
         Command::Journal { command } => journal::run(command),
         Command::Call { command } => call::run(command),
+        Command::Dialplan { command } => dialplan::run(command),
         Command::User { command } => user::run(command),
         Command::Settings(text) => {
             let preset = text.preset.as_deref().and_then(settings::preset);

@@ -17,7 +17,7 @@ pub(super) fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     super::start_log(settings);
     let engine = Engine::start(settings)?;
     announce(&engine)?;
-    let ended = engine.block_on(until_stopped(&engine));
+    let ended = engine.block_on(until_stopped(&engine, settings));
     let stopped = engine.stop()?;
     ended?;
     if stopped.facts_lost > 0 {
@@ -54,7 +54,9 @@ fn announce(engine: &Engine) -> std::io::Result<()> {
 }
 
 /// The first signal lets calls finish, the second ends at once; so does a part that has died.
-async fn until_stopped(engine: &Engine) -> anyhow::Result<()> {
+/// SIGHUP loads the plans anew.
+async fn until_stopped(engine: &Engine, settings: &Settings) -> anyhow::Result<()> {
+    let mut hang_up = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut drained = false;
@@ -62,6 +64,11 @@ async fn until_stopped(engine: &Engine) -> anyhow::Result<()> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {
+                // Nothing else runs on this thread: the engine does not notice the wait.
+                engine.reload_plans(settings);
+                continue;
+            }
             () = tokio::time::sleep(LOOK_EVERY) => {
                 if let Some(failure) = engine.failure() {
                     anyhow::bail!(failure);

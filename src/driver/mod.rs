@@ -5,16 +5,19 @@ mod hold;
 mod trace;
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
+use dialplan::Plans;
 use journal::Journal;
-use media::Media;
+use media::{Audio, Media};
 use sip::{Flow, Question};
 use switch::{Input, Output, Switch};
 use transport::{Datagram, Sink, Transport};
+use vocab::media::PromptId;
 use vocab::{CallId, EventId, Snapshot, Time, WallTime};
 
 use hold::Hold;
@@ -41,6 +44,12 @@ enum Signal {
 enum Message {
     Input(Input),
     Durable(EventId),
+    /// New plans with the audio that is new in them.
+    Plans {
+        plans: Plans,
+        prompts: BTreeMap<(String, String), PromptId>,
+        audio: BTreeMap<PromptId, Audio>,
+    },
     Exit,
 }
 
@@ -63,6 +72,21 @@ impl Inbox {
     pub fn input(&self, input: Input) {
         // The driver is gone only when the process ends.
         let _ = self.messages.send(Message::Input(input));
+    }
+
+    /// Puts plans in force; the media plane gets their audio first.
+    pub fn plans(
+        &self,
+        plans: Plans,
+        prompts: BTreeMap<(String, String), PromptId>,
+        audio: BTreeMap<PromptId, Audio>,
+    ) {
+        let message = Message::Plans {
+            plans,
+            prompts,
+            audio,
+        };
+        let _ = self.messages.send(message);
     }
 
     /// Everything up to this event is on disk.
@@ -322,6 +346,16 @@ impl Loop {
                 }
             }
             Message::Durable(event) => self.hold.set_durable(event),
+            Message::Plans {
+                plans,
+                prompts,
+                audio,
+            } => {
+                if !audio.is_empty() {
+                    self.parts.media.add_prompts(&audio);
+                }
+                self.handle(self.now(), Input::Plans { plans, prompts });
+            }
             Message::Exit => return true,
         }
         self.release();

@@ -42,6 +42,7 @@
 mod calendar;
 mod check;
 mod diagnostic;
+pub mod draw;
 
 mod fields;
 mod hours;
@@ -52,6 +53,7 @@ mod plans;
 mod read;
 mod run;
 mod schema;
+pub mod speech;
 
 mod spelling;
 mod step;

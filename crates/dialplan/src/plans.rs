@@ -67,10 +67,71 @@ impl Plans {
         self.plans.iter()
     }
 
+    /// What is different in other plans, one line for each difference a person would name.
+    #[must_use]
+    pub fn changes(&self, new: &Self) -> Vec<String> {
+        let named = |plans: &Self| -> BTreeMap<String, Arc<Plan>> {
+            let all = plans.plans.iter();
+            all.map(|plan| (plan.name.clone(), Arc::clone(plan)))
+                .collect()
+        };
+        let (old, new) = (named(self), named(new));
+        let mut told = Vec::new();
+        for (name, plan) in &new {
+            match old.get(name) {
+                None => told.push(format!("plan {name} added")),
+                Some(before) => told.extend(differences(before, plan)),
+            }
+        }
+        let gone = old.keys().filter(|name| !new.contains_key(*name));
+        told.extend(gone.map(|name| format!("plan {name} removed")));
+        told
+    }
+
     /// All numbers served, in order.
     pub fn numbers(&self) -> impl Iterator<Item = &str> {
         self.by_number.keys().map(String::as_str)
     }
+}
+
+/// What two versions of a plan do differently.
+fn differences(old: &Plan, new: &Plan) -> Vec<String> {
+    let name = &new.name;
+    let mut told = Vec::new();
+    let mut missing = |of: &[String], from: &[String], what: &str| {
+        let all = from.iter().filter(|one| !of.contains(one));
+        told.extend(all.map(|one| format!("plan {name}: {what} {one}")));
+    };
+    missing(&old.numbers, &new.numbers, "new number");
+    missing(&new.numbers, &old.numbers, "no more number");
+    missing(&old.languages, &new.languages, "new language");
+    missing(&new.languages, &old.languages, "no more language");
+    // The same flow may have another place in the file, and so other ids in its ways.
+    for flow in &new.flows {
+        match old.flows.iter().find(|before| before.name == flow.name) {
+            None => told.push(format!("plan {name}: flow {} added", flow.name)),
+            Some(before) if before != flow => {
+                told.push(format!("plan {name}: flow {} changed", flow.name));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old
+        .flows
+        .iter()
+        .filter(|flow| !new.flows.iter().any(|one| one.name == flow.name));
+    told.extend(gone.map(|flow| format!("plan {name}: flow {} removed", flow.name)));
+    let others = [
+        (
+            "hours",
+            old.hours != new.hours || old.clockwork != new.clockwork,
+        ),
+        ("lists of callers", old.callers != new.callers),
+        ("the emergency switch", old.emergency != new.emergency),
+    ];
+    let changed = others.into_iter().filter(|(_, changed)| *changed);
+    told.extend(changed.map(|(what, _)| format!("plan {name}: {what} changed")));
+    told
 }
 
 /// Whether two plans say different things under one name in a language that both speak.

@@ -375,7 +375,19 @@ impl PlanStep {
             Self::Music(music) => Some(&music.file),
             Self::Queue(queue) => queue.music.as_deref(),
             Self::Ring(ring) => ring.music.as_deref(),
-            _ => None,
+            Self::Answer(_)
+            | Self::Say(_)
+            | Self::Menu(_)
+            | Self::Collect(_)
+            | Self::Survey(_)
+            | Self::Transfer(_)
+            | Self::Voicemail(_)
+            | Self::Callback(_)
+            | Self::Http(_)
+            | Self::Set(_)
+            | Self::If(_)
+            | Self::Flow(_)
+            | Self::Hangup(_) => None,
         }
     }
 
@@ -387,9 +399,24 @@ impl PlanStep {
             Self::Callback(callback) => Some(&callback.queue),
             Self::If(fork) => match &fork.condition {
                 Condition::Queue { name, .. } => Some(name),
-                _ => None,
+                Condition::Hours(_)
+                | Condition::Between(..)
+                | Condition::Caller(_)
+                | Condition::Field { .. } => None,
             },
-            _ => None,
+            Self::Answer(_)
+            | Self::Say(_)
+            | Self::Music(_)
+            | Self::Menu(_)
+            | Self::Collect(_)
+            | Self::Survey(_)
+            | Self::Ring(_)
+            | Self::Transfer(_)
+            | Self::Voicemail(_)
+            | Self::Http(_)
+            | Self::Set(_)
+            | Self::Flow(_)
+            | Self::Hangup(_) => None,
         }
     }
 
@@ -416,7 +443,15 @@ impl PlanStep {
                 add("no", fork.otherwise);
             }
             Self::Flow(flow) => add("", Some(*flow)),
-            _ => {}
+            Self::Answer(_)
+            | Self::Say(_)
+            | Self::Music(_)
+            | Self::Survey(_)
+            | Self::Transfer(_)
+            | Self::Voicemail(_)
+            | Self::Callback(_)
+            | Self::Set(_)
+            | Self::Hangup(_) => {}
         }
         ways
     }

@@ -219,6 +219,38 @@ fn a_number_finds_its_plan_and_no_other() {
 }
 
 #[test]
+fn changes_of_plans_are_told_in_words() {
+    let text = "name = \"a\"\nnumbers = [\"1\"]\nlanguages = [\"en\"]\n[[step]]\nanswer = {}\n\
+                [[step]]\nflow = { name = \"b\" }\n[[flow.b]]\nhangup = {}\n";
+    let plans = |texts: &[String]| {
+        let all = texts
+            .iter()
+            .map(|text| Arc::new(dialplan::parse("p.toml", text).unwrap()));
+        Plans::new(all.collect()).unwrap()
+    };
+    let old = plans(&[
+        text.to_owned(),
+        text.replace("\"a\"", "\"gone\"").replace('1', "2"),
+    ]);
+    let new = plans(&[
+        text.replace("hangup = {}", "hangup = { cause = 16 }")
+            .replace("\"1\"", "\"3\""),
+        text.replace("\"a\"", "\"c\""),
+    ]);
+    assert_eq!(
+        old.changes(&new),
+        [
+            "plan a: new number 3",
+            "plan a: no more number 1",
+            "plan a: flow b changed",
+            "plan c added",
+            "plan gone removed",
+        ]
+    );
+    assert_eq!(old.changes(&old), [] as [&str; 0]);
+}
+
+#[test]
 fn a_queue_that_the_settings_lack_is_told_with_the_nearest() {
     let plan = plan("one.toml", "one", "[\"1\"]");
     assert_eq!(plan.queues().collect::<Vec<_>>(), ["operatrs"]);
