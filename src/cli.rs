@@ -389,6 +389,16 @@ Examples:
   hotline user address ivanova sip:201@192.0.2.7
   hotline user address ivanova --none")]
     Address(UserAddress),
+
+    /// Tell how many voice messages wait for an operator, for the lamps of the operator's telephones.
+    #[command(after_help = "\
+For the hook of a voice mail system that runs it whenever a message comes, is heard or is deleted.
+Telephones that subscribe to message-summary (RFC 3842) are told within a second.
+
+Examples:
+  hotline user waiting ivanova 2
+  hotline user waiting ivanova 0 5")]
+    Waiting(UserWaiting),
 }
 
 /// The operator to be added.
@@ -438,6 +448,26 @@ pub struct UserAddress {
     /// The line has no address any more.
     #[arg(long)]
     pub none: bool,
+
+    /// Whose operators.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// The operator for whom messages wait.
+#[derive(Debug, Clone, Args)]
+pub struct UserWaiting {
+    /// The login.
+    #[arg(value_parser = login)]
+    pub login: String,
+
+    /// Messages that were not heard yet.
+    #[arg(value_name = "NEW")]
+    pub new: u32,
+
+    /// Messages that were heard and are kept.
+    #[arg(value_name = "OLD", default_value_t = 0)]
+    pub old: u32,
 
     /// Whose operators.
     #[command(flatten)]

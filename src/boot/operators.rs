@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use journal::operators::{Operator, Watch};
+use journal::operators::{Operator, WaitingMessages, Watch};
+use sip::subscription::Waiting;
 use switch::{FixedAddress, Input};
 
 use crate::driver::Inbox;
@@ -23,12 +24,19 @@ pub(super) async fn follow(
     let mut watch = Watch::open(database).await?;
     if let Some(operators) = watch.changes().await? {
         hand_in(&inbox, &listening, operators);
+        hand_in_waiting(&inbox, database).await?;
     }
+    let database = database.to_path_buf();
     Ok(async move {
         loop {
             tokio::time::sleep(EVERY).await;
             match watch.changes().await {
-                Ok(Some(operators)) => hand_in(&inbox, &listening, operators),
+                Ok(Some(operators)) => {
+                    hand_in(&inbox, &listening, operators);
+                    if let Err(error) = hand_in_waiting(&inbox, &database).await {
+                        tracing::warn!(%error, "the waiting messages cannot be read");
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "the table of operators cannot be read"),
             }
@@ -43,7 +51,7 @@ pub(super) async fn read_once(
     inbox: &Inbox,
 ) -> anyhow::Result<()> {
     hand_in(inbox, listening, journal::operators::list(database).await?);
-    Ok(())
+    hand_in_waiting(inbox, database).await
 }
 
 fn hand_in(inbox: &Inbox, listening: &[SocketAddr], operators: Vec<Operator>) {
@@ -67,6 +75,15 @@ fn hand_in(inbox: &Inbox, listening: &[SocketAddr], operators: Vec<Operator>) {
         .collect();
     tracing::info!(operators = operators.len(), "operators loaded");
     inbox.input(Input::Operators(operators));
+}
+
+/// Hands in how many voice messages wait; after the table, by which the operators are known.
+async fn hand_in_waiting(inbox: &Inbox, database: &Path) -> anyhow::Result<()> {
+    for (login, WaitingMessages { new, old }) in journal::operators::waiting(database).await? {
+        let waiting = Waiting { new, old };
+        inbox.input(Input::MessagesWaiting { login, waiting });
+    }
+    Ok(())
 }
 
 /// The way to a line's fixed address, if there is one.

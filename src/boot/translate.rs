@@ -118,6 +118,19 @@ pub(super) fn switch(
             ring_time: settings.operator_calls.ring_time,
             recorded: settings.operator_calls.recorded,
         },
+        subscriptions: ::sip::SubscriptionSettings {
+            min_expires: sip.subscription_min,
+            max_expires: sip.subscription_max.max(sip.subscription_min),
+            most: limits.subscriptions,
+            most_per_subscriber: limits.subscriptions_per_operator,
+            ..::sip::SubscriptionSettings::default()
+        },
+        lines_watched_by: sip.lines_watched_by.into(),
+        parties_shown_to: sip.parties_shown_to.into(),
+        messages: match sip.messages {
+            settings::Messages::Refuse => switch::Messages::Refuse,
+            settings::Messages::Operators => switch::Messages::Operators,
+        },
     })
 }
 

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use journal::operators::{self, Operator};
+use journal::operators::{self, Operator, WaitingMessages};
 use sip::Secrets;
 use vocab::OperatorId;
 
 use super::journal::block_on;
 use crate::boot;
-use crate::cli::{UserAdd, UserCommand};
+use crate::cli::{UserAdd, UserCommand, UserWaiting};
 use crate::settings::Settings;
 
 pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
@@ -37,6 +37,15 @@ pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
             let settings = prepared(&user.config.config)?;
             let (database, address) = (&settings.journal.database, user.address.as_deref());
             block_on(operators::set_address(database, &user.login, address))??;
+        }
+        UserCommand::Waiting(user) => {
+            let settings = prepared(&user.config.config)?;
+            let UserWaiting {
+                login, new, old, ..
+            } = user;
+            let waiting = WaitingMessages { new, old };
+            let database = &settings.journal.database;
+            block_on(operators::set_waiting(database, &login, waiting))??;
         }
     }
     Ok(ExitCode::SUCCESS)

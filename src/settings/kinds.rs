@@ -200,3 +200,35 @@ choice! {
         Drop = "drop",
     }
 }
+
+choice! {
+    /// Who may know something of an operator's line.
+    Audience expected "\"operators\", \"own\" or \"nobody\"" {
+        /// Every operator.
+        Operators = "operators",
+        /// The operator of the line.
+        Own = "own",
+        /// Nobody.
+        Nobody = "nobody",
+    }
+}
+
+impl From<Audience> for switch::Audience {
+    fn from(audience: Audience) -> Self {
+        match audience {
+            Audience::Operators => Self::Operators,
+            Audience::Own => Self::Own,
+            Audience::Nobody => Self::Nobody,
+        }
+    }
+}
+
+choice! {
+    /// What becomes of text messages.
+    Messages expected "\"refuse\" or \"operators\"" {
+        /// They are refused.
+        Refuse = "refuse",
+        /// Those of operators reach operators.
+        Operators = "operators",
+    }
+}

@@ -32,8 +32,8 @@ use toml::de::DeTable;
 
 pub use generate::{reference, sample};
 pub use kinds::{
-    Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Reliable, Size,
-    Strangers,
+    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, RecordingFormat,
+    Reliable, Size, Strangers,
 };
 pub use presets::{preset, preset_names};
 pub use problem::Problem;

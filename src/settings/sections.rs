@@ -12,8 +12,8 @@ use switch::Network;
 
 use super::define::{Section, Table, section};
 use super::kinds::{
-    Backend, Codec, Digest, LogFormat, LogLevel, PortRange, RecordingFormat, Reliable, Size,
-    Strangers,
+    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, RecordingFormat,
+    Reliable, Size, Strangers,
 };
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer};
 
@@ -95,6 +95,22 @@ section! {
         /// Which callers get provisional answers that they must acknowledge (100rel, RFC 3262): those
         /// who insist on it ("required"), or all who know it ("supported").
         reliable_provisional: Reliable = Default "\"required\"";
+        /// Who may subscribe to the dialogs of an operator's line, for the lamps of telephones (RFC
+        /// 4235): every operator ("operators"), only the operator of the line ("own"), or nobody.
+        /// What waits for an operator (RFC 3842) is told to that operator alone, whatever stands here.
+        lines_watched_by: Audience = Default "\"operators\"";
+        /// Who of them is also told the other party's number and name. A lamp, and the pick-up of what
+        /// rings, need neither, so by default nobody but the operator of the line gets a caller's
+        /// number from here.
+        parties_shown_to: Audience = Default "\"own\"";
+        /// The shortest subscription; shorter ones are refused with 423.
+        subscription_min: Duration = Default "\"60s\"", in "\"1s\"" ..= "\"1h\"";
+        /// The longest subscription; longer ones are shortened.
+        subscription_max: Duration = Default "\"1h\"", in "\"1 min\"" ..= "\"1d\"";
+        /// What becomes of text messages (MESSAGE, RFC 3428): "refuse", or "operators" to pass those
+        /// of operators on to the telephones of the line they are for. None is kept: who has no
+        /// telephone registered gets none.
+        messages: Messages = Default "\"refuse\"";
     }
 }
 
@@ -105,6 +121,11 @@ section! {
         calls: usize = Default "2000", in "1" ..= "20000";
         /// SIP transactions at once; a call has about three while it is set up.
         transactions: usize = Default "20000", in "100" ..= "1000000";
+        /// Subscriptions at once, to lines and to waiting messages.
+        subscriptions: usize = Default "5000", in "0" ..= "100000";
+        /// Of these, subscriptions of one operator, on all of the operator's telephones: a telephone
+        /// with forty lamps has forty.
+        subscriptions_per_operator: usize = Default "100", in "0" ..= "10000";
         /// Longest call; it ends what a vanished telephone left behind.
         call_longest: Duration = Default "\"4h\"", in "\"1 min\"" ..= "\"2d\"";
         /// TCP, TLS and WebSocket connections at once.

@@ -44,6 +44,15 @@ pub struct Operator {
     pub address: Option<String>,
 }
 
+/// Voice messages that wait for an operator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WaitingMessages {
+    /// Not heard yet.
+    pub new: u32,
+    /// Heard and kept.
+    pub old: u32,
+}
+
 impl fmt::Debug for Operator {
     /// Leaves the secrets out: they are as good as passwords to whoever speaks digest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -242,6 +251,47 @@ pub async fn set_address(
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
     changed_one(login, done.rows_affected())
+}
+
+/// Takes down how many voice messages wait for an operator.
+///
+/// # Errors
+/// If there is none of that login or the database cannot be used.
+pub async fn set_waiting(
+    database: &Path,
+    login: &str,
+    waiting: WaitingMessages,
+) -> Result<(), OperatorError> {
+    let WaitingMessages { new, old } = waiting;
+    let mut connection = store::open(database).await?;
+    let done = sqlx::query("UPDATE operators SET waiting_new = ?, waiting_old = ? WHERE login = ?")
+        .bind(new)
+        .bind(old)
+        .bind(login)
+        .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
+    changed_one(login, done.rows_affected())
+}
+
+/// How many voice messages wait for each operator who is enabled, by login.
+///
+/// # Errors
+/// If the database cannot be used.
+pub async fn waiting(database: &Path) -> Result<Vec<(String, WaitingMessages)>, OperatorError> {
+    let mut connection = store::open_reader(database).await?;
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT login, waiting_new, waiting_old FROM operators WHERE enabled ORDER BY id",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .map_err(|error| DatabaseError::of(database, error))?;
+    let count = |number: i64| u32::try_from(number).unwrap_or_default();
+    let waiting = |(login, new, old)| {
+        let (new, old) = (count(new), count(old));
+        (login, WaitingMessages { new, old })
+    };
+    Ok(rows.into_iter().map(waiting).collect())
 }
 
 /// The version of the table: another number after each change, by whatever program.

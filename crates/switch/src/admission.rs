@@ -5,7 +5,6 @@ use sip::{DialogId, Flow, HeaderName, Message, Method, Replaces, Scheme, ServerT
 use vocab::{CallId, Direction, EndedBy, Fact, OperatorId, Outcome, Redacted};
 
 use crate::call::{Arrival, Call, Course};
-use crate::context::ALLOW;
 use crate::destination::Destination;
 use crate::engine::Switch;
 use crate::incoming::{Reading, Source};
@@ -22,6 +21,12 @@ impl Switch {
     /// A new request that belongs to no transaction.
     pub(crate) fn on_request(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         if let Some(id) = DialogId::of_incoming(&request) {
+            if let (Some(Method::Subscribe), Some(found)) =
+                (request.method(), self.watchers.subscriptions.find(&id))
+            {
+                self.on_renewal(tx, flow, found, &request);
+                return;
+            }
             self.on_dialog_request(tx, flow, &id, &mut request);
             return;
         }
@@ -33,21 +38,19 @@ impl Switch {
             Some(Method::Invite) => self.on_invite(tx, flow, request),
             Some(Method::Register) => self.on_register(tx, flow, &request),
             Some(Method::Options) => self.on_options(tx, flow, &request),
-            // A request for a dialog that we do not have (RFC 3261 §12.2.2).
-            Some(Method::Bye | Method::Update | Method::Info | Method::Prack) => {
-                self.ctx.refuse(tx, &request, 481);
+            // A request for a dialog or subscription that we do not have (RFC 3261 §12.2.2, RFC
+            // 6665 §4.1.3).
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
+                self.ctx.refuse(tx, &request, 481)
             }
+            Some(Method::Subscribe) => self.on_subscribe(tx, flow, &request),
+            Some(Method::Message) => self.on_message(tx, flow, request),
             // Outside a dialog it would be a call that nobody may make (RFC 3515 §5.1).
             Some(Method::Refer) => self.ctx.refuse(tx, &request, 403),
             Some(Method::Other(_)) | None => self.ctx.refuse(tx, &request, 501),
-            Some(
-                Method::Ack
-                | Method::Cancel
-                | Method::Notify
-                | Method::Subscribe
-                | Method::Message
-                | Method::Publish,
-            ) => self.ctx.refuse(tx, &request, 405),
+            Some(Method::Ack | Method::Cancel | Method::Publish) => {
+                self.ctx.refuse(tx, &request, 405);
+            }
         }
     }
 
@@ -72,6 +75,10 @@ impl Switch {
         };
         if let Err(fault) = only_session(request) {
             self.ctx.refuse_known(tx, request, fault.status());
+            return;
+        }
+        if request.method() == Some(&Method::Notify) {
+            self.refuse_notify_in_call(tx, request);
             return;
         }
         let Some(owner) = owner else {
@@ -114,7 +121,9 @@ impl Switch {
             return;
         }
         let mut response = request.respond(200, Some(&sip::stateless_tag(request)));
-        response.headers.set(HeaderName::Allow, ALLOW);
+        response.headers.set(HeaderName::Allow, self.ctx.allow());
+        let events = sip::subscription::ALLOW_EVENTS;
+        response.headers.set(HeaderName::AllowEvents, events);
         response
             .headers
             .set(HeaderName::Accept, sip::ACCEPTED_BODIES);

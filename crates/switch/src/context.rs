@@ -20,12 +20,13 @@ use crate::entropy::Entropy;
 use crate::fixed::FixedLines;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
-use crate::settings::{Operator, Settings};
+use crate::settings::{Messages, Operator, Settings};
 use crate::trunk::{Strangers, Trunks};
 
-/// Methods we take; the value of Allow.
+/// Methods we take; the value of Allow. Outside a dialog there may be one more: see
+/// [`Context::allow`].
 pub(crate) const ALLOW: &str =
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER";
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER, SUBSCRIBE";
 
 /// Whose transaction or dialog it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub(crate) struct Context {
     /// Dialogs of INVITEs of ours that have no final answer.
     pub(crate) early_dialogs: BTreeMap<DialogId, Owner>,
     pub(crate) counts: LiveCounts,
+    /// Calls to which something happened in this turn.
+    pub(crate) touched: BTreeSet<CallId>,
     prompts: BTreeMap<(String, String), PromptId>,
     server_owners: BTreeMap<ServerTx, Owner>,
     client_owners: BTreeMap<ClientTx, Owner>,
@@ -114,6 +117,7 @@ impl Context {
             dialogs: BTreeMap::new(),
             early_dialogs: BTreeMap::new(),
             counts: LiveCounts::default(),
+            touched: BTreeSet::new(),
             prompts: BTreeMap::new(),
             server_owners: BTreeMap::new(),
             client_owners: BTreeMap::new(),
@@ -139,6 +143,7 @@ impl Context {
 
     /// Writes a fact into the journal.
     pub(crate) fn record(&mut self, fact: Fact) -> EventId {
+        self.touched.extend(fact.call());
         self.next_event += 1;
         let id = EventId::new(self.settings.boot, self.next_event);
         let at = self.wall_at(self.now);
@@ -441,10 +446,21 @@ impl Context {
         self.gated.clear();
     }
 
+    /// The methods that are taken outside a dialog.
+    pub(crate) fn allow(&self) -> String {
+        match self.settings.messages {
+            Messages::Refuse => ALLOW.to_owned(),
+            Messages::Operators => format!("{ALLOW}, MESSAGE"),
+        }
+    }
+
     /// Refuses a request outside any call: a stranger's costs no memory, and gets one answer.
     pub(crate) fn refuse(&mut self, tx: ServerTx, request: &Message, status: u16) {
         let mut response = request.respond(status, Some(&sip::stateless_tag(request)));
         explain(&mut response, status);
+        if matches!(status, 405 | 501) {
+            response.headers.set(HeaderName::Allow, self.allow());
+        }
         self.respond_stateless(tx, response);
     }
 

@@ -134,7 +134,7 @@ impl Destination {
 }
 
 /// The operator with this line or login. Those who were removed are in no table of logins.
-fn operator_at(ctx: &Context, dialled: &str) -> Option<OperatorId> {
+pub(crate) fn operator_at(ctx: &Context, dialled: &str) -> Option<OperatorId> {
     let by_line = || {
         ctx.logins
             .values()

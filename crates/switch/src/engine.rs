@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use sip::subscription::Reason;
 use sip::{ClientTx, Datagram, Flow, Message, ServerTx};
 use vocab::media::MediaEvent;
 use vocab::{CallId, Fact, LiveCounts, OperatorId, Time, WallTime};
@@ -12,8 +13,10 @@ use crate::authentication::Guard;
 use crate::call::Call;
 use crate::context::{Context, Timer};
 use crate::input::Input;
+use crate::message::Messages;
 use crate::output::Output;
 use crate::settings::{Operator, Settings};
+use crate::subscribe::Watchers;
 
 /// How often a fact dates the engine's life while calls are up: a crash is dated to the second.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
@@ -23,6 +26,8 @@ pub struct Switch {
     pub(crate) ctx: Context,
     pub(crate) guard: Guard,
     pub(crate) calls: BTreeMap<CallId, Call>,
+    pub(crate) watchers: Watchers,
+    pub(crate) messages: Messages,
     pub(crate) draining: bool,
     /// The journal cannot take the facts of more calls.
     pub(crate) journal_behind: bool,
@@ -36,10 +41,13 @@ impl Switch {
     pub fn new(settings: Settings) -> Self {
         let mut ctx = Context::new(settings);
         let guard = Guard::new(&mut ctx);
+        let watchers = Watchers::new(&ctx.settings);
         Self {
             ctx,
             guard,
             calls: BTreeMap::new(),
+            watchers,
+            messages: Messages::default(),
             draining: false,
             journal_behind: false,
             started: false,
@@ -84,6 +92,7 @@ impl Switch {
             Input::Wall(wall) => self.on_wall(wall),
             Input::Plans { plans, prompts } => self.ctx.set_plans(plans, prompts),
             Input::Operators(operators) => self.set_operators(operators),
+            Input::MessagesWaiting { login, waiting } => self.set_waiting(&login, waiting),
             Input::Bindings {
                 registrations,
                 listening,
@@ -100,6 +109,8 @@ impl Switch {
         // offer is an answer.
         self.pump();
         self.on_time();
+        self.pump();
+        self.tell_watchers();
         self.pump();
         self.keep_alive();
     }
@@ -120,6 +131,8 @@ impl Switch {
             self.ctx.trunks.next_deadline(),
             self.ctx.outgoing.next_deadline(),
             self.ctx.acd.next_deadline(),
+            self.watchers.subscriptions.next_deadline(),
+            self.messages.next_deadline(),
             self.alive_at,
         ]
         .into_iter()
@@ -138,6 +151,9 @@ impl Switch {
     pub fn tables(&self) -> Vec<(&'static str, usize)> {
         let mut tables = self.ctx.tables().to_vec();
         tables.push(("calls", self.calls.len()));
+        tables.push(("line_calls", self.watchers.line_calls.len()));
+        tables.push(("notifies", self.watchers.untold()));
+        tables.push(("messages", self.messages.len()));
         tables.push(("transactions", self.ctx.transactions.len()));
         tables.push(("waiting", self.ctx.acd.waiting()));
         tables
@@ -148,6 +164,7 @@ impl Switch {
     }
 
     pub(crate) fn add_call(&mut self, call: Call) {
+        self.ctx.touched.insert(call.id);
         self.calls.insert(call.id, call);
     }
 
@@ -186,6 +203,7 @@ impl Switch {
         // A datagram that found no way says nothing about the next one.
         if flow.transport.is_reliable() {
             self.ctx.registrar.flow_closed(flow);
+            self.watchers.subscriptions.flow_lost(flow);
             for call in self.calls.values_mut() {
                 call.flow_lost(flow);
             }
@@ -217,6 +235,7 @@ impl Switch {
         self.ctx.transactions.handle_timeout(now);
         self.ctx.registrar.handle_timeout(now);
         self.ctx.outgoing_timeout();
+        self.messages_timeout();
         self.ctx.acd.handle_timeout(now);
         self.probe_fixed_lines();
         self.serve_trunks();
@@ -336,6 +355,14 @@ impl Switch {
             self.on_trunk_response(tx, response);
             return;
         }
+        if self.watchers.has_told(tx) {
+            self.on_notify_answered(tx, Some(response));
+            return;
+        }
+        if self.messages.has_sent(tx) {
+            self.on_message_answered(tx, Some(response));
+            return;
+        }
         let Some(owner) = self.ctx.client_owner(tx) else {
             return;
         };
@@ -361,6 +388,14 @@ impl Switch {
         }
         if self.ctx.trunks.has_asked(tx) {
             self.on_trunk_silence(tx);
+            return;
+        }
+        if self.watchers.has_told(tx) {
+            self.on_notify_answered(tx, None);
+            return;
+        }
+        if self.messages.has_sent(tx) {
+            self.on_message_answered(tx, None);
             return;
         }
         let Some(owner) = self.ctx.client_owner(tx) else {
@@ -472,6 +507,10 @@ impl Switch {
             call.interrupt(&mut self.ctx);
         }
         self.close_trunks();
+        let now = self.ctx.now;
+        self.watchers
+            .subscriptions
+            .end_all(now, Reason::Deactivated);
     }
 
     /// Registrations with trunks that are being taken back, after a stop.
@@ -482,6 +521,7 @@ impl Switch {
 
     /// Removes a call of which nothing is left.
     pub(crate) fn sweep(&mut self, id: CallId) {
+        self.ctx.touched.insert(id);
         if self.calls.get(&id).is_some_and(Call::is_gone)
             && let Some(mut call) = self.calls.remove(&id)
         {

@@ -38,7 +38,7 @@ impl Switch {
     pub(crate) fn is_dropped(&mut self, flow: &Flow, message: Option<&Message>) -> bool {
         let of_dialog = |message: &Message| {
             let id = DialogId::of_incoming(message);
-            id.is_some_and(|id| self.ctx.has_dialog(&id))
+            id.is_some_and(|id| self.ctx.has_dialog(&id) || self.is_of_subscription(&id))
         };
         if message.is_some_and(|message| !message.is_request() || of_dialog(message)) {
             return false;

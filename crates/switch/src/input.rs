@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dialplan::Plans;
+use sip::subscription::Waiting;
 use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
 use vocab::{CallId, MissingReason, RecordingFile, Registration, WallTime};
@@ -73,6 +74,13 @@ pub enum Input {
     },
     /// The whole table of operators, as it stands now.
     Operators(Vec<Operator>),
+    /// Voice messages that wait for an operator are so many now.
+    MessagesWaiting {
+        /// The operator's login.
+        login: String,
+        /// How many.
+        waiting: Waiting,
+    },
     /// The telephones that were registered before the start. Given once, after the wall time and
     /// the operators.
     Bindings {

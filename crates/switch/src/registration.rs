@@ -91,6 +91,7 @@ impl Switch {
             .iter()
             .map(|operator| (operator.login.as_str(), operator))
             .collect();
+        self.unsubscribe_outdated(&now);
         for (login, id) in &self.ctx.logins {
             let before = self.ctx.operators.get(id).map(|operator| &operator.secrets);
             if now.get(login.as_str()).map(|operator| &operator.secrets) != before {

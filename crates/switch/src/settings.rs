@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use acd::QueueSettings;
 use sip::{
-    Flow, LockoutSettings, RegistrarSettings, Secrets, SessionTimerSettings, Timers, Transport, Uri,
+    Flow, LockoutSettings, RegistrarSettings, Secrets, SessionTimerSettings, SubscriptionSettings,
+    Timers, Transport, Uri,
 };
 use vocab::media::Codec;
 use vocab::{OperatorId, QueueId};
@@ -68,6 +69,35 @@ pub struct Settings {
     pub queues: Vec<QueueSettings>,
     /// What operators may call.
     pub operator_calls: OperatorCalls,
+    /// Bounds of subscriptions.
+    pub subscriptions: SubscriptionSettings,
+    /// Who may subscribe to the dialogs of a line.
+    pub lines_watched_by: Audience,
+    /// Who of them is told the other party of each dialog.
+    pub parties_shown_to: Audience,
+    /// What becomes of text messages.
+    pub messages: Messages,
+}
+
+/// Who may know something of an operator's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Every operator.
+    Operators,
+    /// The operator whose line it is.
+    Own,
+    /// Nobody.
+    Nobody,
+}
+
+/// What becomes of text messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Messages {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// Those of operators are passed on to operators.
+    Operators,
 }
 
 /// Calls that operators make, and transfers, which are calls on another's behalf.
@@ -136,6 +166,10 @@ impl Settings {
             strangers: StrangerSettings::default(),
             queues: vec![queue],
             operator_calls: OperatorCalls::default(),
+            subscriptions: SubscriptionSettings::default(),
+            lines_watched_by: Audience::Operators,
+            parties_shown_to: Audience::Own,
+            messages: Messages::Refuse,
         }
     }
 }

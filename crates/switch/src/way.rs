@@ -1,7 +1,7 @@
 //! Owns the ways to a party: a telephone of an operator, or a trunk to an outer number. Each is all
 //! that an INVITE of ours needs besides its body.
 
-use sip::{Binding, Flow, HeaderName, Host, Message, NameAddr, Params, Scheme, Uri};
+use sip::{Binding, Flow, HeaderName, Host, Message, Method, NameAddr, Params, Scheme, Uri};
 use vocab::OperatorId;
 
 use crate::context::Context;
@@ -37,8 +37,24 @@ pub(crate) enum Next {
 impl Way {
     /// The INVITE, without Via, and without what depends on the flow.
     pub(crate) fn invite(&self, ctx: &mut Context) -> Message {
-        let mut invite = Message::request(sip::Method::Invite, self.target.clone());
+        let mut invite = self.head(ctx, Method::Invite);
         let headers = &mut invite.headers;
+        for (name, value) in &self.headers {
+            headers.push(name.clone(), value.as_str());
+        }
+        headers.push(HeaderName::Allow, crate::context::ALLOW);
+        if let Next::Telephone(_) = self.next {
+            // RFC 6665 §8.2.2; a trunk's subscriptions are refused.
+            headers.push(HeaderName::AllowEvents, sip::subscription::ALLOW_EVENTS);
+        }
+        invite
+    }
+
+    /// A request outside a dialog, without Via and without what depends on the flow.
+    pub(crate) fn head(&self, ctx: &mut Context, method: Method) -> Message {
+        let cseq = format!("1 {method}");
+        let mut request = Message::request(method, self.target.clone());
+        let headers = &mut request.headers;
         for hop in &self.route {
             headers.push(HeaderName::Route, hop.to_string());
         }
@@ -47,12 +63,8 @@ impl Way {
         headers.push(HeaderName::From, from.to_string());
         headers.push(HeaderName::To, self.to.to_string());
         headers.push(HeaderName::CallId, ctx.entropy.call_id());
-        headers.push(HeaderName::CSeq, "1 INVITE");
-        for (name, value) in &self.headers {
-            headers.push(name.clone(), value.as_str());
-        }
-        headers.push(HeaderName::Allow, crate::context::ALLOW);
-        invite
+        headers.push(HeaderName::CSeq, cseq);
+        request
     }
 
     /// The user of Contact in requests on this way.
@@ -80,7 +92,7 @@ pub(crate) struct Shown {
 
 impl Shown {
     /// As an address; nameless where the number is withheld (RFC 3323 §4.1.1.3).
-    fn address(&self, host: Host) -> NameAddr {
+    pub(crate) fn address(&self, host: Host) -> NameAddr {
         let (uri, display) = if self.number.is_empty() {
             let host = Host::Name("anonymous.invalid".to_owned());
             let display = Some("Anonymous".to_owned());

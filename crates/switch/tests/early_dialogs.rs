@@ -132,7 +132,7 @@ fn whoever_rings_may_update_without_an_offer_and_must_answer_ours_before_one() {
         (5, Method::Invite, 491),
         (6, Method::Prack, 481),
         (7, Method::Refer, 603),
-        (8, Method::Subscribe, 405),
+        (8, Method::Subscribe, 403),
     ] {
         let answer = ask(&mut world, pair, method.clone(), number, "");
         assert_eq!(answer.status(), Some(status), "{method:?}");

@@ -44,8 +44,13 @@ const MASK: u8 = b'x';
 /// Makes secrets unreadable in place; nothing changes its length.
 pub fn redact(message: &mut [u8]) {
     let (mut in_head, mut in_credentials) = (true, false);
+    // What people write to each other is nobody's to read (RFC 3428 §11).
+    let letter = message.starts_with(b"MESSAGE ");
     for line in message.split_mut(|octet| *octet == b'\n') {
         if !in_head {
+            if letter {
+                line.fill(MASK);
+            }
             if KEYS.iter().any(|key| line.starts_with(key)) {
                 let after = line.iter().position(|octet| *octet == b':').unwrap_or(0) + 1;
                 mask(line.get_mut(after..).unwrap_or_default());
@@ -173,6 +178,16 @@ mod tests {
         for secret in ["0123", "zz", "ab,"] {
             assert!(!seen.contains(secret), "{secret}: {seen}");
         }
+    }
+
+    #[test]
+    fn the_text_of_a_message_is_unreadable_and_its_head_is_not() {
+        let text = "MESSAGE sip:101@h SIP/2.0\r\nContent-Type: text/plain\r\n\r\nSee you\r\nat 5";
+        let expected =
+            "MESSAGE sip:101@h SIP/2.0\r\nContent-Type: text/plain\r\n\r\nxxxxxxxx\nxxxx";
+        assert_eq!(redacted(text), expected);
+        let other = text.replacen("MESSAGE", "INVITE", 1);
+        assert_eq!(redacted(&other), other);
     }
 
     #[test]

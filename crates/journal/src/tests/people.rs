@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::operators::{self, Operator, OperatorError, Watch};
+use crate::operators::{self, Operator, OperatorError, WaitingMessages, Watch};
 
 fn person(login: &str, line: &str) -> Operator {
     Operator {
@@ -177,5 +177,26 @@ async fn a_line_gets_an_address_and_loses_it() {
         assert_eq!(seen[0].address.as_deref(), address);
     }
     let unknown = operators::set_address(&database, "nobody", None).await;
+    assert!(matches!(unknown, Err(OperatorError::Unknown(_))));
+}
+
+#[tokio::test]
+async fn the_numbers_of_waiting_messages_are_kept_and_seen_by_who_watches() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("journal.db");
+    operators::add(&database, person("ivanova", "101"))
+        .await
+        .unwrap();
+    let mut watch = Watch::open(&database).await.unwrap();
+    watch.changes().await.unwrap();
+    let waiting = WaitingMessages { new: 2, old: 5 };
+    operators::set_waiting(&database, "ivanova", waiting)
+        .await
+        .unwrap();
+    let seen = watch.changes().await.unwrap().unwrap();
+    assert_eq!(seen.len(), 1);
+    let told = operators::waiting(&database).await.unwrap();
+    assert_eq!(told, [("ivanova".to_owned(), waiting)]);
+    let unknown = operators::set_waiting(&database, "nobody", waiting).await;
     assert!(matches!(unknown, Err(OperatorError::Unknown(_))));
 }

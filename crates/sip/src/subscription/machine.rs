@@ -204,7 +204,7 @@ impl Subscription {
         now: Time,
         pace: Duration,
         content: Option<Content>,
-    ) -> Option<(Flow, Message)> {
+    ) -> Option<Message> {
         let state = match self.phase {
             Phase::Active { until } => format!("active;expires={}", seconds_up(until.since(now))),
             Phase::Ending { reason } => format!("terminated;reason={}", reason.as_str()),
@@ -233,7 +233,7 @@ impl Subscription {
             let kind = self.event.package.content_type();
             notify = notify.with_body(kind, text.into_bytes());
         }
-        Some((self.dialog.next_flow(), notify))
+        Some(notify)
     }
 
     /// The text that is owed; `None` if nothing changed and no more than that is wanted.

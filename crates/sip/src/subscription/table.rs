@@ -65,6 +65,8 @@ pub struct Due {
     pub subscriber: Arc<str>,
     /// Of whom.
     pub resource: Arc<str>,
+    /// Where the subscriber was seen.
+    pub flow: Flow,
     /// Whether it says how things stand; one that ends a subscription may say nothing but that.
     pub with_state: bool,
 }
@@ -280,23 +282,24 @@ impl Subscriptions {
                 package: subscription.event.package,
                 subscriber: Arc::clone(&subscription.subscriber),
                 resource: Arc::clone(&subscription.resource),
+                flow: subscription.dialog.flow,
                 with_state,
             });
         }
     }
 
-    /// Writes the NOTIFY that was due, without Contact, and the flow that it goes by; `None` if the
-    /// subscriber knows all this already.
+    /// Writes the NOTIFY that was due, without Contact, and the dialog within which it goes; `None` if
+    /// the subscriber knows all this already.
     pub fn tell(
         &mut self,
         now: Time,
         id: SubscriptionId,
         content: Option<Content>,
-    ) -> Option<(Flow, Message)> {
+    ) -> Option<(&Dialog, Message)> {
         let pace = self.settings.pace;
         let notify = self.all.get_mut(&id)?.notify(now, pace, content);
         self.arm(id);
-        notify
+        Some((&self.all.get(&id)?.dialog, notify?))
     }
 
     /// What became of a NOTIFY: its answer, or that none came.

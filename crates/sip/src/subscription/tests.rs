@@ -633,3 +633,38 @@ proptest! {
         prop_assert_eq!(run.bench.table.remembered(), 0);
     }
 }
+
+proptest! {
+    /// Whatever stands in the fields that are read here is read or refused; and what was read is said
+    /// again in NOTIFYs as one value of one line.
+    #[test]
+    fn any_event_is_read_or_refused_and_said_again_as_it_came(
+        event in "(dialog|message-summary|presence)?[ ;=a-z0-9\"\\\\,]{0,24}",
+        accept in "[a-z/*;=+ ,]{0,24}",
+        expires in "[0-9 -]{0,12}",
+    ) {
+        let mut bench = Bench::new();
+        let mut request = subscribe(1, &event, None);
+        request.headers.push(HeaderName::Accept, &accept);
+        request.headers.push(HeaderName::Expires, &expires);
+        if let Ok(accepted) = bench.subscribe(&request) {
+            let granted = accepted.headers.first(&HeaderName::Expires).unwrap();
+            prop_assert!(granted.parse::<u32>().unwrap() <= 3_600);
+            let (_, notify) = bench.sent.front().unwrap();
+            let Ok(crate::Datagram::Message(read)) = crate::parse_datagram(&printed(notify)) else {
+                panic!("what we say cannot be read: {event:?}");
+            };
+            let said = read.headers.first(&HeaderName::Event).unwrap();
+            let package = said.split(';').next().unwrap();
+            prop_assert!(event.starts_with(package), "{event:?} {said:?}");
+        }
+    }
+}
+
+/// A request on the wire: with the Via that the transaction layer gives it.
+fn printed(notify: &Message) -> Vec<u8> {
+    let mut notify = notify.clone();
+    let via = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2";
+    notify.headers.insert_first(HeaderName::Via, via);
+    notify.to_bytes()
+}

@@ -155,6 +155,11 @@ impl CallerLeg {
         !matches!(self.sip, Sip::Invited { .. })
     }
 
+    /// Whether the caller was told that it rings, or hears us already.
+    pub(super) fn rings(&self) -> bool {
+        self.progress != Progress::None
+    }
+
     /// Whether the caller has our answer and nobody has hung up.
     pub(super) const fn is_up(&self) -> bool {
         matches!(self.sip, Sip::Accepted { .. } | Sip::Confirmed)

@@ -10,6 +10,7 @@
 //! | INVITE       | 491: ours is under way (RFC 3261 §14.2)                                        |
 //! | PRACK        | 481: it has no provisional answer of ours                                      |
 //! | REFER        | 603: nobody talks yet                                                          |
+//! | SUBSCRIBE    | 403: a subscription has a dialog of its own (RFC 6665 §4.5.2)                  |
 
 use sip::{DialogId, Flow, Message, Method, ServerTx, Task};
 use vocab::media::{MediaCommand, Remote};
@@ -71,10 +72,10 @@ impl Call {
                 | Method::Cancel
                 | Method::Register
                 | Method::Notify
-                | Method::Subscribe
                 | Method::Message
                 | Method::Publish,
             ) => ctx.refuse_known(tx, request, 405),
+            Some(Method::Subscribe) => ctx.refuse_known(tx, request, 403),
             Some(Method::Other(_)) | None => ctx.refuse_known(tx, request, 501),
         }
     }

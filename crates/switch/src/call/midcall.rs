@@ -110,10 +110,11 @@ impl Call {
                 | Method::Register
                 | Method::Refer
                 | Method::Notify
-                | Method::Subscribe
                 | Method::Message
                 | Method::Publish,
             ) => ctx.refuse_known(tx, request, 405),
+            // A subscription has a dialog of its own (RFC 6665 §4.5.2).
+            Some(Method::Subscribe) => ctx.refuse_known(tx, request, 403),
             Some(Method::Other(_)) | None => ctx.refuse_known(tx, request, 501),
         }
         self.arm(ctx, leg);

@@ -24,6 +24,7 @@
 
 mod called;
 mod caller;
+mod dialogs;
 mod early;
 mod end;
 mod hold;
@@ -56,7 +57,7 @@ use crate::trunk::Seat;
 use crate::turns;
 pub(crate) use caller::CallerLeg;
 use keys::Asking;
-pub(crate) use leg::MediaState;
+pub(crate) use leg::{MediaState, decorate};
 use party::PartyLeg;
 use planned::Planned;
 pub(crate) use planned::Waited;

@@ -19,6 +19,10 @@ impl Call {
     ) {
         let telephones = way::telephones(ctx, operator, &self.shown());
         let named = ctx.operator_ref(operator);
+        if self.state == State::Ended {
+            // It ended in the turn in which it was offered: the ACD has let it go since.
+            return;
+        }
         let State::Queued { name, .. } = &self.state else {
             ctx.bug("an offer for a call that waits in no queue", Some(self.id));
             ctx.acd.handle(ctx.now, acd::Input::Left { call: self.id });

@@ -94,6 +94,16 @@ impl Sent {
         self.forks.as_mut()
     }
 
+    pub(super) fn has_call_id(&self, call_id: &str) -> bool {
+        self.head.call_id() == Ok(call_id)
+    }
+
+    /// The first branch that rings, while the answer is awaited: our side's dialog.
+    pub(super) fn ringing(&self) -> Option<DialogId> {
+        let forks = self.forks.as_ref().filter(|_| self.is_awaited())?;
+        forks.ids().next()
+    }
+
     /// What a branch was told last, if it was told anything but the offer in the INVITE.
     pub(super) fn told(&self, tag: &str) -> Option<&Description> {
         let told = self.told.iter().find(|(of, _)| of == tag);
