@@ -2,6 +2,7 @@
 //! `main` dispatches.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vocab::WallTime;
@@ -88,6 +89,25 @@ works. Running it twice does no harm.")]
         #[command(subcommand)]
         command: CallCommand,
     },
+
+    /// The queues: why a call went to whom.
+    Acd {
+        /// What to tell.
+        #[command(subcommand)]
+        command: AcdCommand,
+    },
+
+    /// How many operators a load needs, by the formulas of Erlang.
+    #[command(after_help = "\
+Calls arrive at random, handling times (talk and wrap-up) are exponential. Without --patience callers
+wait for ever (Erlang C); with it they give up after that time on average (Erlang A). \"In time\" is
+the part of all calls that is answered within --within.
+
+Examples:
+  hotline staffing --calls 100 --each '30 min' --handling '3 min'
+  hotline staffing --calls 360 --handling '4 min' --patience '3 min' --level 90 --within 10s
+  hotline staffing --calls 100 --each '30 min' --handling '3 min' --operators 11")]
+    Staffing(Staffing),
 
     /// Operators, their lines and their passwords.
     User {
@@ -279,6 +299,69 @@ pub enum ExportFormat {
     Csv,
     /// One JSON object on each line.
     Jsonl,
+}
+
+/// What to tell of the queues.
+#[derive(Debug, Subcommand)]
+pub enum AcdCommand {
+    /// Tell where a call waited, at whom it rang and why, and who else was considered.
+    #[command(after_help = "\
+Seconds on the left count from the arrival of the call.
+
+Examples:
+  hotline acd explain --last 1
+  hotline acd explain 0cff1234-0000002a")]
+    Explain(AcdExplain),
+}
+
+/// Which call is explained.
+#[derive(Debug, Clone, Args)]
+pub struct AcdExplain {
+    /// Which call.
+    #[command(flatten)]
+    pub which: WhichCall,
+
+    /// The settings.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// A load, and what is to be reached.
+#[derive(Debug, Clone, Args)]
+pub struct Staffing {
+    /// Calls that arrive in the time of --each.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub calls: u32,
+
+    /// The time in which so many calls arrive.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    pub each: Duration,
+
+    /// How long an operator is busy with a call, wrap-up included.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub handling: Duration,
+
+    /// After how long callers give up, on average; without it they wait for ever.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub patience: Option<Duration>,
+
+    /// The part of calls that is to be answered in time, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 80,
+        value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub level: u32,
+
+    /// What is in time.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
+    pub within: Duration,
+
+    /// Show the figures around so many operators, in place of the number that is enough.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pub operators: Option<u32>,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    crate::settings::duration(text)
+        .ok_or_else(|| "expected a time, such as 20s, '5 min' or 1h".to_owned())
 }
 
 /// What to do with a call.

@@ -66,6 +66,34 @@ hangup = {}
     }
 }
 
+#[test]
+fn staffing_answers_with_the_figures_of_the_formulas() {
+    let arguments = "staffing --calls 100 --handling 3m --each".split(' ');
+    let mut arguments: Vec<&str> = arguments.collect();
+    arguments.push("30 min");
+    let text = both(&hotline(&arguments));
+    assert!(text.contains("10.00 Erlang"), "{text}");
+    assert!(
+        text.contains("80 % answered within 20s: 14 operators"),
+        "{text}"
+    );
+    let row = |operators: &str, text: &str| {
+        let found = text.lines().find(|line| line.trim().starts_with(operators));
+        let words = found.unwrap_or_default().split_whitespace();
+        words.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("14 ", &text), "14 71.4 % 17.4 % 88.8 % 7.8 s");
+    assert_eq!(row("11 ", &text), "11 90.9 % 68.2 % 39.0 % 122.8 s");
+    arguments.extend(["--operators", "10"]);
+    assert!(row("10 ", &both(&hotline(&arguments))).contains("unstable"));
+    arguments.extend(["--patience", "2 min"]);
+    let text = both(&hotline(&arguments));
+    assert!(row("10 ", &text).ends_with("13.7 % 16.5 s"), "{text}");
+    let wrong = hotline(&["staffing", "--calls", "5", "--handling", "long"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(both(&wrong).contains("expected a time"));
+}
+
 const QUEUE: &str = "[[queue]]\nname = \"operators\"\n";
 
 #[test]

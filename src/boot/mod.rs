@@ -2,6 +2,7 @@
 
 mod operators;
 mod plans;
+mod queues;
 mod reload;
 mod services;
 mod signalling;

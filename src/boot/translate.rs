@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use ::sip::Transport;
-use vocab::QueueId;
 use vocab::media::Codec;
 
 use crate::settings::{self, RecordingFormat, Settings};
@@ -109,10 +108,9 @@ pub(super) fn switch(
             .map(|found| super::trunks::trunk(found, &sip.realm))
             .collect::<anyhow::Result<_>>()?,
         strangers: super::trunks::strangers(sip),
-        queues: (0..)
-            .zip(&settings.queues)
-            .map(|(n, found)| queue(QueueId(n), found))
-            .collect(),
+        queues: super::queues::queues(settings),
+        members: super::queues::members(settings),
+        languages: super::queues::languages(settings),
         operator_calls: switch::OperatorCalls {
             at_once_max: settings.operator_calls.at_once,
             ring_time: settings.operator_calls.ring_time,
@@ -136,20 +134,4 @@ pub(super) fn switch(
 
 fn whole_seconds(time: std::time::Duration) -> u32 {
     u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
-}
-
-fn queue(id: QueueId, found: &settings::Queue) -> acd::QueueSettings {
-    acd::QueueSettings {
-        ring_time: found.ring_time,
-        wait_max: found.wait_max,
-        length_max: found.length_max,
-        wrap_up: acd::WrapUp::Fixed(found.wrap_up),
-        skills: found
-            .skill
-            .iter()
-            .map(|skill| acd::SkillNeed::required(skill))
-            .collect(),
-        failures: acd::Failures::new(found.retry_delay, found.rest_after_no_answer),
-        ..acd::QueueSettings::new(id, &found.name)
-    }
 }

@@ -21,10 +21,10 @@ const BEFORE_US: i64 = 60_000_000;
 const AFTER_US: i64 = 120_000_000;
 
 /// A call with all that is known of it.
-struct Found {
+pub(super) struct Found {
     /// As it was asked for, or as the journal calls it.
-    name: String,
-    events: Vec<Event>,
+    pub(super) name: String,
+    pub(super) events: Vec<Event>,
     packets: Vec<Packet>,
 }
 
@@ -112,7 +112,7 @@ fn export(export: &CallExport) -> anyhow::Result<ExitCode> {
 }
 
 /// The calls asked for; a sentence if there are none.
-fn find(settings: &Settings, which: &WhichCall) -> anyhow::Result<Vec<Found>> {
+pub(super) fn find(settings: &Settings, which: &WhichCall) -> anyhow::Result<Vec<Found>> {
     let database = &settings.journal.database;
     if let Some(last) = which.last {
         let calls = block_on(async {

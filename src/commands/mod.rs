@@ -1,10 +1,12 @@
 //! Owns what each command of the command line does.
 
+mod acd;
 mod call;
 mod check;
 mod dialplan;
 mod journal;
 mod serve;
+mod staffing;
 mod user;
 
 use std::io::Write;
@@ -28,6 +30,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Journal { command } => journal::run(command),
         Command::Call { command } => call::run(command),
         Command::Dialplan { command } => dialplan::run(command),
+        Command::Acd { command } => acd::run(&command),
+        Command::Staffing(wanted) => staffing::run(&wanted),
         Command::User { command } => user::run(command),
         Command::Settings(text) => {
             let preset = text.preset.as_deref().and_then(settings::preset);

@@ -20,6 +20,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
         "queue",
         settings.queues.iter().map(|queue| queue.name.as_str()),
     );
+    queues(settings, reader);
     names(
         reader,
         "trunk",
@@ -176,6 +177,28 @@ fn media(settings: &Settings, reader: &mut Reader<'_>, warnings: &mut Vec<Proble
             );
             let help = "callers who wait hold ports that an operator's answer needs".to_owned();
             warnings.push(reader.problem_at("media.ports", message, Some(help)));
+        }
+    }
+}
+
+/// Queues that others name must be there.
+fn queues(settings: &Settings, reader: &mut Reader<'_>) {
+    let known = |name: &str| settings.queues.iter().any(|queue| queue.name == name);
+    for (at, queue) in settings.queues.iter().enumerate() {
+        for (key, to) in [
+            ("full_to", &queue.full_to),
+            ("wait_max_to", &queue.wait_max_to),
+        ] {
+            let Some(to) = to else { continue };
+            if *to == queue.name || !known(to) {
+                let message = format!("{key}: expected the name of another queue, found {to:?}");
+                reader.note_at(&format!("{}.{key}", path_of("queue", at)), message, None);
+            }
+        }
+        if queue.wait_max_to.is_some() && queue.wait_max.is_none() {
+            let message = "wait_max_to: has no meaning without wait_max".to_owned();
+            let path = format!("{}.wait_max_to", path_of("queue", at));
+            reader.note_at(&path, message, None);
         }
     }
 }

@@ -21,6 +21,7 @@ mod generate;
 mod kinds;
 mod presets;
 mod problem;
+mod queues;
 mod reader;
 mod sections;
 mod trunks;
@@ -37,12 +38,15 @@ pub use kinds::{
 };
 pub use presets::{preset, preset_names};
 pub use problem::Problem;
+pub use queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 pub use sections::{
     Dialplans, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue, Recordings, Registrar,
     Sip, Trace, Trunk,
 };
 
 pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer};
+
+pub(crate) use value::duration;
 
 use problem::Places;
 use reader::Reader;

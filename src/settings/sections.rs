@@ -15,6 +15,7 @@ use super::kinds::{
     Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, RecordingFormat,
     Reliable, Size, Strangers,
 };
+use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer};
 
 /// Every section, in the order of the sample file.
@@ -416,6 +417,54 @@ section! {
         wrap_up: Duration = Default "\"10s\"", in "\"0s\"" ..= "\"1h\"";
         /// The skill that operators need, above level 0. Without it every operator takes part.
         skill: Option<String> = Empty "\"health\"";
+        /// Skills that operators need, all of them, with the lowest level that will do or the
+        /// lowest and the highest. A highest level spares the best for those who need them.
+        skills: Vec<SkillWanted> = Empty "[\"health 50\", \"water 20-80\"]";
+        /// Skills that are not needed, but who has them comes first.
+        prefers: Vec<String> = Empty "[\"uk\"]";
+        /// What the language of a call (its dialplan says it) asks of operators: "required" or
+        /// "preferred" as a skill of that name, or "ignored".
+        call_language: CallLanguage = Default "\"ignored\"";
+        /// How that is eased while a call waits: limits of levels move apart, a skill is needed no
+        /// more, at last anyone may take the call. What was eased stays so.
+        relax: Vec<Step> = Empty "[\"30s: levels 20\", \"1 min: without uk\", \"2 min: anyone\"]";
+        /// Whom it takes among those who can serve alike: "longest-idle", "fewest-calls" or
+        /// "least-talk" today, "round-robin", "linear" (in the order of the table), or
+        /// "weighted-random" (by lot).
+        strategy: Strategy = Default "\"longest-idle\"";
+        /// Whether a higher level comes before that ("highest-first") or not ("alike").
+        levels: Levels = Default "\"highest-first\"";
+        /// At how many operators one call may ring at once. Others who wait come first.
+        ring_at_once: usize = Default "1", in "1" ..= "32";
+        /// With it a call begins to ring at one operator, and rings at one more each time after
+        /// this, up to ring_at_once.
+        ring_more_every: Option<Duration> = Empty "\"5s\"", in "\"1s\"" ..= "\"3 min\"";
+        /// Added to the priority that the dialplan gives; calls of a higher one are served first.
+        priority: usize = Default "0", in "0" ..= "100";
+        /// Waiting time that its calls are credited with, compared with those of other queues.
+        credit: Duration = Default "\"0s\"", in "\"0s\"" ..= "\"1h\"";
+        /// The operators who serve it, by login, and nobody else. "order 1": after the operator's
+        /// queues of a lower order; "after 10s": calls that have waited so long; "reserve": only as
+        /// reserve_length and reserve_wait say. Without it all who are members of no other.
+        members: Vec<Member> = Empty "[\"ivanova\", \"petrov after 10s\", \"sidorova reserve\"]";
+        /// From so many calls in the queue on its reserve helps.
+        reserve_length: Option<usize> = Empty "10", in "1" ..= "20000";
+        /// Calls that have waited so long may go to the reserve.
+        reserve_wait: Option<Duration> = Empty "\"2 min\"", in "\"1s\"" ..= "\"1d\"";
+        /// How long a caller waits for the operator who talked to that number last, if that one is
+        /// at work, before anybody takes the call. Without it nobody waits for one operator.
+        sticky: Option<Duration> = Empty "\"20s\"", in "\"1s\"" ..= "\"1h\"";
+        /// How long the place is kept of a caller who hung up and calls again. Without it it is lost.
+        keep_place: Option<Duration> = Empty "\"5 min\"", in "\"1s\"" ..= "\"1h\"";
+        /// The queue in which calls wait that find this one full, with the waiting time they have.
+        /// Without it the dialplan goes on.
+        full_to: Option<String> = Empty "\"others\"";
+        /// The queue in which calls wait on after wait_max. Without it the dialplan goes on.
+        wait_max_to: Option<String> = Empty "\"others\"";
+        /// How long callers stay while no telephone of an operator is registered; after that
+        /// nobody gets in, and the dialplan goes on as for a queue that is closed. Without it they
+        /// wait.
+        leave_unserved_after: Option<Duration> = Empty "\"1 min\"", in "\"1s\"" ..= "\"1h\"";
         /// Time before the same call is offered again to an operator who did not take it.
         retry_delay: Duration = Default "\"5s\"", in "\"0s\"" ..= "\"10 min\"";
         /// Time for which an operator is left alone whose telephone rang in vain or did not

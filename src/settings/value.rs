@@ -157,7 +157,7 @@ impl Value for Duration {
 }
 
 /// A duration: whole numbers with units, added up: `1h 30 min`.
-fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut sum_ms: u64 = 0;
     if rest.is_empty() {

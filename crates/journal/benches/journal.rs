@@ -60,6 +60,7 @@ fn fact(n: u32) -> Fact {
             queue: queue(),
             operator: operator(),
             why: "longest idle of 12 free".to_owned(),
+            considered: Vec::new(),
         },
         5 => Fact::OfferEnded {
             call,

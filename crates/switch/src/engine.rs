@@ -476,7 +476,13 @@ impl Switch {
     fn set_operators(&mut self, operators: Vec<Operator>) {
         let acd = operators
             .iter()
-            .map(|operator| acd::OperatorSettings::new(operator.id, operator.skills.clone()))
+            .map(|operator| {
+                let queues = self.ctx.settings.members.get(&operator.login);
+                acd::OperatorSettings {
+                    queues: queues.cloned().unwrap_or_default(),
+                    ..acd::OperatorSettings::new(operator.id, operator.skills.clone())
+                }
+            })
             .collect();
         self.unregister_outdated(&operators);
         self.ctx.logins = operators

@@ -67,6 +67,11 @@ pub struct Settings {
     pub strangers: StrangerSettings,
     /// The queues; the id of each is its place here.
     pub queues: Vec<QueueSettings>,
+    /// The queues that operators serve who are named at one, by login; others serve all that want
+    /// no members of their own.
+    pub members: BTreeMap<String, Vec<acd::Membership>>,
+    /// Where the language of a call is a skill that is needed or preferred.
+    pub languages: BTreeMap<QueueId, acd::Need>,
     /// What operators may call.
     pub operator_calls: OperatorCalls,
     /// Bounds of subscriptions.
@@ -165,6 +170,8 @@ impl Settings {
             trunks: Vec::new(),
             strangers: StrangerSettings::default(),
             queues: vec![queue],
+            members: BTreeMap::new(),
+            languages: BTreeMap::new(),
             operator_calls: OperatorCalls::default(),
             subscriptions: SubscriptionSettings::default(),
             lines_watched_by: Audience::Operators,

@@ -33,6 +33,15 @@ pub struct OperatorRef {
     pub line: String,
 }
 
+/// An operator who was free and did not get a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotChosen {
+    /// Who.
+    pub operator: OperatorRef,
+    /// Why not, in words.
+    pub why_not: String,
+}
+
 /// Which way a call goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -221,6 +230,9 @@ pub enum Fact {
         operator: OperatorRef,
         /// Why this operator and not another, in words for a supervisor.
         why: String,
+        /// Others who were free and considered, and why not they; a few at most.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        considered: Vec<NotChosen>,
     },
     /// An offer came to an end.
     OfferEnded {

@@ -24,8 +24,8 @@ mod registration;
 mod time;
 
 pub use fact::{
-    Direction, EndedBy, Event, Fact, HeldBy, MissingReason, OfferResult, OperatorRef, Outcome,
-    Party, QueueOutcome, RecordingFile, TransferKind, TransferResult, TransferTarget,
+    Direction, EndedBy, Event, Fact, HeldBy, MissingReason, NotChosen, OfferResult, OperatorRef,
+    Outcome, Party, QueueOutcome, RecordingFile, TransferKind, TransferResult, TransferTarget,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{LiveCounts, LiveOperator, LiveTrunk, OperatorState, RegistrationState, Snapshot};

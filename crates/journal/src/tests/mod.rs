@@ -130,6 +130,7 @@ pub(crate) fn offered(call: CallId, n: u32, to: u32) -> Fact {
         queue: "operators".into(),
         operator: operator(to),
         why: "longest idle".into(),
+        considered: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Owns the offers of the ACD to operators: made, withdrawn, failed, accepted.
 
-use vocab::{Fact, LegId, OfferId, OfferResult, OperatorId, QueueOutcome};
+use vocab::{Fact, LegId, NotChosen, OfferId, OfferResult, OperatorId, QueueOutcome};
 
 use super::party::PartyLeg;
 use super::who::{Engagement, Who};
@@ -42,6 +42,7 @@ impl Call {
             queue,
             operator: named,
             why: why.to_string(),
+            considered: not_chosen(ctx, why),
         });
         let owner = self.owner(ctx.leg_id());
         let who = Who::Offered { operator, offer };
@@ -135,4 +136,15 @@ impl Call {
         });
         self.start_segment(ctx, id, Some(offer), recorded);
     }
+}
+
+/// Who else was considered, by name.
+fn not_chosen(ctx: &Context, why: &acd::Decision) -> Vec<NotChosen> {
+    let named = |one: &acd::Considered| {
+        Some(NotChosen {
+            operator: ctx.operator_ref(one.operator)?,
+            why_not: one.why_not.as_str().to_owned(),
+        })
+    };
+    why.considered.iter().filter_map(named).collect()
 }

@@ -153,6 +153,7 @@ impl Call {
             queue: String::new(),
             operator: named,
             why: why.to_owned(),
+            considered: Vec::new(),
         });
         let who = Who::Called { operator, offer };
         let id = self.begin_to_reach(ctx, who, telephones, purpose);

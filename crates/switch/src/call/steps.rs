@@ -1,5 +1,6 @@
 //! Owns the walk through the plan: what each step does to the call, and what makes it go on.
 
+use acd::SkillNeed;
 use dialplan::{Happened, QueueState, Run, Sights, Step};
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time, WallTime};
@@ -393,10 +394,22 @@ impl Call {
                 priority: place.priority,
                 since: place.since,
                 caller: self.caller_number.clone(),
+                skills: self.language_wanted(ctx, place.queue),
                 ..acd::Arrival::new(self.id, place.queue, ctx.now)
             }),
         );
         self.place = Some(place);
+    }
+
+    /// The language of the call as a skill, where its queue has it so.
+    fn language_wanted(&self, ctx: &Context, queue: QueueId) -> Vec<SkillNeed> {
+        let need = ctx.settings.languages.get(&queue);
+        need.map(|need| SkillNeed {
+            skill: self.language.clone(),
+            need: *need,
+        })
+        .into_iter()
+        .collect()
     }
 
     /// The ACD let the call overflow into another queue, where it waits on.

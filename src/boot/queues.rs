@@ -1,0 +1,220 @@
+//! Owns the translation of `[[queue]]` into what the ACD is told.
+
+use std::collections::BTreeMap;
+
+use acd::{
+    Failures, Membership, Need, Overflow, QueueSettings, Reserve, Ringing, SkillNeed, StaffRule,
+    Unstaffed, WrapUp,
+};
+use vocab::QueueId;
+
+use crate::settings::{self, CallLanguage, Levels, Settings, Strategy};
+
+fn numbered(settings: &Settings) -> impl Iterator<Item = (QueueId, &settings::Queue)> {
+    (0..).map(QueueId).zip(&settings.queues)
+}
+
+/// The queues; the id of each is its place.
+pub(super) fn queues(settings: &Settings) -> Vec<QueueSettings> {
+    numbered(settings)
+        .map(|(id, found)| queue(settings, id, found))
+        .collect()
+}
+
+/// The queues of operators who are named at one: those, and all that name nobody.
+pub(super) fn members(settings: &Settings) -> BTreeMap<String, Vec<Membership>> {
+    let mut members: BTreeMap<String, Vec<Membership>> = BTreeMap::new();
+    for (queue, found) in numbered(settings) {
+        for member in &found.members {
+            let membership = Membership {
+                queue,
+                order: member.order,
+                delay: member.delay,
+                reserve: member.reserve,
+            };
+            members
+                .entry(member.login.clone())
+                .or_default()
+                .push(membership);
+        }
+    }
+    let open = numbered(settings).filter(|(_, found)| found.members.is_empty());
+    let open: Vec<Membership> = open
+        .map(|(queue, _)| Membership {
+            queue,
+            order: 0,
+            delay: std::time::Duration::ZERO,
+            reserve: false,
+        })
+        .collect();
+    for queues in members.values_mut() {
+        queues.extend(&open);
+    }
+    members
+}
+
+/// Where the language of a call is a skill.
+pub(super) fn languages(settings: &Settings) -> BTreeMap<QueueId, Need> {
+    let need = |(id, found): (QueueId, &settings::Queue)| match found.call_language {
+        CallLanguage::Ignored => None,
+        CallLanguage::Preferred => Some((id, Need::Preferred)),
+        CallLanguage::Required => Some((id, Need::Required(acd::Limits::ANY))),
+    };
+    numbered(settings).filter_map(need).collect()
+}
+
+fn queue(settings: &Settings, id: QueueId, found: &settings::Queue) -> QueueSettings {
+    let overflow = |to: &Option<String>| {
+        let named = |to: &String| numbered(settings).find(|(_, queue)| queue.name == *to);
+        let to = to.as_ref().and_then(named);
+        to.map_or(Overflow::Plan, |(id, _)| Overflow::Queue(id))
+    };
+    let one = found.skill.iter().map(|skill| SkillNeed::required(skill));
+    let skills = found.skills.iter().map(|wanted| wanted.0.clone());
+    let preferred = found
+        .prefers
+        .iter()
+        .map(|skill| SkillNeed::preferred(skill));
+    QueueSettings {
+        ring_time: found.ring_time,
+        wait_max: found.wait_max,
+        on_wait_max: overflow(&found.wait_max_to),
+        length_max: found.length_max,
+        on_full: overflow(&found.full_to),
+        wrap_up: WrapUp::Fixed(found.wrap_up),
+        skills: one.chain(skills).chain(preferred).collect(),
+        relaxation: found.relax.iter().map(|step| step.0.clone()).collect(),
+        strategy: strategy(found.strategy),
+        levels: match found.levels {
+            Levels::HighestFirst => acd::Levels::HighestFirst,
+            Levels::Alike => acd::Levels::Alike,
+        },
+        ringing: match (found.ring_at_once, found.ring_more_every) {
+            (0 | 1, _) => Ringing::One,
+            (max, Some(every)) => Ringing::Progressive { every, max },
+            (max, None) => Ringing::All(max),
+        },
+        failures: Failures::new(found.retry_delay, found.rest_after_no_answer),
+        priority: u8::try_from(found.priority).unwrap_or(u8::MAX),
+        credit: found.credit,
+        members_only: !found.members.is_empty(),
+        reserve: Reserve {
+            length: found.reserve_length,
+            wait: found.reserve_wait,
+        },
+        sticky: found.sticky,
+        keep_place: found.keep_place,
+        unstaffed: unstaffed(found),
+        ..QueueSettings::new(id, &found.name)
+    }
+}
+
+const fn strategy(found: Strategy) -> acd::Strategy {
+    match found {
+        Strategy::LongestIdle => acd::Strategy::LongestIdle,
+        Strategy::FewestCalls => acd::Strategy::FewestCalls,
+        Strategy::LeastTalk => acd::Strategy::LeastTalk,
+        Strategy::RoundRobin => acd::Strategy::RoundRobin,
+        Strategy::Linear => acd::Strategy::Linear,
+        Strategy::WeightedRandom => acd::Strategy::WeightedRandom,
+    }
+}
+
+/// Operators are at work as long as their telephones are registered.
+fn unstaffed(found: &settings::Queue) -> Vec<StaffRule> {
+    let after = found.leave_unserved_after;
+    let causes = [Unstaffed::NobodySignedIn, Unstaffed::NobodyReachable];
+    let rule = |cause| StaffRule {
+        cause,
+        refuses: true,
+        leave_after: after,
+        then: Overflow::Plan,
+    };
+    causes
+        .into_iter()
+        .filter(|_| after.is_some())
+        .map(rule)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const TEXT: &str = r#"
+[[queue]]
+name = "health"
+skill = "health"
+skills = ["first aid 50-90"]
+prefers = ["uk"]
+call_language = "required"
+relax = ["30s: levels 20", "2 min: anyone"]
+strategy = "round-robin"
+levels = "alike"
+ring_at_once = 3
+ring_more_every = "5s"
+wait_max = "5 min"
+wait_max_to = "rest"
+full_to = "rest"
+members = ["ivanova", "petrov order 1 after 10s", "sidorova reserve"]
+reserve_length = 4
+sticky = "20s"
+keep_place = "1 min"
+leave_unserved_after = "30s"
+
+[[queue]]
+name = "rest"
+"#;
+
+    #[test]
+    fn every_setting_of_a_queue_reaches_the_acd() {
+        let settings = Settings::parse("hotline.toml", TEXT).unwrap();
+        let queues = queues(&settings);
+        let queue = &queues[0];
+        assert_eq!(queue.skills.len(), 3);
+        assert_eq!(queue.relaxation.len(), 2);
+        assert_eq!(queue.strategy, acd::Strategy::RoundRobin);
+        assert_eq!(queue.levels, acd::Levels::Alike);
+        let every = Duration::from_secs(5);
+        assert_eq!(queue.ringing, Ringing::Progressive { every, max: 3 });
+        assert_eq!(queue.on_full, Overflow::Queue(QueueId(1)));
+        assert_eq!(queue.on_wait_max, Overflow::Queue(QueueId(1)));
+        assert!(queue.members_only && !queues[1].members_only);
+        assert_eq!(queue.reserve.length, Some(4));
+        assert_eq!(queue.sticky, Some(Duration::from_secs(20)));
+        assert_eq!(queue.keep_place, Some(Duration::from_secs(60)));
+        assert_eq!(queue.unstaffed.len(), 2);
+        assert_eq!(languages(&settings).len(), 1);
+        assert_eq!(
+            queues[1],
+            QueueSettings {
+                length_max: 200,
+                wrap_up: WrapUp::Fixed(Duration::from_secs(10)),
+                ..QueueSettings::new(QueueId(1), "rest")
+            }
+        );
+    }
+
+    #[test]
+    fn who_is_named_at_a_queue_serves_it_and_those_that_name_nobody() {
+        let settings = Settings::parse("hotline.toml", TEXT).unwrap();
+        let members = members(&settings);
+        let petrov = &members["petrov"];
+        assert_eq!(
+            (petrov[0].order, petrov[0].delay),
+            (1, Duration::from_secs(10))
+        );
+        assert_eq!(petrov[1].queue, QueueId(1));
+        assert!(members["sidorova"][0].reserve);
+        assert_eq!(members.len(), 3);
+    }
+
+    #[test]
+    fn a_queue_that_is_not_there_takes_no_overflow() {
+        let text = "[[queue]]\nname = \"a\"\nfull_to = \"b\"\nwait_max_to = \"a\"\n";
+        let problems = Settings::parse("h.toml", text).unwrap_err();
+        assert_eq!(problems.len(), 3, "{problems:?}");
+    }
+}
