@@ -38,6 +38,8 @@ pub mod limits {
     pub const FIELD_CHARS: usize = 1_000;
     /// Fields of one plan.
     pub const FIELDS: usize = 100;
+    /// Skills that one step asks for, besides those of its queue.
+    pub const SKILLS: usize = 4;
     /// Octets of a web service's reply that are read.
     pub const REPLY_BYTES: usize = 64 * 1024;
     /// The longest a web service may keep a call waiting.

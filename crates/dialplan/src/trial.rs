@@ -172,9 +172,14 @@ impl Trial {
                 music,
                 priority,
                 recorded,
+                skills,
             } => {
                 let with = with(music.as_deref(), *recorded);
-                format!("queue {queue}: priority {priority}, {with}")
+                let skills: String = skills
+                    .iter()
+                    .map(|(skill, level)| format!(", {skill} from {level}"))
+                    .collect();
+                format!("queue {queue}: priority {priority}, {with}{skills}")
             }
             Step::Ring {
                 target,

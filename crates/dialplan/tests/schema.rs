@@ -214,12 +214,7 @@ fn a_step_of_each_kind_is_taken_by_parser_and_schema_alike() {
         .collect();
     assert_eq!(
         what,
-        [
-            "`skills` of a queue step",
-            "`announce` of a queue",
-            "`voicemail`",
-            "`callback`",
-        ]
+        ["`announce` of a queue", "`voicemail`", "`callback`",]
     );
 }
 

@@ -469,6 +469,20 @@ fn a_transfer_may_lead_to_an_operator_or_a_queue() {
 }
 
 #[test]
+fn a_plan_asks_for_a_skill_at_a_level_besides_those_of_the_queue() {
+    let steps = "[[step]]\nanswer = {}\n[[step]]\n\
+                 queue = { name = \"operators\", skills = { polish = 50 } }\n";
+    let mut world = world(steps).with_operators(2);
+    let mut people = world::operators(2);
+    people[0].skills.insert("polish".to_owned(), 49);
+    people[1].skills.insert("polish".to_owned(), 50);
+    world.input(Input::Operators(people));
+    let _caller = Caller::of(&mut world);
+    assert!(world.try_next(phone(1)).is_none(), "49 is not enough");
+    world.request(phone(2), &Method::Invite);
+}
+
+#[test]
 fn music_plays_for_its_time() {
     let steps = "[[step]]\nanswer = {}\n[[step]]\nmusic = { file = \"music/waiting.wav\", time = \"20s\" }\n";
     let mut world = world(steps);

@@ -327,10 +327,12 @@ impl Reader<'_, '_> {
         let Some(table) = body.table(self.report, "skills") else {
             return skills;
         };
-        if let Some(value) = body.value("skills") {
-            self.unsupported("`skills` of a queue step", &value.span());
-        }
         let table = Table::new(table, "`skills`");
+        if let (Some(value), true) = (body.value("skills"), table.keys().len() > limits::SKILLS) {
+            let (most, found) = (limits::SKILLS, table.keys().len());
+            let message = format!("`skills` has at most {most} members, found {found}");
+            self.report.mistake(&value.span(), message);
+        }
         for key in table.keys() {
             let level = table.number(self.report, key.value, 1..=100);
             let level = level.and_then(|level| u8::try_from(level.value).ok());

@@ -312,6 +312,7 @@ impl Run {
                     music: queue.music.clone(),
                     priority: queue.priority,
                     recorded: queue.recorded,
+                    skills: queue.skills.clone(),
                 })
             }
             PlanStep::Ring(_) => self.call(here, 0),

@@ -1,6 +1,7 @@
 //! Owns what a run and whoever carries it out say to each other.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use vocab::{Outcome, QueueOutcome, WallTime};
 
@@ -83,6 +84,8 @@ pub enum Step {
         priority: u8,
         /// Whether the talk is recorded.
         recorded: bool,
+        /// What the operator must have besides what the queue asks for: the least level of each.
+        skills: BTreeMap<String, u8>,
     },
     /// Call somebody; say [`Happened::NotReached`] if that fails.
     Ring {

@@ -18,7 +18,7 @@ const TEXT: &str = r#"
     [[step]]
     queue = { name = "first", music = "music/a.wav", priority = 7 }
     [[step]]
-    queue = { name = "second", recorded = false }
+    queue = { name = "second", recorded = false, skills = { polish = 30 } }
     [[step]]
     say = { name = "sorry", file = "sorry.wav" }
 "#;
@@ -113,6 +113,7 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             music: Some("music/a.wav".to_owned()),
             priority: 7,
             recorded: true,
+            skills: BTreeMap::new(),
         }
     );
     assert_eq!(
@@ -121,7 +122,8 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             queue: "second".to_owned(),
             music: None,
             priority: 0,
-            recorded: false
+            recorded: false,
+            skills: BTreeMap::from([("polish".to_owned(), 30)]),
         }
     );
     assert_eq!(

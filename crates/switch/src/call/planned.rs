@@ -7,6 +7,7 @@ use vocab::EventId;
 use vocab::media::MediaCommand;
 
 use super::reach::Purpose;
+use super::steps::Asked;
 use super::{Call, Course, State};
 use crate::context::Context;
 use crate::destination::Destination;
@@ -204,7 +205,13 @@ impl Call {
             // Nobody has told the caller of a recording there.
             Destination::Queue { name, priority } => {
                 let priority = priority.unwrap_or_default();
-                let waits = self.enter_queue(ctx, &name, None, priority, false);
+                let asked = Asked {
+                    music: None,
+                    priority,
+                    recorded: false,
+                    skills: Vec::new(),
+                };
+                let waits = self.enter_queue(ctx, &name, asked);
                 (!waits).then_some(Happened::NotReached)
             }
             Destination::Operator(_) | Destination::Outer { .. } => {

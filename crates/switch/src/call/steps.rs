@@ -1,6 +1,8 @@
 //! Owns the walk through the plan: what each step does to the call, and what makes it go on.
 
-use acd::SkillNeed;
+use std::collections::BTreeMap;
+
+use acd::{Limits, SkillNeed};
 use dialplan::{Happened, QueueState, Run, Sights, Step};
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time, WallTime};
@@ -57,6 +59,7 @@ impl Course {
                     music: None,
                     priority: *priority,
                     recorded: true,
+                    skills: BTreeMap::new(),
                 },
                 Happened::QueueLeft(outcome) => hangup(Some(match outcome {
                     QueueOutcome::TimedOut => Outcome::TimedOut,
@@ -135,6 +138,26 @@ const fn is_for_ears(step: &Step) -> bool {
     }
 }
 
+/// How a plan puts a call into a queue.
+pub(super) struct Asked<'a> {
+    pub(super) music: Option<&'a str>,
+    pub(super) priority: u8,
+    pub(super) recorded: bool,
+    pub(super) skills: Vec<SkillNeed>,
+}
+
+/// What a plan asks of an operator, as the ACD takes it.
+fn needs(skills: &BTreeMap<String, u8>) -> Vec<SkillNeed> {
+    let within = |(skill, least): (&String, &u8)| {
+        let limits = Limits {
+            min: *least,
+            ..Limits::ANY
+        };
+        SkillNeed::within(skill, limits)
+    };
+    skills.iter().map(within).collect()
+}
+
 /// A call's place in a queue: what it comes back to.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -145,12 +168,14 @@ pub(super) struct Place {
     /// Since when it waited first.
     pub(super) since: Time,
     pub(super) recorded: bool,
+    /// What it asks for besides what the queue asks for.
+    pub(super) skills: Vec<SkillNeed>,
 }
 
 impl Call {
     /// Goes on in the plan until a step has to wait for something.
     pub(super) fn advance(&mut self, ctx: &mut Context, happened: Happened) {
-        let next = self.course.next(ctx, happened);
+        let next = self.next_of_course(ctx, happened);
         self.follow_course(ctx, next);
     }
 
@@ -165,8 +190,19 @@ impl Call {
                 Next::Step(step) => self.begin(ctx, step),
             };
             let Some(happened) = happened else { return };
-            next = self.course.next(ctx, happened);
+            next = self.next_of_course(ctx, happened);
         }
+    }
+
+    fn next_of_course(&mut self, ctx: &Context, happened: Happened) -> Next {
+        let next = self.course.next(ctx, happened);
+        if let Course::Plan(run) = &self.course
+            && self.language != run.language()
+        {
+            // The caller chose another one: the operator is to speak it too.
+            run.language().clone_into(&mut self.language);
+        }
+        next
     }
 
     /// Begins a step; says what happened if it is over at once.
@@ -208,8 +244,15 @@ impl Call {
                 music,
                 priority,
                 recorded,
+                skills,
             } => {
-                let waits = self.enter_queue(ctx, &queue, music.as_deref(), priority, recorded);
+                let asked = Asked {
+                    music: music.as_deref(),
+                    priority,
+                    recorded,
+                    skills: needs(&skills),
+                };
+                let waits = self.enter_queue(ctx, &queue, asked);
                 (!waits).then_some(Happened::QueueLeft(QueueOutcome::Closed))
             }
             Step::Ring {
@@ -342,14 +385,7 @@ impl Call {
     }
 
     /// Puts the call into a queue; says whether there is such a queue.
-    pub(super) fn enter_queue(
-        &mut self,
-        ctx: &mut Context,
-        queue: &str,
-        music: Option<&str>,
-        priority: u8,
-        recorded: bool,
-    ) -> bool {
+    pub(super) fn enter_queue(&mut self, ctx: &mut Context, queue: &str, asked: Asked<'_>) -> bool {
         let Some(settings) = ctx.settings.queues.iter().find(|known| known.name == queue) else {
             ctx.bug(
                 "a plan names a queue that is not in the settings",
@@ -361,10 +397,13 @@ impl Call {
         let place = Place {
             queue,
             name: settings.name.clone(),
-            music: music.and_then(|name| ctx.prompt(name, &self.language)),
-            priority,
+            music: asked
+                .music
+                .and_then(|name| ctx.prompt(name, &self.language)),
+            priority: asked.priority,
             since: ctx.now,
-            recorded,
+            recorded: asked.recorded,
+            skills: asked.skills,
         };
         if place.music.is_none() && !self.caller.is_answered() {
             self.caller.ring(ctx);
@@ -388,13 +427,16 @@ impl Call {
         if let Some(music) = place.music {
             self.play(ctx, music, true);
         }
+        // What the plan asks for comes first: of too many the last are left out.
+        let mut skills = place.skills.clone();
+        skills.extend(self.language_wanted(ctx, place.queue));
         ctx.acd.handle(
             ctx.now,
             acd::Input::Queued(acd::Arrival {
                 priority: place.priority,
                 since: place.since,
                 caller: self.caller_number.clone(),
-                skills: self.language_wanted(ctx, place.queue),
+                skills,
                 ..acd::Arrival::new(self.id, place.queue, ctx.now)
             }),
         );

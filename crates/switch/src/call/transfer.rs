@@ -259,6 +259,7 @@ impl Call {
                 .unwrap_or_default(),
             since: ctx.now,
             recorded: self.recorded,
+            skills: Vec::new(),
         };
         self.transfer_done(ctx);
         self.wait_at(ctx, place);
