@@ -373,7 +373,7 @@ impl Switch {
             // A refresh of ours.
         } else if owner.leg == call.caller.id {
             if response.status().is_some_and(|status| status >= 200) {
-                call.caller_bye_answered(&mut self.ctx);
+                call.caller_bye_answered(&mut self.ctx, Some(response));
             }
         } else {
             call.leg_response(&mut self.ctx, owner.leg, tx, response);
@@ -407,7 +407,7 @@ impl Switch {
         if call.modification_timed_out(&mut self.ctx, owner.leg, tx) {
             // A refresh of ours.
         } else if owner.leg == call.caller.id {
-            call.caller_bye_answered(&mut self.ctx);
+            call.caller_bye_answered(&mut self.ctx, None);
         } else {
             call.leg_timed_out(&mut self.ctx, owner.leg, tx);
         }

@@ -20,6 +20,7 @@ use sip::{
 };
 use vocab::Time;
 
+use crate::call::{Home, hide};
 use crate::context::{Context, Owner};
 use crate::locator::{ANSWER_WITHIN, Locator};
 
@@ -160,10 +161,11 @@ impl Context {
     /// Sends a request within a dialog: on its flow, or where the name of the next hop leads (RFC 3261
     /// §12.2.1.1, RFC 3263), and where the peer was seen if that is nowhere. `None`: nobody waits for
     /// the answer.
+    /// `home`: the trunk whose credentials it may carry, and to which alone they go.
     pub(crate) fn request_within(
         &mut self,
         owner: Option<Owner>,
-        dialog: &Dialog,
+        (dialog, home): (&Dialog, Option<Home>),
         message: Message,
     ) -> ClientTx {
         let seen = dialog.next_flow();
@@ -178,8 +180,15 @@ impl Context {
             Host::Ip(_) => None,
         };
         let secure = dialog.secure;
+        let trunk = home.and_then(|home| self.trunks.by_id(home.trunk));
+        let by_name = trunk.is_some_and(|trunk| trunk.is_at(&hop.host));
         let build = move |ctx: &Self, flow: &Flow| {
             let mut message = message.clone();
+            // A name of the settings leads to the trunk wherever it leads, as it did for the INVITE.
+            let at_home = home.is_none_or(|home| ctx.is_home(home, flow.remote.ip()));
+            if !at_home && (!by_name || *flow == seen) {
+                hide(&mut message);
+            }
             if *flow != seen && message.headers.first(&HeaderName::Contact).is_some() {
                 let contact = if secure {
                     ctx.contact_secured(flow, None)

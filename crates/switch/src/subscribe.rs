@@ -197,7 +197,7 @@ impl Switch {
             let told = self.watchers.subscriptions.tell(now, due.id, content);
             if let Some((dialog, mut notify)) = told {
                 decorate(&self.ctx, &dialog.next_flow(), dialog.secure, &mut notify);
-                let tx = self.ctx.request_within(None, dialog, notify);
+                let tx = self.ctx.request_within(None, (dialog, None), notify);
                 self.watchers.notifies.insert(tx, due.id);
             }
         }

@@ -97,6 +97,20 @@ pub fn challenge_realm(value: &str) -> Option<String> {
     params.text("realm").map(Cow::into_owned)
 }
 
+/// The nonces of a challenge, one for each of its algorithms.
+pub fn nonces(challenge_response: &Message) -> impl Iterator<Item = String> {
+    [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate]
+        .into_iter()
+        .flat_map(|name| {
+            let values = challenge_response.headers.all(&name);
+            let nonce = |value| {
+                let params = DigestParams::parse(value).ok()?;
+                params.raw("nonce").map(str::to_owned)
+            };
+            values.filter_map(nonce).collect::<Vec<String>>()
+        })
+}
+
 /// Whether a challenge says that the credentials were good but for the age of the nonce (RFC 7616
 /// §3.3): then the same password is worth a second attempt.
 #[must_use]

@@ -20,7 +20,7 @@ use vocab::Time;
 
 use crate::wire::{HeaderName, Message, Uri, quote};
 
-pub use client::{AuthError, authorize, challenge_realm, is_stale};
+pub use client::{AuthError, authorize, challenge_realm, is_stale, nonces};
 pub use digest::{Algorithm, Secrets};
 pub use lockout::{Attempt, Lockout, LockoutSettings, Ruling};
 

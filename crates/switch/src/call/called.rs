@@ -23,6 +23,7 @@ impl Call {
         response: &Message,
     ) {
         let status = response.status().unwrap_or_default();
+        let owner = self.owner(id);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -41,7 +42,7 @@ impl Call {
             (Some(Stage::Withdrawn | Stage::Over), _) => {}
             (None, _) => {
                 if leg.sip == (Sip::Closing { tx }) && status >= 200 {
-                    leg.closed(ctx);
+                    leg.bye_answered(ctx, owner, tx, response);
                 }
             }
         }
@@ -258,8 +259,13 @@ impl Call {
             return false;
         };
         let number = response.cseq().map_or(1, |cseq| cseq.number);
+        leg.session.account = leg.sent(tx).and_then(|sent| sent.account(&dialog));
         let flow = ctx.flow_for_ack(&dialog);
-        ctx.ack(tx, flow, dialog.ack(number));
+        let mut ack = dialog.ack(number);
+        if let Some(account) = &leg.session.account {
+            account.show_in_ack(ctx, &flow, &mut ack);
+        }
+        ctx.ack(tx, flow, ack);
         ctx.dialogs.insert(dialog.id(), owner);
         let told = leg
             .sent(tx)

@@ -362,10 +362,16 @@ impl CallerLeg {
     }
 
     fn bye(&mut self, ctx: &mut Context, call: CallId) {
+        self.send_bye(ctx, call, false);
+    }
+
+    fn send_bye(&mut self, ctx: &mut Context, call: CallId, again: bool) {
         let mut bye = self.dialog.request(Method::Bye);
         self.tell_cause(&mut bye);
         let owner = Owner { call, leg: self.id };
-        let tx = ctx.request_within(Some(owner), &self.dialog, bye);
+        let tx = self
+            .session
+            .send(ctx, Some(owner), &self.dialog, (bye, again));
         self.sip = Sip::Closing { tx };
     }
 }
@@ -484,10 +490,22 @@ impl Call {
         }
     }
 
-    pub(crate) fn caller_bye_answered(&mut self, ctx: &mut Context) {
-        if let Sip::Closing { tx } = self.caller.sip {
+    /// The final answer to our BYE, or none in time. Refused or not, the leg is over (RFC 3261
+    /// §15.1.1), but for a challenge that our account meets.
+    pub(crate) fn caller_bye_answered(&mut self, ctx: &mut Context, response: Option<&Message>) {
+        let call = self.id;
+        let caller = &mut self.caller;
+        if let Sip::Closing { tx } = caller.sip {
+            let again = response.is_some_and(|response| {
+                let dialog = &caller.dialog;
+                caller.session.is_challenged(ctx, tx, dialog, response)
+            });
             ctx.forget_client(tx);
-            self.caller.closed(ctx);
+            if again {
+                caller.send_bye(ctx, call, true);
+            } else {
+                caller.closed(ctx);
+            }
         }
     }
 }

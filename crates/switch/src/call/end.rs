@@ -7,9 +7,9 @@ use vocab::{EndedBy, Fact, OfferResult, Outcome, QueueOutcome};
 use super::{Call, State};
 use crate::context::{Context, Timer};
 
-/// How long the legs of an ended call may take: a 200 without ACK and then a BYE without answer
-/// are twice 64*T1 (RFC 3261 §17), 64 s; and some.
-const LINGER: Duration = Duration::from_secs(90);
+/// How long the legs of an ended call may take: a 200 without ACK, then a BYE that is challenged twice
+/// and each time as late as can be, are four times 64*T1 (RFC 3261 §17), 128 s; and some.
+const LINGER: Duration = Duration::from_secs(150);
 
 impl Call {
     /// Ends the call. The first end counts; a later one is ignored.

@@ -22,6 +22,7 @@
 //! party is the caller until an operator who called somebody transfers that somebody: who stays is the
 //! first party then.
 
+mod account;
 mod called;
 mod caller;
 mod dialogs;
@@ -55,6 +56,8 @@ use vocab::{CallId, Direction, EndedBy, Fact, LegId, OperatorId, QueueId, Time};
 use crate::context::{Context, Owner, Timer, TimerKey};
 use crate::trunk::Seat;
 use crate::turns;
+use account::LegAccount;
+pub(crate) use account::{Home, hide};
 pub(crate) use caller::CallerLeg;
 use keys::Asking;
 pub(crate) use leg::{MediaState, decorate};
@@ -198,6 +201,10 @@ impl Call {
         }
         let caller_engagement = arrival.operator.map(|id| Engagement::begin(ctx, id));
         let mut caller = CallerLeg::new(ctx, leg, dialog, arrival.tx, arrival.invite);
+        caller.session.account = arrival
+            .seat
+            .as_ref()
+            .map(|seat| LegAccount::new(seat.trunk, &arrival.flow, None));
         caller.seat = arrival.seat;
         ctx.counts.calls += 1;
         ctx.own_server(arrival.tx, Owner { call: id, leg });

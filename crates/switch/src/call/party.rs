@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use sip::{ClientTx, Dialog, Method, Offers, ServerTx};
+use sip::{ClientTx, Dialog, Message, Method, Offers, ServerTx};
 use vocab::media::{MediaCommand, Remote};
 use vocab::{EndedBy, LegId, OfferResult, OperatorId};
 
@@ -192,13 +192,38 @@ impl PartyLeg {
     }
 
     pub(super) fn bye(&mut self, ctx: &mut Context, owner: Owner) {
+        self.send_bye(ctx, owner, false);
+    }
+
+    fn send_bye(&mut self, ctx: &mut Context, owner: Owner, again: bool) {
         let Some(dialog) = &mut self.dialog else {
             self.sip = Sip::Closed;
             return;
         };
         let bye = dialog.request(Method::Bye);
-        let tx = ctx.request_within(Some(owner), dialog, bye);
+        let tx = self.session.send(ctx, Some(owner), dialog, (bye, again));
         self.sip = Sip::Closing { tx };
+    }
+
+    /// The final answer to our BYE. Refused or not, the leg is over (RFC 3261 §15.1.1), but for a
+    /// challenge that our account meets.
+    pub(super) fn bye_answered(
+        &mut self,
+        ctx: &mut Context,
+        owner: Owner,
+        tx: ClientTx,
+        response: &Message,
+    ) {
+        let again = self
+            .dialog
+            .as_ref()
+            .is_some_and(|dialog| self.session.is_challenged(ctx, tx, dialog, response));
+        if again {
+            ctx.forget_client(tx);
+            self.send_bye(ctx, owner, true);
+        } else {
+            self.closed(ctx);
+        }
     }
 
     /// The SIP side is over: forget its dialog.

@@ -9,17 +9,14 @@ use sip::{ClientTx, Flow, HeaderName, Message, Method};
 use vocab::{Fact, LegId, OfferResult};
 
 use super::Call;
+use super::account::{ANSWERS_MAX, Credentials};
 use super::leg::{Description, MediaState};
 use super::party::{PartyLeg, Sip};
-use super::sent::{Credentials, Sent};
+use super::sent::Sent;
 use crate::context::{Context, Timer};
 use crate::trunk::Direction;
 use crate::turns;
 use crate::way::{Group, Next, Way};
-
-/// Challenges that are answered for one INVITE: the first, and one that says that the nonce alone
-/// was too old.
-const ANSWERS_MAX: u8 = 2;
 
 /// What an INVITE is made of besides its head: it depends on the flow.
 #[derive(Clone)]
@@ -239,11 +236,7 @@ impl Call {
             let Some(account) = account else {
                 return false;
             };
-            credentials.uses = credentials.uses.saturating_add(1);
-            let Credentials {
-                challenge, uses, ..
-            } = credentials;
-            if let Err(denied) = account.authorize(&mut head, challenge, &cnonce, *uses) {
+            if let Err(denied) = credentials.add_to(&mut head, account, &cnonce) {
                 tracing::warn!(call = %owner.call, %denied, "a trunk's challenge is not answered");
                 return false;
             }
@@ -295,16 +288,17 @@ impl Call {
         tx: ClientTx,
         response: &Message,
     ) {
-        let dialog = self
-            .legs
-            .get_mut(&id)
-            .and_then(|leg| leg.dialog_of(ctx, tx, response));
-        if let Some(mut dialog) = dialog {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        if let Some(mut dialog) = leg.dialog_of(ctx, tx, response) {
             let number = response.cseq().map_or(1, |cseq| cseq.number);
             let flow = ctx.flow_for_ack(&dialog);
             ctx.ack(tx, flow, dialog.ack(number));
             let bye = dialog.request(Method::Bye);
-            ctx.request_within(None, &dialog, bye);
+            if let Some(sent) = leg.sent(tx) {
+                sent.send(ctx, &dialog, bye);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 use sip::{ClientTx, Dialog, DialogId, Flow, Forks, HeaderName, Heard, Message};
 use vocab::{OfferResult, Time};
 
+use super::account::{Credentials, LegAccount};
 use super::leg::Description;
 use super::party::{PartyLeg, Sip};
 use crate::context::{Context, Owner};
@@ -40,16 +41,6 @@ pub(super) struct Sent {
     told: Vec<(String, Description)>,
 }
 
-/// The challenge that an INVITE of ours has answered.
-#[derive(Clone)]
-pub(super) struct Credentials {
-    pub(super) challenge: Box<Message>,
-    /// Requests that were sent with its nonce, this one included: `nc` (RFC 7616 §3.4.5).
-    pub(super) uses: u32,
-    /// Challenges of this call that were answered.
-    pub(super) answers: u8,
-}
-
 impl Sent {
     pub(super) fn new(
         tx: ClientTx,
@@ -78,6 +69,14 @@ impl Sent {
     /// Whether a final answer is still to come.
     pub(super) fn is_open(&self) -> bool {
         self.stage != Stage::Over
+    }
+
+    /// Our account with the trunk that it went to, for requests within its dialogs.
+    pub(super) fn account(&self, dialog: &Dialog) -> Option<LegAccount> {
+        let trunk = self.way.trunk()?.trunk;
+        let mut account = LegAccount::new(trunk, &dialog.flow, self.credentials.clone());
+        account.invited_with(&self.head);
+        Some(account)
     }
 
     /// The branches, once it is known where the INVITE went.
@@ -114,6 +113,20 @@ impl Sent {
     pub(super) fn tell(&mut self, tag: &str, description: Description) {
         self.told.retain(|(of, _)| of != tag);
         self.told.push((tag.to_owned(), description));
+    }
+
+    /// Sends a request whose answer is of no interest within a dialog that it made.
+    pub(super) fn send(&mut self, ctx: &mut Context, dialog: &Dialog, mut request: Message) {
+        let mut account = self.account(dialog);
+        if let Some(account) = &mut account {
+            account.show(ctx, dialog, &mut request);
+            if let Some(credentials) = &mut self.credentials {
+                // Each count is for one request, in whichever of its dialogs.
+                credentials.uses = credentials.uses.saturating_add(1);
+            }
+        }
+        let home = account.as_ref().map(LegAccount::home);
+        ctx.request_within(None, (dialog, home), request);
     }
 
     /// Its early dialogs are over.
@@ -230,13 +243,15 @@ impl PartyLeg {
         let Some(forks) = self.sent(tx).and_then(|sent| sent.forks(ctx)) else {
             return;
         };
-        if let Heard::Progress { tag, prack } = forks.provisional(response)
-            && let Some(early) = forks.early(&tag)
-        {
-            ctx.early_dialogs.insert(early.dialog.id(), owner);
-            if let Some(prack) = prack {
-                ctx.request_within(None, &early.dialog, *prack);
-            }
+        let Heard::Progress { tag, prack } = forks.provisional(response) else {
+            return;
+        };
+        let Some(dialog) = forks.early(&tag).map(|early| early.dialog.clone()) else {
+            return;
+        };
+        ctx.early_dialogs.insert(dialog.id(), owner);
+        if let (Some(prack), Some(sent)) = (prack, self.sent(tx)) {
+            sent.send(ctx, &dialog, *prack);
         }
     }
 

@@ -2,11 +2,13 @@
 //! modifications of our own (RFC 3264, RFC 4028). The rules are in [`sip::session`]; here they meet the
 //! leg. Refuses to decide what a call does about it.
 
-use sip::{ClientTx, Message, Method, Offers, SessionDue, SessionTimer};
+use sip::{ClientTx, Dialog, Message, Method, Offers, SessionDue, SessionTimer};
 use vocab::media::Remote;
 use vocab::{EndedBy, LegId, Time};
 
+use super::account::LegAccount;
 use super::leg::decorate;
+use super::midcall::Parts;
 use super::{Call, State, caller, party};
 use crate::context::{Context, Owner, Timer, TimerKey};
 
@@ -21,8 +23,12 @@ pub(crate) struct LegSession {
     pub(super) held: bool,
     /// Whether the peer takes UPDATE; not known until it says.
     pub(super) updates: Option<bool>,
+    /// Our account with the trunk at the other end, if one is there.
+    pub(super) account: Option<LegAccount>,
     /// Our UPDATE or re-INVITE that has no final answer.
     modifying: Option<Modifying>,
+    /// The next refresh answers the challenge of the last one.
+    challenged: bool,
     /// When to try again to refresh.
     retry_at: Option<Time>,
     armed: Option<TimerKey>,
@@ -50,7 +56,9 @@ impl LegSession {
             timer: SessionTimer::new(ctx.settings.session_timer),
             held: false,
             updates: None,
+            account: None,
             modifying: None,
+            challenged: false,
             retry_at: None,
             armed: None,
         }
@@ -72,6 +80,41 @@ impl LegSession {
     /// Takes the timer back: the leg goes over to another call, which arms it anew.
     pub(super) fn disarm(&mut self, ctx: &mut Context) {
         ctx.clear_timers(self.armed.take().as_slice());
+    }
+
+    /// Sends a request within the dialog, with what the trunk is to be shown. `again`: its challenge was
+    /// answered just now.
+    pub(super) fn send(
+        &mut self,
+        ctx: &mut Context,
+        owner: Option<Owner>,
+        dialog: &Dialog,
+        (mut request, again): (Message, bool),
+    ) -> ClientTx {
+        match &mut self.account {
+            Some(account) if again => account.show_again(ctx, dialog, &mut request),
+            Some(account) => account.show(ctx, dialog, &mut request),
+            None => {}
+        }
+        let home = self.account.as_ref().map(LegAccount::home);
+        ctx.request_within(owner, (dialog, home), request)
+    }
+
+    /// Whether a request that was refused is to be sent once more, as the refusal is a challenge that
+    /// our account meets (RFC 3261 §22.2).
+    pub(super) fn is_challenged(
+        &mut self,
+        ctx: &Context,
+        tx: ClientTx,
+        dialog: &Dialog,
+        refusal: &Message,
+    ) -> bool {
+        let place = ctx.flow_of(tx).unwrap_or_else(|| dialog.next_flow());
+        matches!(refusal.status(), Some(401 | 407))
+            && self
+                .account
+                .as_mut()
+                .is_some_and(|account| account.challenged(ctx, (place, dialog), refusal))
     }
 
     fn next_deadline(&self) -> Option<Time> {
@@ -195,7 +238,8 @@ impl Call {
             session.offers.update_sent(false);
         }
         let owner = Owner { call, leg };
-        let tx = ctx.request_within(Some(owner), parts.dialog, request);
+        let challenged = core::mem::take(&mut session.challenged);
+        let tx = session.send(ctx, Some(owner), parts.dialog, (request, challenged));
         session.modifying = Some(Modifying { tx, kind });
     }
 
@@ -217,8 +261,9 @@ impl Call {
         if status < 300 {
             self.refreshed(ctx, leg, tx, kind, response);
         } else {
+            let refused = self.refresh_refused(ctx, leg, (tx, kind), response);
             ctx.forget_client(tx);
-            if let Refreshed::Gone = self.refresh_refused(ctx, leg, kind, response) {
+            if let Refreshed::Gone = refused {
                 self.leg_lost(ctx, leg);
             }
         }
@@ -274,7 +319,11 @@ impl Call {
         let task = parts.session.offers.success_came(!response.body.is_empty());
         let number = response.cseq().map_or(1, |cseq| cseq.number);
         let flow = ctx.flow_for_ack(parts.dialog);
-        ctx.ack(tx, flow, parts.dialog.ack(number));
+        let mut ack = parts.dialog.ack(number);
+        if let Some(account) = &parts.session.account {
+            account.show_in_ack(ctx, &flow, &mut ack);
+        }
+        ctx.ack(tx, flow, ack);
         let remote = match (task, parts.description) {
             (sip::Task::Take, Some(description)) => {
                 sdp::accept(&response.body, &description.local()).ok()
@@ -290,12 +339,15 @@ impl Call {
         &mut self,
         ctx: &mut Context,
         leg: LegId,
-        kind: Refresh,
+        (tx, kind): (ClientTx, Refresh),
         response: &Message,
     ) -> Refreshed {
         let own_call_id = leg != self.caller.id;
         let random = ctx.entropy.number();
-        let Some(session) = self.session(leg) else {
+        let Some(Parts {
+            session, dialog, ..
+        }) = self.parts(leg)
+        else {
             return Refreshed::Alive;
         };
         session.modifying = None;
@@ -309,6 +361,10 @@ impl Call {
             491 => {
                 session.retry_at =
                     Some(ctx.now + sip::session::retry_interval(own_call_id, random));
+            }
+            401 | 407 if session.is_challenged(ctx, tx, dialog, response) => {
+                session.challenged = true;
+                session.retry_at = Some(ctx.now);
             }
             422 if session.timer.too_small(response) => session.retry_at = Some(ctx.now),
             405 | 501 if kind == Refresh::Update => {

@@ -385,7 +385,7 @@ impl Call {
         let body = refer::status_fragment(status);
         let notify = notify.with_body("message/sipfrag;version=2.0", body);
         if let Some(parts) = self.parts(leg) {
-            ctx.request_within(None, parts.dialog, notify);
+            ctx.request_within(None, (parts.dialog, None), notify);
         }
     }
 }

@@ -62,7 +62,7 @@ pub enum Direction {
 /// there is no copy.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seat {
-    pub(super) trunk: TrunkId,
+    pub(crate) trunk: TrunkId,
     pub(super) direction: Direction,
 }
 

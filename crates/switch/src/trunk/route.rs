@@ -330,7 +330,7 @@ impl Account {
     ///
     /// # Errors
     /// [`Denied::WrongRealm`] if nothing is left of it.
-    pub(super) fn ours(&self, challenge: &Message) -> Result<Message, Denied> {
+    pub(crate) fn ours(&self, challenge: &Message) -> Result<Message, Denied> {
         let mut ours = challenge.clone();
         let mut foreign = None;
         for name in [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate] {

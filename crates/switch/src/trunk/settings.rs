@@ -259,6 +259,26 @@ impl Trunk {
         }
     }
 
+    /// Whether the settings name this host as the trunk's: its servers, its registrars, their proxies,
+    /// and the networks that its calls come from.
+    pub(crate) fn is_at(&self, host: &Host) -> bool {
+        let outbound = self.outbound.iter();
+        let called = outbound.flat_map(|way| way.servers.iter().chain(&way.proxy));
+        let registration = self.registration.iter();
+        let asked = registration.flat_map(|one| one.registrars.iter().chain(&one.proxy));
+        let mut named = called.chain(asked).map(|uri| &uri.host);
+        match host {
+            Host::Ip(address) => {
+                let within = |network: &Network| network.contains(*address);
+                self.source.networks.iter().any(within) || named.any(|one| one == host)
+            }
+            Host::Name(name) => named.any(|one| match one {
+                Host::Name(one) => one.eq_ignore_ascii_case(name),
+                Host::Ip(_) => false,
+            }),
+        }
+    }
+
     /// A trunk that is known by its addresses.
     #[must_use]
     pub fn at(name: &str, networks: Vec<Network>) -> Self {
