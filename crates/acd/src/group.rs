@@ -30,7 +30,8 @@ pub(crate) struct CallKey {
 pub(crate) struct Tier {
     /// The reserve comes last.
     pub(crate) reserve: bool,
-    pub(crate) delay: Duration,
+    /// Small, so that places compare fast; a delay has at most 49 days.
+    pub(crate) delay_ms: u32,
     /// Levels of preferred skills, added up.
     pub(crate) preferred: Reverse<u16>,
     /// The lowest level among the required skills; 0 where levels are alike.
@@ -201,7 +202,7 @@ impl Group {
 
     /// Why an operator may not get calls of a shelf yet, if so.
     fn held_back(&self, tier: &Tier, shelf: &Shelf) -> Option<WhyNot> {
-        if tier.delay > shelf.waited {
+        if u128::from(tier.delay_ms) > shelf.waited.as_millis() {
             return Some(WhyNot::Delayed);
         }
         let helps = self.reserve_open || self.reserve_wait.is_some_and(|wait| wait <= shelf.waited);
@@ -338,7 +339,7 @@ impl Group {
         for key in self.free.range(after).take(room) {
             let why_not = match (&key.tier, &chosen.tier) {
                 (one, best) if one.reserve && !best.reserve => WhyNot::Reserve,
-                (one, best) if one.delay > best.delay => WhyNot::Delayed,
+                (one, best) if one.delay_ms > best.delay_ms => WhyNot::Delayed,
                 (one, best) if one.preferred > best.preferred => WhyNot::LessPreferred,
                 (one, best) if one.level > best.level => WhyNot::LowerLevel,
                 _ => WhyNot::BehindInOrder,

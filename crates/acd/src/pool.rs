@@ -107,7 +107,11 @@ impl Pool {
             anyone: demand.anyone,
             required,
             preferred: demand.preferred,
-            strategy: queue.strategy,
+            strategy: if demand.anyone {
+                Strategy::LongestIdle
+            } else {
+                queue.strategy
+            },
             levels: queue.levels,
         };
         let number = match self.by_key.get(&key) {
@@ -284,7 +288,9 @@ fn place(
         order: membership.map_or(0, |one| one.order),
         tier: Tier {
             reserve: membership.is_some_and(|one| one.reserve),
-            delay: membership.map_or(Duration::ZERO, |one| one.delay),
+            delay_ms: membership.map_or(0, |one| {
+                u32::try_from(one.delay.as_millis()).unwrap_or(u32::MAX)
+            }),
             preferred: Reverse(preferred.sum()),
             level: Reverse(lowest),
         },

@@ -146,16 +146,24 @@ impl Demand {
         for (_, limits) in &mut self.required {
             *limits = limits.eased(step.levels_by);
         }
+        if step.anyone {
+            // Nothing is preferred either: all queues share one group of everybody, and nobody
+            // stands in as many sets as there are wishes.
+            self.anyone = true;
+            self.required.clear();
+        }
         let mut kept = Vec::new();
         for (skill, limits) in core::mem::take(&mut self.required) {
-            if step.anyone || step.drop.contains(&skill) {
+            if step.drop.contains(&skill) {
                 self.preferred.push(skill);
             } else {
                 kept.push((skill, limits));
             }
         }
         self.required = kept;
-        self.anyone |= step.anyone;
+        if self.anyone {
+            self.preferred.clear();
+        }
     }
 }
 
@@ -188,7 +196,7 @@ mod tests {
         assert_eq!(demand(&[&lower, &drop]).preferred, ["uk"]);
         let last = demand(&[&lower, &drop, &anyone]);
         assert!(last.anyone && last.required.is_empty());
-        assert_eq!(last.preferred, ["health", "uk"]);
+        assert!(last.preferred.is_empty());
     }
 
     #[test]
