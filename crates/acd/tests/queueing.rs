@@ -85,8 +85,9 @@ impl Play {
         });
         acd.handle(Time::ZERO, Input::Queues(queues.collect()));
         let operator = |id: u32| {
-            let serves =
-                |queue: &u16| id % 2 == 0 || u32::from(*queue) == id % u32::from(hotline.queues);
+            let serves = |queue: &u16| {
+                id.is_multiple_of(2) || u32::from(*queue) == id % u32::from(hotline.queues)
+            };
             let skills = (0..hotline.queues)
                 .filter(serves)
                 .map(|queue| (queue.to_string(), 50));
