@@ -3,6 +3,9 @@
 //! so that the engine's figures are its alone.
 //!
 //! `cargo bench --bench calls -- [--calls 100,500] [--seconds 30] [--runs 3]`
+//!
+//! `cargo bench --bench calls -- --offered 1000 [--seconds 60]` offers so many calls a second instead,
+//! and counts those that failed.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +33,7 @@ use vocab::OperatorId;
 const SETTINGS: &str = r#"
 [sip]
 listen = ["127.0.0.1:0"]
+strangers_rate = 10000
 [media]
 address = "127.0.0.1"
 [journal]
@@ -64,6 +68,10 @@ const SHORT_RATE: f64 = 50.0;
 
 fn main() {
     let arguments = Arguments::read();
+    if let Some(rate) = arguments.offered {
+        offered_calls(rate, arguments.seconds);
+        return;
+    }
     println!(
         "| calls at once | run | CPU-ms per call-second | of it user | kernel | busiest threads |"
     );
@@ -88,6 +96,8 @@ fn main() {
 
 struct Arguments {
     calls: Vec<usize>,
+    /// Calls a second.
+    offered: Option<f64>,
     seconds: u64,
     runs: u32,
 }
@@ -96,6 +106,7 @@ impl Arguments {
     fn read() -> Self {
         let mut arguments = Self {
             calls: vec![100, 500],
+            offered: None,
             seconds: 30,
             runs: 3,
         };
@@ -107,6 +118,7 @@ impl Arguments {
                     let list = value();
                     arguments.calls = list.split(',').map(|n| n.parse().unwrap()).collect();
                 }
+                "--offered" => arguments.offered = Some(value().parse().unwrap()),
                 "--seconds" => arguments.seconds = value().parse().unwrap(),
                 "--runs" => arguments.runs = value().parse().unwrap(),
                 // What cargo adds.
@@ -145,8 +157,8 @@ impl Engine {
             .read_line(&mut ready)
             .unwrap();
         let address = ready
-            .trim()
-            .strip_prefix("ready sip=")
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("sip="))
             .expect("the engine starts");
         Self {
             address: address.parse().unwrap(),
@@ -377,4 +389,38 @@ fn short_calls() -> f64 {
     let per = |cpu: Duration| cpu.as_secs_f64() * 1e3 / SHORT_CALLS as f64;
     println!("by thread: {}", busiest(&threads_before, &threads, per));
     per(cpu)
+}
+
+/// So many calls a second for so long, each answered, talked and hung up, over real sockets with
+/// the journal and the recordings on. Nothing may fail: a refused call, a lost one, a double offer.
+fn offered_calls(rate: f64, seconds: u64) {
+    let talk = Duration::from_millis(100);
+    // Twice what the rate needs at half a second of set-up, ringing and talk.
+    let operators = rate as usize;
+    let engine = Engine::start(operators);
+    let calls = (rate * seconds as f64) as u64;
+    let load = engine.load(Some(calls), operators, rate, talk);
+    while load.counts().registered < operators as u64 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (before, threads_before) = (engine.cpu(), engine.threads());
+    let began = Instant::now();
+    let ended = load.wait(Duration::from_secs(seconds * 2 + 60));
+    let took = began.elapsed();
+    let report = load.stop();
+    let (during, threads) = (engine.cpu(), engine.threads());
+    engine.wait_idle();
+    let after = engine.cpu();
+    let per = |cpu: Duration| cpu.as_secs_f64() * 1e3 / calls as f64;
+    println!("ended: {ended}; {:?}", report.counts);
+    println!(
+        "{calls} calls in {:.1} s: {:.0} a second; {} talked; engine {:.3} CPU-ms a call while \
+         they came, {:.3} after it (recordings, SQL)",
+        took.as_secs_f64(),
+        calls as f64 / took.as_secs_f64(),
+        report.counts.talked,
+        per(during - before),
+        per(after.saturating_sub(during)),
+    );
+    println!("by thread: {}", busiest(&threads_before, &threads, per));
 }
