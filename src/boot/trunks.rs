@@ -4,8 +4,8 @@ use anyhow::Context;
 use sip::{Host, Secrets, Uri};
 use switch::trunk::{
     Account, CallerSource, DialForm, Dialling, DirectionLimits, EarlyMedia, Identity, Inbound,
-    Outbound, Password, Probe, Registration, Source, StrangerPolicy, StrangerSettings, Trunk,
-    TrunkLimits,
+    Outbound, Password, Probe, Registration, Source, StrangerPolicy, StrangerSettings, TransferBy,
+    Trunk, TrunkLimits,
 };
 
 use crate::settings::{self, CallerPlace, SipServer, Strangers};
@@ -52,6 +52,10 @@ pub(super) fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<Trun
             every,
             failures: found.probe_failures,
         }),
+        transfer: match found.transfer {
+            settings::TransferBy::Here => TransferBy::Here,
+            settings::TransferBy::Refer => TransferBy::Refer,
+        },
         limits: TrunkLimits {
             inbound: DirectionLimits {
                 calls: found.calls_in,

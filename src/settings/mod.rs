@@ -44,7 +44,7 @@ pub use sections::{
     Sip, Trace, Trunk,
 };
 
-pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer};
+pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
 
 pub(crate) use value::duration;
 

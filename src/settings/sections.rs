@@ -16,7 +16,7 @@ use super::kinds::{
     Reliable, Size, Strangers,
 };
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
-use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer};
+use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
 
 /// Every section, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
@@ -361,6 +361,11 @@ section! {
         /// What becomes of the audio that it sends before a call is answered: "relay" lets the one
         /// who called hear tones and announcements of the network, "ignore" tells that it rings.
         early_media: EarlyMedia = Default "\"relay\"";
+        /// How a caller whom it brought is transferred, without consultation, to a number for which it
+        /// would be called: "here", by calling the number ourselves, or "refer", by asking the
+        /// trunk to do it (REFER). A trunk that tells nothing costs ten seconds; then
+        /// it is done here. What is said after a transfer by the trunk is not recorded.
+        transfer: TransferBy = Default "\"here\"";
         /// The form in which numbers are dialled: "e164" (+74242123456), "digits"
         /// (74242123456), "national" (84242123456).
         dial: DialForm = Default "\"e164\"";

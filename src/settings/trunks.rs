@@ -73,6 +73,16 @@ choice! {
 }
 
 choice! {
+    /// How a caller is transferred to a number of the outer network.
+    TransferBy expected "\"here\" or \"refer\"" {
+        /// By us, who call the target.
+        Here = "here",
+        /// By the trunk, asked by REFER.
+        Refer = "refer",
+    }
+}
+
+choice! {
     /// What becomes of the audio that a trunk sends before the answer.
     EarlyMedia expected "\"relay\" or \"ignore\"" {
         /// The one who called hears it.

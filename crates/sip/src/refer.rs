@@ -165,6 +165,18 @@ pub fn status_fragment(status: u16) -> Vec<u8> {
     format!("SIP/2.0 {status} {}\r\n", reason_phrase(status)).into_bytes()
 }
 
+/// What the body of a NOTIFY says of how far the transfer has come: the status in its first line.
+#[must_use]
+pub fn fragment_status(body: &[u8]) -> Option<u16> {
+    let line = body.split(|octet| matches!(octet, b'\r' | b'\n')).next()?;
+    let rest = core::str::from_utf8(line)
+        .ok()?
+        .trim()
+        .strip_prefix("SIP/2.0 ")?;
+    let status = rest.split(' ').next()?.parse().ok()?;
+    (100..=699).contains(&status).then_some(status)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,5 +256,11 @@ mod tests {
     #[test]
     fn the_fragment_is_a_status_line() {
         assert_eq!(status_fragment(180), b"SIP/2.0 180 Ringing\r\n");
+        assert_eq!(fragment_status(&status_fragment(603)), Some(603));
+        assert_eq!(fragment_status(b"SIP/2.0 200 OK\nServer: x"), Some(200));
+        assert_eq!(fragment_status(b"SIP/2.0 200"), Some(200));
+        for none in [&b""[..], b"200 OK", b"SIP/2.0 OK", b"SIP/2.0 20", b"\xff"] {
+            assert_eq!(fragment_status(none), None);
+        }
     }
 }

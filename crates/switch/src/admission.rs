@@ -78,7 +78,14 @@ impl Switch {
             return;
         }
         if request.method() == Some(&Method::Notify) {
-            self.refuse_notify_in_call(tx, request);
+            match owner.filter(|owner| call.is_news(owner.leg, request)) {
+                Some(owner) => {
+                    call.follow(owner.leg, flow);
+                    call.on_news(&mut self.ctx, tx, request);
+                    self.sweep(owner.call);
+                }
+                None => self.refuse_notify_in_call(tx, request),
+            }
             return;
         }
         let Some(owner) = owner else {

@@ -46,6 +46,8 @@ pub(crate) enum Timer {
     Session(LegId),
     /// When to go on from the step of a plan that waits.
     Step,
+    /// When to carry a transfer out ourselves that a trunk was asked for.
+    Referral,
     /// When to end a call that lasts longer than any should.
     Longest,
     /// When to report an ended call whose legs are still not gone.

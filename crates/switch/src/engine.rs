@@ -369,8 +369,10 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&owner.call) else {
             return;
         };
-        if call.modification_answered(&mut self.ctx, owner.leg, tx, response) {
-            // A refresh of ours.
+        if call.modification_answered(&mut self.ctx, owner.leg, tx, response)
+            || call.referral_answered(&mut self.ctx, tx, response)
+        {
+            // A refresh or a REFER of ours.
         } else if owner.leg == call.caller.id {
             if response.status().is_some_and(|status| status >= 200) {
                 call.caller_bye_answered(&mut self.ctx, Some(response));
@@ -404,8 +406,10 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&owner.call) else {
             return;
         };
-        if call.modification_timed_out(&mut self.ctx, owner.leg, tx) {
-            // A refresh of ours.
+        if call.modification_timed_out(&mut self.ctx, owner.leg, tx)
+            || call.referral_timed_out(&mut self.ctx, tx)
+        {
+            // A refresh or a REFER of ours.
         } else if owner.leg == call.caller.id {
             call.caller_bye_answered(&mut self.ctx, None);
         } else {

@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 use sip::{HeaderName, Message, Method};
-use switch::trunk::{Account, EarlyMedia, Password};
+use switch::trunk::{Account, EarlyMedia, Password, TransferBy};
 use vocab::media::MediaCommand;
 use vocab::{Direction, EndedBy, Fact, OperatorState, Outcome, Party};
 use world::peers::{Peer, with_outer};
@@ -325,6 +325,11 @@ enum Step {
         phone: u8,
         to: usize,
     },
+    /// The trunk tells how a transfer goes that it was asked for.
+    Tells {
+        which: usize,
+        status: u16,
+    },
     Passes(u64),
 }
 
@@ -354,6 +359,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (phone.clone(), 0_usize..3, 0_usize..3)
             .prop_map(|(phone, which, with)| Step::Joins { phone, which, with }),
         2 => (phone, 0_usize..7).prop_map(|(phone, to)| Step::Dials { phone, to }),
+        2 => (0_usize..4, 0_usize..4).prop_map(|(which, at)| Step::Tells {
+            which,
+            status: [100, 180, 200, 603][at],
+        }),
         2 => (0_u64..40_000).prop_map(Step::Passes),
     ];
     proptest::collection::vec(step, 1..40)
@@ -415,6 +424,15 @@ impl Room {
                 let invite = world.dials(n, TARGETS[to]);
                 self.dialled.push((phone(n), invite));
             }
+            Step::Tells { which, status } => {
+                if let Some(peer) = self.peer(trunk(), which) {
+                    self.send(world, peer, Method::Notify, |mut notify| {
+                        notify.headers.push(HeaderName::Event, "refer");
+                        let body = sip::refer::status_fragment(status);
+                        notify.with_body("message/sipfrag", body)
+                    });
+                }
+            }
             Step::Passes(ms) => world.pass(Duration::from_millis(ms)),
         }
         self.settle(world);
@@ -427,8 +445,12 @@ proptest! {
     /// Whatever order of calls, transfers, answers and hang-ups: no invariant breaks, each call has
     /// one end, each offer and transfer too, nothing is left, and every operator is free again.
     #[test]
-    fn transfers_in_any_order_leave_nobody_behind(steps in steps()) {
-        let mut world = world(3);
+    fn transfers_in_any_order_leave_nobody_behind(steps in steps(), by_trunk in any::<bool>()) {
+        let mut settings = with_outer();
+        if by_trunk {
+            settings.trunks[0].transfer = TransferBy::Refer;
+        }
+        let mut world = World::with(settings).with_operators(3);
         let other: SocketAddr = "192.0.2.11:5060".parse().unwrap();
         let mut room = Room::at(vec![phone(1), phone(2), phone(3), trunk(), other]);
         for step in steps {

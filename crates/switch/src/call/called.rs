@@ -202,6 +202,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Referred
             | State::Talking { .. }
             | State::Ended => false,
         };

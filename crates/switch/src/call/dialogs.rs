@@ -112,6 +112,7 @@ impl Call {
             | State::Asking(_)
             | State::Waiting(_)
             | State::Queued { .. }
+            | State::Referred
             | State::Talking { .. }
             | State::Ended => None,
         };

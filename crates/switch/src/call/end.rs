@@ -34,6 +34,10 @@ impl Call {
                 self.stop_reaching(ctx, leg, result);
                 self.transfer_dropped(ctx, by);
             }
+            State::Referred => {
+                self.forget_referral(ctx);
+                self.transfer_dropped(ctx, by);
+            }
             State::Opening
             | State::Answering
             | State::Saying { .. }

@@ -45,6 +45,7 @@ impl Call {
             | State::Waiting(_)
             | State::Queued { .. }
             | State::Reaching { .. }
+            | State::Referred
             | State::Talking { .. }
             | State::Ended => None,
         }
@@ -75,6 +76,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Referred
             | State::Talking { .. }
             | State::Ended => None,
         }

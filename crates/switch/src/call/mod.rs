@@ -3,7 +3,7 @@
 //!
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
-//! one certain party, `segment` the talks, `transfer` the transfers, `steps` the plan, `keys` what the caller
+//! one certain party, `segment` the talks, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
 //! presses, `planned` the steps that wait, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
@@ -15,7 +15,8 @@
 //! | Waiting   | -            | -           | -            | -             | -                     | Ended                | 603                  | next step               |
 //! | Queued    | -            | -           | -            | Talking       | -                     | Ended                | 603                  | next step               |
 //! | Reaching  | -            | -           | -            | Talking       | - (it transferred)    | Ended                | 491                  | see `transfer`, or Ended |
-//! | Talking   | -            | -           | -            | -             | next step             | Ended                | Reaching, Queued, or next step | Ended         |
+//! | Referred  | -            | -           | -            | -             | - (it transferred)    | Ended                | 491                  | Reaching, see `referral` |
+//! | Talking   | -            | -           | -            | -             | next step             | Ended                | Reaching, Referred, Queued, or next step | Ended |
 //! | Ended     | -            | BYE goes    | -            | its leg: BYE  | its leg: closed       | closed               | 481                  | -                       |
 //!
 //! A dash means that the input is ignored: it is late, or for a leg that is being closed. The first
@@ -37,6 +38,7 @@ mod offer;
 mod party;
 mod planned;
 mod reach;
+mod referral;
 mod replace;
 mod ring;
 mod segment;
@@ -65,6 +67,7 @@ use party::PartyLeg;
 use planned::Planned;
 pub(crate) use planned::Waited;
 pub(crate) use reach::Purpose;
+use referral::Referral;
 use replace::Newcomer;
 pub(crate) use steps::Course;
 use steps::Place;
@@ -114,6 +117,8 @@ pub(crate) enum State {
     },
     /// One certain party is called.
     Reaching { leg: LegId, purpose: Purpose },
+    /// The trunk of the caller was asked to transfer the caller.
+    Referred,
     /// The one at this leg and the first party talk.
     Talking { leg: LegId },
     /// The entry is closed; legs may still be on their way out.
@@ -146,6 +151,8 @@ pub(crate) struct Call {
     /// Where it last waited.
     place: Option<Place>,
     transfer: Option<Transfer>,
+    /// What the trunk of the caller was asked for last.
+    referral: Option<Referral>,
     transfers: u16,
     /// The operator to whom a failed transfer gave the call back, and when.
     returned: Option<(LegId, Time)>,
@@ -232,6 +239,7 @@ impl Call {
             course: arrival.course,
             place: None,
             transfer: None,
+            referral: None,
             transfers: 0,
             returned: None,
             recorded: true,
@@ -336,6 +344,7 @@ impl Call {
             Timer::Ringing(leg) => self.rang_in_vain(ctx, leg),
             Timer::Session(leg) => self.session_due(ctx, leg),
             Timer::Step => self.step_due(ctx),
+            Timer::Referral => self.no_news(ctx),
             Timer::Longest => {
                 self.fail(ctx, 408, "the longest time of a call is over");
             }

@@ -89,6 +89,7 @@ impl Call {
             | State::Saying { .. }
             | State::Queued { .. }
             | State::Reaching { .. }
+            | State::Referred
             | State::Talking { .. }
             | State::Ended => return,
         };

@@ -182,6 +182,7 @@ impl Call {
             | State::Asking(_)
             | State::Waiting(_)
             | State::Reaching { .. }
+            | State::Referred
             | State::Talking { .. }
             | State::Ended => self.hang_up_leg(ctx, id),
         }

@@ -161,6 +161,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Referred
             | State::Talking { .. }
             | State::Ended => match &self.course {
                 Course::Plan(run) => run.unserved().unwrap_or(Outcome::AbandonedEarly),

@@ -142,7 +142,7 @@ enum Refreshed {
 
 impl Call {
     /// Whether the leg's peer talks to us in a confirmed dialog.
-    fn is_confirmed(&self, leg: LegId) -> bool {
+    pub(super) fn is_confirmed(&self, leg: LegId) -> bool {
         if leg == self.caller.id {
             return self.caller.sip == caller::Sip::Confirmed;
         }

@@ -2,7 +2,7 @@
 //! and where the call goes when it fails. Joining two calls is `crate::join`'s work.
 //!
 //! A transfer is carried out here, by calling the target ourselves: nothing is asked of the caller's
-//! side, so no trunk can refuse it. From the 202 on the operator does not talk any more, and the
+//! side, so no trunk can refuse it. Where the settings have the trunk do it, `referral` asks first. From the 202 on the operator does not talk any more, and the
 //! caller hears music. The caller is never dropped because a transfer fails:
 //!
 //! | it fails while the operator | the call goes                                                |
@@ -95,7 +95,8 @@ impl Call {
         match &self.state {
             State::Talking { leg: with } if *with == leg || self.first == leg => Ok(refer),
             // One at a time (RFC 3515 leaves the choice of status to us).
-            State::Reaching {
+            State::Referred
+            | State::Reaching {
                 purpose: Purpose::Transfer,
                 ..
             } => Err(491),
@@ -133,7 +134,9 @@ impl Call {
             consultation: None,
         };
         self.begin_transfer(ctx, leg, (tx, request, refer), asked);
-        self.carry_out(ctx, destination);
+        if !self.refer_to_trunk(ctx, &destination) {
+            self.carry_out(ctx, destination);
+        }
     }
 
     /// Accepts the REFER: from now on its operator does not talk, and hears how it goes.
@@ -337,7 +340,7 @@ impl Call {
         }
     }
 
-    fn play_music(&mut self, ctx: &mut Context) {
+    pub(super) fn play_music(&mut self, ctx: &mut Context) {
         let music = self.place.as_ref().and_then(|place| place.music);
         if let Some(music) = music.or(ctx.any_music()) {
             self.play(ctx, music, true);

@@ -27,7 +27,7 @@ pub use numbers::{DialForm, Dialling, NumberRules};
 pub use route::{Denied, NoWay, Wanted, Way};
 pub use settings::{
     Account, CallerSource, DidSource, DirectionLimits, EarlyMedia, Identity, Inbound, Outbound,
-    Password, Probe, Registration, Source, Trunk, TrunkId, TrunkLimits,
+    Password, Probe, Registration, Source, TransferBy, Trunk, TrunkId, TrunkLimits,
 };
 pub use strangers::{Dropped, StrangerPolicy, StrangerSettings, Strangers};
 

@@ -32,6 +32,8 @@ pub struct Trunk {
     pub registration: Option<Registration>,
     /// How it is watched.
     pub probe: Option<Probe>,
+    /// Who transfers a caller whom it brought to a number that it is called for.
+    pub transfer: TransferBy,
     /// What is taken from it and given to it at once.
     pub limits: TrunkLimits,
 }
@@ -148,6 +150,16 @@ pub enum EarlyMedia {
     Ignore,
 }
 
+/// Who carries a transfer out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TransferBy {
+    /// We do, by calling the target: the call goes on through us.
+    #[default]
+    Here,
+    /// The trunk does, asked by REFER (RFC 3515); we do where it does not.
+    Refer,
+}
+
 /// Calls to a trunk.
 #[derive(Debug, Clone)]
 pub struct Outbound {
@@ -255,6 +267,7 @@ impl Trunk {
             account: None,
             registration: None,
             probe: None,
+            transfer: TransferBy::default(),
             limits: TrunkLimits::default(),
         }
     }
