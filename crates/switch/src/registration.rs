@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sip::{Flow, Message, ServerTx};
+use sip::{Flow, HeaderName, Message, Scheme, ServerTx};
 use vocab::{Fact, OperatorId};
 
 use crate::context::Context;
@@ -18,6 +18,16 @@ impl Switch {
         if !self.is_address_of(request, &user) {
             self.ctx.counts.refused += 1;
             self.ctx.refuse(tx, request, 403);
+            return;
+        }
+        if binds_sips_in_clear(&flow, request) {
+            tracing::info!(user, source = %flow.remote, "a sips: Contact without TLS");
+            self.ctx.counts.refused += 1;
+            let mut response = request.respond(400, Some(&sip::stateless_tag(request)));
+            let warning =
+                "399 hotline \"a sips: Contact is taken over TLS only: use TLS, or sip:\"";
+            response.headers.set(HeaderName::Warning, warning);
+            self.ctx.respond(tx, response);
             return;
         }
         let response = self
@@ -104,4 +114,19 @@ impl Switch {
             self.on_registration(change);
         }
     }
+}
+
+/// Whether a telephone wants calls by `sips:` where it is not on TLS: they could not reach it, as what
+/// is sent to `sips:` goes by TLS only (RFC 5630 §5.3). What takes such a Contact out is no wish.
+fn binds_sips_in_clear(flow: &Flow, request: &Message) -> bool {
+    let stays = |of_contact: Option<&str>| {
+        let of_all = || request.headers.first(&HeaderName::Expires);
+        of_contact.or_else(of_all).map(str::trim) != Some("0")
+    };
+    // A request whose contacts cannot be read, or are all of them (`*`), is the registrar's.
+    let contacts = request.contacts().unwrap_or_default();
+    !flow.transport.is_secure()
+        && contacts.iter().any(|contact| {
+            contact.uri.scheme == Scheme::Sips && stays(contact.params.value("expires"))
+        })
 }

@@ -130,7 +130,8 @@ pub(crate) fn telephones(ctx: &Context, operator: OperatorId, shown: &Shown) -> 
             next: Next::Telephone(flow),
         }
     };
-    // One that wants `sips:` and is not on TLS cannot be rung (RFC 5630 §5.3).
+    // One that wants `sips:` and is not on TLS cannot be rung (RFC 5630 §5.3). Its REGISTER is refused;
+    // what comes back after a restart may be older than that.
     let may_ring = |binding: &&Binding| {
         binding.contact.scheme != Scheme::Sips || binding.flow.transport.is_secure()
     };

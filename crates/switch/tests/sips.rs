@@ -102,8 +102,8 @@ fn sips_without_tls_is_416() {
     assert_eq!(world.response(trunk()).status(), Some(416));
 }
 
-/// Registers telephone 1 with a `sips:` Contact, by TLS or not.
-fn registered(transport: Transport) -> World {
+/// Registers telephone 1 with a `sips:` Contact, by TLS or not; the answer.
+fn registered(transport: Transport, expires: &str) -> (World, sip::Message) {
     let mut world = World::new();
     world.input(Input::Operators(operators(1)));
     let put = |world: &mut World, request: &Message| match transport {
@@ -113,17 +113,19 @@ fn registered(transport: Transport) -> World {
     let mut request = world.register_request(1, phone(1));
     let contact = format!("<sips:op1@{}>", phone(1));
     request.headers.set(HeaderName::Contact, contact);
+    request.headers.set(HeaderName::Expires, expires);
     put(&mut world, &request);
     let challenge = world.response(phone(1));
     let request = world.signed(1, phone(1), request, &challenge, "secret");
     put(&mut world, &request);
-    assert_eq!(world.response(phone(1)).status(), Some(200));
-    world
+    let answer = world.response(phone(1));
+    (world, answer)
 }
 
 #[test]
 fn a_telephone_with_a_sips_contact_is_rung_by_tls_from_a_sips_contact() {
-    let mut world = registered(Transport::Tls);
+    let (mut world, answer) = registered(Transport::Tls, "3600");
+    assert_eq!(answer.status(), Some(200));
     world.waiting_caller();
     let ring = world.request(phone(1), &Method::Invite);
     assert_eq!(ring.via().unwrap().transport, "TLS");
@@ -141,8 +143,16 @@ fn a_telephone_with_a_sips_contact_is_rung_by_tls_from_a_sips_contact() {
 }
 
 #[test]
-fn a_telephone_that_wants_sips_and_is_not_on_tls_is_not_rung() {
-    let mut world = registered(Transport::Udp);
+fn a_sips_contact_without_tls_is_refused_at_its_registration_and_not_rung() {
+    let (mut world, answer) = registered(Transport::Udp, "3600");
+    assert_eq!(answer.status(), Some(400));
+    let why = field(&answer, &HeaderName::Warning);
+    assert!(
+        why.contains("sips: Contact is taken over TLS only"),
+        "{why}"
+    );
+    let (_, taken_out) = registered(Transport::Udp, "0");
+    assert_eq!(taken_out.status(), Some(200));
     world.waiting_caller();
     assert!(world.try_next(phone(1)).is_none());
 }
