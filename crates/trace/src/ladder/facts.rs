@@ -56,49 +56,20 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
             plan,
             ..
         } => {
-            let name = if options.clear {
-                prose(caller_name, options)
-            } else {
-                String::new()
-            };
-            let caller = match (caller.is_empty(), name.is_empty()) {
-                (true, _) => "a withheld number".to_owned(),
-                (false, true) => number(caller, options.clear),
-                (false, false) => format!("{} {name:?}", number(caller, options.clear)),
-            };
-            let plan = if plan.is_empty() {
-                "no plan".to_owned()
-            } else {
-                format!("plan {plan}")
-            };
+            let caller = who_calls(caller, caller_name, options);
+            let plan = which_plan(plan);
             format!("call arrived: {caller} dialled {dialled}, {plan}")
         }
-        Fact::LegStarted {
-            party: Party::Operator(operator),
-            ..
-        } => {
-            format!("leg to {} on line {}", operator.login, operator.line)
-        }
-        Fact::LegStarted {
-            party: Party::Outer { number: to, trunk },
-            ..
-        } => {
-            format!("leg to {} by trunk {trunk}", number(to, options.clear))
-        }
+        Fact::LegStarted { party, .. } => leg(party, options),
         Fact::CallAnswered { .. } => "call answered by the engine".to_owned(),
         Fact::NoticePlayed { prompt, .. } => format!("notice of the recording heard: {prompt}"),
         Fact::QueueEntered {
             queue, priority, ..
-        } => {
-            format!("queue {queue} entered, priority {priority}")
-        }
+        } => format!("queue {queue} entered, priority {priority}"),
         Fact::OfferMade { operator, why, .. } => {
             format!("offer made to {}: {}", operator.login, prose(why, options))
         }
-        Fact::OfferEnded { result, status, .. } => match status {
-            Some(status) => format!("offer ended: {}, {status}", word(result)),
-            None => format!("offer ended: {}", word(result)),
-        },
+        Fact::OfferEnded { result, status, .. } => offer_ended(&word(result), *status),
         Fact::QueueLeft { queue, outcome, .. } => format!("queue {queue} left: {}", word(outcome)),
         Fact::SegmentStarted {
             segment,
@@ -106,24 +77,15 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
             recorded,
             ..
         } => {
-            let recorded = if *recorded {
-                "recorded"
-            } else {
-                "not recorded"
-            };
-            let with = match party {
-                Party::Operator(operator) => operator.login.clone(),
-                Party::Outer { number: with, .. } => number(with, options.clear),
-            };
-            format!("segment {segment}: talk with {with} begins, {recorded}")
+            let recorded = if *recorded { "" } else { "not " };
+            let with = talker(party, options);
+            format!("segment {segment}: talk with {with} begins, {recorded}recorded")
         }
         Fact::HoldStarted { by, .. } => format!("put on hold by {}", word(by)),
         Fact::HoldEnded { by, .. } => format!("taken off hold by {}", word(by)),
         Fact::SegmentEnded {
             segment, ended_by, ..
-        } => {
-            format!("segment {segment} ended by {}", word(ended_by))
-        }
+        } => format!("segment {segment} ended by {}", word(ended_by)),
         Fact::TransferRequested {
             transfer,
             by,
@@ -131,12 +93,7 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
             target,
             ..
         } => {
-            let target = match target {
-                TransferTarget::Operator { line } => format!("line {line}"),
-                TransferTarget::Queue { queue } => format!("queue {queue}"),
-                TransferTarget::Plan { number } => format!("the plan of {number}"),
-                TransferTarget::Outer { number: to } => number(to, options.clear),
-            };
+            let target = place(target, options);
             let (kind, by) = (word(kind), &by.login);
             format!("transfer {transfer}: {by} transfers to {target}, {kind}")
         }
@@ -151,22 +108,77 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         Fact::CallJoined { into, .. } => format!("joined to call {into}"),
         Fact::CallEnded {
             outcome, ended_by, ..
-        } => {
-            format!("call ended: {}, by {}", word(outcome), word(ended_by))
-        }
+        } => format!("call ended: {}, by {}", word(outcome), word(ended_by)),
         Fact::RecordingStored { segment, file, .. } => {
-            format!(
-                "recording of segment {segment} stored: {}, {} ms",
-                file.path, file.duration_ms
-            )
+            let (path, length) = (&file.path, file.duration_ms);
+            format!("recording of segment {segment} stored: {path}, {length} ms")
         }
         Fact::RecordingMissing {
             segment, reason, ..
-        } => {
-            format!("recording of segment {segment} missing: {}", word(reason))
-        }
+        } => format!("recording of segment {segment} missing: {}", word(reason)),
     };
     Some(line)
+}
+
+/// The caller of a call: the name is shown where nothing is masked.
+fn who_calls(caller: &str, name: &str, options: Options) -> String {
+    if caller.is_empty() {
+        return "a withheld number".to_owned();
+    }
+    let shown = number(caller, options.clear);
+    if !options.clear || name.is_empty() {
+        return shown;
+    }
+    let name = prose(name, options);
+    if name.is_empty() {
+        shown
+    } else {
+        format!("{shown} {name:?}")
+    }
+}
+
+fn which_plan(plan: &str) -> String {
+    if plan.is_empty() {
+        "no plan".to_owned()
+    } else {
+        format!("plan {plan}")
+    }
+}
+
+fn leg(party: &Party, options: Options) -> String {
+    match party {
+        Party::Operator(operator) => {
+            format!("leg to {} on line {}", operator.login, operator.line)
+        }
+        Party::Outer { number: to, trunk } => {
+            format!("leg to {} by trunk {trunk}", number(to, options.clear))
+        }
+    }
+}
+
+fn offer_ended(result: &str, status: Option<u16>) -> String {
+    match status {
+        Some(status) => format!("offer ended: {result}, {status}"),
+        None => format!("offer ended: {result}"),
+    }
+}
+
+/// The second party of a talk.
+fn talker(party: &Party, options: Options) -> String {
+    match party {
+        Party::Operator(operator) => operator.login.clone(),
+        Party::Outer { number: with, .. } => number(with, options.clear),
+    }
+}
+
+/// Where a transfer leads.
+fn place(target: &TransferTarget, options: Options) -> String {
+    match target {
+        TransferTarget::Operator { line } => format!("line {line}"),
+        TransferTarget::Queue { queue } => format!("queue {queue}"),
+        TransferTarget::Plan { number } => format!("the plan of {number}"),
+        TransferTarget::Outer { number: to } => number(to, options.clear),
+    }
 }
 
 /// A choice in the words of the code: "CallerGone" is "caller gone".
