@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use harness::audio::Recording;
 use harness::journal::{Entry, finished};
-use harness::{Engine, LogOnPanic, Setup, password, sipp};
+use harness::{Engine, LogOnPanic, Net, Setup, password, sipp};
 
 /// Long enough for whatever follows at once, on a machine that builds something else as well.
 const SOON: Duration = Duration::from_secs(30);
@@ -95,6 +95,30 @@ fn a_telephone_that_hangs_up_right_after_the_202_has_transferred() {
     let (engine, _log) = transferred("uas-answer-refer-bye", "102", "uas-answer");
     let (_, served) = served(&engine, 2);
     assert_eq!(served, ["anna", "boris"]);
+}
+
+#[test]
+fn a_trunk_that_transfers_by_refer_takes_the_caller_and_the_entry_ends_answered() {
+    let net = Net::fresh();
+    let settings = "transfer = \"refer\"\ndial_allowed = [\"+7\"]";
+    let engine = Engine::start(&Setup {
+        trunk: format!("{settings}\nservers = [\"{}:5060\"]", net.callers),
+        net,
+        ..Setup::default()
+    });
+    let _log = LogOnPanic::of(&engine);
+    let anna = sipp::operators(&engine, "uas-answer-refer-202", &["anna"], |options| {
+        options.stay = 1_500;
+        options.number = "+74951112233".to_owned();
+    });
+    sipp::call(&engine, "uac-referred-202", |_| {});
+    anna.succeed();
+    let (entry, served) = served(&engine, 1);
+    assert_eq!(served, ["anna"]);
+    assert_eq!(entry.end(), ("answered", "operator"), "{entry:?}");
+    let transfer = entry.rows("transfer_list").remove(0);
+    assert_eq!(transfer.text("target"), "+74951112233");
+    assert_eq!(transfer.text("result"), "done");
 }
 
 #[test]
