@@ -131,6 +131,48 @@ fn a_trunk_that_challenges_the_bye_of_a_call_it_brought_gets_it_again_with_crede
     }
 }
 
+/// An answer of the called party with a Contact at the trunk.
+fn said(invite: &Message, status: u16) -> Message {
+    let mut response = invite.respond(status, Some("callee"));
+    let contact = format!("<sip:{}>", trunk());
+    response.headers.push(HeaderName::Contact, contact);
+    response.with_body("application/sdp", world::OFFER.into())
+}
+
+#[test]
+fn a_prack_and_the_bye_of_a_late_answer_show_at_once_what_the_invite_had_to_show() {
+    let mut world = world();
+    let dialled = world.dials(1, "+74951112233");
+    let ring = world.request(trunk(), &Method::Invite);
+    world.send(trunk(), &challenge(&ring, 407, (REALM, "n1"), ""));
+    world.request(trunk(), &Method::Ack);
+    let again = world.request(trunk(), &Method::Invite);
+    let mut progress = said(&again, 183);
+    progress.headers.push(HeaderName::Require, "100rel");
+    progress.headers.push(HeaderName::parse("RSeq"), "1");
+    world.send(trunk(), &progress);
+    let prack = world.request(trunk(), &Method::Prack);
+    assert_shows(&prack, "n1", 2);
+    world.send(trunk(), &prack.respond(200, None));
+    // The operator gives up, and the answer crosses our CANCEL.
+    let mut cancel = dialled.clone();
+    cancel.start = Message::request(Method::Cancel, dialled.request_uri().unwrap().clone()).start;
+    let value = format!("{} CANCEL", number(&dialled));
+    cancel.headers.set(HeaderName::CSeq, value);
+    cancel.body.clear();
+    cancel.headers.remove(&HeaderName::ContentType);
+    cancel.headers.remove(&HeaderName::ContentLength);
+    world.send(phone(1), &cancel);
+    world.request(trunk(), &Method::Cancel);
+    world.send(trunk(), &said(&again, 200));
+    world.request(trunk(), &Method::Ack);
+    let bye = world.request(trunk(), &Method::Bye);
+    assert_shows(&bye, "n1", 3);
+    world.send(trunk(), &bye.respond(200, None));
+    world.clear();
+    world.assert_quiet();
+}
+
 #[test]
 fn a_second_challenge_that_does_not_say_stale_is_a_refusal_and_the_leg_ends_all_the_same() {
     let mut world = world();
