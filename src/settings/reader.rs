@@ -279,14 +279,15 @@ fn advice(section: &Section, key: &str) -> String {
             .to_owned();
     }
     let keys: Vec<&str> = section.fields.iter().map(|field| field.key).collect();
-    if let Some((name, true)) = dialplan::nearest(key, &keys) {
-        return format!("did you mean {name}?");
-    }
     let elsewhere = SECTIONS
         .iter()
-        .find(|other| other.fields.iter().any(|f| f.key == key));
+        .find(|other| other.fields.iter().any(|f| f.key == key))
+        .map(|other| format!("{key} belongs to {}", heading(other)));
+    let near = dialplan::nearest(key, &keys).is_some_and(|(_, near)| near);
     match elsewhere {
-        Some(other) => format!("{key} belongs to {}", heading(other)),
+        // Misspelt, or in the wrong place: only the writer knows.
+        Some(elsewhere) if near => format!("{} {elsewhere}", nearest(key, &keys)),
+        Some(elsewhere) => elsewhere,
         None => nearest(key, &keys),
     }
 }

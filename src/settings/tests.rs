@@ -140,7 +140,10 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
     );
     assert_eq!(
         mistakes("[[queue]]\nname = \"a\"\nrealm = \"x\"\n"),
-        ["h.toml:3:1: unknown key \"realm\" in [[queue]] (realm belongs to [sip])"]
+        [
+            "h.toml:3:1: unknown key \"realm\" in [[queue]] (did you mean relax? realm belongs \
+             to [sip])"
+        ]
     );
     assert_eq!(
         mistakes("[recording]\nroot = \"a\"\n"),
