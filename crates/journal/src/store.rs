@@ -212,7 +212,8 @@ mod tests {
                 "0002 line addresses",
                 "0003 bindings",
                 "0004 transfers",
-                "0005 held time"
+                "0005 held time",
+                "0006 waiting messages"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());
@@ -256,7 +257,7 @@ mod tests {
         drop(connection);
         let error = error_of(&path).await;
         assert!(
-            error.contains("newer hotline (its schema is 99, this program knows 5)"),
+            error.contains("newer hotline (its schema is 99, this program knows 6)"),
             "{error}"
         );
         let error = open_reader(&path).await.map(drop).unwrap_err().to_string();

@@ -69,7 +69,7 @@ impl Call {
         match status {
             0..=199 => {
                 leg.progressed(ctx, owner, tx, response);
-                self.leg_rings(ctx, id, response);
+                self.leg_rings(ctx, id, tx, response);
                 return;
             }
             200..=299 => {
@@ -177,13 +177,15 @@ impl Call {
     }
 
     /// The peer of a leg rings (180) or lets itself be heard (183).
-    fn leg_rings(&mut self, ctx: &mut Context, id: LegId, response: &Message) {
+    fn leg_rings(&mut self, ctx: &mut Context, id: LegId, tx: ClientTx, response: &Message) {
         match self.legs.get(&id).map(|leg| &leg.who) {
             Some(Who::Offered { offer, .. }) => {
                 let offer = *offer;
                 ctx.acd.handle(ctx.now, acd::Input::Ringing { offer });
             }
-            Some(Who::Called { .. } | Who::Outer { .. }) => self.reached_rings(ctx, id, response),
+            Some(Who::Called { .. } | Who::Outer { .. }) => {
+                self.reached_rings(ctx, id, tx, response)
+            }
             Some(Who::Came { .. }) | None => {}
         }
     }
@@ -210,10 +212,7 @@ impl Call {
             return;
         };
         let body = leg.described(ctx, tx, response);
-        let remote = leg
-            .description
-            .as_ref()
-            .and_then(|description| sdp::accept(&body, &description.local()).ok());
+        let remote = leg.accepted(ctx, tx, &body);
         let (Some(remote), true) = (remote, awaited) else {
             tracing::warn!(call = %self.id, "an answer has no audio that fits");
             self.hang_up_stray(ctx, id, tx, response);

@@ -1,7 +1,7 @@
 //! Owns the calling of one certain party: whom an operator dialled, the target of a transfer, the
 //! operator to whom a call goes back.
 
-use sip::Message;
+use sip::{ClientTx, Message};
 use vocab::media::MediaCommand;
 use vocab::{
     EndedBy, Fact, LegId, OfferResult, OperatorId, OperatorState, Outcome, TransferResult,
@@ -188,7 +188,13 @@ impl Call {
 
     /// The party rings, or is heard before it answers (RFC 3960 §3): then the first party is to
     /// hear it, a network's announcement for example.
-    pub(super) fn reached_rings(&mut self, ctx: &mut Context, id: LegId, response: &Message) {
+    pub(super) fn reached_rings(
+        &mut self,
+        ctx: &mut Context,
+        id: LegId,
+        tx: ClientTx,
+        response: &Message,
+    ) {
         let State::Reaching { leg, purpose } = self.state else {
             return;
         };
@@ -199,7 +205,8 @@ impl Call {
         if purpose == Purpose::Plan && music {
             return;
         }
-        let heard = self.hears_early_audio(id) && self.let_early_audio_through(ctx, id, response);
+        let heard =
+            self.hears_early_audio(id) && self.let_early_audio_through(ctx, id, tx, response);
         match purpose {
             Purpose::Dialled | Purpose::Plan if heard => {
                 self.caller.open_early(ctx);
@@ -223,17 +230,14 @@ impl Call {
         &mut self,
         ctx: &mut Context,
         id: LegId,
+        tx: ClientTx,
         response: &Message,
     ) -> bool {
         let (call, first) = (self.id, self.first);
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
-        let local = leg
-            .description
-            .as_ref()
-            .map(|description| description.local());
-        let remote = local.and_then(|local| sdp::accept(&response.body, &local).ok());
+        let remote = leg.accepted(ctx, tx, &response.body);
         let (Some(remote), false) = (remote, response.body.is_empty()) else {
             return leg.early;
         };

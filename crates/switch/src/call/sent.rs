@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use sip::{ClientTx, Dialog, DialogId, Flow, Forks, HeaderName, Heard, Message};
+use vocab::media::Remote;
 use vocab::{OfferResult, Time};
 
 use super::account::{Credentials, LegAccount};
@@ -229,6 +230,16 @@ impl PartyLeg {
     pub(super) fn described(&mut self, ctx: &Context, tx: ClientTx, response: &Message) -> Vec<u8> {
         let forks = self.sent(tx).and_then(|sent| sent.forks(ctx));
         forks.map_or_else(Vec::new, |forks| forks.description(response).to_vec())
+    }
+
+    /// Where the peer of an INVITE wants audio, if it has any that fits what it was offered: by the
+    /// address on which that peer reaches us, which may be IPv4 for one and IPv6 for another.
+    pub(super) fn accepted(&mut self, ctx: &Context, tx: ClientTx, body: &[u8]) -> Option<Remote> {
+        let flow = self
+            .sent(tx)
+            .and_then(|sent| ctx.flow_of(tx).or(sent.flow))?;
+        let offered = self.description.as_ref()?.at(ctx.media_address(&flow));
+        sdp::accept(body, &offered.local()).ok()
     }
 
     /// A provisional answer: a reliable one is acknowledged, in the early dialog of its branch (RFC
