@@ -4,8 +4,8 @@
 //!
 //! `cargo bench --bench calls -- [--calls 100,500] [--seconds 30] [--runs 3]`
 //!
-//! `cargo bench --bench calls -- --offered 1000 [--seconds 60]` offers so many calls a second instead,
-//! and counts those that failed.
+//! `cargo bench --bench calls -- --offered 1000 [--seconds 60] [--unrecorded]` offers so many calls a
+//! second instead, and counts those that failed.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,6 +39,11 @@ address = "127.0.0.1"
 [journal]
 events = "events"
 database = "journal.db"
+[limits]
+calls = 5000
+transactions = 400000
+[trace]
+enabled = false
 [log]
 level = "warn"
 [[trunk]]
@@ -57,7 +62,7 @@ notice = "none"
 [[step]]
 answer = {}
 [[step]]
-queue = { name = "operators" }
+queue = { name = "operators", recorded = RECORDED }
 [[step]]
 hangup = {}
 "#;
@@ -69,7 +74,7 @@ const SHORT_RATE: f64 = 50.0;
 fn main() {
     let arguments = Arguments::read();
     if let Some(rate) = arguments.offered {
-        offered_calls(rate, arguments.seconds);
+        offered_calls(rate, arguments.seconds, arguments.recorded);
         return;
     }
     println!(
@@ -98,6 +103,7 @@ struct Arguments {
     calls: Vec<usize>,
     /// Calls a second.
     offered: Option<f64>,
+    recorded: bool,
     seconds: u64,
     runs: u32,
 }
@@ -107,6 +113,7 @@ impl Arguments {
         let mut arguments = Self {
             calls: vec![100, 500],
             offered: None,
+            recorded: true,
             seconds: 30,
             runs: 3,
         };
@@ -119,6 +126,7 @@ impl Arguments {
                     arguments.calls = list.split(',').map(|n| n.parse().unwrap()).collect();
                 }
                 "--offered" => arguments.offered = Some(value().parse().unwrap()),
+                "--unrecorded" => arguments.recorded = false,
                 "--seconds" => arguments.seconds = value().parse().unwrap(),
                 "--runs" => arguments.runs = value().parse().unwrap(),
                 // What cargo adds.
@@ -139,12 +147,13 @@ struct Engine {
 }
 
 impl Engine {
-    fn start(operators: usize) -> Self {
+    fn start(operators: usize, recorded: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("hotline.toml");
         fs::write(&config, SETTINGS).unwrap();
         fs::create_dir(folder.path().join("dialplans")).unwrap();
-        fs::write(folder.path().join("dialplans/bench.toml"), PLAN).unwrap();
+        let plan = PLAN.replace("RECORDED", &recorded.to_string());
+        fs::write(folder.path().join("dialplans/bench.toml"), plan).unwrap();
         let accounts = enrol(&folder.path().join("journal.db"), operators);
         let mut process = Command::new(env!("CARGO_BIN_EXE_hotline"))
             .args(["serve", "--config"])
@@ -291,7 +300,7 @@ struct Cost {
 
 /// Calls that all talk at the same time; measured while nothing else happens.
 fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
-    let engine = Engine::start(calls);
+    let engine = Engine::start(calls, true);
     let idle_kib = engine.memory_kib();
     let load = engine.load(None, calls, 50.0, Duration::from_secs(36_000));
     let until = Instant::now() + Duration::from_secs(120);
@@ -365,7 +374,7 @@ fn busiest(
 
 /// Many calls of next to no length: what is left is set-up and tear-down.
 fn short_calls() -> f64 {
-    let engine = Engine::start(50);
+    let engine = Engine::start(50, true);
     let load = engine.load(
         Some(SHORT_CALLS),
         200,
@@ -393,13 +402,13 @@ fn short_calls() -> f64 {
 
 /// So many calls a second for so long, each answered, talked and hung up, over real sockets with
 /// the journal and the recordings on. Nothing may fail: a refused call, a lost one, a double offer.
-fn offered_calls(rate: f64, seconds: u64) {
+fn offered_calls(rate: f64, seconds: u64, recorded: bool) {
     let talk = Duration::from_millis(100);
-    // Twice what the rate needs at half a second of set-up, ringing and talk.
-    let operators = rate as usize;
-    let engine = Engine::start(operators);
+    // Three times what the rate needs at half a second of set-up, ringing and talk.
+    let operators = (rate * 1.5) as usize;
+    let engine = Engine::start(operators, recorded);
     let calls = (rate * seconds as f64) as u64;
-    let load = engine.load(Some(calls), operators, rate, talk);
+    let load = engine.load(Some(calls), operators * 3, rate, talk);
     while load.counts().registered < operators as u64 {
         std::thread::sleep(Duration::from_millis(50));
     }
