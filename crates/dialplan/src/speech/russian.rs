@@ -152,37 +152,10 @@ pub(super) const WORDS: Words = Words {
 
 fn units(unit: Unit) -> Noun {
     match unit {
-        Unit::Second => feminine("секунда", "секунду", "секунды", "секунд"),
-        Unit::Minute => feminine("минута", "минуту", "минуты", "минут"),
-        Unit::Hour => masculine("час", "часа", "часов"),
-        Unit::Day => masculine("день", "дня", "дней"),
-        Unit::Call => masculine("звонок", "звонка", "звонков"),
-    }
-}
-
-const fn feminine(
-    one: &'static str,
-    one_accusative: &'static str,
-    few: &'static str,
-    many: &'static str,
-) -> Noun {
-    Noun {
-        gender: Gender::Feminine,
-        one,
-        one_accusative,
-        few,
-        many,
-        one_genitive: few,
-    }
-}
-
-const fn masculine(one: &'static str, few: &'static str, many: &'static str) -> Noun {
-    Noun {
-        gender: Gender::Masculine,
-        one,
-        one_accusative: one,
-        few,
-        many,
-        one_genitive: few,
+        Unit::Second => Noun::feminine("секунда", "секунду", "секунды", "секунд"),
+        Unit::Minute => Noun::feminine("минута", "минуту", "минуты", "минут"),
+        Unit::Hour => Noun::masculine("час", "часа", "часов", "часа"),
+        Unit::Day => Noun::masculine("день", "дня", "дней", "дня"),
+        Unit::Call => Noun::masculine("звонок", "звонка", "звонков", "звонка"),
     }
 }

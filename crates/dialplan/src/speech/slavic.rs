@@ -18,6 +18,43 @@ pub(super) struct Noun {
     pub(super) one_genitive: &'static str,
 }
 
+impl Noun {
+    /// A feminine noun: its genitive is the form after two.
+    pub(super) const fn feminine(
+        one: &'static str,
+        one_accusative: &'static str,
+        few: &'static str,
+        many: &'static str,
+    ) -> Self {
+        Self {
+            gender: Gender::Feminine,
+            one,
+            one_accusative,
+            few,
+            many,
+            one_genitive: few,
+        }
+    }
+
+    /// A masculine noun for something without life: its accusative is its nominative. After two to four
+    /// Russian has the genitive ("два дня"), Ukrainian the plural of the nominative ("два дні").
+    pub(super) const fn masculine(
+        one: &'static str,
+        few: &'static str,
+        many: &'static str,
+        one_genitive: &'static str,
+    ) -> Self {
+        Self {
+            gender: Gender::Masculine,
+            one,
+            one_accusative: one,
+            few,
+            many,
+            one_genitive,
+        }
+    }
+}
+
 /// The words of a tongue.
 pub(super) struct Words {
     /// 0 to 19, masculine.

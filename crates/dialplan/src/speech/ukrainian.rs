@@ -148,43 +148,10 @@ pub(super) const WORDS: Words = Words {
 
 fn units(unit: Unit) -> Noun {
     match unit {
-        Unit::Second => feminine("секунда", "секунду", "секунди", "секунд"),
-        Unit::Minute => feminine("хвилина", "хвилину", "хвилини", "хвилин"),
-        Unit::Hour => feminine("година", "годину", "години", "годин"),
-        Unit::Day => masculine("день", "дні", "днів", "дня"),
-        Unit::Call => masculine("дзвінок", "дзвінки", "дзвінків", "дзвінка"),
-    }
-}
-
-const fn feminine(
-    one: &'static str,
-    one_accusative: &'static str,
-    few: &'static str,
-    many: &'static str,
-) -> Noun {
-    Noun {
-        gender: Gender::Feminine,
-        one,
-        one_accusative,
-        few,
-        many,
-        one_genitive: few,
-    }
-}
-
-/// After two to four Ukrainian has the plural of the nominative: "два дні", not "два дня".
-const fn masculine(
-    one: &'static str,
-    few: &'static str,
-    many: &'static str,
-    one_genitive: &'static str,
-) -> Noun {
-    Noun {
-        gender: Gender::Masculine,
-        one,
-        one_accusative: one,
-        few,
-        many,
-        one_genitive,
+        Unit::Second => Noun::feminine("секунда", "секунду", "секунди", "секунд"),
+        Unit::Minute => Noun::feminine("хвилина", "хвилину", "хвилини", "хвилин"),
+        Unit::Hour => Noun::feminine("година", "годину", "години", "годин"),
+        Unit::Day => Noun::masculine("день", "дні", "днів", "дня"),
+        Unit::Call => Noun::masculine("дзвінок", "дзвінки", "дзвінків", "дзвінка"),
     }
 }
