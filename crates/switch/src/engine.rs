@@ -419,18 +419,33 @@ impl Switch {
     }
 
     fn on_acd(&mut self, output: acd::Output) {
-        let id = match &output {
-            acd::Output::Offer { call, .. }
-            | acd::Output::Withdraw { call, .. }
-            | acd::Output::Dismissed { call, .. }
-            | acd::Output::Moved { call, .. } => *call,
+        match output {
+            acd::Output::Offer {
+                offer,
+                call,
+                operator,
+                why,
+                ..
+            } => self.tell(call, |call, ctx| call.offer(ctx, offer, operator, &why)),
+            acd::Output::Withdraw {
+                offer,
+                call,
+                result,
+                ..
+            } => self.tell(call, |call, ctx| call.withdraw(ctx, offer, result)),
+            acd::Output::Dismissed {
+                call, cause, then, ..
+            } => self.tell(call, |call, ctx| {
+                call.queue_over(ctx, cause.outcome(&then));
+            }),
+            acd::Output::Moved { call, to, .. } => {
+                self.tell(call, |call, ctx| call.queue_moved(ctx, to));
+            }
             acd::Output::Stale { .. } => {
                 self.ctx.bug("an offer was accepted after its end", None);
-                return;
             }
             acd::Output::StatusChanged { operator, status } => {
                 tracing::info!(?operator, ?status, "status");
-                return;
             }
             // Nobody asks for callbacks, breaks and lines, or gives commands yet.
             acd::Output::Dial { .. }
@@ -440,40 +455,18 @@ impl Switch {
             | acd::Output::BreakTooLong { .. }
             | acd::Output::BreakTaken(_)
             | acd::Output::LineTaken { .. }
-            | acd::Output::Commanded { .. } => return,
-        };
+            | acd::Output::Commanded { .. } => {}
+        }
+    }
+
+    /// Lets a call do what the ACD decided about it.
+    fn tell(&mut self, id: CallId, what: impl FnOnce(&mut Call, &mut Context)) {
         let Some(call) = self.calls.get_mut(&id) else {
             self.ctx
                 .bug("the ACD speaks of a call that is gone", Some(id));
             return;
         };
-        match output {
-            acd::Output::Offer {
-                offer,
-                operator,
-                why,
-                ..
-            } => {
-                call.offer(&mut self.ctx, offer, operator, &why);
-            }
-            acd::Output::Withdraw { offer, result, .. } => {
-                call.withdraw(&mut self.ctx, offer, result);
-            }
-            acd::Output::Dismissed { cause, then, .. } => {
-                call.queue_over(&mut self.ctx, cause.outcome(&then));
-            }
-            acd::Output::Moved { to, .. } => call.queue_moved(&mut self.ctx, to),
-            acd::Output::Stale { .. }
-            | acd::Output::Dial { .. }
-            | acd::Output::CallbackKept { .. }
-            | acd::Output::CallbackOver { .. }
-            | acd::Output::StatusChanged { .. }
-            | acd::Output::NeedsLeave { .. }
-            | acd::Output::BreakTooLong { .. }
-            | acd::Output::BreakTaken(_)
-            | acd::Output::LineTaken { .. }
-            | acd::Output::Commanded { .. } => {}
-        }
+        what(call, &mut self.ctx);
         self.sweep(id);
     }
 
