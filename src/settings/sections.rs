@@ -120,8 +120,9 @@ section! {
     one Limits "limits" {
         /// Calls up at once, waiting ones included. A call takes two sockets when it is bridged.
         calls: usize = Default "2000", in "1" ..= "20000";
-        /// SIP transactions at once; a call has about three while it is set up.
-        transactions: usize = Default "20000", in "100" ..= "1000000";
+        /// SIP transactions at once. Over UDP a call leaves about three that last 32 s (RFC 3261 §17),
+        /// so 100,000 carry a thousand calls a second.
+        transactions: usize = Default "100000", in "100" ..= "1000000";
         /// Subscriptions at once, to lines and to waiting messages.
         subscriptions: usize = Default "5000", in "0" ..= "100000";
         /// Of these, subscriptions of one operator, on all of the operator's telephones: a telephone

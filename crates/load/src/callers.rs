@@ -9,6 +9,7 @@
 //! | Settling | - | - | - | - | - | 200 | → over |
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use sip::{ClientTx, Dialog, DialogId, HeaderName, Message, Method, Output};
 use vocab::Time;
@@ -20,6 +21,9 @@ use crate::random::Random;
 use crate::report::{Audio, CallReport, Ending, add, subtract};
 use crate::signalling::{Alarm, CallPlan, Shared, caller_key, number_of, refuse};
 use crate::sockets::Seat;
+
+/// How far a load that was held up catches up; what is later is not placed in a burst.
+const LATE_AT_MOST: Duration = Duration::from_secs(1);
 
 enum State {
     Inviting { tx: ClientTx, invite: Message },
@@ -48,6 +52,9 @@ pub(crate) struct Callers {
     by_dialog: HashMap<DialogId, u64>,
     gaps: Random,
     next: u64,
+    /// When the next call is due. Kept apart from the time at which the last one was placed, so
+    /// that a late alarm delays one call and not the rate.
+    due: Time,
     /// A call was due while `at_once` calls were up.
     held: bool,
     pub(crate) reports: VecDeque<CallReport>,
@@ -62,6 +69,7 @@ impl Callers {
             by_dialog: HashMap::new(),
             gaps: Random::new(seed, 0x6a95),
             next: 0,
+            due: Time::ZERO,
             held: false,
             reports: VecDeque::new(),
         }
@@ -106,7 +114,11 @@ impl Callers {
         }
         let gap = self.gaps.gap(pattern.rate);
         self.place(now, shared);
-        shared.alarm(now + gap, Alarm::Place);
+        if now.since(self.due) > LATE_AT_MOST {
+            self.due = now;
+        }
+        self.due = self.due + gap;
+        shared.alarm(self.due, Alarm::Place);
     }
 
     fn place(&mut self, now: Time, shared: &mut Shared) {
