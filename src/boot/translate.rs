@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ::sip::Transport;
 use vocab::media::Codec;
 
-use crate::settings::{self, RecordingFormat, Settings};
+use crate::settings::{self, Backend, RecordingFormat, Settings};
 
 /// What each media thread may have on its way to the recorder's writer: at 500 recorded calls a
 /// thread this is 1.6 s of a disk that hangs.
@@ -39,6 +39,11 @@ pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
         address: settings.media.address,
         ports: settings.media.ports.as_ref().map(|range| range.0.clone()),
         threads,
+        io: match settings.media.backend {
+            Backend::Auto => media::Choice::Auto,
+            Backend::IoUring => media::Choice::IoUring,
+            Backend::Epoll => media::Choice::Epoll,
+        },
         ..media::Settings::default()
     }
 }

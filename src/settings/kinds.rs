@@ -147,9 +147,11 @@ impl From<Codec> for vocab::media::Codec {
 
 choice! {
     /// How media sockets are served.
-    Backend expected "\"auto\" or \"epoll\"" {
+    Backend expected "\"auto\", \"io_uring\" or \"epoll\"" {
         /// The best that this kernel and container allow.
         Auto = "auto",
+        /// io_uring, from Linux 6.1 on; many containers forbid it.
+        IoUring = "io_uring",
         /// epoll, which works everywhere.
         Epoll = "epoll",
     }

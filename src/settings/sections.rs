@@ -179,8 +179,9 @@ section! {
         ports: Option<PortRange> = Empty "\"16384-32767\"";
         /// Threads that relay audio; 0 means one for each core.
         threads: usize = Default "0", in "0" ..= "256";
-        /// How media sockets are served: "epoll", or "auto" for the best that the kernel and the
-        /// container allow.
+        /// How media sockets are served: "io_uring" costs least, needs Linux 6.1 (better 6.12) and is
+        /// forbidden in many containers; "epoll" works everywhere; "auto" tries the first and takes
+        /// the second where it fails. The log says at the start which it is, and why.
         backend: Backend = Default "\"auto\"";
         /// Codecs offered and taken, the preferred one first.
         codecs: Vec<Codec> = Default "[\"pcma\", \"pcmu\"]";

@@ -47,3 +47,4 @@ pub use audio::{Audio, FRAME, FRAME_SAMPLES};
 pub use latch::Latching;
 pub use plane::{Media, Settings, StartError};
 pub use tap::{NoTap, Tap};
+pub use udp_io::Choice;

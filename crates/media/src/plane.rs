@@ -11,7 +11,7 @@ use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use udp_io::{Batch, Epoll, Udp};
+use udp_io::{Backend, Batch, Choice, Chosen, Epoll, IoUring, Udp, Unavailable};
 use vocab::Time;
 use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId};
 
@@ -43,6 +43,8 @@ pub struct Settings {
     /// How long packets gather before a thread that has work wakes up again. Adds at most this
     /// to the delay of a packet, and saves wake-ups: see the figures of `benches/relay.rs`.
     pub gather: Duration,
+    /// How the system moves packets.
+    pub io: Choice,
 }
 
 impl Default for Settings {
@@ -54,6 +56,7 @@ impl Default for Settings {
             ring: 16_384,
             latching: Latching::default(),
             gather: Duration::from_millis(2),
+            io: Choice::Auto,
         }
     }
 }
@@ -91,6 +94,9 @@ pub enum StartError {
         /// What the system said.
         problem: io::Error,
     },
+    /// io_uring is asked for and cannot be had.
+    #[error("io_uring does not work here ({0}); media sockets can be served by epoll instead")]
+    IoUring(Unavailable),
     /// No thread, or no descriptor for it.
     #[error("a media thread cannot be started: {0}")]
     System(#[from] io::Error),
@@ -111,6 +117,50 @@ struct Thread {
     handle: Option<JoinHandle<()>>,
 }
 
+/// A thread that is about to start.
+struct New<'a, R> {
+    settings: &'a Settings,
+    index: usize,
+    epoch: Instant,
+    prompts: BTreeMap<PromptId, Audio>,
+    tap: Box<dyn Tap>,
+    report: R,
+}
+
+impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
+    fn start(self, udp: impl Udp + Send + 'static) -> io::Result<Thread> {
+        let Settings {
+            address,
+            ports,
+            threads,
+            ring,
+            latching,
+            gather,
+            ..
+        } = self.settings.clone();
+        let waker = udp.waker();
+        let ports = Ports::new(address, ports, self.index, threads);
+        let mut worker = Worker::new(udp, ports, latching, self.tap, self.report);
+        worker.add_prompts(self.prompts);
+        let (lane, inbox) = lane::pair(ring);
+        let stop = Arc::<AtomicBool>::default();
+        let orders = Orders {
+            inbox,
+            stop: Arc::clone(&stop),
+        };
+        let epoch = self.epoch;
+        let handle = std::thread::Builder::new()
+            .name(format!("media-{}", self.index))
+            .spawn(move || run(worker, orders, epoch, gather))?;
+        Ok(Thread {
+            lane,
+            stop,
+            waker,
+            handle: Some(handle),
+        })
+    }
+}
+
 impl Media {
     /// Starts the threads. `taps` has one per thread. `epoch` is the instant of [`Time::ZERO`].
     /// `report` is called on the media threads and must not block.
@@ -125,45 +175,32 @@ impl Media {
         report: impl Fn(MediaEvent) + Send + Clone + 'static,
     ) -> Result<Self, StartError> {
         check(&settings, taps.len())?;
+        let Chosen { backend, instead } =
+            udp_io::choose(settings.io).map_err(StartError::IoUring)?;
         let mut media = Self {
             threads: Vec::new(),
             report: Mutex::new(Box::new(report.clone())),
             overflows: AtomicU64::new(0),
         };
         for (index, tap) in taps.into_iter().enumerate() {
-            let udp = Epoll::new()?;
-            let waker = udp.waker();
-            let Settings {
-                address,
-                ports,
-                threads,
-                latching,
-                ..
-            } = settings.clone();
-            let ports = Ports::new(address, ports, index, threads);
-            let mut worker = Worker::new(udp, ports, latching, tap, report.clone());
-            worker.add_prompts(prompts.clone());
-            let (lane, inbox) = lane::pair(settings.ring);
-            let stop = Arc::<AtomicBool>::default();
-            let orders = Orders {
-                inbox,
-                stop: Arc::clone(&stop),
+            let new = New {
+                settings: &settings,
+                index,
+                epoch,
+                prompts: prompts.clone(),
+                tap,
+                report: report.clone(),
             };
-            let gather = settings.gather;
-            let handle = std::thread::Builder::new()
-                .name(format!("media-{index}"))
-                .spawn(move || run(worker, orders, epoch, gather))?;
-            media.threads.push(Thread {
-                lane,
-                stop,
-                waker,
-                handle: Some(handle),
+            media.threads.push(match backend {
+                Backend::IoUring => new.start(IoUring::new()?)?,
+                Backend::Epoll => new.start(Epoll::new()?)?,
             });
         }
         tracing::info!(
             threads = settings.threads,
             address = %settings.address,
-            backend = "epoll",
+            backend = backend.name(),
+            not_io_uring = instead.map(tracing::field::display),
             "media plane started"
         );
         Ok(media)
@@ -346,19 +383,16 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
             break;
         }
         let until_due = worker.next_due().map(|due| due.since(now));
-        let sleep = if more {
-            Some(Duration::ZERO)
+        let (pause, timeout) = if more {
+            (Duration::ZERO, Some(Duration::ZERO))
         } else if let Some(taken) = busy_since {
             // From beat to beat, not from work to work: a full turn must not add to the delay.
             let pause = gather.saturating_sub(now.since(taken));
-            worker
-                .udp()
-                .gather(until_due.map_or(pause, |due| due.min(pause)));
-            Some(Duration::ZERO)
+            (until_due.map_or(pause, |due| due.min(pause)), until_due)
         } else {
-            until_due
+            (Duration::ZERO, until_due)
         };
-        if let Err(problem) = worker.udp().wait(sleep) {
+        if let Err(problem) = worker.udp().wait(pause, timeout) {
             tracing::error!(%problem, "a media thread cannot wait for packets and ends");
             return;
         }

@@ -2,9 +2,10 @@
 //! No socket, no clock, no allocation; any bytes are handled without a panic.
 //!
 //! [`receive`] judges a packet of a leg's peer; [`forward`] turns it, in place, into the packet
-//! for the other leg's peer; [`prompt`] makes a packet of our own.
+//! for the other leg's peer, and says which part of it that is; [`prompt`] makes a packet of our own.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use vocab::Time;
 use vocab::media::{Codec, LegCounts, Remote};
@@ -175,14 +176,14 @@ pub(crate) fn receive(
     arrival
 }
 
-/// Turns a packet of one party into one for the other, within the bytes of the first. `None` if
-/// nothing is to be sent.
-pub(crate) fn forward<'packet>(
+/// Turns a packet of one party into one for the other, within the bytes of the first, and says
+/// which part of them it is. `None` if nothing is to be sent.
+pub(crate) fn forward(
     to: &mut Party,
     now: Time,
     arrival: &Arrival,
-    packet: &'packet mut [u8],
-) -> Option<&'packet [u8]> {
+    packet: &mut [u8],
+) -> Option<Range<usize>> {
     let remote = to.remote?;
     if !remote.send {
         to.outgoing.interrupt();
@@ -209,7 +210,8 @@ pub(crate) fn forward<'packet>(
         .map(now, &arrival.header, payload_type, content)?;
     // The new header goes right before the payload, wherever that is; padding is cut off.
     let start = range.start.checked_sub(HEADER_BYTES)?;
-    let packet = packet.get_mut(start..range.end)?;
+    let part = start..range.end;
+    let packet = packet.get_mut(part.clone())?;
     let (place, payload) = packet.split_at_mut_checked(HEADER_BYTES)?;
     place.copy_from_slice(&header.to_bytes());
     if let Kind::Audio(law) = arrival.kind
@@ -217,7 +219,7 @@ pub(crate) fn forward<'packet>(
     {
         g711::translate(law, payload);
     }
-    Some(packet)
+    Some(part)
 }
 
 /// The law in which a prompt is to be sent to a leg now; `None` if it must not be sent: the peer

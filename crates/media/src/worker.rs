@@ -6,6 +6,7 @@ mod play;
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::net::SocketAddr;
 
 use udp_io::{Batch, Packet, SocketId, Udp};
 use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
@@ -148,12 +149,12 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         }
     }
 
-    fn relay(&mut self, now: Time, packet: Packet<'_>) {
+    fn relay(&mut self, now: Time, mut packet: Packet<'_>) {
         let Some(leg) = leg_at(&mut self.legs, Some(packet.socket)) else {
             return;
         };
         let party = &mut leg.party;
-        let arrival = relay::receive(party, now, packet.from, packet.bytes, self.latching);
+        let arrival = relay::receive(party, now, packet.from, packet.bytes(), self.latching);
         let Some(arrival) = arrival else {
             return;
         };
@@ -179,14 +180,17 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             return;
         };
         if let (Some(key), Kind::Audio(_)) = (bridge.record, arrival.kind) {
-            self.tap.packet(key, bridge.side, now, packet.bytes);
+            self.tap.packet(key, bridge.side, now, packet.bytes());
         }
         if let Some(other) = leg_at(&mut self.legs, Some(bridge.other))
             // Who is played to hears that, as on hold.
             && other.playing.is_none()
-            && let Some(bytes) = relay::forward(&mut other.party, now, &arrival, packet.bytes)
+            && let Some(part) =
+                relay::forward(&mut other.party, now, &arrival, packet.bytes_mut())
+            && let Some(to) = way(other)
+            && self.udp.forward(other.sockets.rtp, to, packet, part).is_ok()
         {
-            send(&mut self.udp, other, bytes);
+            other.party.note_sent();
         }
     }
 
@@ -351,14 +355,20 @@ fn leg_at(legs: &mut [Option<Leg>], socket: Option<SocketId>) -> Option<&mut Leg
     legs.get_mut(socket?.index())?.as_mut()
 }
 
+/// The address with which to send to a leg's peer, `Some(None)` if the system knows it; `None` if
+/// nobody does.
+fn way(leg: &Leg) -> Option<Option<SocketAddr>> {
+    if leg.connected {
+        return Some(None);
+    }
+    leg.party.target().map(Some)
+}
+
 /// Sends to a leg's peer. A packet the system does not take is lost, as on the network.
 fn send(udp: &mut impl Udp, leg: &mut Leg, bytes: &[u8]) {
-    let to = if leg.connected {
-        None
-    } else {
-        leg.party.target()
-    };
-    if (leg.connected || to.is_some()) && udp.send(leg.sockets.rtp, to, bytes).is_ok() {
+    if let Some(to) = way(leg)
+        && udp.send(leg.sockets.rtp, to, bytes).is_ok()
+    {
         leg.party.note_sent();
     }
 }

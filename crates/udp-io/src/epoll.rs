@@ -2,35 +2,27 @@
 //!
 //! Level-triggered, one receive per ready socket and turn: audio brings one packet per 20 ms and
 //! socket, so a second receive would nearly always find nothing and cost as much as the first.
-//! A socket with more is ready again in the next turn. `recvmmsg` and `sendmmsg` work on one socket, so they
-//! save nothing here; what saves is to wake up less often ([`Udp::gather`]).
+//! A socket with more is ready again in the next turn. `recvmmsg` and `sendmmsg` work on one socket,
+//! so they save nothing here; what saves is to wake up less often (`gather` of [`Udp::wait`]).
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, connect_unspec,
-    getsockname, recvfrom, send, sendto, socket_with, sockopt,
-};
+use rustix::net::{RecvFlags, SendFlags, recvfrom, send, sendto};
 
+use crate::socket::{Socket, canonical, closed, for_family_of};
+use crate::wakeup::Wakeup;
 use crate::{Batch, SocketId, Udp};
 
 /// Ready sockets taken from the kernel in one turn.
 const EVENTS_MAX: usize = 1_024;
-/// Tries to find a port that is still free after it was chosen.
-const PORT_TRIES: usize = 16;
-/// Receive memory of a held port, octets: the system rounds it up to its least.
-const HELD_BUFFER_BYTES: usize = 1;
-/// Expedited forwarding (RFC 3246) in the upper six bits of the TOS octet: telephone audio.
-const TOS_AUDIO: u8 = 46 << 2;
 /// Names the wake-up descriptor among the events; no socket has so large a number.
 const WAKE: u64 = u64::MAX;
 
@@ -45,11 +37,6 @@ pub struct Epoll {
     served: usize,
 }
 
-struct Socket {
-    fd: OwnedFd,
-    local: SocketAddr,
-}
-
 impl Epoll {
     /// An empty set.
     ///
@@ -57,19 +44,16 @@ impl Epoll {
     /// The system's: no descriptors left.
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let wakeup = Wakeup::new()?;
         epoll::add(
             &epoll,
-            &fd,
+            wakeup.fd(),
             epoll::EventData::new_u64(WAKE),
             epoll::EventFlags::IN,
         )?;
         Ok(Self {
             epoll,
-            wakeup: Arc::new(Wakeup {
-                fd,
-                pending: AtomicBool::new(false),
-            }),
+            wakeup,
             sockets: Vec::new(),
             free: Vec::new(),
             ready: Vec::with_capacity(EVENTS_MAX),
@@ -102,12 +86,7 @@ impl Epoll {
 
 impl Udp for Epoll {
     fn bind(&mut self, local: SocketAddr) -> io::Result<SocketId> {
-        let socket = open(local)?;
-        match local.ip() {
-            IpAddr::V4(_) => sockopt::set_ip_tos(&socket.fd, TOS_AUDIO)?,
-            IpAddr::V6(_) => sockopt::set_ipv6_tclass(&socket.fd, u32::from(TOS_AUDIO))?,
-        }
-        let id = self.insert(socket)?;
+        let id = self.insert(Socket::for_audio(local)?)?;
         let data = epoll::EventData::new_u64(u64::from(id.0));
         let added = epoll::add(
             &self.epoll,
@@ -123,9 +102,7 @@ impl Udp for Epoll {
     }
 
     fn hold(&mut self, local: SocketAddr) -> io::Result<SocketId> {
-        let socket = open(local)?;
-        sockopt::set_socket_recv_buffer_size(&socket.fd, HELD_BUFFER_BYTES)?;
-        self.insert(socket)
+        self.insert(Socket::held(local)?)
     }
 
     fn local(&self, socket: SocketId) -> Option<SocketAddr> {
@@ -133,12 +110,11 @@ impl Udp for Epoll {
     }
 
     fn connect(&mut self, socket: SocketId, peer: SocketAddr) -> io::Result<()> {
-        let socket = self.socket(socket)?;
-        Ok(connect(&socket.fd, &for_family_of(socket.local, peer))?)
+        self.socket(socket)?.connect(peer)
     }
 
     fn disconnect(&mut self, socket: SocketId) -> io::Result<()> {
-        Ok(connect_unspec(&self.socket(socket)?.fd)?)
+        self.socket(socket)?.disconnect()
     }
 
     fn close(&mut self, socket: SocketId) {
@@ -149,10 +125,13 @@ impl Udp for Epoll {
         }
     }
 
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&mut self, gather: Duration, timeout: Option<Duration>) -> io::Result<()> {
         self.served = 0;
         self.ready.clear();
-        let timeout = timeout.map(timespec);
+        if !gather.is_zero() {
+            std::thread::sleep(gather);
+        }
+        let timeout = timeout.map(|timeout| timespec(timeout.saturating_sub(gather)));
         let mut room = [const { MaybeUninit::<epoll::Event>::uninit() }; EVENTS_MAX];
         let events = match epoll::wait(&self.epoll, &mut room, timeout.as_ref()) {
             Ok((events, _)) => events,
@@ -166,10 +145,6 @@ impl Udp for Epoll {
             }
         }
         Ok(())
-    }
-
-    fn gather(&mut self, pause: Duration) {
-        std::thread::sleep(pause);
     }
 
     fn receive(&mut self, batch: &mut Batch) -> bool {
@@ -217,93 +192,9 @@ fn transmit(socket: &Socket, to: Option<SocketAddr>, bytes: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// Opens and binds. A port left to choice is chosen first and then bound by number: Linux forgets
-/// a port that it chose itself when the socket is disconnected.
-fn open(local: SocketAddr) -> io::Result<Socket> {
-    if local.port() != 0 {
-        return open_exactly(local);
-    }
-    let mut problem = io::Error::from(Errno::ADDRINUSE);
-    for _ in 0..PORT_TRIES {
-        let chosen = open_exactly(local)?.local;
-        match open_exactly(chosen) {
-            Err(taken) if taken.kind() == io::ErrorKind::AddrInUse => problem = taken,
-            result => return result,
-        }
-    }
-    Err(problem)
-}
-
-fn open_exactly(local: SocketAddr) -> io::Result<Socket> {
-    let family = match local {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let fd = socket_with(family, SocketType::DGRAM, flags, None)?;
-    bind(&fd, &local)?;
-    let local = SocketAddr::try_from(getsockname(fd.as_fd())?)?;
-    Ok(Socket { fd, local })
-}
-
-/// An IPv4 peer as an IPv6 socket knows it (RFC 4291 §2.5.5.2), for sockets bound to `::`.
-fn for_family_of(local: SocketAddr, peer: SocketAddr) -> SocketAddr {
-    match (local, peer) {
-        (SocketAddr::V6(_), SocketAddr::V4(peer)) => {
-            SocketAddrV6::new(peer.ip().to_ipv6_mapped(), peer.port(), 0, 0).into()
-        }
-        (_, peer) => peer,
-    }
-}
-
-/// The reverse of [`for_family_of`].
-fn canonical(from: SocketAddr) -> SocketAddr {
-    match from {
-        SocketAddr::V4(_) => from,
-        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
-            Some(v4) => SocketAddr::from((v4, v6.port())),
-            None => from,
-        },
-    }
-}
-
 fn timespec(timeout: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
-    }
-}
-
-fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "the socket is closed")
-}
-
-/// Wakes the owner of a set. `pending` spares the system call when it is being woken anyway.
-struct Wakeup {
-    fd: OwnedFd,
-    pending: AtomicBool,
-}
-
-impl Wakeup {
-    fn rest(&self) {
-        let mut count = [0; 8];
-        // Cannot fail in a way that matters: an empty counter is what we want.
-        let _ = rustix::io::read(&self.fd, &mut count[..]);
-        // After the read: whoever set it before has also left its message before, and the owner
-        // looks for messages after `wait`.
-        self.pending.store(false, Ordering::SeqCst);
-    }
-}
-
-impl Wake for Wakeup {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.pending.swap(true, Ordering::SeqCst) {
-            // A full counter (2^64 - 2 wake-ups unread) wakes as well.
-            let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
-        }
     }
 }

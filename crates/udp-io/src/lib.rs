@@ -5,8 +5,9 @@
 //! only wake it, through the [`std::task::Waker`] of [`Udp::waker`]. After `bind` nothing here
 //! allocates.
 //!
-//! Two backends pass the same conformance tests: [`Epoll`] for real sockets and [`SimSockets`] for
-//! a network in memory. Neither needs `unsafe`: rustix wraps the system calls.
+//! Three backends pass the same conformance tests: [`IoUring`] and [`Epoll`] for real sockets
+//! ([`choose`] finds out which works here), [`SimSockets`] for a network in memory. `unsafe` is in
+//! the memory shared with the kernel only: `pool` and two files of `uring`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -15,33 +16,44 @@
 //! let mut sockets = Epoll::new()?;
 //! let here = sockets.bind("127.0.0.1:0".parse().unwrap())?;
 //! let there = sockets.bind("127.0.0.1:0".parse().unwrap())?;
-//! sockets.send(here, sockets.local(there), b"hello")?;
+//! let to = sockets.local(there);
+//! sockets.send(here, to, b"hello")?;
 //!
 //! let mut batch = Batch::new(16);
 //! while batch.is_empty() {
-//!     sockets.wait(Some(Duration::from_millis(100)))?;
+//!     sockets.wait(Duration::ZERO, Some(Duration::from_millis(100)))?;
 //!     sockets.receive(&mut batch);
 //! }
-//! assert!(batch.packets().all(|packet| packet.socket == there && packet.bytes == b"hello"));
+//! assert!(batch.packets().all(|packet| packet.bytes() == b"hello"));
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
 //! Non-goals: what the bytes mean, streams, name resolution, more than one thread per set.
 
-#![forbid(unsafe_code)]
+#![deny(clippy::undocumented_unsafe_blocks)]
 
 mod batch;
+mod choice;
 mod epoll;
+#[allow(unsafe_code, reason = "memory that is shared with the kernel")]
+mod pool;
 mod sim;
+mod socket;
+#[allow(unsafe_code, reason = "operations that name memory")]
+mod uring;
+mod wakeup;
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::task::Waker;
 use std::time::Duration;
 
 pub use batch::{Batch, PACKET_BYTES_MAX, Packet};
+pub use choice::{Backend, Choice, Chosen, Unavailable, choose};
 pub use epoll::Epoll;
 pub use sim::{Impairment, SimNet, SimSockets};
+pub use uring::IoUring;
 
 /// One socket of a set: a small dense number, fit to index a table. Used again after `close`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,26 +107,45 @@ pub trait Udp {
     /// Closes a socket; a closed one is ignored.
     fn close(&mut self, socket: SocketId);
 
-    /// Sleeps until a socket has a packet, the waker is used or the time-out passes; `None`
-    /// sleeps for as long as it takes. Spurious returns are allowed.
+    /// Lets packets gather: sleeps for `gather`, which neither packets nor the waker shorten unless
+    /// there are so many that memory could run out. Then sleeps until a socket has a packet, the
+    /// waker is used or `timeout` has passed since the call; `None` sleeps for as long as it takes.
+    /// Spurious returns are allowed. All that was sent before is on its way when this sleeps.
     ///
     /// # Errors
     /// The system's; the set is then of no further use.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
-
-    /// Lets packets gather: sleeps for `pause`, which neither packets nor the waker shorten.
-    fn gather(&mut self, pause: Duration);
+    fn wait(&mut self, gather: Duration, timeout: Option<Duration>) -> io::Result<()>;
 
     /// Clears `batch` and fills it with packets that were ready when `wait` returned. True if
     /// there are more of them than fitted: call again.
     fn receive(&mut self, batch: &mut Batch) -> bool;
 
-    /// Sends one packet, to `to` or else to the connected peer.
+    /// Sends one packet, to `to` or else to the connected peer; at the latest with the next `wait`,
+    /// `disconnect` or `close`.
     ///
     /// # Errors
     /// `WouldBlock` when the system has no room: the packet is lost, as on a network. Otherwise
-    /// the system's.
+    /// the system's. A backend that sends later finds errors later, and then counts them.
     fn send(&mut self, socket: SocketId, to: Option<SocketAddr>, bytes: &[u8]) -> io::Result<()>;
+
+    /// Sends a part of a received packet, as changed in place, like [`Self::send`]. The packet is
+    /// given up, so that a backend may send it from where it lies.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; `InvalidInput` if the packet has no such part.
+    fn forward(
+        &mut self,
+        socket: SocketId,
+        to: Option<SocketAddr>,
+        packet: Packet<'_>,
+        part: Range<usize>,
+    ) -> io::Result<()> {
+        let bytes = packet
+            .bytes()
+            .get(part)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        self.send(socket, to, bytes)
+    }
 
     /// Ends a `wait` of this set from another thread, or the next one if none is under way.
     fn waker(&self) -> Waker;

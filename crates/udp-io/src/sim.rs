@@ -189,16 +189,13 @@ impl Udp for SimSockets {
         }
     }
 
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    // Time in tests is told, not slept through: nothing gathers.
+    fn wait(&mut self, _gather: Duration, timeout: Option<Duration>) -> io::Result<()> {
         if !self.is_ready() {
             self.doorbell.await_ring(timeout);
         }
         self.doorbell.reset();
         Ok(())
-    }
-
-    fn gather(&mut self, _pause: Duration) {
-        // Time in tests is told, not slept through.
     }
 
     fn receive(&mut self, batch: &mut Batch) -> bool {

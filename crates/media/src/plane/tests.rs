@@ -31,11 +31,8 @@ impl Udp for Broken {
     fn close(&mut self, socket: SocketId) {
         self.0.close(socket);
     }
-    fn wait(&mut self, _timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&mut self, _gather: Duration, _timeout: Option<Duration>) -> io::Result<()> {
         Err(io::Error::other("the descriptor is gone"))
-    }
-    fn gather(&mut self, pause: Duration) {
-        self.0.gather(pause);
     }
     fn receive(&mut self, batch: &mut Batch) -> bool {
         self.0.receive(batch)

@@ -142,11 +142,11 @@ impl World {
         let mut batch = Batch::new(1_000);
         self.peers.receive(&mut batch);
         let read = |packet: Packet<'_>| {
-            let header = Header::parse(packet.bytes).unwrap();
+            let header = Header::parse(packet.bytes()).unwrap();
             (
                 packet.socket,
                 header,
-                packet.bytes[header.payload()].to_vec(),
+                packet.bytes()[header.payload()].to_vec(),
             )
         };
         batch.packets().map(read).collect()
