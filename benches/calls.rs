@@ -2,7 +2,11 @@
 //! tear-down, memory per call. The load generator runs in this process, the engine in its own,
 //! so that the engine's figures are its alone.
 //!
-//! `cargo bench --bench calls -- [--calls 100,500] [--seconds 30] [--runs 3]`
+//! `cargo bench --bench calls -- [--calls 100,500] [--seconds 30] [--runs 3]
+//! [--io auto|io_uring|epoll]`
+//!
+//! After the whole process the media plane alone, beside a bare forwarder with the same backend
+//! ("floor"): the ratio of both holds on any machine, and here the added delay is measured.
 //!
 //! `cargo bench --bench calls -- --offered 1000 [--seconds 60] [--unrecorded]` offers so many calls a
 //! second instead, and counts those that failed.
@@ -14,6 +18,10 @@
     clippy::indexing_slicing,
     reason = "a benchmark that cannot run is to say why and stop"
 )]
+
+#[path = "../crates/media/benches/relay/compare.rs"]
+#[allow(unreachable_pub, reason = "shared with the benchmark of crates/media")]
+mod compare;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,6 +36,7 @@ use load::{
     CallerPattern, DurationRange, Load, LoadSettings, OperatorAccount, OperatorBehaviour, Voices,
 };
 use sip::Secrets;
+use udp_io::{Backend, Choice};
 use vocab::OperatorId;
 
 const SETTINGS: &str = r#"
@@ -36,6 +45,7 @@ listen = ["127.0.0.1:0"]
 strangers_rate = 10000
 [media]
 address = "127.0.0.1"
+backend = "BACKEND"
 [journal]
 events = "events"
 database = "journal.db"
@@ -74,29 +84,81 @@ const SHORT_RATE: f64 = 50.0;
 fn main() {
     let arguments = Arguments::read();
     if let Some(rate) = arguments.offered {
-        offered_calls(rate, arguments.seconds, arguments.recorded);
+        offered_calls(rate, &arguments);
         return;
     }
     println!(
-        "| calls at once | run | CPU-ms per call-second | of it user | kernel | busiest threads |"
+        "| calls at once | run | CPU-ms per call-second | of it user | kernel | busiest threads | \
+         load |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     let mut costs = Vec::new();
     for calls in &arguments.calls {
-        for run in 1..=arguments.runs {
-            costs.push((*calls, long_calls(*calls, run, arguments.seconds)));
-        }
+        let runs = 1..=arguments.runs;
+        let runs: Vec<Cost> = runs
+            .map(|run| long_calls(*calls, run, &arguments))
+            .collect();
+        costs.push((*calls, runs));
     }
     println!();
-    for (calls, cost) in costs {
+    print_costs(&costs);
+    println!();
+    print_relays(&arguments);
+    println!();
+    let per_call = short_calls(&arguments.io);
+    println!("set-up and tear-down, journal and recording included: {per_call:.2} CPU-ms a call");
+}
+
+/// What all runs of as many calls have shown, as least / middle / most.
+fn print_costs(costs: &[(usize, Vec<Cost>)]) {
+    println!(
+        "| calls at once | CPU-ms per call-second | to finish the recordings | memory a call, KiB \
+         | RTP packets missing | of | load generator late by, ms |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for (calls, runs) in costs {
+        let spread = |of: fn(&Cost) -> f64| {
+            let [least, middle, most] = compare::spread(runs.iter().map(of));
+            format!("{least:.3} / {middle:.3} / {most:.3}")
+        };
+        let (lost, sent): (u64, u64) = runs.iter().fold((0, 0), |(lost, sent), cost| {
+            (lost + cost.lost, sent + cost.sent)
+        });
         println!(
-            "{calls} calls: {:.1} KiB of memory each; {:.3} CPU-ms per call-second to finish the \
-             recordings; {} of {} RTP packets missing; load generator late by {} ms at most",
-            cost.memory_kib, cost.finishing_ms, cost.lost, cost.sent, cost.late_ms
+            "| {calls} | {} | {} | {} | {lost} ({:.4} %) | {sent} | {} |",
+            spread(|cost| cost.call_second_ms),
+            spread(|cost| cost.finishing_ms),
+            spread(|cost| cost.memory_kib),
+            100.0 * lost as f64 / sent.max(1) as f64,
+            runs.iter().map(|cost| cost.late_ms).max().unwrap_or(0),
         );
     }
-    let per_call = short_calls();
-    println!("set-up and tear-down, journal and recording included: {per_call:.2} CPU-ms a call");
+    if let [(few, first), .., (many, last)] = costs {
+        let middle = |runs: &[Cost]| compare::spread(runs.iter().map(|cost| cost.memory_kib))[1];
+        let (few, many) = (*few as f64, *many as f64);
+        let more = (middle(last) * many - middle(first) * few) / (many - few);
+        println!("\none more call takes {more:.1} KiB");
+    }
+}
+
+/// The media plane alone and its floor, by the backend that the engine used.
+fn print_relays(arguments: &Arguments) {
+    let choice = match arguments.io.as_str() {
+        "epoll" => Choice::Epoll,
+        "io_uring" => Choice::IoUring,
+        _ => Choice::Auto,
+    };
+    let backend: Backend = udp_io::choose(choice).unwrap().backend;
+    compare::print_head();
+    for calls in &arguments.calls {
+        compare::print(compare::Plan {
+            backend,
+            calls: *calls,
+            gather: media::Settings::default().gather,
+            length: Duration::from_secs(5),
+            runs: arguments.runs as usize,
+        });
+    }
 }
 
 struct Arguments {
@@ -104,6 +166,8 @@ struct Arguments {
     /// Calls a second.
     offered: Option<f64>,
     recorded: bool,
+    /// `[media] backend` of the engine.
+    io: String,
     seconds: u64,
     runs: u32,
 }
@@ -114,6 +178,7 @@ impl Arguments {
             calls: vec![100, 500],
             offered: None,
             recorded: true,
+            io: "auto".to_owned(),
             seconds: 30,
             runs: 3,
         };
@@ -126,6 +191,7 @@ impl Arguments {
                     arguments.calls = list.split(',').map(|n| n.parse().unwrap()).collect();
                 }
                 "--offered" => arguments.offered = Some(value().parse().unwrap()),
+                "--io" => arguments.io = value(),
                 "--unrecorded" => arguments.recorded = false,
                 "--seconds" => arguments.seconds = value().parse().unwrap(),
                 "--runs" => arguments.runs = value().parse().unwrap(),
@@ -147,10 +213,10 @@ struct Engine {
 }
 
 impl Engine {
-    fn start(operators: usize, recorded: bool) -> Self {
+    fn start(operators: usize, recorded: bool, io: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("hotline.toml");
-        fs::write(&config, SETTINGS).unwrap();
+        fs::write(&config, SETTINGS.replace("BACKEND", io)).unwrap();
         fs::create_dir(folder.path().join("dialplans")).unwrap();
         let plan = PLAN.replace("RECORDED", &recorded.to_string());
         fs::write(folder.path().join("dialplans/bench.toml"), plan).unwrap();
@@ -292,6 +358,7 @@ fn enrol(database: &Path, operators: usize) -> Vec<OperatorAccount> {
 }
 
 struct Cost {
+    call_second_ms: f64,
     memory_kib: f64,
     finishing_ms: f64,
     lost: u64,
@@ -300,8 +367,9 @@ struct Cost {
 }
 
 /// Calls that all talk at the same time; measured while nothing else happens.
-fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
-    let engine = Engine::start(calls, true);
+fn long_calls(calls: usize, run: u32, arguments: &Arguments) -> Cost {
+    let seconds = arguments.seconds;
+    let engine = Engine::start(calls, true, &arguments.io);
     let idle_kib = engine.memory_kib();
     let load = engine.load(None, calls, 50.0, Duration::from_secs(36_000));
     let until = Instant::now() + Duration::from_secs(120);
@@ -328,10 +396,9 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
     let user = cost * user / (user + kernel);
     let busiest = busiest(&threads_before, &threads, per);
     println!(
-        "| {calls} | {run} | {:.3} | {user:.3} | {:.3} | {} |",
-        cost,
+        "| {calls} | {run} | {cost:.3} | {user:.3} | {:.3} | {busiest} | {} |",
         cost - user,
-        busiest
+        compare::load_average()
     );
     let memory_kib = (engine.memory_kib() - idle_kib) / calls as f64;
     let talked = began.elapsed().as_secs_f64() * calls as f64;
@@ -343,6 +410,7 @@ fn long_calls(calls: usize, run: u32, seconds: u64) -> Cost {
     let sent = counts.rtp_sent - counts_before.rtp_sent;
     let received = counts.rtp_received - counts_before.rtp_received;
     Cost {
+        call_second_ms: cost,
         memory_kib,
         finishing_ms: finishing.as_secs_f64() * 1e3 / talked,
         lost: sent.saturating_sub(received),
@@ -374,8 +442,8 @@ fn busiest(
 }
 
 /// Many calls of next to no length: what is left is set-up and tear-down.
-fn short_calls() -> f64 {
-    let engine = Engine::start(50, true);
+fn short_calls(io: &str) -> f64 {
+    let engine = Engine::start(50, true, io);
     let load = engine.load(
         Some(SHORT_CALLS),
         200,
@@ -403,11 +471,12 @@ fn short_calls() -> f64 {
 
 /// So many calls a second for so long, each answered, talked and hung up, over real sockets with
 /// the journal and the recordings on. Nothing may fail: a refused call, a lost one, a double offer.
-fn offered_calls(rate: f64, seconds: u64, recorded: bool) {
+fn offered_calls(rate: f64, arguments: &Arguments) {
+    let (seconds, recorded) = (arguments.seconds, arguments.recorded);
     let talk = Duration::from_millis(100);
     // Three times what the rate needs at half a second of set-up, ringing and talk.
     let operators = (rate * 1.5) as usize;
-    let engine = Engine::start(operators, recorded);
+    let engine = Engine::start(operators, recorded, &arguments.io);
     let calls = (rate * seconds as f64) as u64;
     let load = engine.load(Some(calls), operators * 3, rate, talk);
     while load.counts().registered < operators as u64 {
