@@ -94,6 +94,13 @@ impl Acd {
         Some(before + 1)
     }
 
+    /// Whether a waiting call rings at an operator now.
+    #[must_use]
+    pub fn is_offered(&self, call: CallId) -> bool {
+        let call = self.calls.get(&call);
+        call.is_some_and(|call| !call.offers.is_empty())
+    }
+
     /// How long a call will wait from now on, by its place now. Counts along the queue.
     #[must_use]
     pub fn estimate(&self, id: CallId) -> Option<Estimate> {

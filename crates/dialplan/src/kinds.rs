@@ -251,7 +251,17 @@ pub const KINDS: &[Kind] = &[
             may(
                 "announce",
                 Shape::Flag,
-                "Whether the caller is told place and expected wait.",
+                "Whether the caller is told place and expected wait, in ru, uk or en.",
+            ),
+            may(
+                "announce_after",
+                Shape::Time,
+                "How long the caller has waited the first time; 20s unless said otherwise.",
+            ),
+            may(
+                "announce_every",
+                Shape::Time,
+                "From one announcement to the next; 1min unless said otherwise.",
             ),
             AFTER,
         ],

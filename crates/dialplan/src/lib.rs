@@ -39,6 +39,8 @@
 //!
 //! Non-goals: playing, ringing, queueing, making speech.
 
+pub mod announcements;
+
 mod calendar;
 mod check;
 mod diagnostic;
@@ -70,8 +72,8 @@ pub use run::{Ask, Happened, QueueState, Run, Sights, Step, Target};
 pub use schema::schema;
 pub use spelling::nearest;
 pub use step::{
-    Answer, Asking, Callback, Choice, Collect, Condition, Flow, FlowId, Hangup, Http, If, Menu,
-    Music, PlanStep, Prompt, Queue, QueueAsked, Ring, Say, Set, Survey, Transfer, Voice, Voicemail,
-    Whom,
+    Announce, Answer, Asking, Callback, Choice, Collect, Condition, Flow, FlowId, Hangup, Http, If,
+    Menu, Music, PlanStep, Prompt, Queue, QueueAsked, Ring, Say, Set, Survey, Transfer, Voice,
+    Voicemail, Whom,
 };
 pub use trial::Trial;

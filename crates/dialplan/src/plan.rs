@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::announcements;
 use crate::calendar::Calendars;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::hours::{Clockwork, Hours};
@@ -135,9 +136,21 @@ impl Plan {
                 file: Some(music.to_owned()),
             }));
         }
+        if self.announces() {
+            prompts.extend(announcements::prompts(&self.languages));
+        }
         prompts.sort();
         prompts.dedup();
         prompts
+    }
+
+    /// Whether any queue tells its callers how long they will wait.
+    fn announces(&self) -> bool {
+        let announced = |step: &PlanStep| match step {
+            PlanStep::Queue(queue) => queue.announce.is_some(),
+            _ => false,
+        };
+        self.steps().any(announced)
     }
 
     /// What is heard under the name of a prompt.

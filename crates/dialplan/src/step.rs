@@ -183,10 +183,20 @@ pub struct Queue {
     pub recorded: bool,
     /// Skills that the operator must have, with the least level of each.
     pub skills: BTreeMap<String, u8>,
-    /// Whether the caller hears place and expected wait.
-    pub announce: bool,
+    /// When the caller is told place and expected wait, if ever.
+    pub announce: Option<Announce>,
     /// What follows the talk if the caller is still there.
     pub after: Option<FlowId>,
+}
+
+/// When a waiting caller is told the place in the queue and the expected wait: see
+/// [`crate::announcements`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announce {
+    /// How long the caller has waited the first time.
+    pub after: Duration,
+    /// From the end of one announcement to the next.
+    pub every: Duration,
 }
 
 /// Somebody certain who is called.

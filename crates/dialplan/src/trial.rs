@@ -9,6 +9,7 @@ use vocab::{Outcome, QueueOutcome, WallTime};
 use crate::plan::Plan;
 use crate::read::written;
 use crate::run::{Ask, Happened, QueueState, Run, Sights, Step, Target};
+use crate::step::Announce;
 
 /// Steps that are told; a plan that goes on for longer goes round.
 const TOLD: usize = 200;
@@ -173,13 +174,19 @@ impl Trial {
                 priority,
                 recorded,
                 skills,
+                announce,
             } => {
                 let with = with(music.as_deref(), *recorded);
                 let skills: String = skills
                     .iter()
                     .map(|(skill, level)| format!(", {skill} from {level}"))
                     .collect();
-                format!("queue {queue}: priority {priority}, {with}{skills}")
+                let told = announce.map(|Announce { after, every }| {
+                    let (after, every) = (written(after), written(every));
+                    format!(", place and wait told after {after}, then every {every}")
+                });
+                let told = told.unwrap_or_default();
+                format!("queue {queue}: priority {priority}, {with}{skills}{told}")
             }
             Step::Ring {
                 target,

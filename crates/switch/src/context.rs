@@ -46,6 +46,8 @@ pub(crate) enum Timer {
     Session(LegId),
     /// When to go on from the step of a plan that waits.
     Step,
+    /// When to tell a waiting caller the place in the queue.
+    Announce,
     /// When to carry a transfer out ourselves that a trunk was asked for.
     Referral,
     /// When to end a call that lasts longer than any should.

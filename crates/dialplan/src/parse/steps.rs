@@ -11,10 +11,11 @@ use crate::fields::names_in;
 use crate::kinds::{CHOICE_KEYS, QUEUE_STATES, keys_of, names};
 use crate::plan::limits;
 use crate::read::{At, Span, Table, date};
+use crate::speech::Tongue;
 use crate::spelling::{advice, one_of};
 use crate::step::{
-    Answer, Callback, Choice, Collect, Condition, Hangup, Http, If, Menu, Music, PlanStep, Queue,
-    QueueAsked, Ring, Say, Set, Survey, Transfer, Voicemail, Whom,
+    Announce, Answer, Callback, Choice, Collect, Condition, Hangup, Http, If, Menu, Music,
+    PlanStep, Queue, QueueAsked, Ring, Say, Set, Survey, Transfer, Voicemail, Whom,
 };
 
 /// The keys of a telephone.
@@ -299,10 +300,7 @@ impl Reader<'_, '_> {
         let priority = body.number(self.report, "priority", 0..=255);
         let recorded = body.flag(self.report, "recorded").unwrap_or(true);
         let skills = self.skills(body);
-        let announce = body.flag(self.report, "announce").unwrap_or(false);
-        if announce && let Some(value) = body.value("announce") {
-            self.unsupported("`announce` of a queue", &value.span());
-        }
+        let announce = self.announce(body);
         let after = self.flow_id(body, "after");
         let name = name?;
         self.marks.queues.push(At {
@@ -320,6 +318,27 @@ impl Reader<'_, '_> {
             announce,
             after,
         })))
+    }
+
+    fn announce(&mut self, body: Table<'_>) -> Option<Announce> {
+        let wanted = body.flag(self.report, "announce").unwrap_or(false);
+        let after = body.time(self.report, "announce_after", SECOND * 5..=HOUR);
+        let every = body.time(self.report, "announce_every", SECOND * 15..=HOUR);
+        let value = body.value("announce")?;
+        let strange = self
+            .languages
+            .iter()
+            .find(|one| Tongue::of(one).is_none())
+            .filter(|_| wanted);
+        if let Some(language) = strange {
+            let message = format!("nobody taught this version to count in \"{language}\"");
+            let help = "`announce` speaks ru, uk and en; remove it, or the language";
+            self.report.mistake_with_help(&value.span(), message, help);
+        }
+        wanted.then_some(Announce {
+            after: after.unwrap_or(SECOND * 20),
+            every: every.unwrap_or(SECOND * 60),
+        })
     }
 
     fn skills(&mut self, body: Table<'_>) -> BTreeMap<String, u8> {

@@ -313,6 +313,7 @@ impl Run {
                     priority: queue.priority,
                     recorded: queue.recorded,
                     skills: queue.skills.clone(),
+                    announce: queue.announce,
                 })
             }
             PlanStep::Ring(_) => self.call(here, 0),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use vocab::{Outcome, QueueOutcome, WallTime};
 
+use crate::step::Announce;
+
 /// What became of the last step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
@@ -86,6 +88,8 @@ pub enum Step {
         recorded: bool,
         /// What the operator must have besides what the queue asks for: the least level of each.
         skills: BTreeMap<String, u8>,
+        /// When the caller is told place and expected wait, if ever.
+        announce: Option<Announce>,
     },
     /// Call somebody; say [`Happened::NotReached`] if that fails.
     Ring {

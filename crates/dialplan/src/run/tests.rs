@@ -114,6 +114,7 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             priority: 7,
             recorded: true,
             skills: BTreeMap::new(),
+            announce: None,
         }
     );
     assert_eq!(
@@ -124,6 +125,7 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             priority: 0,
             recorded: false,
             skills: BTreeMap::from([("polish".to_owned(), 30)]),
+            announce: None,
         }
     );
     assert_eq!(

@@ -4,7 +4,7 @@
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
 //! one certain party, `segment` the talks, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
-//! presses, `planned` the steps that wait, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
+//! presses, `announce` what a waiting caller is told, `planned` the steps that wait, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -24,6 +24,7 @@
 //! first party then.
 
 mod account;
+mod announce;
 mod called;
 mod caller;
 mod dialogs;
@@ -60,6 +61,7 @@ use crate::trunk::Seat;
 use crate::turns;
 use account::LegAccount;
 pub(crate) use account::{Home, hide};
+use announce::Announcement;
 pub(crate) use caller::CallerLeg;
 use keys::Asking;
 pub(crate) use leg::{MediaState, decorate};
@@ -165,6 +167,8 @@ pub(crate) struct Call {
     play_token: u32,
     /// Who ended the last segment, until the plan goes on.
     segment_ended_by: Option<EndedBy>,
+    /// What a waiting caller is being told.
+    announcement: Announcement,
     /// A step that waits until the caller can hear it.
     deferred: Option<Step>,
     /// How the plan calls somebody, while it does.
@@ -248,6 +252,7 @@ impl Call {
             segments: 0,
             play_token: 0,
             segment_ended_by: None,
+            announcement: Announcement::default(),
             deferred: None,
             planned: None,
             plans: 0,
@@ -344,6 +349,7 @@ impl Call {
             Timer::Ringing(leg) => self.rang_in_vain(ctx, leg),
             Timer::Session(leg) => self.session_due(ctx, leg),
             Timer::Step => self.step_due(ctx),
+            Timer::Announce => self.announce(ctx),
             Timer::Referral => self.no_news(ctx),
             Timer::Longest => {
                 self.fail(ctx, 408, "the longest time of a call is over");

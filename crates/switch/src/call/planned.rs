@@ -211,6 +211,7 @@ impl Call {
                     priority,
                     recorded: false,
                     skills: Vec::new(),
+                    announce: None,
                 };
                 let waits = self.enter_queue(ctx, &name, asked);
                 (!waits).then_some(Happened::NotReached)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use acd::{Limits, SkillNeed};
-use dialplan::{Happened, QueueState, Run, Sights, Step};
+use dialplan::{Announce, Happened, QueueState, Run, Sights, Step};
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time, WallTime};
 
@@ -60,6 +60,7 @@ impl Course {
                     priority: *priority,
                     recorded: true,
                     skills: BTreeMap::new(),
+                    announce: None,
                 },
                 Happened::QueueLeft(outcome) => hangup(Some(match outcome {
                     QueueOutcome::TimedOut => Outcome::TimedOut,
@@ -124,7 +125,10 @@ impl Sights for Scene<'_> {
 const fn is_for_ears(step: &Step) -> bool {
     match step {
         Step::Say { .. } | Step::Music { .. } | Step::Ask(_) => true,
-        Step::Queue { music, .. } | Step::Ring { music, .. } => music.is_some(),
+        Step::Queue {
+            music, announce, ..
+        } => music.is_some() || announce.is_some(),
+        Step::Ring { music, .. } => music.is_some(),
         Step::Wait { .. }
         | Step::Answer
         | Step::Set { .. }
@@ -144,6 +148,7 @@ pub(super) struct Asked<'a> {
     pub(super) priority: u8,
     pub(super) recorded: bool,
     pub(super) skills: Vec<SkillNeed>,
+    pub(super) announce: Option<Announce>,
 }
 
 /// What a plan asks of an operator, as the ACD takes it.
@@ -170,6 +175,8 @@ pub(super) struct Place {
     pub(super) recorded: bool,
     /// What it asks for besides what the queue asks for.
     pub(super) skills: Vec<SkillNeed>,
+    /// When the caller is told how the place is.
+    pub(super) announce: Option<Announce>,
 }
 
 impl Call {
@@ -245,12 +252,14 @@ impl Call {
                 priority,
                 recorded,
                 skills,
+                announce,
             } => {
                 let asked = Asked {
                     music: music.as_deref(),
                     priority,
                     recorded,
                     skills: needs(&skills),
+                    announce,
                 };
                 let waits = self.enter_queue(ctx, &queue, asked);
                 (!waits).then_some(Happened::QueueLeft(QueueOutcome::Closed))
@@ -362,7 +371,7 @@ impl Call {
     }
 
     pub(super) fn play_ended(&mut self, ctx: &mut Context, token: u32) {
-        if self.question_ended(ctx, token) {
+        if self.question_ended(ctx, token) || self.announced(ctx, token) {
             return;
         }
         let State::Saying {
@@ -404,6 +413,7 @@ impl Call {
             since: ctx.now,
             recorded: asked.recorded,
             skills: asked.skills,
+            announce: asked.announce,
         };
         if place.music.is_none() && !self.caller.is_answered() {
             self.caller.ring(ctx);
@@ -427,6 +437,7 @@ impl Call {
         if let Some(music) = place.music {
             self.play(ctx, music, true);
         }
+        self.announce_later(ctx, place.announce.map(|announce| announce.after));
         // What the plan asks for comes first: of too many the last are left out.
         let mut skills = place.skills.clone();
         skills.extend(self.language_wanted(ctx, place.queue));

@@ -263,6 +263,7 @@ impl Call {
             since: ctx.now,
             recorded: self.recorded,
             skills: Vec::new(),
+            announce: before.and_then(|place| place.announce),
         };
         self.transfer_done(ctx);
         self.wait_at(ctx, place);
