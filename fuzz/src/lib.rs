@@ -3,7 +3,7 @@
 //! The targets of this folder run these under libFuzzer; `crates/switch/tests/fuzz_targets.rs`
 //! runs the same ones over mutated seeds with every test run.
 
-use sdp::Local;
+use sdp::{Local, Srtp};
 use sip::wire::{Values, limits, quote, unquote};
 use sip::{
     Authenticator, CSeq, Datagram, Frame, HeaderName, Host, Message, Method, NameAddr, Opener,
@@ -11,6 +11,7 @@ use sip::{
 };
 use vocab::Time;
 use vocab::media::Codec;
+use vocab::srtp::MasterKey;
 
 fn read(octets: &[u8]) -> Option<Message> {
     match parse_datagram(octets) {
@@ -205,8 +206,20 @@ pub fn sdp(octets: &[u8]) {
         version: 1,
         codecs: &[Codec::Pcma, Codec::Pcmu],
         dtmf: Some(101),
+        srtp: None,
+    };
+    let secured = Local {
+        srtp: Some(Srtp {
+            key: MasterKey::new([7; MasterKey::OCTETS]),
+            required: false,
+        }),
+        ..local
     };
     let _ = sdp::accept(octets, &local);
+    let _ = sdp::accept(octets, &secured);
+    if let Ok((answer, remote)) = sdp::answer(octets, &secured) {
+        assert_eq!(answer.contains("a=crypto:"), remote.crypto.is_some());
+    }
     if let Ok((answer, remote)) = sdp::answer(octets, &local) {
         let peer = sdp::accept(answer.as_bytes(), &local).expect("our answer is read");
         assert_eq!(peer.codec, remote.codec);

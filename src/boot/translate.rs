@@ -87,6 +87,7 @@ pub(super) fn switch(
         },
         reliable: sip.reliable_provisional == settings::Reliable::Supported,
         call_longest: limits.call_longest,
+        protection: settings.registrar.srtp.into(),
         codecs: settings
             .media
             .codecs

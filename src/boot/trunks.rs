@@ -52,6 +52,7 @@ pub(super) fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<Trun
             every,
             failures: found.probe_failures,
         }),
+        protection: found.srtp.into(),
         transfer: match found.transfer {
             settings::TransferBy::Here => TransferBy::Here,
             settings::TransferBy::Refer => TransferBy::Refer,

@@ -158,6 +158,28 @@ choice! {
 }
 
 choice! {
+    /// Whether audio is protected by SRTP.
+    Protection expected "\"off\", \"offered\" or \"required\"" {
+        /// Never.
+        Off = "off",
+        /// Where the peer can do it, else in clear.
+        Offered = "offered",
+        /// Always; there is no call without.
+        Required = "required",
+    }
+}
+
+impl From<Protection> for vocab::srtp::Protection {
+    fn from(protection: Protection) -> Self {
+        match protection {
+            Protection::Off => Self::Off,
+            Protection::Offered => Self::Offered,
+            Protection::Required => Self::Required,
+        }
+    }
+}
+
+choice! {
     /// The samples in a recording.
     RecordingFormat expected "\"alaw\" or \"pcm\"" {
         /// G.711 A-law: 16 kB a second in stereo, no quality lost on A-law calls.

@@ -33,8 +33,8 @@ use toml::de::DeTable;
 
 pub use generate::{reference, sample};
 pub use kinds::{
-    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, RecordingFormat,
-    Reliable, Size, Strangers,
+    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, Protection,
+    RecordingFormat, Reliable, Size, Strangers,
 };
 pub use presets::{preset, preset_names};
 pub use problem::Problem;

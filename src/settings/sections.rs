@@ -12,8 +12,8 @@ use switch::Network;
 
 use super::define::{Section, Table, section};
 use super::kinds::{
-    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, RecordingFormat,
-    Reliable, Size, Strangers,
+    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, Protection,
+    RecordingFormat, Reliable, Size, Strangers,
 };
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -163,6 +163,11 @@ section! {
         lockout_after: u32 = Default "5", in "0" ..= "1000";
         /// The longest such lock.
         lockout_longest: Duration = Default "\"5 min\"", in "\"1s\"" ..= "\"1d\"";
+        /// Whether audio between us and operators' telephones is encrypted by SRTP with keys in the
+        /// session description: "off", "offered" to telephones that can do it (others talk in
+        /// clear), or "required", and then a telephone that cannot has no calls. The keys are as
+        /// safe as the signalling: use TLS.
+        srtp: Protection = Default "\"off\"";
         /// How often a line with a fixed address (`hotline user address`) is asked with OPTIONS
         /// whether it is there; silence for `[sip] unreachable_after` means that it is not.
         probe_every: Duration = Default "\"30s\"", in "\"10s\"" ..= "\"1h\"";
@@ -363,6 +368,9 @@ section! {
         /// What becomes of the audio that it sends before a call is answered: "relay" lets the one
         /// who called hear tones and announcements of the network, "ignore" tells that it rings.
         early_media: EarlyMedia = Default "\"relay\"";
+        /// Whether its audio is encrypted by SRTP with keys in the session description: "off",
+        /// "offered" (in clear if it cannot), or "required" (no call without).
+        srtp: Protection = Default "\"off\"";
         /// How a caller whom it brought is transferred, without consultation, to a number for which it
         /// would be called: "here", by calling the number ourselves, or "refer", by asking the
         /// trunk to do it (REFER). A trunk that tells nothing costs ten seconds; then

@@ -38,6 +38,8 @@ pub struct Way<'a> {
     pub proxy: Option<SocketAddr>,
     /// Lines added to its configuration.
     pub more: &'a str,
+    /// Parameters added to its account.
+    pub account: &'a str,
 }
 
 impl<'a> Way<'a> {
@@ -45,6 +47,7 @@ impl<'a> Way<'a> {
         transport: "udp",
         proxy: None,
         more: "",
+        account: "",
     };
 
     /// Straight to the engine.
@@ -52,7 +55,7 @@ impl<'a> Way<'a> {
         Self {
             transport,
             more,
-            proxy: None,
+            ..Self::UDP
         }
     }
 
@@ -89,10 +92,11 @@ impl Baresip {
     pub fn operator(engine: &Engine, login: &str, speech: &Path, way: Way<'_>) -> Self {
         let account = format!(
             "<sip:{login}@{};transport={}>;auth_user={login};auth_pass={};answermode=auto;\
-             audio_codecs=pcma;regint=60{}\n",
+             audio_codecs=pcma;regint=60{}{}\n",
             way.engine(engine),
             way.transport,
             password(login),
+            way.account,
             way.outbound(),
         );
         Self::run(engine.place.net.operators, &account, speech, way.more, &[])

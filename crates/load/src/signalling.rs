@@ -161,6 +161,7 @@ impl Shared {
             version: 1,
             codecs,
             dtmf: Some(101),
+            srtp: None,
         }
     }
 

@@ -40,6 +40,11 @@ mod plane;
 mod ports;
 mod relay;
 pub mod rtp;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "SRTCP is there before RTCP, which will use it")
+)]
+mod srtp;
 mod tap;
 mod worker;
 

@@ -68,7 +68,9 @@ impl Party {
             latch: Latch::default(),
             incoming: Incoming::default(),
             digits: Digits::default(),
-            outgoing: Outgoing::new(random),
+            // In the lower half of its round, so that a peer who missed the first packets of an SRTP
+            // stream does not miss that a round has ended (RFC 3711 §3.3.1).
+            outgoing: Outgoing::new(random & !(0x8000 << 32)),
             heard: false,
             received: 0,
             sent: 0,
@@ -90,6 +92,11 @@ impl Party {
     /// What is sent to the peer stops; the next source begins with a marker.
     pub(crate) const fn interrupt(&mut self) {
         self.outgoing.interrupt();
+    }
+
+    /// A packet came that is not the peer's.
+    pub(crate) const fn refuse(&mut self) {
+        self.refused += 1;
     }
 
     /// A packet left for the peer.

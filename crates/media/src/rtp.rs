@@ -107,6 +107,38 @@ impl Header {
     }
 }
 
+/// What of a packet stays readable under SRTP (RFC 3711 §3.1). The padding is encrypted with the
+/// payload, so nothing is said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clear {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    /// Octets of header, contributors and extension.
+    pub(crate) octets: usize,
+}
+
+impl Clear {
+    /// `None` if the bytes are not the beginning of an RTP packet of version 2.
+    pub(crate) fn of(packet: &[u8]) -> Option<Self> {
+        let (fixed, rest) = packet.split_first_chunk::<HEADER_BYTES>()?;
+        let [first, _, seq0, seq1, _, _, _, _, ssrc @ ..] = *fixed;
+        if first >> 6 != 2 {
+            return None;
+        }
+        let mut octets = HEADER_BYTES + usize::from(first & 0x0f) * 4;
+        if first & 0x10 != 0 {
+            let at = octets - HEADER_BYTES;
+            let words = rest.get(at + 2..at + 4)?;
+            octets += 4 + usize::from(u16::from_be_bytes(words.try_into().ok()?)) * 4;
+        }
+        (octets <= packet.len()).then_some(Self {
+            ssrc: u32::from_be_bytes(ssrc),
+            sequence: u16::from_be_bytes([seq0, seq1]),
+            octets,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
+use std::ops::Range;
 
-use udp_io::{Batch, Packet, SocketId, Udp};
+use udp_io::{Batch, PACKET_BYTES_MAX, Packet, SocketId, Udp};
 use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+use vocab::srtp::Crypto;
 use vocab::{CallId, LegId, Time};
 
 use crate::audio::Audio;
@@ -17,6 +19,7 @@ use crate::latch::Latching;
 use crate::metronome::Metronome;
 use crate::ports::{Pair, Ports};
 use crate::relay::{self, Kind, Party};
+use crate::srtp::{GROWTH_MAX, Srtp};
 use crate::tap::Tap;
 use play::Playing;
 
@@ -46,6 +49,8 @@ struct Leg {
     connected: bool,
     playing: Option<Playing>,
     bridge: Option<Bridge>,
+    /// The protection of its packets, where that was agreed on.
+    srtp: Option<Box<Srtp>>,
 }
 
 /// One leg's end of a bridge.
@@ -154,6 +159,14 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             return;
         };
         let party = &mut leg.party;
+        // First of all: what is not under the peer's key is nobody's.
+        if let Some(srtp) = &mut leg.srtp {
+            let Some(length) = srtp.open(packet.bytes_mut()) else {
+                party.refuse();
+                return;
+            };
+            packet.resize(length);
+        }
         let arrival = relay::receive(party, now, packet.from, packet.bytes(), self.latching);
         let Some(arrival) = arrival else {
             return;
@@ -187,7 +200,10 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             && other.playing.is_none()
             && let Some(part) =
                 relay::forward(&mut other.party, now, &arrival, packet.bytes_mut())
+            && let Some(part) = sealed(other, &mut packet, part)
             && let Some(to) = way(other)
+            // Nobody is sent what they sent: both legs have been guessed to be at one stranger.
+            && to != Some(packet.from)
             && self.udp.forward(other.sockets.rtp, to, packet, part).is_ok()
         {
             other.party.note_sent();
@@ -228,6 +244,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 connected: false,
                 playing: None,
                 bridge: None,
+                srtp: None,
             });
         }
         self.by_id.insert(leg, sockets.rtp);
@@ -241,10 +258,11 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
 
     fn set_remote(&mut self, now: Time, leg: LegId, remote: Remote) {
         let socket = self.socket_of(leg);
-        if let Some(leg) = leg_at(&mut self.legs, socket)
-            && leg.party.set_remote(now, remote)
-            && leg.connected
-        {
+        let Some(leg) = leg_at(&mut self.legs, socket) else {
+            return;
+        };
+        protect(leg, remote.crypto);
+        if leg.party.set_remote(now, remote) && leg.connected {
             leg.connected = false;
             if let Err(problem) = self.udp.disconnect(leg.sockets.rtp) {
                 // The leg would hear its former peer only.
@@ -364,13 +382,54 @@ fn way(leg: &Leg) -> Option<Option<SocketAddr>> {
     leg.party.target().map(Some)
 }
 
+/// What was negotiated of SRTP holds from now on; a direction whose key is the same goes on.
+fn protect(leg: &mut Leg, crypto: Option<Crypto>) {
+    let Some(crypto) = crypto else {
+        leg.srtp = None;
+        return;
+    };
+    let renewed = leg.srtp.as_mut().and_then(|srtp| srtp.renew(crypto));
+    if renewed.is_none() {
+        leg.srtp = Srtp::new(crypto).map(Box::new);
+    }
+    if leg.srtp.is_none() {
+        // Cannot be: keys are as long as their suite says.
+        tracing::error!(call = %leg.call, leg = %leg.id, "keys of SRTP do not fit their suite");
+    }
+}
+
+/// Protects the part of a packet that goes to a leg's peer, if that was agreed on.
+fn sealed(leg: &mut Leg, packet: &mut Packet<'_>, part: Range<usize>) -> Option<Range<usize>> {
+    let Some(srtp) = &mut leg.srtp else {
+        return Some(part);
+    };
+    packet.resize(part.end + GROWTH_MAX);
+    let room = packet.bytes_mut().get_mut(part.start..)?;
+    let length = srtp.seal(room, part.len())?;
+    Some(part.start..part.start + length)
+}
+
 /// Sends to a leg's peer. A packet the system does not take is lost, as on the network.
 fn send(udp: &mut impl Udp, leg: &mut Leg, bytes: &[u8]) {
-    if let Some(to) = way(leg)
+    let Some(to) = way(leg) else {
+        return;
+    };
+    let mut room = [0; PACKET_BYTES_MAX];
+    let bytes = match &mut leg.srtp {
+        None => Some(bytes),
+        Some(srtp) => seal_copy(srtp, &mut room, bytes),
+    };
+    if let Some(bytes) = bytes
         && udp.send(leg.sockets.rtp, to, bytes).is_ok()
     {
         leg.party.note_sent();
     }
+}
+
+fn seal_copy<'a>(srtp: &mut Srtp, room: &'a mut [u8], bytes: &[u8]) -> Option<&'a [u8]> {
+    room.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    let length = srtp.seal(room, bytes.len())?;
+    room.get(..length)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 
 mod common;
 
+use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,51 @@ fn a_stranger_who_speaks_first_does_not_keep_the_peer_out() {
     }
     assert!(stranger.try_hear(SOON).is_none());
     assert!(operator.try_hear(SOON).is_none());
+}
+
+/// Audio that a stranger got who sends good RTP to every leg 500 times a second, from before the
+/// peers speak until long after. rtpengine of Debian 12 gave one 2,281 packets in 9 s.
+fn sprayed() -> usize {
+    const SPRAYS: u16 = 500;
+    let world = World::new();
+    let mut peers = [1, 2].map(|number| world.connect(number, Codec::Pcma));
+    let legs = [peers[0].at_leg, peers[1].at_leg];
+    world.bridge(None);
+    world.settle();
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    stranger.set_nonblocking(true).unwrap();
+    let (mut got, mut heard) = (0, 0);
+    let mut octets = [0; 2_000];
+    for sequence in 0..SPRAYS {
+        let header = Header::new(8, sequence, u32::from(sequence) * 160, 0xbad);
+        let packet = [header.to_bytes().as_slice(), &[66; 160]].concat();
+        for leg in legs {
+            // The system may say that nobody is there for it.
+            let _ = stranger.send_to(&packet, leg);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        // The peers begin 30 ms later and speak every 20 ms.
+        if sequence >= 15 && sequence % 10 == 0 {
+            for peer in &mut peers {
+                peer.say(1);
+            }
+            heard += peers
+                .iter()
+                .filter(|peer| peer.try_hear(SOON).is_some())
+                .count();
+        }
+        while stranger.recv(&mut octets).is_ok() {
+            got += 1;
+        }
+    }
+    assert!(heard > 80, "the peers heard each other {heard} times");
+    got
+}
+
+#[test]
+fn a_stranger_who_sprays_all_ports_gets_next_to_nothing() {
+    let got = sprayed();
+    assert!(got <= 5, "{got} packets before the peers were known");
 }
 
 #[test]

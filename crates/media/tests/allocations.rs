@@ -17,6 +17,7 @@ use media::{Audio, Media, Settings, Tap};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use vocab::Time;
 use vocab::media::{Codec, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+use vocab::srtp::{Crypto, MasterKey, Suite};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -71,12 +72,20 @@ fn a_relayed_recorded_or_played_packet_allocates_nothing() {
             peer.connect(("127.0.0.1", port)).unwrap();
             let (dtmf_send, dtmf_receive, send) = (None, None, true);
             let address = peer.local_addr().unwrap();
+            // What the third hears is encrypted, too.
+            let key = MasterKey::new([1; MasterKey::OCTETS]);
+            let crypto = Crypto {
+                suite: Suite::AesCm128HmacSha1_80,
+                ours: key,
+                theirs: key,
+            };
             let remote = Remote {
                 address,
                 codec,
                 dtmf_send,
                 dtmf_receive,
                 send,
+                crypto: (number == 3).then_some(crypto),
             };
             media.send(MediaCommand::SetRemote {
                 call: CALL,

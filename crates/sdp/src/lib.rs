@@ -4,7 +4,10 @@
 //! read and written by the `sdp-types` crate, behind a pre-pass that forgives what real telephones
 //! do. No IO, no clock: ports, session ids and versions are given.
 //!
-//! Not here: SRTP, ICE, video, fax; streams of those kinds are refused with port 0.
+//! Audio may be protected by SRTP under keys in the description (SDES, RFC 4568), required or
+//! opportunistic (RFC 8643).
+//!
+//! Not here: DTLS, ICE, video, fax; streams of those kinds are refused with port 0.
 //!
 //! ```
 //! use sdp::Local;
@@ -17,6 +20,7 @@
 //!     version: 1,
 //!     codecs: &[Codec::Pcma, Codec::Pcmu],
 //!     dtmf: Some(101),
+//!     srtp: None,
 //! };
 //! let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
 //!              m=audio 4000 RTP/AVP 0 8\r\n";
@@ -26,6 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod crypto;
 mod read;
 mod stream;
 mod write;
@@ -34,6 +39,7 @@ use core::net::IpAddr;
 
 use thiserror::Error;
 use vocab::media::{Codec, Remote};
+use vocab::srtp::MasterKey;
 
 use read::Description;
 use stream::{Fit, Preference, fit};
@@ -54,6 +60,17 @@ pub struct Local<'a> {
     /// The payload type of telephone-events in our offers. In answers it is the offerer's;
     /// `None` means that we take none.
     pub dtmf: Option<u8>,
+    /// Our part of SRTP; `None`: audio goes in clear, and who insists on SRTP gets none.
+    pub srtp: Option<Srtp>,
+}
+
+/// Our part of SRTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Srtp {
+    /// Under which we send, for the life of a leg.
+    pub key: MasterKey,
+    /// No audio in clear.
+    pub required: bool,
 }
 
 /// Why there is no session.
@@ -107,7 +124,7 @@ pub fn offer_again(last: &[u8], local: &Local<'_>) -> String {
 pub fn answer(offer: &[u8], local: &Local<'_>) -> Result<(String, Remote), Refusal> {
     let offer = Description::read(offer)?;
     let (at, fit) = first_fit(&offer, local, Preference::Ours)?;
-    let remote = fit.remote(fit.dtmf);
+    let remote = fit.remote(fit.dtmf, local);
     Ok((write::answer(&offer, at, &fit, local), remote))
 }
 
@@ -118,23 +135,23 @@ pub fn answer(offer: &[u8], local: &Local<'_>) -> Result<(String, Remote), Refus
 pub fn accept(answer: &[u8], local: &Local<'_>) -> Result<Remote, Refusal> {
     let answer = Description::read(answer)?;
     let (_, fit) = first_fit(&answer, local, Preference::Theirs)?;
-    Ok(fit.remote(local.dtmf.filter(|_| fit.dtmf.is_some())))
+    Ok(fit.remote(local.dtmf.filter(|_| fit.dtmf.is_some()), local))
 }
 
-/// The first audio stream that fits; the reason why the first one does not, if none does.
+/// The first audio stream that fits, one that can be protected before one that cannot; the reason
+/// why the first one does not, if none does.
 fn first_fit(
     description: &Description,
     local: &Local<'_>,
     preference: Preference,
 ) -> Result<(usize, Fit), Refusal> {
-    let mut reason = None;
+    let (mut reason, mut in_clear) = (None, None);
     for (at, stream) in description.streams().enumerate() {
         match fit(&stream, local, preference) {
-            Ok(fit) => return Ok((at, fit)),
+            Ok(fit) if fit.crypto.is_some() || local.srtp.is_none() => return Ok((at, fit)),
+            Ok(fit) => in_clear = in_clear.or(Some((at, fit))),
             Err(why) => reason = reason.or(why),
         }
     }
-    Err(Refusal::NothingInCommon(
-        reason.unwrap_or_else(|| NO_AUDIO.to_owned()),
-    ))
+    in_clear.ok_or_else(|| Refusal::NothingInCommon(reason.unwrap_or_else(|| NO_AUDIO.to_owned())))
 }

@@ -6,6 +6,7 @@ use sdp_types::RtpMap;
 use vocab::media::{Codec, Remote};
 
 use crate::Local;
+use crate::crypto::{self, Chosen, Lines};
 use crate::read::Stream;
 
 /// Who may send, as one side says it (RFC 8866 §6.7).
@@ -78,16 +79,21 @@ pub(crate) struct Fit {
     pub(crate) dtmf: Option<u8>,
     /// The peer's direction.
     pub(crate) direction: Direction,
+    /// The peer's keys, if audio is protected.
+    pub(crate) crypto: Option<Chosen>,
 }
 
 impl Fit {
-    pub(crate) const fn remote(&self, dtmf_receive: Option<u8>) -> Remote {
+    pub(crate) fn remote(&self, dtmf_receive: Option<u8>, local: &Local<'_>) -> Remote {
+        let ours = local.srtp.map(|srtp| srtp.key);
+        let crypto = self.crypto.zip(ours);
         Remote {
             address: self.address,
             codec: self.codec,
             dtmf_send: self.dtmf,
             dtmf_receive,
             send: self.direction.receives(),
+            crypto: crypto.map(|(theirs, ours)| theirs.with(ours)),
         }
     }
 }
@@ -102,16 +108,7 @@ pub(crate) fn fit(
     if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 {
         return Err(None);
     }
-    // AVPF only adds feedback, which nobody has to send (RFC 4585 §3.6.1).
-    if !["RTP/AVP", "RTP/AVPF"]
-        .iter()
-        .any(|plain| media.proto.eq_ignore_ascii_case(plain))
-    {
-        return Err(Some(format!(
-            "RTP/AVP expected, not {}",
-            shown(&media.proto)
-        )));
-    }
+    let crypto = protection(stream, local, preference).map_err(Some)?;
     let ip = address(stream).map_err(Some)?;
     let reachable = ip.is_unspecified() || ip.is_ipv4() == local.address.is_ipv4();
     if ip.is_multicast() || !reachable {
@@ -140,7 +137,44 @@ pub(crate) fn fit(
         codec,
         dtmf,
         direction,
+        crypto,
     })
+}
+
+/// The keys of the peer's audio, `None` if it is to be in clear; the reason if we cannot agree.
+fn protection(
+    stream: &Stream<'_>,
+    local: &Local<'_>,
+    preference: Preference,
+) -> Result<Option<Chosen>, String> {
+    let proto = &stream.media.proto;
+    // The F only adds feedback, which nobody has to send (RFC 4585 §3.6.1).
+    let is = |names: [&str; 2]| names.iter().any(|name| proto.eq_ignore_ascii_case(name));
+    let (plain, secured) = (is(["RTP/AVP", "RTP/AVPF"]), is(["RTP/SAVP", "RTP/SAVPF"]));
+    let Some(srtp) = local.srtp else {
+        return match plain {
+            true => Ok(None),
+            false => Err(format!("RTP/AVP expected, not {}", shown(proto))),
+        };
+    };
+    if !plain && !secured {
+        return Err(format!(
+            "RTP/AVP or RTP/SAVP expected, not {}",
+            shown(proto)
+        ));
+    }
+    let lines = match preference {
+        Preference::Ours => Lines::Offered,
+        Preference::Theirs => Lines::Answered,
+    };
+    match crypto::choose(stream, lines) {
+        // Also in RTP/AVP: that is opportunistic SRTP (RFC 8643).
+        Some(chosen) => Ok(Some(chosen)),
+        None if secured || srtp.required => {
+            Err("a=crypto with a suite and a key that fit expected".to_owned())
+        }
+        None => Ok(None),
+    }
 }
 
 fn address(stream: &Stream<'_>) -> Result<IpAddr, String> {

@@ -4,6 +4,7 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session};
 use vocab::media::Codec;
 
 use crate::Local;
+use crate::crypto;
 use crate::read::Description;
 use crate::stream::{Direction, Fit};
 
@@ -13,7 +14,12 @@ const PACKET_MS: &str = "20";
 const EVENTS: &str = "0-15";
 
 pub(crate) fn offer(local: &Local<'_>) -> String {
-    let audio = audio("RTP/AVP", local.codecs, local.dtmf, Direction::Both, local);
+    // In clear for whom knows no SRTP, or wants none (RFC 8643 §3.1).
+    let proto = match local.srtp {
+        Some(srtp) if srtp.required => "RTP/SAVP",
+        _ => "RTP/AVP",
+    };
+    let audio = offered_audio(proto, local);
     text(session(local, vec![audio]))
 }
 
@@ -25,8 +31,7 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
         .unwrap_or(0);
     let offered = |(place, stream): (usize, crate::read::Stream<'_>)| {
         if place == live {
-            let proto = &stream.media.proto;
-            audio(proto, local.codecs, local.dtmf, Direction::Both, local)
+            offered_audio(&stream.media.proto, local)
         } else {
             refused(stream.media)
         }
@@ -38,16 +43,31 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
     text(session(local, medias))
 }
 
+/// The stream that we offer, with all we can.
+fn offered_audio(proto: &str, local: &Local<'_>) -> Media {
+    let mut media = audio(proto, local.codecs, local.dtmf, Direction::Both, local);
+    if let Some(srtp) = &local.srtp {
+        let lines = crypto::offered(srtp).map(|value| attribute(crypto::NAME, value));
+        media.attributes.extend(lines);
+    }
+    media
+}
+
 pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_>) -> String {
     let answered = |(place, stream): (usize, crate::read::Stream<'_>)| {
         if place == at {
-            audio(
+            let mut media = audio(
                 &stream.media.proto,
                 &[fit.codec],
                 fit.dtmf,
                 fit.direction.mirrored(),
                 local,
-            )
+            );
+            if let (Some(chosen), Some(srtp)) = (&fit.crypto, &local.srtp) {
+                let value = crypto::answered(chosen, srtp);
+                media.attributes.push(attribute(crypto::NAME, value));
+            }
+            media
         } else {
             refused(stream.media)
         }

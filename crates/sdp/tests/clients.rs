@@ -15,6 +15,7 @@ fn local() -> Local<'static> {
         version: 3,
         codecs: BOTH,
         dtmf: Some(101),
+        srtp: None,
     }
 }
 

@@ -38,6 +38,7 @@ fn local() -> impl Strategy<Value = Local<'static>> {
             version,
             codecs: ORDERS[order],
             dtmf,
+            srtp: None,
         })
 }
 
@@ -51,6 +52,7 @@ fn lines() -> impl Strategy<Value = String> {
         Just("a=rtpmap:101 telephone-event/8000".to_owned()),
         "m=(audio|video|image) (0|4000|9) (RTP/AVP|RTP/SAVP|udptl)( [0-9]{1,3}){1,4}",
         "a=rtpmap:[0-9]{1,3} [A-Za-z0-9-]{1,8}/(8000|48000|x)(/[12])?",
+        "a=crypto:[0-9]{1,3} (AES_CM_128_HMAC_SHA1_80|AEAD_AES_128_GCM) [inle:]{0,9}[A-Za-z0-9+/=|:;]{0,60}",
         "[a-z]=\\PC{0,20}",
     ];
     vec(line, 0..20).prop_map(|lines| format!("v=0\r\n{}\r\n", lines.join("\r\n")))
@@ -104,6 +106,7 @@ fn the_largest_descriptions_cost_no_time() {
         version: 1,
         codecs: ORDERS[0],
         dtmf: Some(101),
+        srtp: None,
     };
     let head = "v=0\r\nc=IN IP4 10.0.0.9\r\nm=audio 4000 RTP/AVP";
     for text in [

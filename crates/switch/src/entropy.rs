@@ -3,6 +3,7 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use vocab::srtp::MasterKey;
 
 pub(crate) struct Entropy(ChaCha20Rng);
 
@@ -16,6 +17,13 @@ impl Entropy {
         let mut key = [0; 32];
         self.0.fill_bytes(&mut key);
         key
+    }
+
+    /// A key under which a leg's audio is sent.
+    pub(crate) fn master_key(&mut self) -> MasterKey {
+        let mut key = [0; MasterKey::OCTETS];
+        self.0.fill_bytes(&mut key);
+        MasterKey::new(key)
     }
 
     pub(crate) fn number(&mut self) -> u64 {

@@ -10,6 +10,7 @@ use sip::{
     Timers, Transport, Uri,
 };
 use vocab::media::Codec;
+use vocab::srtp::Protection;
 use vocab::{OperatorId, QueueId};
 
 use crate::trunk::{StrangerSettings, Trunk};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub call_longest: Duration,
     /// Codecs in order of preference.
     pub codecs: Vec<Codec>,
+    /// Whether the audio of operators' telephones is protected; a trunk has its own word.
+    pub protection: Protection,
     /// SIP transaction timers.
     pub timers: Timers,
     /// What those who guess passwords meet.
@@ -164,6 +167,7 @@ impl Settings {
             reliable: false,
             call_longest: Duration::from_secs(14_400),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
+            protection: Protection::Off,
             timers: Timers::default(),
             lockout: LockoutSettings::default(),
             registrar: RegistrarSettings::default(),

@@ -44,8 +44,8 @@ pub struct Packet<'a> {
 
 #[derive(Debug)]
 enum Place<'a> {
-    /// In the memory of the batch.
-    Own(&'a mut [u8]),
+    /// In the memory of the batch, which goes on behind it.
+    Own { room: &'a mut [u8], length: usize },
     /// In a buffer that a backend has lent; it may have it back with the packet.
     Lent {
         pool: &'a Arc<Pool>,
@@ -59,7 +59,7 @@ impl Packet<'_> {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.place {
-            Place::Own(bytes) => bytes,
+            Place::Own { room, length } => room.get(..*length).unwrap_or_default(),
             Place::Lent {
                 pool,
                 buffer,
@@ -74,7 +74,7 @@ impl Packet<'_> {
     /// What it holds, to be changed.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         match &mut self.place {
-            Place::Own(bytes) => bytes,
+            Place::Own { room, length } => room.get_mut(..*length).unwrap_or_default(),
             Place::Lent {
                 pool,
                 buffer,
@@ -83,6 +83,17 @@ impl Packet<'_> {
                 .as_mut()
                 .and_then(|buffer| pool.bytes_mut(buffer).get_mut(range.clone()))
                 .unwrap_or_default(),
+        }
+    }
+
+    /// Makes the packet so long, from its beginning: what is behind it counts as part of it, or part
+    /// of it does not count any more. Whatever was there is there; never more than
+    /// [`PACKET_BYTES_MAX`].
+    pub fn resize(&mut self, bytes: usize) {
+        let bytes = bytes.min(PACKET_BYTES_MAX);
+        match &mut self.place {
+            Place::Own { length, .. } => *length = bytes,
+            Place::Lent { range, .. } => range.end = range.start + bytes,
         }
     }
 
@@ -145,7 +156,10 @@ impl Batch {
                     buffer: &mut entry.buffer,
                     range,
                 },
-                None => Place::Own(rooms.next()?.get_mut(range)?),
+                None => Place::Own {
+                    room: rooms.next()?.get_mut(entry.start..)?,
+                    length: entry.length,
+                },
             };
             Some(Packet {
                 socket: entry.socket,

@@ -21,6 +21,7 @@ mod live;
 pub mod media;
 mod number;
 mod registration;
+pub mod srtp;
 mod time;
 
 pub use fact::{

@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::srtp::Crypto;
 use crate::{CallId, LegId};
 
 /// A G.711 law (RFC 3551 §4.5.14).
@@ -42,6 +43,9 @@ pub struct Remote {
     pub dtmf_receive: Option<u8>,
     /// Audio we may send: false when the peer said `sendonly`, `inactive` or `c=0.0.0.0`.
     pub send: bool,
+    /// How its packets and ours are protected; `None`: they are in clear. Never written down.
+    #[serde(skip)]
+    pub crypto: Option<Crypto>,
 }
 
 /// An audio source known to the media plane: a prompt or a piece of music.

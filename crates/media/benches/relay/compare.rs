@@ -143,6 +143,7 @@ fn start_ours(plan: Plan, epoch: Instant, peers: &[UdpSocket; 2]) -> (Ports, Box
                 dtmf_send: None,
                 dtmf_receive: None,
                 send: true,
+                crypto: None,
             };
             media.send(MediaCommand::SetRemote { call, leg, remote });
         }

@@ -16,6 +16,7 @@ fn remote(port: u16, codec: Codec, dtmf: (Option<u8>, Option<u8>)) -> Remote {
         dtmf_send,
         dtmf_receive,
         send: true,
+        crypto: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! One thread's legs on simulated sockets and told time: commands in any order, prompts, bridges.
 
+mod srtp;
+
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -111,6 +113,7 @@ impl World {
             dtmf_send,
             dtmf_receive,
             send,
+            crypto: None,
         };
         self.tell(MediaCommand::SetRemote {
             call: CALL,
@@ -401,6 +404,7 @@ fn a_new_address_is_latched_anew() {
         dtmf_send: None,
         dtmf_receive: None,
         send: true,
+        crypto: None,
     };
     world.tell(MediaCommand::SetRemote {
         call: CALL,
@@ -460,6 +464,7 @@ fn command() -> impl Strategy<Value = MediaCommand> {
         dtmf_send: None,
         dtmf_receive: Some(101),
         send,
+        crypto: None,
     });
     prop_oneof![
         leg.clone()

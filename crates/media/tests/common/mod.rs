@@ -219,6 +219,7 @@ impl Peer {
             dtmf_send: Some(101),
             dtmf_receive: Some(101),
             send: true,
+            crypto: None,
         }
     }
 

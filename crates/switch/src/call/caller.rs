@@ -5,7 +5,7 @@ use sip::{ClientTx, Dialog, Flow, Message, Method, Offers, Reliable, ReliableDue
 use vocab::media::{Codec, MediaCommand, Remote};
 use vocab::{CallId, EventId, LegId};
 
-use super::leg::{Description, MediaState, decorate};
+use super::leg::{Description, MediaState, Speech, decorate};
 use super::party::{self, PartyLeg};
 use super::session::LegSession;
 use super::who::Who;
@@ -179,8 +179,14 @@ impl CallerLeg {
         port: u16,
     ) -> Result<(), Refused> {
         let address = ctx.media_address(&self.flow);
-        let codecs = ctx.settings.codecs.clone();
-        let mut description = Description::new(ctx, address, port, codecs);
+        // Who has no seat on a trunk is an operator.
+        let trunk = self.seat.as_ref();
+        let trunk = trunk.and_then(|seat| ctx.trunks.by_id(seat.trunk));
+        let speech = Speech {
+            codecs: ctx.settings.codecs.clone(),
+            protection: trunk.map_or(ctx.settings.protection, |trunk| trunk.protection),
+        };
+        let mut description = Description::new(ctx, address, port, speech);
         if self.invite.body.is_empty() {
             description.offer();
         } else {

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use sip::{Flow, HeaderName, Message};
 use vocab::media::{Codec, Remote};
+use vocab::srtp::Protection;
 
 use crate::context::{ALLOW, Context};
 
@@ -23,20 +24,39 @@ pub(crate) enum MediaState {
     Closed,
 }
 
-/// Our side of a leg's session description: its `o=` line stays one session, its version grows.
-#[derive(Debug, Clone)]
+/// Our side of a leg's session description: its `o=` line stays one session, its version grows. Not
+/// `Debug`: what was said holds keys.
+#[derive(Clone)]
 pub(crate) struct Description {
     address: IpAddr,
     port: u16,
     session_id: u64,
     version: u64,
     codecs: Vec<Codec>,
+    /// Our key and whether audio goes without one.
+    srtp: Option<sdp::Srtp>,
     /// What the peer was told last.
     said: Vec<u8>,
 }
 
+/// What a leg may say of its audio.
+pub(crate) struct Speech {
+    /// Best first.
+    pub(crate) codecs: Vec<Codec>,
+    /// By whom the peer is.
+    pub(crate) protection: Protection,
+}
+
 impl Description {
-    pub(crate) fn new(ctx: &mut Context, address: IpAddr, port: u16, codecs: Vec<Codec>) -> Self {
+    pub(crate) fn new(ctx: &mut Context, address: IpAddr, port: u16, speech: Speech) -> Self {
+        let Speech { codecs, protection } = speech;
+        let srtp = match protection {
+            Protection::Off => None,
+            Protection::Offered | Protection::Required => Some(sdp::Srtp {
+                key: ctx.entropy.master_key(),
+                required: protection == Protection::Required,
+            }),
+        };
         // RFC 8866 §5.2: a number; below 2^62 every implementation can read it.
         let session_id = ctx.entropy.number() >> 2;
         Self {
@@ -45,6 +65,7 @@ impl Description {
             session_id,
             version: 1,
             codecs,
+            srtp,
             said: Vec::new(),
         }
     }
@@ -66,6 +87,7 @@ impl Description {
             version: self.version,
             codecs: &self.codecs,
             dtmf: Some(DTMF),
+            srtp: self.srtp,
         }
     }
 

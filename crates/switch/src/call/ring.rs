@@ -10,7 +10,7 @@ use vocab::{Fact, LegId, OfferResult};
 
 use super::Call;
 use super::account::{ANSWERS_MAX, Credentials};
-use super::leg::{Description, MediaState};
+use super::leg::{Description, MediaState, Speech};
 use super::party::{PartyLeg, Sip};
 use super::sent::Sent;
 use crate::context::{Context, Timer};
@@ -93,9 +93,12 @@ impl Call {
         };
         let mut codecs = ctx.settings.codecs.clone();
         codecs.sort_by_key(|codec| Some(*codec) != spoken);
+        let trunk = group.first().and_then(Way::trunk);
+        let protection = trunk.map_or(ctx.settings.protection, |trunk| trunk.protection);
+        let speech = Speech { codecs, protection };
         let unknown = core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
         // All of a group are offered one session, and one of them will have it.
-        leg.description = Some(Description::new(ctx, unknown, port, codecs));
+        leg.description = Some(Description::new(ctx, unknown, port, speech));
         leg.failure = None;
         leg.sip = Sip::Inviting;
         for way in group {

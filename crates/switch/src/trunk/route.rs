@@ -3,6 +3,7 @@
 
 use sip::{AuthError, HeaderName, Host, Message, Method, NameAddr, Uri};
 use thiserror::Error;
+use vocab::srtp::Protection;
 
 use super::settings::{Account, EarlyMedia, Identity, Outbound, Trunk, TrunkId};
 
@@ -46,6 +47,8 @@ pub struct Way {
     pub account: Option<Account>,
     /// What it is heard to say before the answer.
     pub early_media: EarlyMedia,
+    /// Whether its audio is protected.
+    pub protection: Protection,
 }
 
 /// Why a call cannot go out.
@@ -164,6 +167,7 @@ fn way(
         identity: shown.headers(outbound, &domain),
         account: trunk.account.clone(),
         early_media: outbound.early_media,
+        protection: trunk.protection,
     }
 }
 

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use sip::{Flow, HeaderName, Host, Secrets, Uri};
+use vocab::srtp::Protection;
 
 use super::{Dialling, Network, NumberRules};
 
@@ -34,6 +35,8 @@ pub struct Trunk {
     pub probe: Option<Probe>,
     /// Who transfers a caller whom it brought to a number that it is called for.
     pub transfer: TransferBy,
+    /// Whether its audio is protected.
+    pub protection: Protection,
     /// What is taken from it and given to it at once.
     pub limits: TrunkLimits,
 }
@@ -268,6 +271,7 @@ impl Trunk {
             registration: None,
             probe: None,
             transfer: TransferBy::default(),
+            protection: Protection::Off,
             limits: TrunkLimits::default(),
         }
     }

@@ -241,6 +241,25 @@ fn packets_are_forwarded_in_part_and_as_changed(mut udp: impl Udp) {
     assert!(udp.forward(other, None, packet, beyond).is_err());
 }
 
+fn a_packet_may_grow_and_shrink_where_it_lies(mut udp: impl Udp) {
+    let (a, b) = (udp.bind(any()).unwrap(), udp.bind(any()).unwrap());
+    let at_b = udp.local(b).unwrap();
+    let mut batch = Batch::new(4);
+    for length in [0, 1, 180, PACKET_BYTES_MAX, PACKET_BYTES_MAX + 9] {
+        udp.send(a, Some(at_b), b"0123456789").unwrap();
+        batch = heard(&mut udp, batch);
+        let mut packet = batch.packets().next().unwrap();
+        packet.resize(length);
+        let length = length.min(PACKET_BYTES_MAX);
+        assert_eq!(packet.bytes().len(), length);
+        let kept = length.min(10);
+        assert_eq!(&packet.bytes()[..kept], &b"0123456789"[..kept]);
+        packet.bytes_mut().fill(7);
+        udp.forward(a, Some(at_b), packet, 0..length).unwrap();
+        assert_eq!(collect(&mut udp, 1)[0].2, vec![7; length]);
+    }
+}
+
 fn one_batch_serves_two_sets_and_outlives_both<U: Udp>(mut one: U, mut other: U) {
     let mut batch = Batch::new(4);
     let ids = [&mut one, &mut other].map(|udp| udp.bind(any()).unwrap());
@@ -367,6 +386,8 @@ conformance!(
         super::an_unreachable_peer_does_not_disturb as an_unreachable_peer_does_not_disturb,
         super::packets_are_forwarded_in_part_and_as_changed
             as packets_are_forwarded_in_part_and_as_changed,
+        super::a_packet_may_grow_and_shrink_where_it_lies
+            as a_packet_may_grow_and_shrink_where_it_lies,
         super::masses::bursts_arrive_whole_and_in_order as bursts_arrive_whole_and_in_order,
         super::masses::more_packets_than_memory_wait_for_their_turn
             as more_packets_than_memory_wait_for_their_turn,
