@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use io_uring::squeue::Entry;
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 
@@ -150,7 +149,7 @@ impl Ring {
             .build()
             .user_data(tag.to_bits());
         // SAFETY: `message` lives as long as the ring; packets go into `buffers` only.
-        unsafe { self.push(&entry) }
+        unsafe { self.ring.submission().push(&entry) }.is_ok()
     }
 
     /// Watches a descriptor until told otherwise. False as with [`Self::receive`].
@@ -160,7 +159,7 @@ impl Ring {
             .build()
             .user_data(Tag::Wake.to_bits());
         // SAFETY: no memory of ours is named.
-        unsafe { self.push(&entry) }
+        unsafe { self.ring.submission().push(&entry) }.is_ok()
     }
 
     /// Sends a packet; it comes back in [`Done::Sent`], or at once if there is no place before the
@@ -194,20 +193,13 @@ impl Ring {
         *place = Some(flight);
         // SAFETY: address and packet lie in the room, and its token in `flights`, until the kernel
         // says that it is done.
-        if unsafe { self.push(&entry) } {
+        if unsafe { self.ring.submission().push(&entry) }.is_ok() {
             return Ok(());
         }
         match self.flights.get_mut(index).and_then(Option::take) {
             Some(flight) => Err(flight),
             None => Ok(()),
         }
-    }
-
-    /// # Safety
-    /// What the operation names must live until it is done.
-    unsafe fn push(&mut self, entry: &Entry) -> bool {
-        // SAFETY: as the caller promises.
-        unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 
     /// Hands over what was pushed, and lets the kernel do what it has put off. Does not sleep.
