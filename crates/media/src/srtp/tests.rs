@@ -1,3 +1,5 @@
+//! SRTP end to end: vectors of other implementations, long calls, loss, replay, changed keys, any bytes.
+
 use proptest::prelude::*;
 
 use super::*;
