@@ -53,6 +53,22 @@ fn a_call_is_answered_recorded_and_journaled() {
     for moment in ["arrived_at", "queue_entered_at", "answered_at", "ended_at"] {
         assert!(!entry.text(moment).is_empty(), "{moment}: {entry:?}");
     }
+    // What was measured of both legs, from the wire to the journal.
+    let legs = entry.rows("leg_list");
+    let mut logins: Vec<&str> = legs.iter().map(|leg| leg.text("operator_login")).collect();
+    logins.sort_unstable();
+    assert_eq!(logins, ["", "anna"], "{entry:?}");
+    for leg in &legs {
+        assert_eq!(leg.text("codec"), "pcma", "{leg:?}");
+        assert!(leg.number("received").unwrap() > 50, "{leg:?}");
+        assert!((101..=441).contains(&leg.number("mos").unwrap()), "{leg:?}");
+    }
+    let worst = legs.iter().filter_map(|leg| leg.number("mos")).min();
+    assert_eq!(
+        entry.number("mos"),
+        worst,
+        "SIPp reports nothing of what it hears"
+    );
 }
 
 #[test]

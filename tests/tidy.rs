@@ -92,6 +92,7 @@ const REQUIRED: &[&str] = &[
     "docs/benchmarks.md",
     "docs/first-call.md",
     "docs/glossary.md",
+    "docs/media.md",
     "docs/settings.md",
     "docs/sip.md",
     "dialplans",

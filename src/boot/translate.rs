@@ -44,6 +44,7 @@ pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
             Backend::IoUring => media::Choice::IoUring,
             Backend::Epoll => media::Choice::Epoll,
         },
+        silence: settings.media.silence_timeout,
         ..media::Settings::default()
     }
 }
@@ -88,6 +89,7 @@ pub(super) fn switch(
         reliable: sip.reliable_provisional == settings::Reliable::Supported,
         call_longest: limits.call_longest,
         protection: settings.registrar.srtp.into(),
+        silence_timeout: settings.media.silence_timeout,
         codecs: settings
             .media
             .codecs

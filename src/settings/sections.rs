@@ -190,6 +190,11 @@ section! {
         backend: Backend = Default "\"auto\"";
         /// Codecs offered and taken, the preferred one first.
         codecs: Vec<Codec> = Default "[\"pcma\", \"pcmu\"]";
+        /// A caller or operator who sends no audio at all for so long is hung up on, and the journal
+        /// says so: it ends what a telephone left behind that lost its network. Nobody is who is on
+        /// hold, has put the other on hold, or announced silence by comfort noise. Without it nobody is
+        /// hung up on for silence.
+        silence_timeout: Option<Duration> = Empty "\"1 min\"", in "\"10s\"" ..= "\"1d\"";
     }
 }
 

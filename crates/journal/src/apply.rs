@@ -13,8 +13,8 @@ use crate::bindings;
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
 use crate::rows::{
-    CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, Table, TransferRow,
-    Value,
+    CallRows, EntryRow, LegRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, Table,
+    TransferRow, Value,
 };
 
 /// Rows of one statement: the largest first, so that a handful of statements is prepared per
@@ -160,6 +160,10 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::SegmentStarted { .. } => "segment_started",
         Fact::HoldStarted { .. } => "hold_started",
         Fact::HoldEnded { .. } => "hold_ended",
+        Fact::OneWayStarted { .. } => "one_way_started",
+        Fact::OneWayEnded { .. } => "one_way_ended",
+        Fact::PartySilent { .. } => "party_silent",
+        Fact::LegMeasured { .. } => "leg_measured",
         Fact::SegmentEnded { .. } => "segment_ended",
         Fact::TransferRequested { .. } => "transfer_requested",
         Fact::TransferEnded { .. } => "transfer_ended",
@@ -185,6 +189,7 @@ async fn write_rows(
     let mut offers = Vec::new();
     let mut segments = Vec::new();
     let mut transfers = Vec::new();
+    let mut legs = Vec::new();
     let mut recordings = Vec::new();
     for call in touched {
         let Some(events) = cache.calls.get(call) else {
@@ -199,6 +204,7 @@ async fn write_rows(
         offers.extend(rows.offers.iter().map(Row::values));
         segments.extend(rows.segments.iter().map(Row::values));
         transfers.extend(rows.transfers.iter().map(Row::values));
+        legs.extend(rows.legs.iter().map(Row::values));
         recordings.extend(rows.recordings.iter().map(Row::values));
     }
     let newer = OnConflict::TakeNew;
@@ -207,6 +213,7 @@ async fn write_rows(
     insert(connection, &OfferRow::TABLE, &offers, newer).await?;
     insert(connection, &SegmentRow::TABLE, &segments, newer).await?;
     insert(connection, &TransferRow::TABLE, &transfers, newer).await?;
+    insert(connection, &LegRow::TABLE, &legs, newer).await?;
     insert(connection, &RecordingRow::TABLE, &recordings, newer).await
 }
 

@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vocab::{
-    CallId, Direction, EndedBy, Event, EventId, Fact, HeldBy, MissingReason, OfferId, OfferResult,
-    OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, TransferKind, TransferResult,
-    TransferTarget, WallTime,
+    CallId, Direction, EndedBy, Event, EventId, Fact, HeldBy, LegId, MissingReason, OfferId,
+    OfferResult, OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Time, TransferKind,
+    TransferResult, TransferTarget, WallTime,
 };
+
+use crate::audio::{Leg, OneWay};
 
 /// When something happened, in both times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +119,8 @@ pub struct Segment {
     pub ended: Option<(Moment, EndedBy)>,
     /// Times on hold, in the order in which they began.
     pub holds: Vec<Hold>,
+    /// Times in which one of them was not heard, in the order in which they began.
+    pub one_way: Vec<OneWay>,
 }
 
 /// A time in which one of the two had put the other on hold.
@@ -221,6 +225,10 @@ pub struct Entry {
     pub segments: Vec<Segment>,
     /// Transfers, in order.
     pub transfers: Vec<Transfer>,
+    /// Legs whose audio is over, in the order in which they ended.
+    pub legs: Vec<Leg>,
+    /// Legs that were hung up on for their silence, and how long that was.
+    pub(crate) silences: BTreeMap<LegId, Duration>,
     /// The call of which it became part.
     pub joined: Option<CallId>,
     /// Recordings by segment.
@@ -253,6 +261,8 @@ impl Entry {
             offers: Vec::new(),
             segments: Vec::new(),
             transfers: Vec::new(),
+            legs: Vec::new(),
+            silences: BTreeMap::new(),
             joined: None,
             recordings: BTreeMap::new(),
             end: None,
@@ -313,6 +323,17 @@ impl Entry {
             Fact::SegmentStarted { .. } => self.segment_started(moment, &event.fact),
             Fact::HoldStarted { segment, by, .. } => self.hold_started(moment, *segment, *by),
             Fact::HoldEnded { segment, by, .. } => self.hold_ended(moment, *segment, *by),
+            Fact::OneWayStarted {
+                segment, silent, ..
+            } => self.one_way_started(moment, *segment, *silent),
+            Fact::OneWayEnded {
+                segment, silent, ..
+            } => self.one_way_ended(moment, *segment, *silent),
+            Fact::PartySilent { leg, silent_ms, .. } => {
+                self.silences
+                    .insert(*leg, Duration::from_millis(*silent_ms));
+            }
+            Fact::LegMeasured { .. } => self.leg_measured(moment, &event.fact),
             Fact::SegmentEnded {
                 segment, ended_by, ..
             } => {
@@ -394,6 +415,7 @@ impl Entry {
             started: moment,
             ended: None,
             holds: Vec::new(),
+            one_way: Vec::new(),
         });
     }
 
@@ -671,15 +693,26 @@ impl Segment {
     #[must_use]
     pub fn held(&self) -> Option<Duration> {
         let (end, _) = self.ended?;
-        let mut held = Duration::ZERO;
-        // Up to where the time is counted already: both may hold at once.
+        let times = self.holds.iter().map(|hold| (hold.from, hold.until));
+        Some(self.covered(times, end))
+    }
+
+    /// How much of the segment these times cover, in the order in which they began; where two are at
+    /// once it counts once.
+    pub(crate) fn covered(
+        &self,
+        times: impl Iterator<Item = (Moment, Option<Moment>)>,
+        end: Moment,
+    ) -> Duration {
+        let mut sum = Duration::ZERO;
+        // Up to where the time is counted already.
         let mut counted = Duration::ZERO;
-        for hold in &self.holds {
-            let from = self.started.until(hold.from).max(counted);
-            let until = self.started.until(hold.until.unwrap_or(end));
-            held += until.saturating_sub(from);
+        for (from, until) in times {
+            let from = self.started.until(from).max(counted);
+            let until = self.started.until(until.unwrap_or(end));
+            sum += until.saturating_sub(from);
             counted = counted.max(until);
         }
-        Some(held)
+        sum
     }
 }

@@ -72,8 +72,8 @@ pub async fn csv(database: &Path, range: Range, output: impl Write) -> Result<u6
     Ok(written)
 }
 
-/// Writes the entries of a range as JSON Lines, each with its queue entries, offers, segments and
-/// recordings; returns how many.
+/// Writes the entries of a range as JSON Lines, each with its queue entries, offers, segments,
+/// transfers, legs and recordings; returns how many.
 ///
 /// # Errors
 /// If the database fails or the output does not take more.
@@ -121,7 +121,7 @@ fn plain(column: &str, value: &Value) -> Option<String> {
 fn is_id(column: &str) -> bool {
     matches!(
         column,
-        "call" | "offer" | "event" | "linked_call" | "consultation"
+        "call" | "offer" | "event" | "leg" | "linked_call" | "consultation"
     )
 }
 
@@ -193,6 +193,7 @@ impl Serialize for CallObject<'_> {
             offers,
             segments,
             transfers,
+            legs,
             recordings,
         } = self.0;
         let mut map = to.serialize_map(None)?;
@@ -201,6 +202,7 @@ impl Serialize for CallObject<'_> {
         map.serialize_entry("offer_list", &List(offers))?;
         map.serialize_entry("segment_list", &List(segments))?;
         map.serialize_entry("transfer_list", &List(transfers))?;
+        map.serialize_entry("leg_list", &List(legs))?;
         map.serialize_entry("recording_list", &List(recordings))?;
         map.end()
     }

@@ -31,6 +31,7 @@
 //! storing audio, and computing HA1 secrets (crate `sip` does).
 
 mod apply;
+pub mod audio;
 pub mod bindings;
 mod check;
 pub mod entry;

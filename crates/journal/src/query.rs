@@ -10,7 +10,7 @@ use crate::apply::events_of;
 use crate::entry::Entry;
 use crate::error::DatabaseError;
 use crate::rows::{
-    CallRows, EntryRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, TransferRow,
+    CallRows, EntryRow, LegRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, TransferRow,
 };
 use crate::store;
 
@@ -190,6 +190,7 @@ impl Journal {
             offers: rows_of::<OfferRow>(connection, call).await?,
             segments: rows_of::<SegmentRow>(connection, call).await?,
             transfers: rows_of::<TransferRow>(connection, call).await?,
+            legs: rows_of::<LegRow>(connection, call).await?,
             recordings: rows_of::<RecordingRow>(connection, call).await?,
         }))
     }

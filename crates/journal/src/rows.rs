@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use vocab::{CallId, OfferResult, OperatorRef, Party, TransferResult, TransferTarget};
+use vocab::{CallId, OfferResult, OperatorRef, Party, PathQuality, TransferResult, TransferTarget};
 
+use crate::audio::Leg;
 use crate::entry::{Entry, Moment, Recording};
 
 /// One SQL value on its way into or out of the database.
@@ -147,6 +148,12 @@ row! {
         linked_call: Option<i64>,
         /// Transfers that came about.
         transfers: i64,
+        /// The worst direction of any leg, hundredths of a MOS.
+        mos: Option<i64>,
+        /// The longest round trip of any leg.
+        round_trip_ms: Option<i64>,
+        /// Talk in which one party was not heard.
+        one_way_ms: Option<i64>,
     }
 }
 
@@ -239,6 +246,58 @@ row! {
         held_ms: Option<i64>,
         /// [`vocab::EndedBy`] in its JSON spelling.
         ended_by: Option<String>,
+        /// What of it one party was not heard.
+        one_way_ms: Option<i64>,
+    }
+}
+
+row! {
+    /// One leg whose audio is over. Columns are explained in `migrations/sqlite/0007_audio_quality.sql`.
+    LegRow in "legs" key ["leg"] {
+        /// The leg; [`vocab::LegId::from_i64`] gives the id.
+        leg: i64,
+        /// The call.
+        call: i64,
+        /// The operator at it, if one was.
+        operator_id: Option<i64>,
+        /// The same.
+        operator_login: Option<String>,
+        /// The number called in the outer network.
+        outer_number: Option<String>,
+        /// The trunk by which.
+        outer_trunk: Option<String>,
+        /// UTC ms.
+        closed_at: i64,
+        /// [`vocab::media::Codec`] in its JSON spelling.
+        codec: Option<String>,
+        /// RTP packets of the peer.
+        received: i64,
+        /// RTP packets to the peer.
+        sent: i64,
+        /// Missing in the peer's numbers.
+        lost: i64,
+        /// Came after a newer one.
+        reordered: i64,
+        /// Came twice.
+        duplicates: i64,
+        /// Thrown away.
+        refused: i64,
+        /// Mean jitter of what came.
+        jitter_us: Option<i64>,
+        /// The highest.
+        jitter_max_us: Option<i64>,
+        /// Of what came, hundredths of a MOS.
+        mos: Option<i64>,
+        /// Lost of what we sent, as the peer reported.
+        peer_lost: Option<i64>,
+        /// Mean jitter that the peer reported.
+        peer_jitter_us: Option<i64>,
+        /// Of what we sent, hundredths of a MOS.
+        peer_mos: Option<i64>,
+        /// Mean round trip.
+        round_trip_us: Option<i64>,
+        /// The silence after which it was hung up on.
+        silent_ms: Option<i64>,
     }
 }
 
@@ -323,6 +382,8 @@ pub struct CallRows {
     pub segments: Vec<SegmentRow>,
     /// Its transfers.
     pub transfers: Vec<TransferRow>,
+    /// Its legs.
+    pub legs: Vec<LegRow>,
     /// Its recordings.
     pub recordings: Vec<RecordingRow>,
 }
@@ -337,6 +398,7 @@ impl CallRows {
             offers: offer_rows(entry),
             segments: segment_rows(entry),
             transfers: transfer_rows(entry),
+            legs: leg_rows(entry),
             recordings: entry
                 .recordings
                 .values()
@@ -422,6 +484,9 @@ fn entry_row(entry: &Entry) -> EntryRow {
                 .filter(|(_, result, _)| *result == TransferResult::Done)
                 .count(),
         ),
+        mos: entry.mos().map(i64::from),
+        round_trip_ms: entry.round_trip().map(ms),
+        one_way_ms: entry.one_way().map(ms),
     }
 }
 
@@ -480,8 +545,47 @@ fn segment_rows(entry: &Entry) -> Vec<SegmentRow> {
         talk_ms: segment.talk().map(ms),
         held_ms: segment.held().map(ms),
         ended_by: segment.ended.map(|(_, by)| word(&by)),
+        one_way_ms: segment.one_way().map(ms),
     };
     entry.segments.iter().map(row).collect()
+}
+
+fn leg_rows(entry: &Entry) -> Vec<LegRow> {
+    let row = |leg: &Leg| {
+        let (operator, outer) = match &leg.party {
+            Some(Party::Operator(operator)) => (Some(operator), None),
+            Some(Party::Outer { number, trunk }) => (None, Some((number, trunk))),
+            None => (None, None),
+        };
+        let (counts, quality) = (&leg.counts, &leg.quality);
+        let came = |pick: fn(&PathQuality) -> u64| quality.from_peer.as_ref().map(pick).map(clamp);
+        let went = |pick: fn(&PathQuality) -> u64| quality.to_peer.as_ref().map(pick).map(clamp);
+        LegRow {
+            leg: leg.leg.as_i64(),
+            call: entry.call.as_i64(),
+            operator_id: operator.map(|operator| i64::from(operator.id.0)),
+            operator_login: operator.map(|operator| operator.login.clone()),
+            outer_number: outer.map(|(number, _)| number.clone()),
+            outer_trunk: outer.map(|(_, trunk)| trunk.clone()),
+            closed_at: at(leg.closed),
+            codec: quality.codec.map(|codec| word(&codec)),
+            received: clamp(counts.received),
+            sent: clamp(counts.sent),
+            lost: clamp(counts.lost),
+            reordered: clamp(counts.reordered),
+            duplicates: clamp(counts.duplicates),
+            refused: clamp(counts.refused),
+            jitter_us: came(|path| path.jitter_us.into()),
+            jitter_max_us: came(|path| path.jitter_max_us.into()),
+            mos: came(|path| path.mos.into()),
+            peer_lost: went(|path| path.lost),
+            peer_jitter_us: went(|path| path.jitter_us.into()),
+            peer_mos: went(|path| path.mos.into()),
+            round_trip_us: quality.round_trip_us.map(i64::from),
+            silent_ms: leg.silent.map(ms),
+        }
+    };
+    entry.legs.iter().map(row).collect()
 }
 
 /// Number and trunk of a talk with the outer network.

@@ -213,7 +213,8 @@ mod tests {
                 "0003 bindings",
                 "0004 transfers",
                 "0005 held time",
-                "0006 waiting messages"
+                "0006 waiting messages",
+                "0007 audio quality"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());
@@ -257,7 +258,7 @@ mod tests {
         drop(connection);
         let error = error_of(&path).await;
         assert!(
-            error.contains("newer hotline (its schema is 99, this program knows 6)"),
+            error.contains("newer hotline (its schema is 99, this program knows 7)"),
             "{error}"
         );
         let error = open_reader(&path).await.map(drop).unwrap_err().to_string();

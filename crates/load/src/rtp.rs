@@ -22,11 +22,12 @@ impl Header {
         [0x80, second, s0, s1, t0, t1, t2, t3, r0, r1, r2, r3]
     }
 
-    /// The header and the payload of a packet; `None` if it is not RTP version 2.
+    /// The header and the payload of a packet; `None` if it is not RTP version 2, or is RTCP, which may
+    /// come on the same port (RFC 5761 §4).
     pub(crate) fn read(packet: &[u8]) -> Option<(Self, &[u8])> {
         let (&[first, second, s0, s1, t0, t1, t2, t3, r0, r1, r2, r3], mut rest) =
             packet.split_first_chunk::<HEADER>()?;
-        if first >> 6 != 2 {
+        if first >> 6 != 2 || (192..=223).contains(&second) {
             return None;
         }
         rest = rest.get(usize::from(first & 0x0f) * 4..)?;
@@ -85,6 +86,9 @@ mod tests {
     fn what_is_not_rtp_is_refused() {
         assert_eq!(Header::read(&[0x80; 11]), None);
         assert_eq!(Header::read(&[0x40; 20]), None);
+        let mut report = HEADER_OF_TEST.write();
+        report[1] = 200;
+        assert_eq!(Header::read(&report), None);
         let mut packet = HEADER_OF_TEST.write().to_vec();
         packet[0] |= 0x0f; // CSRCs that are not there
         assert_eq!(Header::read(&packet), None);

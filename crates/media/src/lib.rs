@@ -27,10 +27,13 @@
 //! # Ok::<(), media::StartError>(())
 //! ```
 //!
-//! Non-goals: signalling, files, RTCP (its port is held and not read), any codec but G.711.
+//! Non-goals: signalling, files, any codec but G.711.
 
 mod audio;
 mod digits;
+mod dtmf;
+mod emodel;
+mod inband;
 mod incoming;
 mod lane;
 mod latch;
@@ -38,12 +41,12 @@ mod metronome;
 mod outgoing;
 mod plane;
 mod ports;
+mod presses;
 mod relay;
+mod reports;
+mod rtcp;
 pub mod rtp;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "SRTCP is there before RTCP, which will use it")
-)]
+mod silence;
 mod srtp;
 mod tap;
 mod worker;

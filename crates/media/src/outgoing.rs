@@ -27,8 +27,10 @@ pub(crate) struct Outgoing {
     /// Where the last audio sent begins and ends.
     timestamp: u32,
     next_timestamp: u32,
-    /// When the last audio was sent.
+    /// When the last audio was sent, or an event before any audio.
     sent: Option<Time>,
+    /// Where the last press of our own began.
+    press: u32,
     source: Source,
 }
 
@@ -48,9 +50,11 @@ struct Mapping {
     newest: u16,
     newest_timestamp: u32,
     newest_at: Time,
-    /// How far the newest is behind the first packet mapped: an older one would get a number
-    /// that another packet has had.
+    /// How far the newest is after the first packet mapped, or the last one left out: an older one
+    /// would get a number that another packet has had.
     since_first: u16,
+    /// Bit n: the packet n before the newest has gone out.
+    gone: u128,
 }
 
 /// What kind of payload goes out.
@@ -72,8 +76,20 @@ impl Outgoing {
             timestamp,
             next_timestamp: timestamp,
             sent: None,
+            press: timestamp,
             source: Source::None,
         }
+    }
+
+    /// Its source, the same for the life of a leg.
+    pub(crate) const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// The timestamp of audio that would be sampled now; `None` before the first audio.
+    pub(crate) fn timestamp_at(&self, now: Time) -> Option<u32> {
+        let passed = samples_in(now.since(self.sent?));
+        Some(self.timestamp.wrapping_add(passed))
     }
 
     /// The source has stopped; whatever comes next begins anew.
@@ -96,6 +112,19 @@ impl Outgoing {
         let mut header = Header::new(payload_type, self.next_sequence, timestamp, self.ssrc);
         header.marker = !flows;
         self.note(now, &header, Content::Audio(samples));
+        header
+    }
+
+    /// The header of a packet of a telephone-event of our own: all of one press have the timestamp of
+    /// its beginning (RFC 4733 §2.5.1.2).
+    pub(crate) fn own_event(&mut self, now: Time, payload_type: u8, begins: bool) -> Header {
+        if begins {
+            self.press = self.caught_up(now);
+        }
+        self.source = Source::Own;
+        let mut header = Header::new(payload_type, self.next_sequence, self.press, self.ssrc);
+        header.marker = begins;
+        self.note(now, &header, Content::Event);
         header
     }
 
@@ -137,6 +166,7 @@ impl Outgoing {
             mapping.newest = from.sequence;
             mapping.sequence_offset = mapping.sequence_offset.wrapping_sub(1);
             mapping.since_first = 0;
+            mapping.gone = 1;
         }
     }
 
@@ -149,6 +179,7 @@ impl Outgoing {
             newest_timestamp: from.timestamp,
             newest_at: now,
             since_first: 0,
+            gone: 1,
         };
         self.source = Source::Mapped(mapping);
         mapping
@@ -173,7 +204,13 @@ impl Outgoing {
                 self.next_timestamp = header.timestamp.wrapping_add(samples);
                 self.sent = Some(now);
             }
-            // The press may last; audio after it is timed from the last audio before it.
+            // The press may last; audio after it is timed from the last audio before it, or from the
+            // press itself.
+            Content::Event if self.sent.is_none() => {
+                self.timestamp = header.timestamp;
+                self.next_timestamp = header.timestamp;
+                self.sent = Some(now);
+            }
             Content::Event => {}
         }
     }
@@ -200,17 +237,19 @@ impl Mapping {
             return Place::Restart;
         }
         if behind <= MISORDER_MAX {
-            // Zero behind is the newest again.
-            return if behind != 0 && behind <= self.since_first {
-                Place::Late
-            } else {
-                Place::Drop
-            };
+            // Zero behind is the newest again. The bits reach farther than a packet may be late.
+            let bit = 1_u128 << (behind & 0x7f);
+            if behind > self.since_first || self.gone & bit != 0 {
+                return Place::Drop;
+            }
+            self.gone |= bit;
+            return Place::Late;
         }
         if ahead > DROPOUT_MAX || (content != Content::Event && self.clock_jumped(now, from)) {
             return Place::Restart;
         }
         self.since_first = self.since_first.saturating_add(ahead);
+        self.gone = self.gone.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
         self.newest = from.sequence;
         if content != Content::Event {
             self.newest_timestamp = from.timestamp;
@@ -219,13 +258,14 @@ impl Mapping {
         Place::Next
     }
 
+    /// Newer audio with an older timestamp is a jump as well: it would lie within what was sent.
     fn clock_jumped(&self, now: Time, from: &Header) -> bool {
         let by_clock = from
             .timestamp
             .wrapping_sub(self.newest_timestamp)
             .cast_signed();
         let by_arrival = i64::from(samples_in(now.since(self.newest_at)));
-        (i64::from(by_clock) - by_arrival).abs() > CLOCK_JUMP_SAMPLES
+        by_clock <= 0 || (i64::from(by_clock) - by_arrival).abs() > CLOCK_JUMP_SAMPLES
     }
 }
 

@@ -9,21 +9,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use udp_io::{Backend, Batch, Choice, Chosen, Epoll, IoUring, Udp, Unavailable};
-use vocab::Time;
-use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId};
+use vocab::media::{MediaCommand, MediaEvent, PromptId};
+use vocab::{LegCounts, LegQuality, Time};
 
 use crate::audio::Audio;
 use crate::lane::{self, Control, Handed, Inbox};
 use crate::latch::Latching;
 use crate::ports::Ports;
+use crate::reports::NtpClock;
 use crate::tap::Tap;
-use crate::worker::Worker;
+use crate::worker::{Rules, Worker};
 
 /// Packets handled between two looks at the clock; small, so that they stay in the cache.
 const BATCH_PACKETS: usize = 64;
+/// From 1900, where NTP counts from, to 1970 (RFC 5905 §6).
+const NTP_TO_UNIX: Duration = Duration::from_secs(2_208_988_800);
 /// Commands obeyed between two looks at the sockets.
 const COMMANDS_PER_TURN: usize = 256;
 
@@ -40,6 +43,8 @@ pub struct Settings {
     pub ring: usize,
     /// Whose packets a leg takes for its peer's.
     pub latching: Latching,
+    /// After such a silence of a peer who ought to send, that is told (`Silent`); never if `None`.
+    pub silence: Option<Duration>,
     /// How long packets gather before a thread that has work wakes up again. Adds at most this
     /// to the delay of a packet, and saves wake-ups: see the figures of `benches/relay.rs`.
     pub gather: Duration,
@@ -55,6 +60,7 @@ impl Default for Settings {
             threads: 1,
             ring: 16_384,
             latching: Latching::default(),
+            silence: None,
             gather: Duration::from_millis(2),
             io: Choice::Auto,
         }
@@ -122,6 +128,7 @@ struct New<'a, R> {
     settings: &'a Settings,
     index: usize,
     epoch: Instant,
+    ntp: NtpClock,
     prompts: BTreeMap<PromptId, Audio>,
     tap: Box<dyn Tap>,
     report: R,
@@ -135,12 +142,18 @@ impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
             threads,
             ring,
             latching,
+            silence,
             gather,
             ..
         } = self.settings.clone();
         let waker = udp.waker();
         let ports = Ports::new(address, ports, self.index, threads);
-        let mut worker = Worker::new(udp, ports, latching, self.tap, self.report);
+        let rules = Rules {
+            latching,
+            silence,
+            ntp: self.ntp,
+        };
+        let mut worker = Worker::new(udp, ports, rules, self.tap, self.report);
         worker.add_prompts(self.prompts);
         let (lane, inbox) = lane::pair(ring);
         let stop = Arc::<AtomicBool>::default();
@@ -177,6 +190,7 @@ impl Media {
         check(&settings, taps.len())?;
         let Chosen { backend, instead } =
             udp_io::choose(settings.io).map_err(StartError::IoUring)?;
+        let ntp = ntp_clock(epoch);
         let mut media = Self {
             threads: Vec::new(),
             report: Mutex::new(Box::new(report.clone())),
@@ -190,6 +204,7 @@ impl Media {
                 prompts: prompts.clone(),
                 tap,
                 report: report.clone(),
+                ntp,
             };
             media.threads.push(match backend {
                 Backend::IoUring => new.start(IoUring::new()?)?,
@@ -292,9 +307,11 @@ impl Media {
                 call,
                 leg,
                 counts: LegCounts::default(),
+                quality: LegQuality::default(),
             },
             // Nothing waits for an answer to these.
             MediaCommand::SetRemote { .. }
+            | MediaCommand::Key { .. }
             | MediaCommand::Play { .. }
             | MediaCommand::Stop { .. }
             | MediaCommand::Bridge { .. }
@@ -334,6 +351,15 @@ fn check(settings: &Settings, taps: usize) -> Result<(), StartError> {
         Ok(_) => Ok(()),
         Err(problem) => Err(StartError::Address { address, problem }),
     }
+}
+
+/// What NTP's clock showed at the epoch. A wall clock before 1970 is a broken one, and any will do.
+fn ntp_clock(epoch: Instant) -> NtpClock {
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let at_epoch = (unix + NTP_TO_UNIX).saturating_sub(epoch.elapsed());
+    NtpClock(u64::try_from(at_epoch.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// What reaches a thread from outside.

@@ -1,7 +1,7 @@
 //! Owns the choice of ports: an even one for RTP and the next for RTCP (RFC 3550 §11).
 //!
-//! RTCP is not read yet. Its port is held all the same, so that no other leg or process gets the
-//! peer's reports and the peer gets no ICMP errors.
+//! Where the peer takes RTCP on the port of RTP the other is bound all the same: which it will be
+//! nobody knows when the leg is opened.
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,7 +27,7 @@ pub(crate) struct Ports {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pair {
     pub(crate) rtp: SocketId,
-    rtcp: Option<SocketId>,
+    pub(crate) rtcp: Option<SocketId>,
     pub(crate) port: u16,
 }
 
@@ -89,7 +89,7 @@ impl Ports {
 
     fn open_pair(&self, udp: &mut impl Udp, port: u16) -> io::Result<Pair> {
         let rtp = udp.bind(SocketAddr::new(self.address, port))?;
-        match udp.hold(SocketAddr::new(self.address, port + 1)) {
+        match udp.bind(SocketAddr::new(self.address, port + 1)) {
             Ok(rtcp) => Ok(Pair {
                 rtp,
                 rtcp: Some(rtcp),
@@ -107,7 +107,7 @@ impl Ports {
             let rtp = udp.bind(SocketAddr::new(self.address, 0))?;
             let port = udp.local(rtp).map_or(0, |local| local.port());
             if port % 2 == 0
-                && let Ok(rtcp) = udp.hold(SocketAddr::new(self.address, port.saturating_add(1)))
+                && let Ok(rtcp) = udp.bind(SocketAddr::new(self.address, port.saturating_add(1)))
             {
                 return Ok(Pair {
                     rtp,
@@ -137,7 +137,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     #[test]
-    fn a_range_gives_even_ports_whose_neighbour_is_held() {
+    fn a_range_gives_even_ports_whose_neighbour_is_for_rtcp() {
         let mut udp = SimNet::new().sockets();
         let mut ports = Ports::new(HERE, Some(30_001..=30_007), 0, 1);
         let taken: Vec<u16> = (0..3)

@@ -2,23 +2,36 @@
 //! No socket, no clock, no allocation; any bytes are handled without a panic.
 //!
 //! [`receive`] judges a packet of a leg's peer; [`forward`] turns it, in place, into the packet
-//! for the other leg's peer, and says which part of it that is; [`prompt`] makes a packet of our own.
+//! for the other leg's peer, and says which part of it that is; [`prompt`] makes a packet of our own,
+//! [`key`] one of a key; [`control`] has RTCP.
+
+mod control;
+mod keys;
 
 use core::net::SocketAddr;
 use core::ops::Range;
 
-use vocab::Time;
-use vocab::media::{Codec, LegCounts, Remote};
+use vocab::media::{Codec, Remote};
+use vocab::{LegCounts, Time};
 
 use crate::audio::FRAME_SAMPLES;
 use crate::digits::Digits;
-use crate::incoming::Incoming;
+use crate::inband::Inband;
+use crate::incoming::{Incoming, Seen};
 use crate::latch::{Admission, Latch, Latching};
 use crate::outgoing::{Content, Outgoing};
+use crate::presses::{Presses, Way};
+use crate::reports::Reports;
 use crate::rtp::{HEADER_BYTES, Header};
+use crate::silence::Silence;
 
+/// The static payload type of comfort noise at 8 kHz (RFC 3389 §4).
+const COMFORT_NOISE: u8 = 13;
 /// Octets of a packet that we make.
 pub(crate) const FRAME_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
+
+pub(crate) use control::{Towards, hear_control, report};
+pub(crate) use keys::{KEY_FRAMES, key};
 
 /// One leg as far as packets can change it.
 #[derive(Debug)]
@@ -27,10 +40,20 @@ pub(crate) struct Party {
     latch: Latch,
     incoming: Incoming,
     digits: Digits,
+    /// Listens for keys in the audio of a peer that has no telephone-events.
+    inband: Option<Inband>,
+    presses: Presses,
+    /// The press under way was told by another way before.
+    press_is_known: bool,
     outgoing: Outgoing,
+    reports: Reports,
+    silence: Silence,
+    /// Where the peer's RTCP comes from, if it has one of its own.
+    rtcp_source: Option<SocketAddr>,
     heard: bool,
-    received: u64,
     sent: u64,
+    sent_octets: u64,
+    received: u64,
     refused: u64,
 }
 
@@ -45,8 +68,12 @@ pub(crate) struct Arrival {
     pub(crate) first: bool,
     /// Where the peer is, if this packet settled it for good.
     pub(crate) locked: Option<SocketAddr>,
-    /// The key whose press begins with it.
+    /// The key whose press begins with it, unless another way told of it already.
     pub(crate) digit: Option<char>,
+    /// It came before.
+    pub(crate) is_double: bool,
+    /// It is of a press that another way told of, and which was passed on then.
+    pub(crate) is_known: bool,
 }
 
 /// What a packet of the peer holds.
@@ -56,24 +83,34 @@ pub(crate) enum Kind {
     Audio(Codec),
     /// A telephone-event.
     Event,
+    /// The peer is silent and says how that sounds (RFC 3389).
+    ComfortNoise,
     /// Nothing to pass on: empty (keep-alive, RFC 6263 §4.3).
     Empty,
 }
 
 impl Party {
-    /// A leg whose peer is not known yet; `random` begins its outgoing stream.
-    pub(crate) fn new(random: u64) -> Self {
+    /// A leg whose peer is not known yet; `random` begins its outgoing stream and names it.
+    pub(crate) fn new(random: [u64; 3]) -> Self {
+        let [stream, name @ ..] = random;
         Self {
             remote: None,
             latch: Latch::default(),
             incoming: Incoming::default(),
             digits: Digits::default(),
+            inband: None,
+            presses: Presses::default(),
+            press_is_known: false,
             // In the lower half of its round, so that a peer who missed the first packets of an SRTP
             // stream does not miss that a round has ended (RFC 3711 §3.3.1).
-            outgoing: Outgoing::new(random & !(0x8000 << 32)),
+            outgoing: Outgoing::new(stream & !(0x8000 << 32)),
+            reports: Reports::new(name),
+            silence: Silence::default(),
+            rtcp_source: None,
             heard: false,
-            received: 0,
             sent: 0,
+            sent_octets: 0,
+            received: 0,
             refused: 0,
         }
     }
@@ -81,7 +118,23 @@ impl Party {
     /// The negotiation says where and how. True if the peer is to be looked for anew.
     pub(crate) fn set_remote(&mut self, now: Time, remote: Remote) -> bool {
         self.remote = Some(remote);
-        self.latch.aim(now, remote.address)
+        if remote.dtmf_receive.is_some() {
+            self.inband = None;
+        } else if self.inband.is_none() {
+            self.inband = Some(Inband::default());
+        }
+        self.reports.begin(now);
+        self.silence.owe(now, remote.receive);
+        let anew = self.latch.aim(now, remote.address);
+        if anew {
+            self.rtcp_source = None;
+        }
+        anew
+    }
+
+    /// How long the peer has been silent.
+    pub(crate) const fn silence(&mut self) -> &mut Silence {
+        &mut self.silence
     }
 
     /// Where to send.
@@ -99,17 +152,21 @@ impl Party {
         self.refused += 1;
     }
 
-    /// A packet left for the peer.
-    pub(crate) const fn note_sent(&mut self) {
+    /// A packet of so many octets left for the peer.
+    pub(crate) const fn note_sent(&mut self, octets: usize) {
         self.sent += 1;
+        self.sent_octets += octets.saturating_sub(HEADER_BYTES) as u64;
     }
 
     /// What came and went so far.
     pub(crate) fn counts(&self) -> LegCounts {
+        let totals = self.incoming.totals();
         LegCounts {
             received: self.received,
             sent: self.sent,
-            lost: self.incoming.lost(),
+            lost: totals.lost(),
+            reordered: totals.reordered,
+            duplicates: totals.duplicates,
             refused: self.refused,
         }
     }
@@ -122,6 +179,8 @@ impl Party {
         match payload_type {
             0 => Some(Kind::Audio(Codec::Pcmu)),
             8 => Some(Kind::Audio(Codec::Pcma)),
+            // Some send it unasked. A telephone-event may not have a static type, so it is no other.
+            COMFORT_NOISE => Some(Kind::ComfortNoise),
             other => events.contains(&Some(other)).then_some(Kind::Event),
         }
     }
@@ -138,7 +197,7 @@ impl Party {
         let kind = Self::kind(&remote, header.payload_type)?;
         let fits = match kind {
             Kind::Audio(law) => law == remote.codec,
-            Kind::Event | Kind::Empty => true,
+            Kind::Event | Kind::ComfortNoise | Kind::Empty => true,
         };
         let locked = match self.latch.admit(now, from, &header, fits, latching) {
             Admission::Refused => return None,
@@ -146,12 +205,14 @@ impl Party {
             Admission::Locked => Some(from),
         };
         let payload = packet.get(header.payload()).unwrap_or_default();
-        let digit = match kind {
-            Kind::Event => self.digits.note(now, &header, payload),
-            Kind::Audio(_) | Kind::Empty => None,
-        };
         self.received += 1;
-        self.incoming.note(&header);
+        let timed = matches!(kind, Kind::Audio(_)).then_some(g711::RATE);
+        let is_double = self.incoming.note(now, &header, timed) == Seen::Again;
+        let digit = match is_double {
+            true => None,
+            false => self.pressed(now, &header, kind, payload),
+        };
+        self.silence.heard(now, kind == Kind::ComfortNoise);
         let first = !core::mem::replace(&mut self.heard, true);
         let kind = if payload.is_empty() {
             Kind::Empty
@@ -164,7 +225,28 @@ impl Party {
             first,
             locked,
             digit,
+            is_double,
+            is_known: kind == Kind::Event && self.press_is_known,
         })
+    }
+
+    /// The key whose press is noticed in a packet for the first time.
+    fn pressed(&mut self, now: Time, header: &Header, kind: Kind, payload: &[u8]) -> Option<char> {
+        match kind {
+            Kind::Event => {
+                let Some(digit) = self.digits.note(now, header, payload) else {
+                    self.presses.goes_on(now);
+                    return None;
+                };
+                self.press_is_known = !self.press(now, digit, Way::Event);
+                (!self.press_is_known).then_some(digit)
+            }
+            Kind::Audio(law) => {
+                let digit = self.inband.as_mut()?.hear(law, payload)?;
+                self.press(now, digit, Way::Inband).then_some(digit)
+            }
+            Kind::ComfortNoise | Kind::Empty => None,
+        }
     }
 }
 
@@ -196,18 +278,23 @@ pub(crate) fn forward(
         to.outgoing.interrupt();
         return None;
     }
+    // It has gone out already, or its place is closed up.
+    if arrival.is_double {
+        return None;
+    }
     let range = arrival.header.payload();
     let length = u32::try_from(range.len()).ok()?;
     let (payload_type, content) = match arrival.kind {
         Kind::Audio(_) => (remote.codec.payload_type(), Content::Audio(length)),
-        Kind::Event => match remote.dtmf_send {
+        Kind::Event => match remote.dtmf_send.filter(|_| !arrival.is_known) {
             Some(payload_type) => (payload_type, Content::Event),
             None => {
                 to.outgoing.leave_out(&arrival.header);
                 return None;
             }
         },
-        Kind::Empty => {
+        // It is agreed on with nobody: what is silent needs no packet.
+        Kind::ComfortNoise | Kind::Empty => {
             to.outgoing.leave_out(&arrival.header);
             return None;
         }
@@ -247,5 +334,7 @@ pub(crate) fn prompt(to: &mut Party, now: Time, law: Codec, frame: &mut [u8; FRA
     }
 }
 
+#[cfg(test)]
+mod continuity;
 #[cfg(test)]
 mod tests;

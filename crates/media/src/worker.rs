@@ -1,7 +1,9 @@
 //! Owns the legs of one media thread, outright: commands in, packets through, events out.
 //! Knows no clock and no thread: `turn` is told the time, so it runs on simulated sockets too.
 
+mod keying;
 mod play;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -10,7 +12,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use udp_io::{Batch, PACKET_BYTES_MAX, Packet, SocketId, Udp};
-use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+use vocab::media::{MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
 use vocab::srtp::Crypto;
 use vocab::{CallId, LegId, Time};
 
@@ -19,21 +21,37 @@ use crate::latch::Latching;
 use crate::metronome::Metronome;
 use crate::ports::{Pair, Ports};
 use crate::relay::{self, Kind, Party};
+use crate::reports::NtpClock;
+use crate::rtcp;
 use crate::srtp::{GROWTH_MAX, Srtp};
 use crate::tap::Tap;
+use keying::Keying;
 use play::Playing;
+use watch::Round;
+
+/// What holds for all legs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rules {
+    pub(crate) latching: Latching,
+    /// After such a silence of a peer who ought to speak that is told.
+    pub(crate) silence: Option<core::time::Duration>,
+    pub(crate) ntp: NtpClock,
+}
 
 /// The legs of one media thread.
 pub(crate) struct Worker<U, R> {
     udp: U,
     ports: Ports,
-    latching: Latching,
+    rules: Rules,
     tap: Box<dyn Tap>,
     report: R,
     prompts: BTreeMap<PromptId, Audio>,
     metronome: Metronome,
     /// By socket, so that a packet finds its leg without a search.
     legs: Vec<Option<Leg>>,
+    /// By the socket of its RTCP, where the RTP of a leg is.
+    control: Vec<Option<SocketId>>,
+    round: Round,
     by_id: BTreeMap<LegId, SocketId>,
     /// What is being recorded, and the caller's end of the bridge.
     recordings: BTreeMap<RecordingKey, SocketId>,
@@ -48,6 +66,7 @@ struct Leg {
     /// Whether the system knows the peer: no address is needed to send.
     connected: bool,
     playing: Option<Playing>,
+    keying: Option<Keying>,
     bridge: Option<Bridge>,
     /// The protection of its packets, where that was agreed on.
     srtp: Option<Box<Srtp>>,
@@ -62,22 +81,18 @@ struct Bridge {
 }
 
 impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
-    pub(crate) fn new(
-        udp: U,
-        ports: Ports,
-        latching: Latching,
-        tap: Box<dyn Tap>,
-        report: R,
-    ) -> Self {
+    pub(crate) fn new(udp: U, ports: Ports, rules: Rules, tap: Box<dyn Tap>, report: R) -> Self {
         Self {
             udp,
             ports,
-            latching,
+            rules,
             tap,
             report,
             prompts: BTreeMap::new(),
             metronome: Metronome::new(),
             legs: Vec::new(),
+            control: Vec::new(),
+            round: Round::default(),
             by_id: BTreeMap::new(),
             recordings: BTreeMap::new(),
             random: RandomState::new(),
@@ -93,13 +108,14 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         &mut self.udp
     }
 
-    /// When the next prompt frame is due.
+    /// When the next prompt frame is due, or legs are to be looked after.
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.metronome.next_due()
+        let dues = [self.metronome.next_due(), self.watch_due()];
+        dues.into_iter().flatten().min()
     }
 
-    /// Handles the packets that are ready, then sends the prompt frames that are due. Says how many
-    /// packets there were. `clock` is read once per batch.
+    /// Handles the packets that are ready, then sends the prompt frames that are due and looks after
+    /// legs whose turn it is. Says how many packets there were. `clock` is read once per batch.
     pub(crate) fn turn(&mut self, batch: &mut Batch, clock: impl Fn() -> Time) -> usize {
         let mut count = 0;
         loop {
@@ -113,7 +129,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 break;
             }
         }
-        self.play_due(clock());
+        let now = clock();
+        self.play_due(now);
+        self.watch(now);
         count
     }
 
@@ -132,6 +150,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             } => {
                 self.play(now, leg, prompt, repeat, token);
             }
+            MediaCommand::Key { leg, digit, .. } => self.key(now, leg, digit),
             MediaCommand::Stop { leg, .. } => self.stop_playing(self.socket_of(leg)),
             MediaCommand::Bridge {
                 caller,
@@ -156,18 +175,29 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
 
     fn relay(&mut self, now: Time, mut packet: Packet<'_>) {
         let Some(leg) = leg_at(&mut self.legs, Some(packet.socket)) else {
+            self.hear_control(now, packet);
             return;
         };
         let party = &mut leg.party;
+        let is_control = rtcp::is_rtcp(packet.bytes());
         // First of all: what is not under the peer's key is nobody's.
         if let Some(srtp) = &mut leg.srtp {
-            let Some(length) = srtp.open(packet.bytes_mut()) else {
+            let opened = match is_control {
+                true => srtp.open_control(packet.bytes_mut()),
+                false => srtp.open(packet.bytes_mut()),
+            };
+            let Some(length) = opened else {
                 party.refuse();
                 return;
             };
             packet.resize(length);
         }
-        let arrival = relay::receive(party, now, packet.from, packet.bytes(), self.latching);
+        if is_control {
+            let from = (packet.from, true);
+            relay::hear_control(party, (now, self.rules.ntp), from, packet.bytes());
+            return;
+        }
+        let arrival = relay::receive(party, now, packet.from, packet.bytes(), self.rules.latching);
         let Some(arrival) = arrival else {
             return;
         };
@@ -192,21 +222,30 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         let Some(bridge) = leg.bridge else {
             return;
         };
+        if let (Some(digit), Kind::Event) = (arrival.digit, arrival.kind)
+            && let Some(other) = leg_at(&mut self.legs, Some(bridge.other))
+            && !other.party.takes_events()
+        {
+            // In the audio it passes by itself; and so does an event where the peer takes one.
+            self.press(now, Some(bridge.other), digit);
+        }
         if let (Some(key), Kind::Audio(_)) = (bridge.record, arrival.kind) {
             self.tap.packet(key, bridge.side, now, packet.bytes());
         }
         if let Some(other) = leg_at(&mut self.legs, Some(bridge.other))
-            // Who is played to hears that, as on hold.
+            // Who is played to hears that, as on hold, and so does for whom keys are pressed.
             && other.playing.is_none()
+            && other.keying.is_none()
             && let Some(part) =
                 relay::forward(&mut other.party, now, &arrival, packet.bytes_mut())
+            && let octets = part.len()
             && let Some(part) = sealed(other, &mut packet, part)
             && let Some(to) = way(other)
             // Nobody is sent what they sent: both legs have been guessed to be at one stranger.
             && to != Some(packet.from)
             && self.udp.forward(other.sockets.rtp, to, packet, part).is_ok()
         {
-            other.party.note_sent();
+            other.party.note_sent(octets);
         }
     }
 
@@ -232,9 +271,13 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         while self.legs.len() <= index {
             self.legs.push(None);
         }
-        let mut hasher = self.random.build_hasher();
-        hasher.write_u64(leg.as_u64());
-        let party = Party::new(hasher.finish());
+        let random = [0, 1, 2].map(|number: u8| {
+            let mut hasher = self.random.build_hasher();
+            hasher.write_u64(leg.as_u64());
+            hasher.write_u8(number);
+            hasher.finish()
+        });
+        let party = Party::new(random);
         if let Some(place) = self.legs.get_mut(index) {
             *place = Some(Leg {
                 call,
@@ -243,11 +286,13 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 party,
                 connected: false,
                 playing: None,
+                keying: None,
                 bridge: None,
                 srtp: None,
             });
         }
         self.by_id.insert(leg, sockets.rtp);
+        self.note_control(sockets.rtcp, Some(sockets.rtp));
         tracing::debug!(%call, %leg, port = sockets.port, "leg opened");
         (self.report)(MediaEvent::Opened {
             call,
@@ -288,11 +333,13 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             side: Side::Caller,
         };
         if before == Some(again) {
+            self.watch_bridge(now, [at_caller, at_operator]);
             return;
         }
         for socket in [at_caller, at_operator] {
             self.unbridge(now, Some(socket));
             self.stop_playing(Some(socket));
+            self.stop_keying(Some(socket));
         }
         self.start_recording(now, record);
         if let Some(key) = record {
@@ -311,6 +358,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 });
             }
         }
+        self.watch_bridge(now, [at_caller, at_operator]);
     }
 
     fn unbridge(&mut self, now: Time, socket: Option<SocketId>) {
@@ -324,6 +372,10 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         }
         if let Some(leg) = leg_at(&mut self.legs, socket) {
             leg.party.interrupt();
+        }
+        for socket in socket.into_iter().chain([bridge.other]) {
+            self.watch_no_bridge(socket);
+            self.stop_keying(Some(socket));
         }
         self.stop_recording(now, bridge.record);
     }
@@ -350,16 +402,19 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         self.stop_playing(socket);
         self.by_id.remove(&leg);
         let place = socket.and_then(|socket| self.legs.get_mut(socket.index()));
-        let Some(leg) = place.and_then(Option::take) else {
+        let Some(mut leg) = place.and_then(Option::take) else {
             return;
         };
+        watch::report(&mut self.udp, &mut leg, (now, self.rules.ntp), true);
+        self.note_control(leg.sockets.rtcp, None);
         self.ports.close(&mut self.udp, leg.sockets);
-        let counts: LegCounts = leg.party.counts();
-        tracing::debug!(call = %leg.call, leg = %leg.id, ?counts, "leg closed");
+        let (counts, quality) = (leg.party.counts(), leg.party.quality());
+        tracing::debug!(call = %leg.call, leg = %leg.id, ?counts, ?quality, "leg closed");
         (self.report)(MediaEvent::Closed {
             call: leg.call,
             leg: leg.id,
             counts,
+            quality,
         });
     }
 
@@ -414,6 +469,7 @@ fn send(udp: &mut impl Udp, leg: &mut Leg, bytes: &[u8]) {
     let Some(to) = way(leg) else {
         return;
     };
+    let octets = bytes.len();
     let mut room = [0; PACKET_BYTES_MAX];
     let bytes = match &mut leg.srtp {
         None => Some(bytes),
@@ -422,7 +478,7 @@ fn send(udp: &mut impl Udp, leg: &mut Leg, bytes: &[u8]) {
     if let Some(bytes) = bytes
         && udp.send(leg.sockets.rtp, to, bytes).is_ok()
     {
-        leg.party.note_sent();
+        leg.party.note_sent(octets);
     }
 }
 

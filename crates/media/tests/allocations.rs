@@ -70,8 +70,6 @@ fn a_relayed_recorded_or_played_packet_allocates_nothing() {
                 panic!("not opened")
             };
             peer.connect(("127.0.0.1", port)).unwrap();
-            let (dtmf_send, dtmf_receive, send) = (None, None, true);
-            let address = peer.local_addr().unwrap();
             // What the third hears is encrypted, too.
             let key = MasterKey::new([1; MasterKey::OCTETS]);
             let crypto = Crypto {
@@ -80,12 +78,8 @@ fn a_relayed_recorded_or_played_packet_allocates_nothing() {
                 theirs: key,
             };
             let remote = Remote {
-                address,
-                codec,
-                dtmf_send,
-                dtmf_receive,
-                send,
                 crypto: (number == 3).then_some(crypto),
+                ..Remote::new(peer.local_addr().unwrap(), codec)
             };
             media.send(MediaCommand::SetRemote {
                 call: CALL,

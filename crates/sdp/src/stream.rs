@@ -3,11 +3,14 @@
 use core::net::{IpAddr, SocketAddr};
 
 use sdp_types::RtpMap;
-use vocab::media::{Codec, Remote};
+use vocab::media::{Codec, Remote, Rtcp};
 
 use crate::Local;
 use crate::crypto::{self, Chosen, Lines};
 use crate::read::Stream;
+
+/// RTP and RTCP on one port (RFC 5761).
+pub(crate) const RTCP_MUX: &str = "rtcp-mux";
 
 /// Who may send, as one side says it (RFC 8866 §6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +77,8 @@ pub(crate) enum Preference {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fit {
     address: SocketAddr,
+    /// How the peer wants RTCP; muxed only if it says so, whoever offers.
+    pub(crate) rtcp: Rtcp,
     pub(crate) codec: Codec,
     /// The peer's payload type of telephone-events, if both sides have them.
     pub(crate) dtmf: Option<u8>,
@@ -92,8 +97,10 @@ impl Fit {
             codec: self.codec,
             dtmf_send: self.dtmf,
             dtmf_receive,
+            rtcp: self.rtcp,
             send: self.direction.receives(),
             crypto: crypto.map(|(theirs, ours)| theirs.with(ours)),
+            receive: matches!(self.direction, Direction::Both),
         }
     }
 }
@@ -132,8 +139,10 @@ pub(crate) fn fit(
     } else {
         said
     };
+    let address = SocketAddr::new(ip, media.port);
     Ok(Fit {
-        address: SocketAddr::new(ip, media.port),
+        address,
+        rtcp: rtcp(stream, address),
         codec,
         dtmf,
         direction,
@@ -189,6 +198,31 @@ fn address(stream: &Stream<'_>) -> Result<IpAddr, String> {
     text.parse::<IpAddr>()
         .map(|address| address.to_canonical())
         .map_err(|_| format!("IP address expected in c=, not {}", shown(text)))
+}
+
+/// `a=rtcp-mux` (RFC 5761 §5.1.1), else what `a=rtcp` says (RFC 3605 §2.1), else the next port. An
+/// `a=rtcp` that names no place counts for none.
+fn rtcp(stream: &Stream<'_>, rtp: SocketAddr) -> Rtcp {
+    let named = |name: &str| {
+        stream
+            .attributes()
+            .find(|one| one.attribute.eq_ignore_ascii_case(name))
+    };
+    if named(RTCP_MUX).is_some() {
+        return Rtcp::Muxed;
+    }
+    let said = named("rtcp").and_then(|rtcp| {
+        let mut fields = rtcp.value.as_deref()?.split_whitespace();
+        let port: u16 = fields.next()?.parse().ok()?;
+        // Network type, address type, address.
+        let ip = match fields.nth(2) {
+            Some(ip) => ip.parse::<IpAddr>().ok()?.to_canonical(),
+            None => rtp.ip(),
+        };
+        let reachable = !ip.is_unspecified() && !ip.is_multicast() && ip.is_ipv4() == rtp.is_ipv4();
+        (port != 0 && reachable).then_some(Rtcp::Apart(SocketAddr::new(ip, port)))
+    });
+    said.unwrap_or(Rtcp::beside(rtp))
 }
 
 /// At most 40 characters of the peer's text, none of them able to break a header.

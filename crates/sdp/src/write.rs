@@ -1,12 +1,12 @@
 //! Owns the descriptions that we send.
 
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
-use vocab::media::Codec;
+use vocab::media::{Codec, Rtcp};
 
 use crate::Local;
 use crate::crypto;
 use crate::read::Description;
-use crate::stream::{Direction, Fit};
+use crate::stream::{Direction, Fit, RTCP_MUX};
 
 /// Milliseconds of audio per packet.
 const PACKET_MS: &str = "20";
@@ -29,14 +29,14 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
         .streams()
         .position(|stream| stream.media.port != 0)
         .unwrap_or(0);
-    let offered = |(place, stream): (usize, crate::read::Stream<'_>)| {
+    let again = |(place, stream): (usize, crate::read::Stream<'_>)| {
         if place == live {
             offered_audio(&stream.media.proto, local)
         } else {
             refused(stream.media)
         }
     };
-    let medias: Vec<Media> = last.streams().enumerate().map(offered).collect();
+    let medias: Vec<Media> = last.streams().enumerate().map(again).collect();
     if medias.is_empty() {
         return offer(local);
     }
@@ -45,7 +45,13 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
 
 /// The stream that we offer, with all we can.
 fn offered_audio(proto: &str, local: &Local<'_>) -> Media {
-    let mut media = audio(proto, local.codecs, local.dtmf, Direction::Both, local);
+    let said = Said {
+        codecs: local.codecs,
+        dtmf: local.dtmf,
+        direction: Direction::Both,
+        muxed: true,
+    };
+    let mut media = audio(proto, &said, local);
     if let Some(srtp) = &local.srtp {
         let lines = crypto::offered(srtp).map(|value| attribute(crypto::NAME, value));
         media.attributes.extend(lines);
@@ -56,13 +62,14 @@ fn offered_audio(proto: &str, local: &Local<'_>) -> Media {
 pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_>) -> String {
     let answered = |(place, stream): (usize, crate::read::Stream<'_>)| {
         if place == at {
-            let mut media = audio(
-                &stream.media.proto,
-                &[fit.codec],
-                fit.dtmf,
-                fit.direction.mirrored(),
-                local,
-            );
+            let said = Said {
+                codecs: &[fit.codec],
+                dtmf: fit.dtmf,
+                direction: fit.direction.mirrored(),
+                // RFC 5761 §5.1.1: only to one who offered it.
+                muxed: fit.rtcp == Rtcp::Muxed,
+            };
+            let mut media = audio(&stream.media.proto, &said, local);
             if let (Some(chosen), Some(srtp)) = (&fit.crypto, &local.srtp) {
                 let value = crypto::answered(chosen, srtp);
                 media.attributes.push(attribute(crypto::NAME, value));
@@ -87,30 +94,33 @@ fn session(local: &Local<'_>, medias: Vec<Media>) -> Session {
     }
 }
 
-fn audio(
-    proto: &str,
-    codecs: &[Codec],
+/// What a live stream of ours says.
+struct Said<'a> {
+    codecs: &'a [Codec],
     dtmf: Option<u8>,
     direction: Direction,
-    local: &Local<'_>,
-) -> Media {
-    let mut formats: Vec<String> = Vec::with_capacity(codecs.len() + 1);
-    let mut attributes = Vec::with_capacity(codecs.len() + 4);
-    for codec in codecs {
+    /// RTCP may come on the port of RTP.
+    muxed: bool,
+}
+
+fn audio(proto: &str, said: &Said<'_>, local: &Local<'_>) -> Media {
+    let mut formats: Vec<String> = Vec::with_capacity(said.codecs.len() + 1);
+    let mut attributes = Vec::with_capacity(said.codecs.len() + 5);
+    for codec in said.codecs {
         let kind = codec.payload_type();
         formats.push(kind.to_string());
         attributes.push(attribute("rtpmap", format!("{kind} {}/8000", name(*codec))));
     }
-    if let Some(kind) = dtmf {
+    if let Some(kind) = said.dtmf {
         formats.push(kind.to_string());
         attributes.push(attribute("rtpmap", format!("{kind} telephone-event/8000")));
         attributes.push(attribute("fmtp", format!("{kind} {EVENTS}")));
     }
     attributes.push(attribute("ptime", PACKET_MS.to_owned()));
-    attributes.push(Attribute {
-        attribute: direction.as_str().to_owned(),
-        value: None,
-    });
+    if said.muxed {
+        attributes.push(flag(RTCP_MUX));
+    }
+    attributes.push(flag(said.direction.as_str()));
     Media {
         attributes,
         ..bare("audio", local.port, proto, &formats.join(" "))
@@ -134,6 +144,13 @@ fn bare(media: &str, port: u16, proto: &str, fmt: &str) -> Media {
         bandwidths: Vec::new(),
         key: None,
         attributes: Vec::new(),
+    }
+}
+
+fn flag(name: &str) -> Attribute {
+    Attribute {
+        attribute: name.to_owned(),
+        value: None,
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use sdp::{Local, Refusal, accept, answer, offer};
-use vocab::media::{Codec, Remote};
+use vocab::media::{Codec, Remote, Rtcp};
 
 const BOTH: &[Codec] = &[Codec::Pcma, Codec::Pcmu];
 
@@ -40,7 +40,7 @@ fn our_offer_is_what_telephones_expect() {
         offer(&local()),
         "v=0\r\no=- 42 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=rtcp-mux\r\na=sendrecv\r\n"
     );
     let silent = Local {
         dtmf: None,
@@ -48,6 +48,58 @@ fn our_offer_is_what_telephones_expect() {
         ..local()
     };
     assert!(offer(&silent).contains("m=audio 20000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime"));
+}
+
+#[test]
+fn rtcp_goes_where_the_peer_says() {
+    let rtcp = |attributes: &str| {
+        let (text, remote) = answered(&format!("m=audio 4000 RTP/AVP 8\r\n{attributes}"));
+        let muxed = text.contains("a=rtcp-mux\r\n");
+        assert_eq!(remote.rtcp == Rtcp::Muxed, muxed, "{text}");
+        remote.rtcp
+    };
+    let at = |text: &str| Rtcp::Apart(text.parse().unwrap());
+    assert_eq!(rtcp(""), at("198.51.100.7:4001"));
+    assert_eq!(rtcp("a=rtcp:5005\r\n"), at("198.51.100.7:5005"));
+    let elsewhere = "a=rtcp:5005 IN IP4 203.0.113.9\r\n";
+    assert_eq!(rtcp(elsewhere), at("203.0.113.9:5005"));
+    assert_eq!(rtcp("a=rtcp:5005\r\na=rtcp-mux\r\n"), Rtcp::Muxed);
+    for no_place in [
+        "0",
+        "9 IN IP4 0.0.0.0",
+        "x",
+        "70000",
+        "5 IN IP6 2001:db8::1",
+        "5 IN IP4 x",
+    ] {
+        let said = rtcp(&format!("a=rtcp:{no_place}\r\n"));
+        assert_eq!(said, at("198.51.100.7:4001"), "{no_place}");
+    }
+}
+
+#[test]
+fn our_offer_of_one_port_counts_only_if_it_is_taken() {
+    let plain = body("m=audio 4000 RTP/AVP 8\r\n");
+    let muxed = body("m=audio 4000 RTP/AVP 8\r\na=rtcp-mux\r\n");
+    let rtcp = |text: &str| accept(text.as_bytes(), &local()).unwrap().rtcp;
+    assert_eq!(
+        rtcp(&plain),
+        Rtcp::Apart("198.51.100.7:4001".parse().unwrap())
+    );
+    assert_eq!(rtcp(&muxed), Rtcp::Muxed);
+}
+
+#[test]
+fn audio_is_owed_by_who_neither_holds_nor_is_held() {
+    for (said, owed) in [
+        ("sendrecv", true),
+        ("sendonly", false),
+        ("recvonly", false),
+        ("inactive", false),
+    ] {
+        let (_, remote) = answered(&format!("m=audio 4000 RTP/AVP 8\r\na={said}\r\n"));
+        assert_eq!(remote.receive, owed, "{said}");
+    }
 }
 
 #[test]

@@ -194,6 +194,9 @@ impl Context {
             MediaEvent::Opened { leg, .. }
             | MediaEvent::PlayEnded { leg, .. }
             | MediaEvent::AudioStarted { leg, .. }
+            | MediaEvent::OneWayBegan { leg, .. }
+            | MediaEvent::OneWayEnded { leg, .. }
+            | MediaEvent::Silent { leg, .. }
             | MediaEvent::Digit { leg, .. } => self.media_legs.get(leg).copied(),
         }
     }

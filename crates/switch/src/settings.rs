@@ -54,6 +54,8 @@ pub struct Settings {
     pub reliable: bool,
     /// The longest call; ends what a vanished peer left behind.
     pub call_longest: Duration,
+    /// A party that ought to send audio and sends none for so long is hung up on.
+    pub silence_timeout: Option<Duration>,
     /// Codecs in order of preference.
     pub codecs: Vec<Codec>,
     /// Whether the audio of operators' telephones is protected; a trunk has its own word.
@@ -166,6 +168,7 @@ impl Settings {
             session_timer: SessionTimerSettings::default(),
             reliable: false,
             call_longest: Duration::from_secs(14_400),
+            silence_timeout: None,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             protection: Protection::Off,
             timers: Timers::default(),

@@ -377,6 +377,7 @@ fn cancel_before_the_answer_is_487_and_an_early_leave() {
             call,
             leg,
             counts: Default::default(),
+            quality: Default::default(),
         }),
     );
     assert_eq!(world.ended(), [(Outcome::AbandonedEarly, EndedBy::Caller)]);

@@ -5,7 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, EventId, LegId, OfferId, OperatorId, Registration, Time, WallTime};
+use crate::media::Side;
+use crate::{
+    CallId, EventId, LegCounts, LegId, LegQuality, OfferId, OperatorId, Registration, Time,
+    WallTime,
+};
 
 /// A fact with its id and its two times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -291,6 +295,51 @@ pub enum Fact {
         /// Who wants audio again.
         by: HeldBy,
     },
+    /// Nothing is heard of one party of a talk while the other speaks.
+    OneWayStarted {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Of whom nothing is heard.
+        silent: Side,
+    },
+    /// The party is heard again; a segment that ends so has it right before its end.
+    OneWayEnded {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Of whom nothing was heard.
+        silent: Side,
+    },
+    /// A party sent no audio for longer than the settings allow, and was hung up on.
+    PartySilent {
+        /// Which call.
+        call: CallId,
+        /// Which leg of it.
+        leg: LegId,
+        /// Who; none for the caller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        party: Option<Party>,
+        /// How long nothing came, milliseconds.
+        silent_ms: u64,
+    },
+    /// The audio of a leg is over; what was measured of it. Comes after the end of the call, or
+    /// before it for a leg that leaves sooner.
+    LegMeasured {
+        /// Which call.
+        call: CallId,
+        /// Which leg of it.
+        leg: LegId,
+        /// Who was there; none for the caller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        party: Option<Party>,
+        /// What came and went.
+        counts: LegCounts,
+        /// How well.
+        quality: LegQuality,
+    },
     /// They stopped.
     SegmentEnded {
         /// Which call.
@@ -410,6 +459,10 @@ impl Fact {
             | Self::SegmentStarted { call, .. }
             | Self::HoldStarted { call, .. }
             | Self::HoldEnded { call, .. }
+            | Self::OneWayStarted { call, .. }
+            | Self::OneWayEnded { call, .. }
+            | Self::PartySilent { call, .. }
+            | Self::LegMeasured { call, .. }
             | Self::SegmentEnded { call, .. }
             | Self::TransferRequested { call, .. }
             | Self::TransferEnded { call, .. }

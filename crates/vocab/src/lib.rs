@@ -20,6 +20,7 @@ mod id;
 mod live;
 pub mod media;
 mod number;
+mod quality;
 mod registration;
 pub mod srtp;
 mod time;
@@ -31,5 +32,6 @@ pub use fact::{
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{LiveCounts, LiveOperator, LiveTrunk, OperatorState, RegistrationState, Snapshot};
 pub use number::Redacted;
+pub use quality::{LegCounts, LegQuality, PathQuality};
 pub use registration::Registration;
 pub use time::{Time, WallTime};

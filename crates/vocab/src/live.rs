@@ -54,6 +54,8 @@ pub struct LiveCounts {
     pub waiting: u32,
     /// Calls in talk now.
     pub talking: u32,
+    /// Talks now in which one party is not heard.
+    pub one_way: u32,
     /// The longest wait of the calls in a queue now, milliseconds.
     pub longest_wait_ms: u64,
     /// Calls that arrived since the start.

@@ -8,10 +8,11 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::srtp::Crypto;
-use crate::{CallId, LegId};
+use crate::{CallId, LegCounts, LegId, LegQuality};
 
 /// A G.711 law (RFC 3551 §4.5.14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// µ-law, static payload type 0.
     Pcmu,
@@ -30,11 +31,33 @@ impl Codec {
     }
 }
 
+/// Where a leg's peer takes RTCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Rtcp {
+    /// At an address of its own: the port after that of RTP (RFC 3550 §11), or what `a=rtcp` says
+    /// (RFC 3605).
+    Apart(SocketAddr),
+    /// On the port of RTP, in both directions (RFC 5761).
+    Muxed,
+}
+
+impl Rtcp {
+    /// Where RTCP goes when nothing is said of it.
+    #[must_use]
+    pub const fn beside(rtp: SocketAddr) -> Self {
+        let mut rtcp = rtp;
+        rtcp.set_port(rtp.port().saturating_add(1));
+        Self::Apart(rtcp)
+    }
+}
+
 /// Where and how a leg's peer wants its audio, as negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Remote {
     /// The peer's RTP address from its SDP.
     pub address: SocketAddr,
+    /// And its RTCP.
+    pub rtcp: Rtcp,
     /// The codec of both directions.
     pub codec: Codec,
     /// The payload type on which the peer takes telephone-events (RFC 4733), if it does.
@@ -46,6 +69,26 @@ pub struct Remote {
     /// How its packets and ours are protected; `None`: they are in clear. Never written down.
     #[serde(skip)]
     pub crypto: Option<Crypto>,
+    /// Audio is to come: false when the peer is on hold or has put us on hold, for then it owes
+    /// none (some send music, most send nothing).
+    pub receive: bool,
+}
+
+impl Remote {
+    /// A peer that sends and takes audio, and takes no telephone-events.
+    #[must_use]
+    pub const fn new(address: SocketAddr, codec: Codec) -> Self {
+        Self {
+            address,
+            rtcp: Rtcp::beside(address),
+            codec,
+            dtmf_send: None,
+            dtmf_receive: None,
+            send: true,
+            receive: true,
+            crypto: None,
+        }
+    }
 }
 
 /// An audio source known to the media plane: a prompt or a piece of music.
@@ -53,12 +96,13 @@ pub struct Remote {
 #[serde(transparent)]
 pub struct PromptId(pub u32);
 
-/// Which side of a recording a packet belongs to.
+/// A side of a talk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The left channel.
+    /// The caller's; the left channel of a recording.
     Caller,
-    /// The right channel.
+    /// The operator's; the right channel.
     Operator,
 }
 
@@ -105,6 +149,16 @@ pub enum MediaCommand {
         /// Comes back in `PlayEnded`.
         token: u32,
     },
+    /// The peer of a leg pressed a key and said so by signalling (INFO). Answered by `Digit`, unless
+    /// the audio told of it already; pressed towards the other party of a bridge.
+    Key {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
     /// Stop playing to a leg's peer.
     Stop {
         /// The call of the leg.
@@ -146,6 +200,7 @@ impl MediaCommand {
         match self {
             Self::Open { call, .. }
             | Self::SetRemote { call, .. }
+            | Self::Key { call, .. }
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
@@ -161,6 +216,7 @@ impl MediaCommand {
         match &mut self {
             Self::Open { call, .. }
             | Self::SetRemote { call, .. }
+            | Self::Key { call, .. }
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
@@ -208,7 +264,8 @@ pub enum MediaEvent {
         /// Which leg.
         leg: LegId,
     },
-    /// A telephone key was pressed (RFC 4733), reported once per press.
+    /// A telephone key was pressed, reported once per press whichever ways it came: by
+    /// telephone-events (RFC 4733), as tones in the audio, by `Key`.
     Digit {
         /// The call of the leg.
         call: CallId,
@@ -217,7 +274,32 @@ pub enum MediaEvent {
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
     },
-    /// A leg's socket is closed; its final counts.
+    /// In a bridge nothing is heard of a leg's peer, which ought to send, while the other party
+    /// speaks.
+    OneWayBegan {
+        /// The call of the leg.
+        call: CallId,
+        /// Of whom nothing is heard.
+        leg: LegId,
+    },
+    /// The peer of whom nothing was heard is heard again, or the bridge is over.
+    OneWayEnded {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+    },
+    /// A leg's peer, which ought to send, has sent nothing for the silence time-out of the
+    /// settings. Told again after each such time.
+    Silent {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// How long nothing has come, milliseconds.
+        ms: u64,
+    },
+    /// A leg's socket is closed; what was measured of its audio.
     Closed {
         /// The call of the leg.
         call: CallId,
@@ -225,6 +307,8 @@ pub enum MediaEvent {
         leg: LegId,
         /// What came and went.
         counts: LegCounts,
+        /// How well.
+        quality: LegQuality,
     },
 }
 
@@ -238,6 +322,9 @@ impl MediaEvent {
             | Self::PlayEnded { call, .. }
             | Self::AudioStarted { call, .. }
             | Self::Digit { call, .. }
+            | Self::OneWayBegan { call, .. }
+            | Self::OneWayEnded { call, .. }
+            | Self::Silent { call, .. }
             | Self::Closed { call, .. } => *call,
         }
     }
@@ -251,20 +338,10 @@ impl MediaEvent {
             | Self::PlayEnded { leg, .. }
             | Self::AudioStarted { leg, .. }
             | Self::Digit { leg, .. }
+            | Self::OneWayBegan { leg, .. }
+            | Self::OneWayEnded { leg, .. }
+            | Self::Silent { leg, .. }
             | Self::Closed { leg, .. } => *leg,
         }
     }
-}
-
-/// What came and went on a leg.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LegCounts {
-    /// RTP packets from the peer.
-    pub received: u64,
-    /// RTP packets to the peer.
-    pub sent: u64,
-    /// Packets missing in the peer's sequence numbers.
-    pub lost: u64,
-    /// Packets from strangers, or that are not RTP; thrown away.
-    pub refused: u64,
 }

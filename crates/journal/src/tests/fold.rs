@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use vocab::media::{Codec, Side};
+use vocab::{LegCounts, LegQuality, PathQuality};
+
 use super::*;
 use crate::Entry;
 
@@ -376,4 +379,118 @@ fn check_finds_each_broken_invariant() {
         "ended after the call",
     );
     broken(&set(10, stored(id, 4)), "belongs to no segment");
+}
+
+fn measured(call: CallId, leg: u32, party: Option<Party>, mos: [Option<u16>; 2]) -> Fact {
+    let path = |mos: u16| PathQuality {
+        expected: 1_000,
+        lost: 20,
+        jitter_us: 3_000,
+        jitter_max_us: 9_000,
+        mos,
+    };
+    Fact::LegMeasured {
+        call,
+        leg: LegId::new(BOOT, leg),
+        party,
+        counts: LegCounts {
+            received: 980,
+            sent: 1_001,
+            lost: 20,
+            ..LegCounts::default()
+        },
+        quality: LegQuality {
+            codec: Some(Codec::Pcma),
+            from_peer: mos[0].map(path),
+            to_peer: mos[1].map(path),
+            round_trip_us: mos[1].map(|_| 60_000 + leg),
+        },
+    }
+}
+
+#[test]
+fn the_worst_direction_of_any_leg_is_the_entrys_and_each_leg_has_a_row() {
+    let mut history = History::new(BOOT);
+    answered_call(&mut history, call(1));
+    history.say(measured(call(1), 1, None, [Some(431), Some(405)]));
+    let operator = Some(Party::Operator(operator(1)));
+    history.say(measured(call(1), 2, operator, [Some(438), None]));
+    let CallRows { entry, legs, .. } = sound(&history, call(1));
+    assert_eq!((entry.mos, entry.round_trip_ms), (Some(405), Some(60)));
+    assert_eq!(entry.one_way_ms, Some(0));
+    assert_eq!(legs.len(), 2);
+    assert_eq!((legs[0].mos, legs[0].peer_mos), (Some(431), Some(405)));
+    assert_eq!(legs[0].codec.as_deref(), Some("pcma"));
+    assert_eq!(
+        (legs[0].operator_login.as_deref(), legs[0].lost),
+        (None, 20)
+    );
+    assert_eq!(legs[1].operator_login.as_deref(), Some("op1"));
+    assert_eq!((legs[1].peer_mos, legs[1].round_trip_us), (None, None));
+    assert_eq!((legs[1].received, legs[1].sent), (980, 1_001));
+}
+
+#[test]
+fn a_call_whose_audio_was_not_measured_has_no_score() {
+    let mut history = History::new(BOOT);
+    answered_call(&mut history, call(1));
+    let CallRows { entry, legs, .. } = sound(&history, call(1));
+    assert_eq!(
+        (entry.mos, entry.round_trip_ms, legs.len()),
+        (None, None, 0)
+    );
+}
+
+#[test]
+fn talk_in_which_one_is_not_heard_is_counted_once_and_ends_with_the_segment() {
+    let mut history = waiting(call(1));
+    let one_way = |began: bool, silent: Side| {
+        let (call, segment) = (call(1), 1);
+        if began {
+            Fact::OneWayStarted {
+                call,
+                segment,
+                silent,
+            }
+        } else {
+            Fact::OneWayEnded {
+                call,
+                segment,
+                silent,
+            }
+        }
+    };
+    history.say(offered(call(1), 1, 1)).after(1_000);
+    history.say(offer_ended(call(1), 1, OfferResult::Answered, 200));
+    history.say(left(call(1), QueueOutcome::Answered));
+    history.say(talk(call(1), 1, 1, 1)).after(5_000);
+    history.say(one_way(true, Side::Operator)).after(3_000);
+    history.say(one_way(true, Side::Caller)).after(1_000);
+    history.say(one_way(false, Side::Operator)).after(1_000);
+    history.say(one_way(false, Side::Caller)).after(2_000);
+    history.say(talk_ended(call(1), 1, EndedBy::Caller));
+    history.say(ended(call(1), Outcome::Answered, EndedBy::Caller));
+    history.say(stored(call(1), 1));
+    let CallRows {
+        entry, segments, ..
+    } = sound(&history, call(1));
+    assert_eq!(
+        (entry.one_way_ms, segments[0].one_way_ms),
+        (Some(5_000), Some(5_000))
+    );
+}
+
+#[test]
+fn a_leg_that_was_hung_up_on_for_its_silence_says_so() {
+    let mut history = History::new(BOOT);
+    answered_call(&mut history, call(1));
+    history.say(Fact::PartySilent {
+        call: call(1),
+        leg: LegId::new(BOOT, 1),
+        party: None,
+        silent_ms: 60_000,
+    });
+    history.say(measured(call(1), 1, None, [Some(431), None]));
+    let CallRows { legs, .. } = sound(&history, call(1));
+    assert_eq!(legs[0].silent_ms, Some(60_000));
 }

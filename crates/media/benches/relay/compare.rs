@@ -137,13 +137,11 @@ fn start_ours(plan: Plan, epoch: Instant, peers: &[UdpSocket; 2]) -> (Ports, Box
                 panic!("no port")
             };
             ports[side] = port;
+            // Telephone-events on both sides, as most calls have them: audio is not looked into for keys.
             let remote = Remote {
-                address: peers[side].local_addr().unwrap(),
-                codec: Codec::Pcma,
-                dtmf_send: None,
-                dtmf_receive: None,
-                send: true,
-                crypto: None,
+                dtmf_send: Some(101),
+                dtmf_receive: Some(101),
+                ..Remote::new(peers[side].local_addr().unwrap(), Codec::Pcma)
             };
             media.send(MediaCommand::SetRemote { call, leg, remote });
         }

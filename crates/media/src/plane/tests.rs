@@ -76,7 +76,7 @@ fn a_thread_that_cannot_wait_ends_and_calls_nothing_over() {
     let worker = Worker::new(
         Broken(SimNet::new().sockets()),
         Ports::new("10.0.0.1".parse().unwrap(), None, 0, 1),
-        Latching::FirstSource,
+        Rules::default(),
         Box::new(Notes(notes)),
         move |event| report.send(event).unwrap(),
     );

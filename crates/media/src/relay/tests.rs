@@ -11,17 +11,14 @@ fn at(port: u16) -> SocketAddr {
 fn remote(port: u16, codec: Codec, dtmf: (Option<u8>, Option<u8>)) -> Remote {
     let (dtmf_send, dtmf_receive) = dtmf;
     Remote {
-        address: at(port),
-        codec,
         dtmf_send,
         dtmf_receive,
-        send: true,
-        crypto: None,
+        ..Remote::new(at(port), codec)
     }
 }
 
 fn party(remote: Remote) -> Party {
-    let mut party = Party::new(0x1234_5678_9abc_def0);
+    let mut party = Party::new([0x1234_5678_9abc_def0, 1, 2]);
     assert!(party.set_remote(Time::ZERO, remote));
     party
 }
@@ -208,7 +205,7 @@ proptest! {
 
     #[test]
     fn a_prompt_frame_is_a_plain_packet(now in 0_u64..100_000, random: u64) {
-        let mut party = Party::new(random);
+        let mut party = Party::new([random, 1, 2]);
         let mut frame = [9; FRAME_BYTES];
         prompt(&mut party, Time::from_millis(now), Codec::Pcmu, &mut frame);
         let header = Header::parse(&frame).unwrap();

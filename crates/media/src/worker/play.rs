@@ -35,6 +35,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             return;
         };
         self.stop_playing(Some(socket));
+        self.stop_keying(Some(socket));
         let audio = self
             .prompts
             .get(&prompt)
@@ -81,6 +82,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             for index in (0..self.metronome.len(slot)).rev() {
                 if let Some(socket) = self.metronome.player(slot, index) {
                     self.play_frame(now, socket);
+                    self.key_frame(now, socket);
                 }
             }
         }

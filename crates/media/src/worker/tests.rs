@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use udp_io::{SimNet, SimSockets};
-use vocab::media::Codec;
+use vocab::LegCounts;
+use vocab::media::{Codec, Rtcp};
 
 use super::*;
 use crate::rtp::Header;
@@ -46,6 +47,8 @@ struct World {
     notes: Notes,
     peers: SimSockets,
     now: Time,
+    /// Of packets that somebody speaks.
+    sequence: u16,
 }
 
 const CALL: CallId = CallId::new(1, 1);
@@ -67,7 +70,7 @@ impl World {
         let ports = Ports::new("10.0.0.1".parse().unwrap(), Some(30_000..=30_099), 0, 1);
         let notes = Notes::default();
         let tap = Box::new(notes.clone());
-        let mut worker = Worker::new(net.sockets(), ports, Latching::FirstSource, tap, report);
+        let mut worker = Worker::new(net.sockets(), ports, Rules::default(), tap, report);
         let prompt: Vec<i16> = (0..1_000).map(|sample| sample * 16).collect();
         worker.add_prompts(BTreeMap::from([(PromptId(1), Audio::from_pcm(&prompt))]));
         Self {
@@ -76,6 +79,7 @@ impl World {
             notes,
             peers: net.sockets(),
             now: Time::from_millis(3),
+            sequence: 0,
         }
     }
 
@@ -98,22 +102,20 @@ impl World {
         };
         let peer = self
             .peers
-            .bind(SocketAddr::from(([10, 0, 0, 2], 4_000 + number as u16)))
+            .bind(SocketAddr::from(([10, 0, 0, 2], 4_000 + 2 * number as u16)))
             .unwrap();
         self.aim(number, true);
         (peer, SocketAddr::from(([10, 0, 0, 1], port)))
     }
 
     fn aim(&mut self, number: u32, send: bool) {
-        let address = SocketAddr::from(([10, 0, 0, 2], 4_000 + number as u16));
-        let (dtmf_send, dtmf_receive) = (Some(101), Some(101));
+        let address = SocketAddr::from(([10, 0, 0, 2], 4_000 + 2 * number as u16));
         let remote = Remote {
-            address,
-            codec: Codec::Pcma,
-            dtmf_send,
-            dtmf_receive,
+            dtmf_send: Some(101),
+            dtmf_receive: Some(101),
             send,
-            crypto: None,
+            receive: send,
+            ..Remote::new(address, Codec::Pcma)
         };
         self.tell(MediaCommand::SetRemote {
             call: CALL,
@@ -398,14 +400,7 @@ fn a_new_address_is_latched_anew() {
         .bind(SocketAddr::from(([10, 0, 0, 2], 4_900)))
         .unwrap();
     let address = world.peers.local(moved).unwrap();
-    let remote = Remote {
-        address,
-        codec: Codec::Pcma,
-        dtmf_send: None,
-        dtmf_receive: None,
-        send: true,
-        crypto: None,
-    };
+    let remote = Remote::new(address, Codec::Pcma);
     world.tell(MediaCommand::SetRemote {
         call: CALL,
         leg: leg(1),
@@ -435,20 +430,25 @@ fn a_leg_is_closed_once_with_its_counts() {
     world.events();
     world.close(1);
     world.close(1);
-    let counts = LegCounts {
+    let events = world.events();
+    let [
+        MediaEvent::Closed {
+            counts, quality, ..
+        },
+    ] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    let expected = LegCounts {
         received: 3,
         sent: 2,
         lost: 2,
-        refused: 0,
+        ..LegCounts::default()
     };
-    assert_eq!(
-        world.events(),
-        [MediaEvent::Closed {
-            call: CALL,
-            leg: leg(1),
-            counts
-        }]
-    );
+    assert_eq!(*counts, expected);
+    let path = quality.from_peer.unwrap();
+    assert_eq!((path.expected, path.lost, quality.to_peer), (5, 2, None));
+    assert!(path.mos < 200, "40 % are lost: {path:?}");
     world.pass_ms(100);
     assert_eq!(world.events(), []);
 }
@@ -458,13 +458,19 @@ fn command() -> impl Strategy<Value = MediaCommand> {
     let leg = (1_u32..4).prop_map(leg);
     let record =
         prop::option::of((1_u16..3).prop_map(move |segment| RecordingKey { call, segment }));
-    let remote = (0_u16..4, any::<bool>(), any::<bool>()).prop_map(|(port, alaw, send)| Remote {
-        address: SocketAddr::from(([10, 0, 0, 2], port)),
-        codec: if alaw { Codec::Pcma } else { Codec::Pcmu },
-        dtmf_send: None,
-        dtmf_receive: Some(101),
-        send,
-        crypto: None,
+    let remote = (0_u16..4, any::<bool>(), any::<[bool; 3]>());
+    let remote = remote.prop_map(|(port, alaw, [send, receive, muxed])| {
+        let address = SocketAddr::from(([10, 0, 0, 2], port));
+        let codec = if alaw { Codec::Pcma } else { Codec::Pcmu };
+        let plain = Remote::new(address, codec);
+        let rtcp = if muxed { Rtcp::Muxed } else { plain.rtcp };
+        Remote {
+            rtcp,
+            dtmf_receive: Some(101),
+            send,
+            receive,
+            ..plain
+        }
     });
     prop_oneof![
         leg.clone()
@@ -531,4 +537,126 @@ proptest! {
         }
         prop_assert!(running.is_empty());
     }
+}
+
+/// A bridge in which both speak, and neither reports; gives both peers with their legs.
+fn talking(world: &mut World) -> [(SocketId, SocketAddr); 2] {
+    let sides = [world.connect(1), world.connect(2)];
+    world.bridge(None);
+    for (peer, at_leg) in sides {
+        world.say(peer, at_leg, 0, 1);
+    }
+    world.events();
+    sides
+}
+
+/// Lets time pass while some speak, every 20 ms.
+fn speak(world: &mut World, seconds: u64, sides: &[(SocketId, SocketAddr)]) {
+    for _ in 0..seconds * 50 {
+        world.now = world.now + core::time::Duration::from_millis(20);
+        world.sequence = world.sequence.wrapping_add(1);
+        let sequence = world.sequence;
+        for (peer, at_leg) in sides {
+            world.say(*peer, *at_leg, sequence, 1);
+        }
+        world.turn();
+    }
+}
+
+fn one_way(event: &MediaEvent) -> Option<(bool, LegId)> {
+    match event {
+        MediaEvent::OneWayBegan { leg, .. } => Some((true, *leg)),
+        MediaEvent::OneWayEnded { leg, .. } => Some((false, *leg)),
+        _ => None,
+    }
+}
+
+#[test]
+fn one_way_audio_is_told_within_five_seconds_and_taken_back() {
+    let mut world = World::new();
+    let [first, second] = talking(&mut world);
+    speak(&mut world, 20, &[first, second]);
+    assert_eq!(world.events().iter().find_map(one_way), None);
+    speak(&mut world, 5, &[first]);
+    let told: Vec<_> = world.events().iter().filter_map(one_way).collect();
+    assert_eq!(told, [(true, leg(2))]);
+    speak(&mut world, 60, &[first]);
+    assert_eq!(world.events().iter().find_map(one_way), None, "once");
+    speak(&mut world, 2, &[first, second]);
+    let told: Vec<_> = world.events().iter().filter_map(one_way).collect();
+    assert_eq!(told, [(false, leg(2))]);
+    // Both fall silent: that is no one-way audio.
+    speak(&mut world, 60, &[]);
+    assert_eq!(world.events().iter().find_map(one_way), None);
+    // A new bridge counts anew, and its end ends what was told.
+    world.bridge(None);
+    speak(&mut world, 6, &[second]);
+    world.close(2);
+    let told: Vec<_> = world.events().iter().filter_map(one_way).collect();
+    assert_eq!(told, [(true, leg(1)), (false, leg(1))]);
+}
+
+#[test]
+fn a_peer_that_never_sends_is_told_of_and_one_on_hold_is_not() {
+    let mut world = World::new();
+    let first = world.connect(1);
+    world.connect(2);
+    world.aim(2, false);
+    world.bridge(None);
+    speak(&mut world, 10, &[first]);
+    assert_eq!(world.events().iter().find_map(one_way), None, "on hold");
+    world.aim(2, true);
+    speak(&mut world, 5, &[first]);
+    let told: Vec<_> = world.events().iter().filter_map(one_way).collect();
+    assert_eq!(told, [(true, leg(2))]);
+}
+
+#[test]
+fn silence_is_told_after_each_time_out_and_only_where_there_is_one() {
+    let silences = |world: &World| -> Vec<(LegId, u64)> {
+        let of = |event: &MediaEvent| match event {
+            MediaEvent::Silent { leg, ms, .. } => Some((*leg, *ms / 2_000)),
+            _ => None,
+        };
+        world.events().iter().filter_map(of).collect()
+    };
+    let mut world = World::new();
+    let first = world.connect(1);
+    world.worker.rules.silence = Some(core::time::Duration::from_secs(30));
+    speak(&mut world, 50, &[first]);
+    assert_eq!(silences(&world), []);
+    speak(&mut world, 63, &[]);
+    assert_eq!(
+        silences(&world),
+        [(leg(1), 15), (leg(1), 30)],
+        "after 30 and 60 s"
+    );
+    world.worker.rules.silence = None;
+    speak(&mut world, 600, &[]);
+    assert_eq!(silences(&world), []);
+}
+
+#[test]
+fn reports_go_out_and_comfort_noise_goes_no_further() {
+    let mut world = World::new();
+    let [first, second] = talking(&mut world);
+    world.heard();
+    let rtcp = world
+        .peers
+        .bind(SocketAddr::from(([10, 0, 0, 2], 4_003)))
+        .unwrap();
+    let noise = Header::new(13, 1, 160, 5);
+    let packet = [noise.to_bytes().as_slice(), &[60]].concat();
+    world.peers.send(first.0, Some(first.1), &packet).unwrap();
+    world.turn();
+    assert_eq!(world.heard(), []);
+    world.sequence = 1;
+    speak(&mut world, 20, &[first, second]);
+    let mut batch = Batch::new(5_000);
+    world.peers.receive(&mut batch);
+    let reports = batch
+        .packets()
+        .filter(|packet| packet.socket == rtcp)
+        .count();
+    assert!((3..=9).contains(&reports), "in 20 s: {reports}");
 }

@@ -214,12 +214,9 @@ impl Peer {
 
     pub fn remote(&self) -> Remote {
         Remote {
-            address: self.socket.local_addr().unwrap(),
-            codec: self.codec,
             dtmf_send: Some(101),
             dtmf_receive: Some(101),
-            send: true,
-            crypto: None,
+            ..Remote::new(self.socket.local_addr().unwrap(), self.codec)
         }
     }
 
@@ -250,6 +247,8 @@ impl Peer {
             match self.socket.recv_from(&mut bytes) {
                 // The system's answer to something a stranger sent; a packet may still follow.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
+                // RTCP for the peer whose port is the one before this.
+                Ok(_) if (192..224).contains(&bytes[1]) => {}
                 result => break result.ok()?,
             }
         };

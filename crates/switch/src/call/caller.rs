@@ -313,6 +313,7 @@ impl CallerLeg {
             .timer
             .accept(ctx.now, &self.invite, &mut response);
         self.session.offers.success_sent(described);
+        self.session.up_since = Some(ctx.now);
         ctx.respond_after(after, tx, response);
         self.sip = Sip::Accepted { tx };
     }

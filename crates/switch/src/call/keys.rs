@@ -51,7 +51,7 @@ impl Call {
         true
     }
 
-    /// A key of a party, by RFC 4733 or by INFO.
+    /// A key of a party, by whichever way.
     pub(super) fn key_pressed(&mut self, ctx: &mut Context, leg: LegId, key: char) {
         let (call, first) = (self.id, self.first);
         let State::Asking(asking) = &mut self.state else {

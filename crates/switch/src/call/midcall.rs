@@ -301,7 +301,9 @@ impl Call {
         match sip::session::keys_of_info(request) {
             Keys::Key(digit) => {
                 ctx.respond(tx, request.respond(200, None));
-                self.key_pressed(ctx, leg, digit);
+                // The media plane knows whether the audio told of it already, and who else is to hear.
+                let call = self.id;
+                ctx.media(MediaCommand::Key { call, leg, digit });
             }
             Keys::NoKey | Keys::Empty => ctx.respond(tx, request.respond(200, None)),
             Keys::Package => ctx.refuse_known(tx, request, 469),

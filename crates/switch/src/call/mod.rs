@@ -4,7 +4,7 @@
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
 //! one certain party, `segment` the talks, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
-//! presses, `announce` what a waiting caller is told, `planned` the steps that wait, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
+//! presses, `announce` what a waiting caller is told, `planned` the steps that wait, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -25,6 +25,7 @@
 
 mod account;
 mod announce;
+mod audio;
 mod called;
 mod caller;
 mod dialogs;
@@ -330,7 +331,16 @@ impl Call {
                 }
             }
             MediaEvent::Digit { leg, digit, .. } => self.key_pressed(ctx, leg, digit),
-            MediaEvent::Closed { leg, .. } => {
+            MediaEvent::OneWayBegan { leg, .. } => self.one_way_began(ctx, leg),
+            MediaEvent::OneWayEnded { leg, .. } => self.one_way_ended(ctx, leg),
+            MediaEvent::Silent { leg, ms, .. } => self.party_silent(ctx, leg, ms),
+            MediaEvent::Closed {
+                leg,
+                counts,
+                quality,
+                ..
+            } => {
+                self.leg_measured(ctx, leg, counts, quality);
                 if leg == self.caller.id {
                     self.caller.media = MediaState::Closed;
                 } else if self.is_newcomer(leg) {

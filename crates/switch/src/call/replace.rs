@@ -204,6 +204,12 @@ impl Call {
         self.sweep_newcomer(ctx);
     }
 
+    /// The operator who is to take another's place by this leg.
+    pub(super) fn newcomer_at(&self, leg: LegId) -> Option<OperatorId> {
+        let newcomer = self.newcomer.as_ref()?;
+        (newcomer.leg.id == leg).then_some(newcomer.operator)
+    }
+
     pub(super) fn is_newcomer(&self, leg: LegId) -> bool {
         self.newcomer
             .as_ref()

@@ -72,7 +72,7 @@ impl Call {
 
     /// Which leg is the caller's side of the recording, and which the operator's: the outer party
     /// of a call that an operator made is on the caller's side.
-    fn sides(&self, leg: LegId) -> (LegId, LegId) {
+    pub(super) fn sides(&self, leg: LegId) -> (LegId, LegId) {
         let turned = self.operator_of(self.first).is_some() && self.operator_of(leg).is_none();
         if turned {
             (leg, self.first)
@@ -102,6 +102,7 @@ impl Call {
     pub(super) fn end_segment(&mut self, ctx: &mut Context, leg: LegId, by: EndedBy) {
         let segment = self.segments;
         self.hold_at_end(ctx, leg);
+        self.one_way_at_end(ctx, leg);
         ctx.counts.talking = ctx.counts.talking.saturating_sub(1);
         ctx.record(Fact::SegmentEnded {
             call: self.id,
@@ -172,7 +173,7 @@ impl Call {
     }
 
     /// The one at a leg, as the journal names them.
-    fn party(&self, ctx: &Context, leg: LegId) -> Option<Party> {
+    pub(super) fn party(&self, ctx: &Context, leg: LegId) -> Option<Party> {
         if let Some(operator) = self.operator_of(leg) {
             return ctx.operator_ref(operator).map(Party::Operator);
         }

@@ -3,7 +3,7 @@
 //! leg. Refuses to decide what a call does about it.
 
 use sip::{ClientTx, Dialog, Message, Method, Offers, SessionDue, SessionTimer};
-use vocab::media::Remote;
+use vocab::media::{Remote, Side};
 use vocab::{EndedBy, LegId, Time};
 
 use super::account::LegAccount;
@@ -12,6 +12,8 @@ use super::midcall::Parts;
 use super::{Call, State, caller, party};
 use crate::context::{Context, Owner, Timer, TimerKey};
 
+/// Why the end of a call is the end of its first party's session.
+const NO_ANSWER: &str = "the first party's telephone did not answer any more";
 /// How long a refresh waits for a modification that is under way.
 const BUSY: core::time::Duration = core::time::Duration::from_secs(1);
 
@@ -21,6 +23,10 @@ pub(crate) struct LegSession {
     pub(super) timer: SessionTimer,
     /// The peer wants no audio: it has put us on hold.
     pub(super) held: bool,
+    /// The peer is not heard in a talk in which the other speaks; its side of it.
+    pub(super) unheard: Option<Side>,
+    /// Since when the leg is answered.
+    pub(super) up_since: Option<Time>,
     /// Whether the peer takes UPDATE; not known until it says.
     pub(super) updates: Option<bool>,
     /// Our account with the trunk at the other end, if one is there.
@@ -55,6 +61,8 @@ impl LegSession {
             offers,
             timer: SessionTimer::new(ctx.settings.session_timer),
             held: false,
+            unheard: None,
+            up_since: None,
             updates: None,
             account: None,
             modifying: None,
@@ -72,6 +80,7 @@ impl LegSession {
     /// A 2xx to an INVITE of ours came, and its description fits.
     pub(super) fn confirmed(&mut self, now: Time, response: &Message, remote: &Remote) {
         self.note(response);
+        self.up_since = Some(now);
         self.timer.accepted(now, response);
         self.offers.success_came(true);
         self.held = super::hold::holds(remote);
@@ -193,7 +202,7 @@ impl Call {
         match session.timer.due(now) {
             Some(SessionDue::Expired) => {
                 tracing::warn!(call = %self.id, leg = %leg, "the session was not refreshed");
-                self.leg_lost(ctx, leg);
+                self.leg_lost(ctx, leg, NO_ANSWER);
             }
             Some(SessionDue::Refresh) => self.refresh(ctx, leg),
             None if retry => self.refresh(ctx, leg),
@@ -264,7 +273,7 @@ impl Call {
             let refused = self.refresh_refused(ctx, leg, (tx, kind), response);
             ctx.forget_client(tx);
             if let Refreshed::Gone = refused {
-                self.leg_lost(ctx, leg);
+                self.leg_lost(ctx, leg, NO_ANSWER);
             }
         }
         self.arm(ctx, leg);
@@ -287,7 +296,7 @@ impl Call {
             session.offers.refusal_came();
         }
         // RFC 3261 §12.2.1.2: a request within a dialog that times out ends the dialog.
-        self.leg_lost(ctx, leg);
+        self.leg_lost(ctx, leg, NO_ANSWER);
         self.arm(ctx, leg);
         true
     }
@@ -379,16 +388,15 @@ impl Call {
 }
 
 impl Call {
-    /// The peer of a leg is not there any more, or has forgotten the session: BYE goes out all the
-    /// same (RFC 3261 §12.2.1.2, RFC 4028 §10).
-    fn leg_lost(&mut self, ctx: &mut Context, leg: LegId) {
+    /// The peer of a leg is not there any more, or has forgotten the session, for this reason: BYE goes
+    /// out all the same (RFC 3261 §12.2.1.2, RFC 4028 §10).
+    pub(super) fn leg_lost(&mut self, ctx: &mut Context, leg: LegId, reason: &str) {
         if !self.is_up(leg) {
             // On its way out already.
             return;
         }
         if leg == self.first {
             let outcome = self.outcome_when_first_leaves();
-            let reason = "the first party's telephone did not answer any more";
             self.end(ctx, outcome, EndedBy::Engine, 408, reason);
             return;
         }

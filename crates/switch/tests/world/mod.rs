@@ -23,8 +23,8 @@ use std::sync::Arc;
 use dialplan::Plans;
 use sip::{Answer, Flow, HeaderName, Message, Method, NameAddr, Question, Secrets, Transport, Uri};
 use switch::{Input, Network, Operator, Output, Settings, Switch, Trunk};
-use vocab::media::{LegCounts, MediaCommand, MediaEvent, PromptId};
-use vocab::{Event, Fact, OperatorId, Time, WallTime};
+use vocab::media::{MediaCommand, MediaEvent, PromptId};
+use vocab::{Event, Fact, LegCounts, LegQuality, OperatorId, Time, WallTime};
 
 pub const PLAN: &str = r#"
 name = "test"
@@ -59,6 +59,8 @@ pub struct World {
     inboxes: BTreeMap<SocketAddr, VecDeque<Message>>,
     legs: BTreeSet<vocab::LegId>,
     branches: u32,
+    /// What the media plane counts of every leg.
+    pub counts: LegCounts,
     /// Plays answer themselves with `PlayEnded` at once.
     pub plays_end: bool,
     /// What the DNS knows; none: a question is a mistake.
@@ -133,6 +135,7 @@ impl World {
             inboxes: BTreeMap::new(),
             legs: BTreeSet::new(),
             branches: 0,
+            counts: LegCounts::default(),
             plays_end: true,
             names: None,
             clock: || Duration::ZERO,
@@ -265,8 +268,13 @@ impl World {
                 Some(MediaEvent::Closed {
                     call,
                     leg,
-                    counts: LegCounts::default(),
+                    counts: self.counts,
+                    quality: LegQuality::default(),
                 })
+            }
+            MediaCommand::Key { call, leg, digit } => {
+                assert!(self.legs.contains(&leg), "a key of a closed leg");
+                Some(MediaEvent::Digit { call, leg, digit })
             }
             MediaCommand::Bridge {
                 caller, operator, ..
@@ -613,6 +621,8 @@ impl World {
             match &event.fact {
                 Fact::CallArrived { call, .. } => assert!(arrived.insert(*call)),
                 Fact::CallEnded { call, .. } => assert!(ended.insert(*call), "ended twice"),
+                // The media plane closes a leg after the call has ended.
+                Fact::LegMeasured { call, .. } => assert!(arrived.contains(call)),
                 fact => {
                     if let Some(call) = fact.call() {
                         assert!(!ended.contains(&call), "after the end: {fact:?}");

@@ -1,6 +1,6 @@
 //! Owns the journal's facts as lines of the ladder, and the heading above it.
 
-use vocab::{Event, Fact, Party, TransferTarget};
+use vocab::{Event, Fact, LegCounts, LegQuality, Party, PathQuality, TransferTarget};
 
 use super::Options;
 use super::mask::number;
@@ -83,6 +83,23 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         }
         Fact::HoldStarted { by, .. } => format!("put on hold by {}", word(by)),
         Fact::HoldEnded { by, .. } => format!("taken off hold by {}", word(by)),
+        Fact::OneWayStarted { silent, .. } => format!("the {} is not heard", word(silent)),
+        Fact::OneWayEnded { silent, .. } => format!("the {} is heard again", word(silent)),
+        Fact::PartySilent {
+            party, silent_ms, ..
+        } => {
+            let who = who_is_there(party.as_ref(), options);
+            format!("{who} sent no audio for {} s: hung up", silent_ms / 1_000)
+        }
+        Fact::LegMeasured {
+            party,
+            counts,
+            quality,
+            ..
+        } => {
+            let who = who_is_there(party.as_ref(), options);
+            format!("audio of {who}: {}", audio(counts, quality))
+        }
         Fact::SegmentEnded {
             segment, ended_by, ..
         } => format!("segment {segment} ended by {}", word(ended_by)),
@@ -118,6 +135,31 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         } => format!("recording of segment {segment} missing: {}", word(reason)),
     };
     Some(line)
+}
+
+fn who_is_there(party: Option<&Party>, options: Options) -> String {
+    party.map_or_else(|| "the caller".to_owned(), |party| talker(party, options))
+}
+
+/// What was measured of a leg, in a line.
+fn audio(counts: &LegCounts, quality: &LegQuality) -> String {
+    let mos = |path: Option<PathQuality>| {
+        path.map_or_else(
+            || "not measured".to_owned(),
+            |path| {
+                let (whole, rest) = (path.mos / 100, path.mos % 100);
+                let (lost, of, ms) = (path.lost, path.expected, path.jitter_us / 1_000);
+                format!("MOS {whole}.{rest:02}, {lost} of {of} lost, jitter {ms} ms")
+            },
+        )
+    };
+    let mut text = format!("{} received, {} sent", counts.received, counts.sent);
+    text.push_str(&format!("; from it {}", mos(quality.from_peer)));
+    text.push_str(&format!("; to it {}", mos(quality.to_peer)));
+    if let Some(us) = quality.round_trip_us {
+        text.push_str(&format!("; round trip {} ms", us / 1_000));
+    }
+    text
 }
 
 /// The caller of a call: the name is shown where nothing is masked.

@@ -31,14 +31,10 @@ fn peer_with(own: u8) -> Srtp {
 }
 
 fn protect(world: &mut World, number: u32, crypto: Crypto) {
-    let address = SocketAddr::from(([10, 0, 0, 2], 4_000 + number as u16));
+    let address = SocketAddr::from(([10, 0, 0, 2], 4_000 + 2 * number as u16));
     let remote = Remote {
-        address,
-        codec: Codec::Pcma,
-        dtmf_send: None,
-        dtmf_receive: None,
-        send: true,
         crypto: Some(crypto),
+        ..Remote::new(address, Codec::Pcma)
     };
     world.tell(MediaCommand::SetRemote {
         call: CALL,
@@ -178,4 +174,44 @@ fn a_prompt_is_protected_and_the_same_negotiation_again_goes_on() {
         protect(&mut world, 1, ours(9 + u8::from(round > 1)));
     }
     assert!(frames >= 38, "{frames}");
+}
+
+#[test]
+fn reports_of_a_protected_leg_are_protected_and_others_are_refused() {
+    let mut world = World::new();
+    let (caller, at_leg) = world.connect(1);
+    protect(&mut world, 1, ours(9));
+    let mut telephone = peer_with(9);
+    let rtcp = SocketAddr::from(([10, 0, 0, 2], 4_003));
+    let rtcp = world.peers.bind(rtcp).unwrap();
+    for sequence in 10..15_u16 {
+        let packet = sealed(&mut telephone, sequence, 1);
+        throw(&mut world, caller, at_leg, &packet);
+    }
+    world.pass_ms(9_000);
+    let (_, mut report) = wire(&mut world)
+        .into_iter()
+        .find(|(socket, _)| *socket == rtcp)
+        .expect("a report within 9 s");
+    let in_clear = crate::rtcp::read(&report, 0).and_then(|said| said.of_us);
+    let length = telephone.open_control(&mut report).unwrap();
+    assert!(length < report.len() && in_clear.is_none());
+    // The block tells of the telephone's stream, whose source is 5.
+    let said = crate::rtcp::read(&report[..length], 5).unwrap();
+    assert!(said.of_us.is_some() && !said.bye);
+
+    // The same in clear is nobody's; under the telephone's key it is taken.
+    let beside = SocketAddr::new(at_leg.ip(), at_leg.port() + 1);
+    let mut answer = report[..length].to_vec();
+    throw(&mut world, rtcp, beside, &answer);
+    answer.resize(length + GROWTH_MAX, 0);
+    let length = telephone.seal_control(&mut answer, length).unwrap();
+    throw(&mut world, rtcp, beside, &answer[..length]);
+    world.events();
+    world.close(1);
+    let events = world.events();
+    let [MediaEvent::Closed { counts, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((counts.received, counts.refused), (5, 1));
 }

@@ -1,0 +1,104 @@
+//! Owns keys that we press towards a leg's peer: those that came another way than the peer takes them.
+//! As telephone-events if the peer has them (RFC 4733), else as tones.
+
+use udp_io::{SocketId, Udp};
+use vocab::media::MediaEvent;
+use vocab::{LegId, Time};
+
+use super::{Worker, leg_at, send};
+use crate::metronome::SlotId;
+use crate::presses::Way;
+use crate::relay::{self, FRAME_BYTES, KEY_FRAMES};
+
+/// Keys that wait to be pressed towards one peer; further ones are left out. Nobody presses sixteen
+/// keys in the 2.6 s that they take.
+const KEYS_MAX: usize = 16;
+
+/// What is pressed towards a peer.
+pub(super) struct Keying {
+    /// The key under way and those after it.
+    keys: [char; KEYS_MAX],
+    count: usize,
+    /// The frame of the first that comes next.
+    frame: usize,
+    slot: SlotId,
+}
+
+impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
+    /// The peer of a leg pressed a key, by signalling.
+    pub(super) fn key(&mut self, now: Time, leg: LegId, digit: char) {
+        let socket = self.socket_of(leg);
+        let Some(leg) = leg_at(&mut self.legs, socket) else {
+            return;
+        };
+        if !leg.party.press(now, digit, Way::Signalling) {
+            return;
+        }
+        (self.report)(MediaEvent::Digit {
+            call: leg.call,
+            leg: leg.id,
+            digit,
+        });
+        let other = leg.bridge.map(|bridge| bridge.other);
+        self.press(now, other, digit);
+    }
+
+    /// Presses a key towards the peer of a leg, after those that wait. Who is played to, as on hold,
+    /// gets none.
+    pub(super) fn press(&mut self, now: Time, socket: Option<SocketId>, digit: char) {
+        let Some(leg) = leg_at(&mut self.legs, socket) else {
+            return;
+        };
+        if leg.playing.is_some() {
+            return;
+        }
+        let keying = leg.keying.get_or_insert_with(|| Keying {
+            keys: ['\0'; KEYS_MAX],
+            count: 0,
+            frame: 0,
+            slot: self.metronome.add(now, leg.sockets.rtp),
+        });
+        match keying.keys.get_mut(keying.count) {
+            Some(place) => {
+                *place = digit;
+                keying.count += 1;
+            }
+            None => tracing::warn!(call = %leg.call, leg = %leg.id, "too many keys at once"),
+        }
+    }
+
+    pub(super) fn stop_keying(&mut self, socket: Option<SocketId>) {
+        if let Some(leg) = leg_at(&mut self.legs, socket)
+            && let Some(keying) = leg.keying.take()
+        {
+            leg.party.interrupt();
+            self.metronome.remove(keying.slot, leg.sockets.rtp);
+        }
+    }
+
+    /// Sends the next frame of a leg's keys; after the last the other party is heard again.
+    pub(super) fn key_frame(&mut self, now: Time, socket: SocketId) {
+        let Some(leg) = leg_at(&mut self.legs, Some(socket)) else {
+            return;
+        };
+        let Some(keying) = &mut leg.keying else {
+            return;
+        };
+        if keying.count == 0 {
+            self.stop_keying(Some(socket));
+            return;
+        }
+        let [key, ..] = keying.keys;
+        let mut room = [0; FRAME_BYTES];
+        let frame = keying.frame;
+        keying.frame += 1;
+        if keying.frame == KEY_FRAMES {
+            keying.frame = 0;
+            keying.keys.rotate_left(1);
+            keying.count -= 1;
+        }
+        if let Some(bytes) = relay::key(&mut leg.party, now, (key, frame), &mut room) {
+            send(&mut self.udp, leg, bytes);
+        }
+    }
+}
