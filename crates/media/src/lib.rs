@@ -46,6 +46,8 @@ mod relay;
 mod reports;
 mod rtcp;
 pub mod rtp;
+#[doc(hidden)]
+pub mod script;
 mod silence;
 mod srtp;
 mod tap;
