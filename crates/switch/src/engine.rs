@@ -261,7 +261,7 @@ impl Switch {
             } else if let Some(change) = self.ctx.registrar.poll() {
                 self.on_registration(change);
             } else if let Some(operator) = self.ctx.lines.poll() {
-                self.tell_reachable(operator);
+                self.ctx.tell_reachable(operator);
             } else {
                 self.ctx.forget_gates();
                 return;
@@ -500,7 +500,7 @@ impl Switch {
         self.watch_fixed_lines();
         let everybody: Vec<OperatorId> = self.ctx.logins.values().copied().collect();
         for operator in everybody {
-            self.tell_reachable(operator);
+            self.ctx.tell_reachable(operator);
         }
     }
 

@@ -189,7 +189,7 @@ impl Switch {
                     if let Some(line) = self.ctx.lines.lines.get_mut(&operator) {
                         line.reachable = false;
                     }
-                    self.tell_reachable(operator);
+                    self.ctx.tell_reachable(operator);
                 }
             }
         }
@@ -222,7 +222,7 @@ impl Switch {
         };
         let answered = self.ctx.lines.answered(self.ctx.now, tx, status);
         if let Some(operator) = answered {
-            self.tell_reachable(operator);
+            self.ctx.tell_reachable(operator);
         }
     }
 }

@@ -53,7 +53,7 @@ impl Switch {
         match change {
             sip::Change::Reachable { user } | sip::Change::Unreachable { user } => {
                 if let Some(operator) = self.ctx.logins.get(&user).copied() {
-                    self.tell_reachable(operator);
+                    self.ctx.tell_reachable(operator);
                 }
             }
             sip::Change::Bound { user, binding } => self.record_binding(user, &binding),
@@ -62,37 +62,6 @@ impl Switch {
                     .record(Fact::TelephoneUnregistered { login: user, key });
             }
         }
-    }
-
-    /// Tells ACD and journal whether an operator can be reached, when that has changed: by a
-    /// telephone that is registered, or at the line's fixed address.
-    pub(crate) fn tell_reachable(&mut self, operator: OperatorId) {
-        let Some(named) = self.ctx.operator_ref(operator) else {
-            return;
-        };
-        let registered = self.ctx.registrar.bindings(&named.login).next().is_some();
-        let reachable = registered || self.ctx.lines.is_reachable(operator);
-        let before = self.ctx.reachable.contains(&operator);
-        if reachable == before {
-            return;
-        }
-        if reachable {
-            self.ctx.reachable.insert(operator);
-        } else {
-            self.ctx.reachable.remove(&operator);
-        }
-        tracing::info!(operator = named.login, reachable, "registration");
-        self.ctx.record(Fact::OperatorReachable {
-            operator: named,
-            reachable,
-        });
-        self.ctx.acd.handle(
-            self.ctx.now,
-            acd::Input::Reachable {
-                operator,
-                reachable,
-            },
-        );
     }
 
     /// A registration lasts as long as the operator and the password it was made with.
@@ -129,4 +98,37 @@ fn binds_sips_in_clear(flow: &Flow, request: &Message) -> bool {
         && contacts.iter().any(|contact| {
             contact.uri.scheme == Scheme::Sips && stays(contact.params.value("expires"))
         })
+}
+
+impl Context {
+    /// Tells ACD and journal whether an operator can be reached, when that has changed: by a
+    /// telephone that is registered, or at the line's fixed address.
+    pub(crate) fn tell_reachable(&mut self, operator: OperatorId) {
+        let Some(named) = self.operator_ref(operator) else {
+            return;
+        };
+        let registered = self.registrar.bindings(&named.login).next().is_some();
+        let reachable = registered || self.lines.is_reachable(operator);
+        let before = self.reachable.contains(&operator);
+        if reachable == before {
+            return;
+        }
+        if reachable {
+            self.reachable.insert(operator);
+        } else {
+            self.reachable.remove(&operator);
+        }
+        tracing::info!(operator = named.login, reachable, "registration");
+        self.record(Fact::OperatorReachable {
+            operator: named,
+            reachable,
+        });
+        self.acd.handle(
+            self.now,
+            acd::Input::Reachable {
+                operator,
+                reachable,
+            },
+        );
+    }
 }

@@ -508,3 +508,39 @@ fn a_live_call_finishes_on_the_plan_it_began_with() {
     world.send(trunk(), &invite);
     assert_eq!(world.response(trunk()).status(), Some(603));
 }
+
+#[test]
+fn a_telephone_that_dies_while_a_plan_rings_it_costs_nobody_the_turn() {
+    let steps = r#"
+        [[step]]
+        answer = {}
+        [[step]]
+        ring = { operator = "101", time = "10s" }
+        [[step]]
+        queue = { name = "operators" }
+    "#;
+    let mut world = world(steps).with_operators(1);
+    let rung = Caller::of(&mut world);
+    world.request(phone(1), &Method::Invite);
+    // The operator is busy with the first, so the second waits and is the first in the queue.
+    let waiting = Caller::of(&mut world);
+    assert_eq!(queues(&world), ["operators"]);
+    world.pass(4 * SECOND);
+    assert_eq!(
+        queues(&world).len(),
+        2,
+        "not a word: the registration is gone"
+    );
+    world.clear();
+    assert_eq!(world.register(1, "secret"), 200);
+    let ring = world.request(phone(1), &Method::Invite);
+    world.answer(1, &ring, 200);
+    world.request(phone(1), &Method::Ack);
+    world.caller_hangs_up(&waiting.invite, &waiting.answer);
+    world.caller_hangs_up(&rung.invite, &rung.answer);
+    let all = [
+        (Outcome::Answered, EndedBy::Caller),
+        (Outcome::Abandoned, EndedBy::Caller),
+    ];
+    assert_eq!(world.ended(), all);
+}

@@ -292,6 +292,9 @@ impl PartyLeg {
                     .forget_contact(&operator.login, &way.target, flow);
             }
             ctx.lines.silent(operator.id, &way.target);
+            // Before the ACD hears that the operator is free of this call: it would offer the next one
+            // to a telephone that is not there.
+            ctx.tell_reachable(operator.id);
         }
     }
 
