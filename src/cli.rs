@@ -1,6 +1,7 @@
 //! Owns the command line: what may be typed, and its help. Refuses to do anything about it:
 //! `main` dispatches.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,6 +109,18 @@ Examples:
   hotline staffing --calls 360 --handling '4 min' --patience '3 min' --level 90 --within 10s
   hotline staffing --calls 100 --each '30 min' --handling '3 min' --operators 11")]
     Staffing(Staffing),
+
+    /// Live seeded worlds around the engine's core and check what must never happen.
+    #[command(after_help = "\
+Each world has callers, operators' telephones, a network, a disk and a process of its own, in virtual
+time; faults are loss, doubles, delay, partition, refusals, garbage, transfers, slow-disk, full-disk,
+ports, crash, reload, clock. The same seed is the same world. Nothing is listened on, and no file is
+written. Exit code 1 with the shortest command found that shows a violation again.
+
+Examples:
+  hotline sim --seeds 1..1000
+  hotline sim --seeds 7..7 --minutes 60 --faults loss,crash")]
+    Sim(Sim),
 
     /// Operators, their lines and their passwords.
     User {
@@ -357,6 +370,32 @@ pub struct Staffing {
     /// Show the figures around so many operators, in place of the number that is enough.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub operators: Option<u32>,
+}
+
+/// Which worlds to live.
+#[derive(Debug, Clone, Args)]
+pub struct Sim {
+    /// First and last seed.
+    #[arg(long, value_name = "A..B", default_value = "1..100", value_parser = seeds)]
+    pub seeds: RangeInclusive<u64>,
+
+    /// Minutes in which callers call.
+    #[arg(long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    pub minutes: u32,
+
+    /// What goes wrong: all, none, or some by name, with commas.
+    #[arg(long, value_name = "FAULTS", default_value = "all")]
+    pub faults: sim::Faults,
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let parts = text.split_once("..").unwrap_or((text, text));
+    let (first, last) = (parts.0.parse::<u64>(), parts.1.parse::<u64>());
+    match (first, last) {
+        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err("expected the first and the last seed, such as 1..100".to_owned()),
+    }
 }
 
 fn time(text: &str) -> Result<Duration, String> {

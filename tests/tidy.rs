@@ -25,6 +25,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("trace", &["vocab", "sip"]),
     ("journal", &["vocab"]),
     (
+        "sim",
+        &[
+            "vocab", "sip", "sdp", "acd", "dialplan", "journal", "switch",
+        ],
+    ),
+    (
         "load",
         &["vocab", "g711", "sip", "sdp", "acd", "dialplan", "switch"],
     ),

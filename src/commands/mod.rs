@@ -6,6 +6,7 @@ mod check;
 mod dialplan;
 mod journal;
 mod serve;
+mod sim;
 mod staffing;
 mod user;
 
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Dialplan { command } => dialplan::run(command),
         Command::Acd { command } => acd::run(&command),
         Command::Staffing(wanted) => staffing::run(&wanted),
+        Command::Sim(wanted) => sim::run(&wanted),
         Command::User { command } => user::run(command),
         Command::Settings(text) => {
             let preset = text.preset.as_deref().and_then(settings::preset);

@@ -59,3 +59,4 @@ pub use health::Health;
 pub use journal::{Journal, Settings, Stopped, choose_boot, start};
 pub use recover::Recovery;
 pub use store::migrate;
+pub use unsettled::closing_facts;

@@ -1,0 +1,342 @@
+//! Owns the checkers: what must be true of a world that was lived to its end, whatever went wrong
+//! in it. They judge the facts of the journal, not the engine's own view of itself.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use vocab::{CallId, Event, Fact, OfferId, OperatorId, QueueOutcome, Time, TransferResult};
+
+use crate::callers::Placed;
+
+/// A segment's time may leave the sum by this much.
+const ROUNDING: Duration = Duration::from_millis(20);
+
+/// All that the facts must say; the first thing that is wrong.
+pub(crate) fn facts(events: &[Event]) -> Result<(), String> {
+    ids(events)?;
+    let calls = by_call(events);
+    for (call, events) in &calls {
+        one_call(*call, events).map_err(|wrong| format!("{call}: {wrong}"))?;
+    }
+    offers(events)?;
+    queues(events)?;
+    order_of_service(events)?;
+    Ok(())
+}
+
+fn by_call(events: &[Event]) -> BTreeMap<CallId, Vec<&Event>> {
+    let mut calls: BTreeMap<CallId, Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        if let Some(call) = event.fact.call() {
+            calls.entry(call).or_default().push(event);
+        }
+    }
+    calls
+}
+
+/// Ids of one boot are consecutive: nothing between two events is lost.
+fn ids(events: &[Event]) -> Result<(), String> {
+    let mut last: BTreeMap<u32, u32> = BTreeMap::new();
+    for event in events {
+        let (boot, number) = (event.id.boot(), event.id.counter());
+        let before = last.insert(boot, number).unwrap_or(0);
+        if number != before + 1 {
+            return Err(format!(
+                "event {number} of boot {boot} comes after {before}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// One arrival first, one end, nothing but recordings after it; each talk has an end and its audio.
+fn one_call(call: CallId, events: &[&Event]) -> Result<(), String> {
+    let is_arrival = |event: &&&Event| matches!(event.fact, Fact::CallArrived { .. });
+    let is_end = |event: &&&Event| matches!(event.fact, Fact::CallEnded { .. });
+    let arrivals = events.iter().filter(is_arrival).count();
+    let ends = events.iter().filter(is_end).count();
+    if (arrivals, ends) != (1, 1) {
+        return Err(format!("{arrivals} arrivals and {ends} outcomes"));
+    }
+    if !events.first().is_some_and(|event| is_arrival(&event)) {
+        return Err("something happened before it arrived".to_owned());
+    }
+    let end = events.iter().position(|event| is_end(&event)).unwrap_or(0);
+    let of_recording = |event: &Event| {
+        matches!(
+            event.fact,
+            Fact::RecordingStored { .. } | Fact::RecordingMissing { .. }
+        )
+    };
+    if let Some(late) = events
+        .iter()
+        .skip(end + 1)
+        .find(|event| !of_recording(event))
+    {
+        return Err(format!("after its end: {:?}", late.fact));
+    }
+    let entry = journal::Entry::of(call, events.iter().copied());
+    let entry = entry.ok_or("its events make no entry")?;
+    if !entry.is_settled() {
+        return Err("its entry is not settled".to_owned());
+    }
+    recordings(events)?;
+    segments(&entry)
+}
+
+/// Each recorded segment has its audio, or the reason why not; once.
+fn recordings(events: &[&Event]) -> Result<(), String> {
+    let mut wanted = BTreeSet::new();
+    let mut known = BTreeSet::new();
+    for event in events {
+        match &event.fact {
+            Fact::SegmentStarted {
+                segment, recorded, ..
+            } if *recorded => {
+                wanted.insert(*segment);
+            }
+            Fact::RecordingStored { segment, .. } | Fact::RecordingMissing { segment, .. }
+                if !known.insert(*segment) =>
+            {
+                return Err(format!("segment {segment} has two recordings"));
+            }
+            _ => {}
+        }
+    }
+    if wanted == known {
+        return Ok(());
+    }
+    Err(format!(
+        "segments {wanted:?} are recorded, of {known:?} it is known"
+    ))
+}
+
+/// Segments follow each other within the call, and sum up to the talk.
+fn segments(entry: &journal::Entry) -> Result<(), String> {
+    let mut sum = Duration::ZERO;
+    let mut before = None;
+    for segment in &entry.segments {
+        let (ended, _) = segment.ended.ok_or("a talk without an end")?;
+        if ended.up < segment.started.up || before.is_some_and(|end| end > segment.started.up) {
+            return Err(format!(
+                "segment {} overlaps the one before",
+                segment.number
+            ));
+        }
+        before = Some(ended.up);
+        sum += segment.started.until(ended);
+    }
+    let talk = entry.talk().unwrap_or_default();
+    let apart = talk.max(sum).saturating_sub(talk.min(sum));
+    if apart > ROUNDING {
+        return Err(format!(
+            "segments sum up to {sum:?}, the call says {talk:?}"
+        ));
+    }
+    let whole = entry.duration().unwrap_or_default();
+    if sum > whole + ROUNDING {
+        return Err(format!("it talks for {sum:?} and lasts {whole:?}"));
+    }
+    Ok(())
+}
+
+/// Never two offers to one operator; each offer has one end.
+fn offers(events: &[Event]) -> Result<(), String> {
+    let mut open: BTreeMap<OperatorId, OfferId> = BTreeMap::new();
+    let mut operator_of: BTreeMap<OfferId, OperatorId> = BTreeMap::new();
+    for event in events {
+        match &event.fact {
+            Fact::OfferMade {
+                offer, operator, ..
+            } => {
+                if let Some(other) = open.insert(operator.id, *offer) {
+                    let login = &operator.login;
+                    return Err(format!("{login} has {offer} while {other} is open"));
+                }
+                operator_of.insert(*offer, operator.id);
+            }
+            Fact::OfferEnded { offer, .. } => {
+                let operator = operator_of.remove(offer);
+                let operator = operator.ok_or(format!("{offer} ends twice, or never began"))?;
+                open.remove(&operator);
+            }
+            _ => {}
+        }
+    }
+    match open.values().next() {
+        Some(offer) => Err(format!("{offer} has no end")),
+        None => Ok(()),
+    }
+}
+
+/// METRICS.md: offered = the sum of the outcomes, when nobody waits any more.
+fn queues(events: &[Event]) -> Result<(), String> {
+    let mut offered: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut left: BTreeMap<&str, BTreeMap<String, u64>> = BTreeMap::new();
+    let mut waits: BTreeSet<CallId> = BTreeSet::new();
+    for event in events {
+        match &event.fact {
+            Fact::QueueEntered { call, queue, .. } => {
+                *offered.entry(queue).or_default() += 1;
+                if !waits.insert(*call) {
+                    return Err(format!("{call} waits in two queues"));
+                }
+            }
+            Fact::QueueLeft {
+                call,
+                queue,
+                outcome,
+            } => {
+                let outcome = format!("{outcome:?}");
+                *left.entry(queue).or_default().entry(outcome).or_default() += 1;
+                if !waits.remove(call) {
+                    return Err(format!("{call} leaves a queue in which it does not wait"));
+                }
+            }
+            _ => {}
+        }
+    }
+    for (queue, offered) in offered {
+        let outcomes = left.remove(queue).unwrap_or_default();
+        let sum: u64 = outcomes.values().sum();
+        if offered != sum {
+            return Err(format!("{queue}: {offered} offered, but {outcomes:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A waiting call as the order of service sees it.
+struct Waiting {
+    queue: String,
+    priority: u8,
+    since: Time,
+    /// When it came to this queue, be it at an old place.
+    entered: Time,
+    ringing: bool,
+    /// Who had the call offered already, and did not take it.
+    refused: BTreeSet<OperatorId>,
+}
+
+/// Within one queue the higher priority is served first, and of equals the one who came first; a call
+/// that comes back has its old place. Who did not take a call may be given another one before it.
+fn order_of_service(events: &[Event]) -> Result<(), String> {
+    let mut waiting: BTreeMap<CallId, Waiting> = BTreeMap::new();
+    let mut entered: BTreeMap<(CallId, &str), Time> = BTreeMap::new();
+    let mut boot = 0;
+    for event in events {
+        if event.id.boot() != boot {
+            boot = event.id.boot();
+            waiting.clear();
+        }
+        match &event.fact {
+            Fact::QueueEntered {
+                call,
+                queue,
+                priority,
+            } => {
+                let one = Waiting {
+                    queue: queue.clone(),
+                    priority: *priority,
+                    since: *entered.entry((*call, queue)).or_insert(event.up),
+                    entered: event.up,
+                    ringing: false,
+                    refused: BTreeSet::new(),
+                };
+                waiting.insert(*call, one);
+            }
+            Fact::QueueLeft { call, .. } => {
+                waiting.remove(call);
+            }
+            // It is another call for those who get it: its place is a new one.
+            Fact::TransferEnded {
+                call,
+                result: TransferResult::Done,
+                ..
+            } => entered.retain(|(one, _), _| one != call),
+            Fact::OfferMade {
+                call,
+                queue,
+                operator,
+                ..
+            } if !queue.is_empty() => {
+                served_in_turn(&waiting, *call, operator.id, event.up)?;
+                if let Some(one) = waiting.get_mut(call) {
+                    one.ringing = true;
+                    one.refused.insert(operator.id);
+                }
+            }
+            Fact::OfferEnded { call, .. } => {
+                if let Some(one) = waiting.get_mut(call) {
+                    one.ringing = false;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn served_in_turn(
+    waiting: &BTreeMap<CallId, Waiting>,
+    call: CallId,
+    operator: OperatorId,
+    now: Time,
+) -> Result<(), String> {
+    let Some(served) = waiting.get(&call) else {
+        return Err(format!("{call} is offered and does not wait"));
+    };
+    let first = |other: &Waiting| {
+        other.queue == served.queue
+            && !other.ringing
+            // What happens in one moment has no order that a caller could feel.
+            && other.entered < now
+            && !other.refused.contains(&operator)
+            && (other.priority, core::cmp::Reverse(other.since))
+                > (served.priority, core::cmp::Reverse(served.since))
+    };
+    match waiting.iter().find(|(_, other)| first(other)) {
+        Some((passed, _)) => Err(format!("{call} is offered before {passed}")),
+        None => Ok(()),
+    }
+}
+
+/// Every call that a caller saw answered is in the journal; and none is there that nobody placed.
+pub(crate) fn callers(events: &[Event], placed: &[Placed], lossy_disk: bool) -> Result<(), String> {
+    let known: BTreeMap<&str, usize> = events.iter().fold(BTreeMap::new(), |mut known, event| {
+        if let Fact::CallArrived { sip_call_id, .. } = &event.fact {
+            *known.entry(sip_call_id.as_str()).or_default() += 1;
+        }
+        known
+    });
+    for call in placed {
+        let entries = known.get(call.sip_call_id.as_str()).copied().unwrap_or(0);
+        if entries > 1 {
+            return Err(format!("{} has {entries} entries", call.sip_call_id));
+        }
+        // An answer that waited for the disk for too long went out without its event; a crash
+        // right then loses it.
+        if call.answered && entries == 0 && !lossy_disk {
+            return Err(format!(
+                "{} was answered and has no entry",
+                call.sip_call_id
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How calls left the queues, for the report.
+pub(crate) fn served(events: &[Event]) -> (u64, u64) {
+    let left = |wanted: QueueOutcome| {
+        let is = |event: &&Event| match event.fact {
+            Fact::QueueLeft { outcome, .. } => outcome == wanted,
+            _ => false,
+        };
+        events.iter().filter(is).count() as u64
+    };
+    (left(QueueOutcome::Answered), left(QueueOutcome::Abandoned))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,414 @@
+//! Owns the process around the switch: its event file on a disk that may be slow, a media plane that
+//! does what it is told, and what a crash leaves of them.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use switch::{Input, Output, Switch};
+use vocab::media::{LegCounts, MediaCommand, MediaEvent, RecordingKey};
+use vocab::{CallId, Event, EventId, Fact, LegId, MissingReason, RecordingFile, Time, WallTime};
+
+use crate::agent::engine;
+use crate::random::Random;
+use crate::room::{Alarm, Event as Happening, Room};
+use crate::scenario::Fault;
+use crate::wire::Wire;
+
+/// How long a datagram waits for its event to be on the disk, as in the driver.
+const WAIT_FOR_SYNC: Duration = Duration::from_millis(20);
+/// How long each prompt is.
+const PROMPT: Duration = Duration::from_secs(2);
+
+/// A leg of the media plane.
+struct Leg {
+    call: CallId,
+    playing: Option<u32>,
+    heard: bool,
+    recording: Option<RecordingKey>,
+}
+
+/// A datagram that waits for the disk.
+struct Held {
+    after: Option<EventId>,
+    until: Time,
+    bytes: Vec<u8>,
+}
+
+pub(crate) struct Host {
+    pub(crate) switch: Switch,
+    pub(crate) boot: u32,
+    random: Random,
+    legs: BTreeMap<LegId, Leg>,
+    held: BTreeMap<SocketAddr, VecDeque<Held>>,
+    /// What is on the disk: all that a crash leaves.
+    pub(crate) events: Vec<Event>,
+    unsynced: Vec<Event>,
+    syncing: bool,
+    /// Answers that went out although their event was not on the disk yet.
+    pub(crate) overdue: u64,
+    pub(crate) wire: Wire,
+    /// What the media plane was told that makes no sense.
+    pub(crate) nonsense: Option<String>,
+}
+
+impl Host {
+    pub(crate) fn new(seed: u64, switch: Switch, boot: u32) -> Self {
+        Self {
+            switch,
+            boot,
+            random: Random::new(seed, 10 + u64::from(boot)),
+            legs: BTreeMap::new(),
+            held: BTreeMap::new(),
+            events: Vec::new(),
+            unsynced: Vec::new(),
+            syncing: false,
+            overdue: 0,
+            wire: Wire::default(),
+            nonsense: None,
+        }
+    }
+
+    /// Sockets of the media plane that are open.
+    pub(crate) fn sockets(&self) -> usize {
+        self.legs.len()
+    }
+
+    pub(crate) fn input(&mut self, room: &mut Room, input: Input) {
+        self.switch.handle(room.now, input);
+        while let Some(output) = self.switch.poll() {
+            self.output(room, output);
+        }
+    }
+
+    fn output(&mut self, room: &mut Room, output: Output) {
+        match output {
+            Output::Send { flow, bytes, after } => self.send(room, flow.remote, bytes, after),
+            Output::Record(event) => {
+                self.unsynced.push(event);
+                self.sync_soon(room);
+            }
+            Output::Media(command) => self.media(room, command),
+            // Nothing in these worlds has a name, shows a certificate, or is a web service.
+            Output::ExpectName { .. } | Output::Resolve { .. } | Output::Fetch { .. } => {}
+        }
+    }
+
+    fn send(&mut self, room: &mut Room, to: SocketAddr, bytes: Vec<u8>, after: Option<EventId>) {
+        let waits = after.is_some_and(|after| self.is_unsynced(after));
+        let queue = self.held.entry(to).or_default();
+        if !waits && queue.is_empty() {
+            self.wire.sent(room.now, to, &bytes);
+            room.send(engine(), to, &bytes);
+            return;
+        }
+        let until = room.now + WAIT_FOR_SYNC;
+        queue.push_back(Held {
+            after,
+            until,
+            bytes,
+        });
+        room.alarm(WAIT_FOR_SYNC, Alarm::Overdue);
+    }
+
+    fn is_unsynced(&self, event: EventId) -> bool {
+        self.unsynced.first().is_some_and(|first| first.id <= event)
+    }
+
+    fn sync_soon(&mut self, room: &mut Room) {
+        if self.syncing || self.unsynced.is_empty() {
+            return;
+        }
+        self.syncing = true;
+        let mut time = self
+            .random
+            .between(Duration::from_micros(300), Duration::from_millis(5));
+        if room.has(Fault::SlowDisk) && self.random.chance(20) {
+            room.count(Fault::SlowDisk);
+            time = self
+                .random
+                .between(Duration::from_millis(5), Duration::from_secs(1));
+        }
+        room.alarm(time, Alarm::Synced);
+    }
+
+    pub(crate) fn synced(&mut self, room: &mut Room) {
+        self.syncing = false;
+        self.events.append(&mut self.unsynced);
+        self.release(room);
+        self.sync_soon(room);
+    }
+
+    /// Sends what waits no longer, in order for each place.
+    pub(crate) fn release(&mut self, room: &mut Room) {
+        let first = self.unsynced.first().map(|event| event.id);
+        let unsynced = |after: EventId| first.is_some_and(|first| first <= after);
+        for (to, queue) in &mut self.held {
+            while let Some(held) = queue.front() {
+                let waits = held.after.is_some_and(unsynced);
+                if waits && held.until > room.now {
+                    break;
+                }
+                self.overdue += u64::from(waits);
+                self.wire.sent(room.now, *to, &held.bytes);
+                room.send(engine(), *to, &held.bytes);
+                queue.pop_front();
+            }
+        }
+        self.held.retain(|_, queue| !queue.is_empty());
+    }
+
+    fn media(&mut self, room: &mut Room, command: MediaCommand) {
+        let soon = Duration::from_micros(100 + self.random.below(400));
+        let boot = self.boot;
+        if let MediaCommand::Open { call, leg } = command {
+            if self.legs.contains_key(&leg) {
+                self.nonsense = Some(format!("{leg} is opened twice"));
+            }
+            let port = 10_000 + 2 * (leg.counter() % 20_000) as u16;
+            let failed = room.has(Fault::Ports) && self.random.chance(5);
+            if failed {
+                room.count(Fault::Ports);
+                let reason = "no port is free".to_owned();
+                let event = MediaEvent::OpenFailed { call, leg, reason };
+                room.after(soon, Happening::Media(boot, event));
+                return;
+            }
+            let event = MediaEvent::Opened { call, leg, port };
+            room.after(soon, Happening::Media(boot, event));
+            let leg_of_call = Leg {
+                call,
+                playing: None,
+                heard: false,
+                recording: None,
+            };
+            self.legs.insert(leg, leg_of_call);
+            return;
+        }
+        let named = match &command {
+            MediaCommand::Bridge {
+                caller, operator, ..
+            } => vec![*caller, *operator],
+            MediaCommand::SetRemote { leg, .. }
+            | MediaCommand::Play { leg, .. }
+            | MediaCommand::Stop { leg, .. }
+            | MediaCommand::Unbridge { leg, .. }
+            | MediaCommand::Close { leg, .. }
+            | MediaCommand::Open { leg, .. } => vec![*leg],
+        };
+        if let Some(strange) = named.iter().find(|leg| !self.legs.contains_key(leg)) {
+            self.nonsense = Some(format!(
+                "a command for {strange}, which is closed: {command:?}"
+            ));
+            return;
+        }
+        self.media_of_leg(room, command, soon);
+    }
+
+    fn media_of_leg(&mut self, room: &mut Room, command: MediaCommand, soon: Duration) {
+        let boot = self.boot;
+        match command {
+            MediaCommand::SetRemote { call, leg, .. } => {
+                let Some(known) = self.legs.get_mut(&leg) else {
+                    return;
+                };
+                if !core::mem::replace(&mut known.heard, true) {
+                    let event = MediaEvent::AudioStarted { call, leg };
+                    room.after(soon * 100, Happening::Media(boot, event));
+                }
+            }
+            MediaCommand::Play {
+                call,
+                leg,
+                repeat,
+                token,
+                ..
+            } => {
+                let Some(known) = self.legs.get_mut(&leg) else {
+                    return;
+                };
+                known.playing = Some(token);
+                if !repeat {
+                    let event = MediaEvent::PlayEnded { call, leg, token };
+                    room.after(PROMPT, Happening::Media(boot, event));
+                }
+            }
+            MediaCommand::Stop { leg, .. } => self.silence(leg),
+            MediaCommand::Bridge {
+                caller,
+                operator,
+                record,
+                ..
+            } => {
+                for leg in [caller, operator] {
+                    self.end_recording(room, leg);
+                    self.silence(leg);
+                    if let Some(leg) = self.legs.get_mut(&leg) {
+                        leg.recording = record;
+                    }
+                }
+            }
+            MediaCommand::Unbridge { leg, .. } => self.end_recording(room, leg),
+            MediaCommand::Close { call, leg } => {
+                self.end_recording(room, leg);
+                self.legs.remove(&leg);
+                let counts = LegCounts::default();
+                let event = MediaEvent::Closed { call, leg, counts };
+                room.after(soon, Happening::Media(boot, event));
+            }
+            MediaCommand::Open { .. } => {}
+        }
+    }
+
+    fn silence(&mut self, leg: LegId) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.playing = None;
+        }
+    }
+
+    fn end_recording(&mut self, room: &mut Room, leg: LegId) {
+        let Some(key) = self.legs.get_mut(&leg).and_then(|leg| leg.recording.take()) else {
+            return;
+        };
+        for other in self.legs.values_mut() {
+            if other.recording == Some(key) {
+                other.recording = None;
+            }
+        }
+        let time = self
+            .random
+            .between(Duration::from_millis(50), Duration::from_secs(3));
+        room.after(time, Happening::Recorded(self.boot, key));
+    }
+
+    /// The media plane reports; what a prompt's end or a closed leg was overtaken by is not told.
+    pub(crate) fn media_event(&mut self, room: &mut Room, event: MediaEvent) {
+        let told = match &event {
+            MediaEvent::PlayEnded { leg, token, .. } => {
+                let known = self.legs.get_mut(leg);
+                known.is_some_and(|known| known.playing.take_if(|now| now == token).is_some())
+            }
+            MediaEvent::AudioStarted { leg, call } => {
+                self.legs.get(leg).is_some_and(|leg| leg.call == *call)
+            }
+            _ => true,
+        };
+        if told {
+            self.input(room, Input::Media(event));
+        }
+    }
+
+    pub(crate) fn recorded(&mut self, room: &mut Room, key: RecordingKey) {
+        let input = if room.has(Fault::FullDisk) && self.random.chance(30) {
+            room.count(Fault::FullDisk);
+            Input::RecordingMissing {
+                key,
+                reason: MissingReason::DiskFailed,
+            }
+        } else {
+            let file = stored(key, false);
+            Input::RecordingStored { key, file }
+        };
+        self.input(room, input);
+    }
+
+    /// The process dies. What comes back is another host with what was on the disk.
+    pub(crate) fn crashed(mut self) -> (Vec<Event>, Wire) {
+        self.wire.crashed();
+        (self.events, self.wire)
+    }
+
+    /// Begins with what an earlier process left.
+    pub(crate) fn continue_with(&mut self, events: Vec<Event>, wire: Wire) {
+        self.events = events;
+        self.wire = wire;
+    }
+
+    /// What the recorder finds of earlier boots at the start.
+    pub(crate) fn repair(&mut self, room: &mut Room, awaited: Vec<RecordingKey>) {
+        for key in awaited {
+            let input = if self.random.chance(100) {
+                let reason = MissingReason::LostInCrash;
+                Input::RecordingMissing { key, reason }
+            } else {
+                let file = stored(key, true);
+                Input::RecordingStored { key, file }
+            };
+            self.input(room, input);
+        }
+    }
+}
+
+fn stored(key: RecordingKey, repaired: bool) -> RecordingFile {
+    RecordingFile {
+        path: format!("{}-{}.wav", key.call, key.segment),
+        sha256: "0".repeat(64),
+        bytes: 1,
+        duration_ms: 1,
+        caller_packets: 1,
+        caller_lost: 0,
+        operator_packets: 1,
+        operator_lost: 0,
+        dropped: 0,
+        repaired,
+    }
+}
+
+/// What the journal does at a start: calls that were cut off get their end, as events of the boot
+/// that died. Gives back the recordings of which nothing is known.
+pub(crate) fn recover(events: &mut Vec<Event>) -> Vec<RecordingKey> {
+    let calls: Vec<CallId> = events
+        .iter()
+        .filter_map(|event| match event.fact {
+            Fact::CallArrived { call, .. } => Some(call),
+            _ => None,
+        })
+        .collect();
+    let mut of_call: BTreeMap<CallId, Vec<&Event>> = BTreeMap::new();
+    for event in events.iter() {
+        if let Some(call) = event.fact.call() {
+            of_call.entry(call).or_default().push(event);
+        }
+    }
+    let mut awaited = Vec::new();
+    let mut closing = Vec::new();
+    for call in calls {
+        let of = of_call.get(&call).map(Vec::as_slice).unwrap_or_default();
+        let Some(entry) = journal::Entry::of(call, of.iter().copied()) else {
+            continue;
+        };
+        if entry.end.is_none() {
+            closing.extend(journal::closing_facts(&entry));
+        }
+        let segments = entry.segments.iter().filter(|segment| segment.recorded);
+        for segment in segments {
+            let segment = segment.number;
+            let known = of.iter().any(|event| match event.fact {
+                Fact::RecordingStored { segment: one, .. }
+                | Fact::RecordingMissing { segment: one, .. } => one == segment,
+                _ => false,
+            });
+            if !known {
+                awaited.push(RecordingKey { call, segment });
+            }
+        }
+    }
+    let Some(last) = events.last() else {
+        return awaited;
+    };
+    let (boot, at, up) = (last.id.boot(), last.at, last.up);
+    let first = last.id.counter() + 1;
+    events.extend((first..).zip(closing).map(|(counter, fact)| Event {
+        id: EventId::new(boot, counter),
+        at,
+        up,
+        fact,
+    }));
+    awaited
+}
+
+/// The wall clock of a world: a day in November 2026 to begin with.
+pub(crate) fn wall(now: Time, set_ahead_ms: i64) -> WallTime {
+    let since = i64::try_from(now.as_millis()).unwrap_or(0);
+    WallTime::from_unix_millis(1_795_000_000_000 + since + set_ahead_ms)
+}

@@ -1,0 +1,593 @@
+//! Owns one world: the engine, everybody around it, and the course of time, from the first call to
+//! the moment when nothing is left of the last.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use acd::QueueSettings;
+use dialplan::Plans;
+use sip::{Flow, Secrets, Transport};
+use switch::{Input, Operator, Settings, Switch, Trunk};
+use vocab::media::PromptId;
+use vocab::{OperatorId, OperatorState, QueueId, Time};
+
+use crate::agent::engine;
+use crate::callers::{Callers, trunk};
+use crate::checks;
+use crate::host::{Host, recover, wall};
+use crate::random::Random;
+use crate::room::{Alarm, Event, Letter, Room};
+use crate::scenario::{Fault, Scenario};
+use crate::telephones::{Telephone, address, login};
+use crate::{Failure, Report};
+
+/// The numbers of the plans.
+pub(crate) const NUMBERS: [&str; 3] = ["1300", "1301", "1302"];
+/// Of every operator.
+pub(crate) const PASSWORD: &str = "secret";
+/// How long the world is lived after the last call came: no timer of SIP or of a plan is longer.
+const AFTERWARDS: Duration = Duration::from_secs(900);
+
+/// The end of it in which nothing begins: longer than any transaction lasts (RFC 3261 §17: 32 s).
+const QUIET: Duration = Duration::from_secs(80);
+
+const PLANS: [&str; 3] = [
+    r#"
+name = "hotline"
+numbers = ["1300"]
+languages = ["en"]
+[[step]]
+answer = {}
+[[step]]
+say = { name = "greeting", notice = true, text = { en = "Calls are recorded." } }
+[[step]]
+[step.queue]
+name = "operators"
+music = "music/waiting.wav"
+announce = true
+announce_after = "5s"
+announce_every = "15s"
+[[step]]
+say = { name = "sorry", text = { en = "Nobody is free." } }
+"#,
+    r#"
+name = "urgent"
+numbers = ["1301"]
+languages = ["en"]
+notice = "none"
+[[step]]
+answer = {}
+[[step]]
+queue = { name = "operators", music = "music/waiting.wav", priority = 9 }
+"#,
+    r#"
+name = "office"
+numbers = ["1302"]
+languages = ["en"]
+notice = "none"
+[[step]]
+ring = { group = ["101", "102"], time = "8s" }
+[[step]]
+queue = { name = "office", recorded = false }
+"#,
+];
+
+struct World {
+    scenario: Scenario,
+    room: Room,
+    host: Option<Host>,
+    callers: Callers,
+    telephones: Vec<Telephone>,
+    random: Random,
+    boots: u32,
+    /// Callers come so often.
+    gap: Duration,
+    open: bool,
+    set_ahead_ms: i64,
+    /// What a crash left behind until the process is back.
+    left: Option<(Vec<vocab::Event>, crate::wire::Wire)>,
+    lossy_disk: bool,
+    wrong: Option<String>,
+}
+
+/// Lives a scenario to its end.
+///
+/// # Errors
+/// What was wrong first.
+pub fn live(scenario: &Scenario) -> Result<Report, Failure> {
+    let mut world = World::new(scenario.clone());
+    world.begin();
+    let open = Time::ZERO + scenario.length();
+    world.run(open);
+    world.open = false;
+    world.run(open + AFTERWARDS);
+    let judged = world.judge();
+    let events = world.host.as_ref().map_or(&[][..], |host| &host.events);
+    match judged {
+        Ok(()) => {
+            let (answered, abandoned) = checks::served(events);
+            Ok(Report {
+                calls: world.callers.placed.len() as u64,
+                answered,
+                abandoned,
+                datagrams: world.room.letters,
+                events: events.len() as u64,
+                injected: world.room.injected.clone(),
+            })
+        }
+        Err(wrong) => {
+            let last = history(events, &wrong);
+            Err(Failure {
+                scenario: scenario.clone(),
+                wrong,
+                last,
+            })
+        }
+    }
+}
+
+/// The last events of the calls that are named in what was wrong; without any, the last of all.
+fn history(events: &[vocab::Event], wrong: &str) -> Vec<String> {
+    const SHOWN: usize = 40;
+    let of_leg = |event: &vocab::Event| match &event.fact {
+        vocab::Fact::LegStarted {
+            call, sip_call_id, ..
+        } if wrong.contains(sip_call_id.as_str()) => Some(*call),
+        _ => None,
+    };
+    let by_leg: Vec<vocab::CallId> = events.iter().filter_map(of_leg).collect();
+    let named = |event: &&vocab::Event| {
+        let call = event.fact.call();
+        call.is_some_and(|call| wrong.contains(&call.to_string()) || by_leg.contains(&call))
+    };
+    let of_calls: Vec<&vocab::Event> = events.iter().filter(named).collect();
+    let all: Vec<&vocab::Event> = if of_calls.is_empty() {
+        events.iter().collect()
+    } else {
+        of_calls
+    };
+    let first = all.len().saturating_sub(SHOWN);
+    let tell = |event: &&vocab::Event| format!("{} {:?}", event.up, event.fact);
+    all.iter().skip(first).map(tell).collect()
+}
+
+impl World {
+    fn new(scenario: Scenario) -> Self {
+        let mut random = Random::new(scenario.seed, 4);
+        let operators = 2 + random.below(9) as usize;
+        let seed = scenario.seed;
+        // From half of what the operators can serve to a half more.
+        let handling = Duration::from_secs(50);
+        let load = 500 + random.below(1_000);
+        let gap = handling.mul_f64(1_000.0 / load as f64) / operators as u32;
+        Self {
+            room: Room::new(seed, scenario.faults.clone()),
+            scenario,
+            host: None,
+            callers: Callers::new(seed),
+            telephones: (0..operators).map(|n| Telephone::new(seed, n)).collect(),
+            random,
+            boots: 0,
+            gap,
+            open: true,
+            set_ahead_ms: 0,
+            left: None,
+            lossy_disk: false,
+            wrong: None,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.start();
+        for n in 0..self.telephones.len() {
+            let time = Duration::from_millis(10 + self.random.below(2_000));
+            self.room.alarm(time, Alarm::Register(n));
+        }
+        self.room.alarm(Duration::from_secs(3), Alarm::Arrival);
+        let troubles = [
+            Fault::Partition,
+            Fault::Garbage,
+            Fault::Crash,
+            Fault::Reload,
+            Fault::Clock,
+        ];
+        for fault in troubles {
+            if self.room.has(fault) {
+                self.trouble_later(fault);
+            }
+        }
+    }
+
+    /// From here on nothing begins any more.
+    fn quiet_from(&self) -> Time {
+        Time::ZERO + self.scenario.length() + AFTERWARDS.saturating_sub(QUIET)
+    }
+
+    fn trouble_later(&mut self, fault: Fault) {
+        let mean = match fault {
+            Fault::Crash => 600,
+            Fault::Partition => 90,
+            Fault::Garbage => 20,
+            _ => 200,
+        };
+        let time = self.random.exponential(Duration::from_secs(mean));
+        self.room.alarm(time, Alarm::Trouble(fault));
+    }
+
+    /// The process starts, with what an earlier one left on its disk.
+    fn start(&mut self) {
+        self.boots += 1;
+        let seed = self.scenario.seed;
+        let settings = settings(seed, self.boots);
+        let mut host = Host::new(seed, Switch::new(settings), self.boots);
+        let mut awaited = Vec::new();
+        let mut bindings = Vec::new();
+        if let Some((mut events, wire)) = self.left.take() {
+            awaited = recover(&mut events);
+            bindings = registrations(&events);
+            host.continue_with(events, wire);
+        }
+        let room = &mut self.room;
+        host.input(room, Input::Wall(wall(room.now, self.set_ahead_ms)));
+        host.input(room, Input::Operators(operators(self.telephones.len())));
+        host.input(room, plans());
+        host.input(
+            room,
+            Input::Bindings {
+                registrations: bindings,
+                listening: vec![engine()],
+            },
+        );
+        host.repair(room, awaited);
+        self.host = Some(host);
+    }
+
+    fn run(&mut self, until: Time) {
+        while self.wrong.is_none() {
+            let Some(next) = self.next().filter(|next| *next <= until) else {
+                break;
+            };
+            self.room.now = self.room.now.max(next);
+            while let Some(event) = self.room.due() {
+                self.happens(event);
+            }
+            self.deadlines();
+        }
+        self.room.now = self.room.now.max(until);
+    }
+
+    fn next(&self) -> Option<Time> {
+        let switch = self
+            .host
+            .as_ref()
+            .and_then(|host| host.switch.next_deadline());
+        let telephones = self.telephones.iter();
+        let telephones = telephones.filter_map(|one| one.agent.next_deadline()).min();
+        let callers = self.callers.agent.next_deadline();
+        [self.room.next(), switch, telephones, callers]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn deadlines(&mut self) {
+        let now = self.room.now;
+        if let Some(host) = &mut self.host
+            && host.switch.next_deadline().is_some_and(|at| at <= now)
+        {
+            host.input(&mut self.room, Input::Deadline);
+        }
+        if self
+            .callers
+            .agent
+            .next_deadline()
+            .is_some_and(|at| at <= now)
+        {
+            self.callers.agent.handle_timeout(now);
+            self.hear_callers();
+        }
+        for n in 0..self.telephones.len() {
+            if self.telephones[n]
+                .agent
+                .next_deadline()
+                .is_some_and(|at| at <= now)
+            {
+                self.telephones[n].agent.handle_timeout(now);
+                self.hear_telephone(n);
+            }
+        }
+        self.look();
+    }
+
+    fn hear_callers(&mut self) {
+        while let Some(happened) = self.callers.agent.poll(&mut self.room) {
+            self.callers.happened(&mut self.room, happened);
+        }
+    }
+
+    fn hear_telephone(&mut self, n: usize) {
+        while let Some(happened) = self.telephones[n].agent.poll(&mut self.room) {
+            self.telephones[n].happened(&mut self.room, &mut self.callers, happened);
+        }
+    }
+
+    /// What must be true at any moment.
+    fn look(&mut self) {
+        let Some(host) = &mut self.host else { return };
+        let wrong = host.nonsense.take().or_else(|| host.wire.fault.take());
+        if let Some(wrong) = wrong {
+            self.wrong.get_or_insert(wrong);
+        }
+    }
+
+    fn happens(&mut self, event: Event) {
+        match event {
+            Event::Arrived(letter) => self.arrived(letter),
+            Event::Media(boot, event) => {
+                if let Some(host) = self.host.as_mut().filter(|host| host.boot == boot) {
+                    host.media_event(&mut self.room, event);
+                }
+            }
+            Event::Recorded(boot, key) => {
+                if let Some(host) = self.host.as_mut().filter(|host| host.boot == boot) {
+                    host.recorded(&mut self.room, key);
+                }
+            }
+            Event::Alarm(alarm) => self.alarm(&alarm),
+        }
+    }
+
+    fn arrived(&mut self, letter: Letter) {
+        let Letter { from, to, bytes } = letter;
+        let now = self.room.now;
+        if to == engine() {
+            let Some(host) = &mut self.host else { return };
+            host.wire.received(now, from, &bytes);
+            let flow = Flow {
+                transport: Transport::Udp,
+                local: to,
+                remote: from,
+            };
+            return host.input(&mut self.room, Input::Datagram { flow, bytes });
+        }
+        let read = if to == trunk() {
+            let read = self.callers.agent.receive(now, &bytes);
+            self.hear_callers();
+            read
+        } else if let Some(n) = (0..self.telephones.len()).find(|n| address(*n) == to) {
+            let read = self.telephones[n].agent.receive(now, &bytes);
+            self.hear_telephone(n);
+            read
+        } else {
+            // A stranger who sent garbage.
+            Ok(())
+        };
+        if let Err(wrong) = read {
+            self.wrong.get_or_insert(wrong);
+        }
+    }
+
+    fn alarm(&mut self, alarm: &Alarm) {
+        match *alarm {
+            Alarm::Arrival => {
+                if self.open {
+                    self.callers.arrive(&mut self.room);
+                    self.hear_callers();
+                    let gap = self.random.exponential(self.gap);
+                    self.room.alarm(gap, Alarm::Arrival);
+                }
+            }
+            Alarm::Redial(_) if !self.open => {}
+            // The last transactions are over at the end.
+            Alarm::Register(_) if self.room.now > self.quiet_from() => {}
+            Alarm::Patience(_) | Alarm::CallerDone(_) | Alarm::Redial(_) => {
+                self.callers.alarm(&mut self.room, alarm);
+                self.hear_callers();
+            }
+            Alarm::Register(n)
+            | Alarm::Decide(n, _)
+            | Alarm::Refer(n, _)
+            | Alarm::OperatorDone(n, _) => {
+                self.telephones[n].alarm(&mut self.room, alarm);
+                self.hear_telephone(n);
+            }
+            Alarm::Synced => {
+                if let Some(host) = &mut self.host {
+                    host.synced(&mut self.room);
+                }
+            }
+            Alarm::Overdue => {
+                if let Some(host) = &mut self.host {
+                    host.release(&mut self.room);
+                }
+            }
+            Alarm::Trouble(fault) => self.trouble(fault),
+            Alarm::Restart => self.start(),
+        }
+    }
+
+    fn trouble(&mut self, fault: Fault) {
+        if !self.open {
+            return;
+        }
+        self.trouble_later(fault);
+        if self.host.is_none() {
+            return;
+        }
+        self.room.count(fault);
+        match fault {
+            Fault::Partition => {
+                let n = self.random.below(1 + self.telephones.len() as u64) as usize;
+                let whose = if n == self.telephones.len() {
+                    trunk()
+                } else {
+                    address(n)
+                };
+                let time = Duration::from_secs(1 + self.random.below(40));
+                self.room.cut_off(whose, time);
+            }
+            Fault::Garbage => self.garbage(),
+            Fault::Crash => {
+                if let Some(host) = self.host.take() {
+                    self.lossy_disk |= host.overdue > 0;
+                    self.left = Some(host.crashed());
+                    self.room.alarm(Duration::from_secs(1), Alarm::Restart);
+                }
+            }
+            Fault::Reload => {
+                if let Some(host) = &mut self.host {
+                    host.input(&mut self.room, plans());
+                    let operators = operators(self.telephones.len());
+                    host.input(&mut self.room, Input::Operators(operators));
+                }
+            }
+            Fault::Clock => {
+                let hours_ms = 2 * 3_600_000;
+                self.set_ahead_ms = self.random.below(2 * hours_ms) as i64 - hours_ms as i64;
+                if let Some(host) = &mut self.host {
+                    let wall = wall(self.room.now, self.set_ahead_ms);
+                    host.input(&mut self.room, Input::Wall(wall));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A few datagrams of chance, and the torso of a message.
+    fn garbage(&mut self) {
+        let torso: &[u8] =
+            b"INVITE sip:1300@198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10;branch=z";
+        let from = match self.random.below(3) {
+            0 => trunk(),
+            1 => address(0),
+            _ => ([192, 0, 2, 77], 5060).into(),
+        };
+        for _ in 0..3 {
+            let length = 1 + self.random.below(200) as usize;
+            let bytes: Vec<u8> = match self.random.below(2) {
+                0 => (0..length).map(|_| self.random.number() as u8).collect(),
+                _ => torso.iter().copied().take(length).collect(),
+            };
+            self.room.send(from, engine(), &bytes);
+        }
+    }
+
+    /// Everything that must be true at the end.
+    fn judge(&mut self) -> Result<(), String> {
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong);
+        }
+        let Some(host) = &self.host else {
+            return Err("the process did not come back".to_owned());
+        };
+        for (table, size) in host.switch.tables() {
+            if size > 0 {
+                return Err(format!("{size} left in the table of {table}"));
+            }
+        }
+        let snapshot = host.switch.snapshot();
+        if snapshot.counts.bugs > 0 {
+            return Err(format!(
+                "{} broken invariants were told",
+                snapshot.counts.bugs
+            ));
+        }
+        let stuck = snapshot.operators.iter().find(|operator| {
+            !matches!(
+                operator.state,
+                OperatorState::Free | OperatorState::Unreachable
+            )
+        });
+        if let Some(stuck) = stuck {
+            return Err(format!("{} is {:?} for ever", stuck.line, stuck.state));
+        }
+        if host.sockets() > 0 {
+            return Err(format!("{} sockets stayed open", host.sockets()));
+        }
+        let legs: usize = self.telephones.iter().map(Telephone::up).sum();
+        if (self.callers.up(), legs) != (0, 0) {
+            let up = self.callers.up();
+            return Err(format!(
+                "{up} callers and {legs} telephones still think they are in a call"
+            ));
+        }
+        checks::facts(&host.events)?;
+        checks::callers(&host.events, &self.callers.placed, self.lossy_disk)
+    }
+}
+
+fn settings(seed: u64, boot: u32) -> Settings {
+    let mut settings = Settings::example();
+    let mut random = Random::new(seed, 20 + u64::from(boot));
+    settings.boot = boot;
+    for octet in &mut settings.seed {
+        *octet = random.number() as u8;
+    }
+    settings.sockets = vec![(Transport::Udp, engine())];
+    settings.transactions_max = 100_000;
+    // An address is a network, of itself.
+    let networks = trunk().ip().to_string().parse().into_iter().collect();
+    let mut carrier = Trunk::at("carrier", networks);
+    carrier.inbound.trusted = true;
+    settings.trunks = vec![carrier];
+    let queue = |id, name: &str| QueueSettings {
+        length_max: 40,
+        wait_max: Some(Duration::from_secs(120)),
+        wrap_up: acd::WrapUp::Fixed(Duration::from_secs(5)),
+        ..QueueSettings::new(QueueId(id), name)
+    };
+    settings.queues = vec![queue(0, "operators"), queue(1, "office")];
+    settings
+}
+
+fn operators(n: usize) -> Vec<Operator> {
+    (0..n)
+        .map(|n| Operator {
+            id: OperatorId(1 + n as u32),
+            login: login(n),
+            name: format!("Operator {}", n + 1),
+            line: (101 + n).to_string(),
+            secrets: Secrets::new(&login(n), "hotline", PASSWORD),
+            skills: BTreeMap::new(),
+            address: None,
+        })
+        .collect()
+}
+
+/// The plans as loaded anew.
+fn plans() -> Input {
+    let mut all = Vec::new();
+    let mut prompts = BTreeMap::new();
+    for text in PLANS {
+        // A mistake in them is one of this file, and every world shows it: no plan, no answer.
+        let Ok(plan) = dialplan::parse("sim.toml", text) else {
+            continue;
+        };
+        for prompt in plan.prompts() {
+            let id = PromptId(prompts.len() as u32);
+            prompts.entry((prompt.name, prompt.language)).or_insert(id);
+        }
+        all.push(Arc::new(plan));
+    }
+    let plans = Plans::new(all).unwrap_or_default();
+    Input::Plans { plans, prompts }
+}
+
+/// The registrations that the journal knows.
+fn registrations(events: &[vocab::Event]) -> Vec<vocab::Registration> {
+    let mut known = BTreeMap::new();
+    for event in events {
+        match &event.fact {
+            vocab::Fact::TelephoneRegistered { registration } => {
+                let key = (registration.login.clone(), registration.key.clone());
+                known.insert(key, registration.as_ref().clone());
+            }
+            vocab::Fact::TelephoneUnregistered { login, key } => {
+                known.remove(&(login.clone(), key.clone()));
+            }
+            _ => {}
+        }
+    }
+    known.into_values().collect()
+}
