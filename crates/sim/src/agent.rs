@@ -85,6 +85,7 @@ impl Agent {
             version: 1,
             codecs: &CODECS,
             dtmf: Some(101),
+            srtp: None,
         }
     }
 

@@ -62,17 +62,13 @@ fn one_call(call: CallId, events: &[&Event]) -> Result<(), String> {
         return Err("something happened before it arrived".to_owned());
     }
     let end = events.iter().position(|event| is_end(&event)).unwrap_or(0);
-    let of_recording = |event: &Event| {
+    let of_audio = |event: &Event| {
         matches!(
             event.fact,
-            Fact::RecordingStored { .. } | Fact::RecordingMissing { .. }
+            Fact::RecordingStored { .. } | Fact::RecordingMissing { .. } | Fact::LegMeasured { .. }
         )
     };
-    if let Some(late) = events
-        .iter()
-        .skip(end + 1)
-        .find(|event| !of_recording(event))
-    {
+    if let Some(late) = events.iter().skip(end + 1).find(|event| !of_audio(event)) {
         return Err(format!("after its end: {:?}", late.fact));
     }
     let entry = journal::Entry::of(call, events.iter().copied());

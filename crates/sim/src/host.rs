@@ -6,8 +6,11 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use switch::{Input, Output, Switch};
-use vocab::media::{LegCounts, MediaCommand, MediaEvent, RecordingKey};
-use vocab::{CallId, Event, EventId, Fact, LegId, MissingReason, RecordingFile, Time, WallTime};
+use vocab::media::{MediaCommand, MediaEvent, RecordingKey};
+use vocab::{
+    CallId, Event, EventId, Fact, LegCounts, LegId, LegQuality, MissingReason, RecordingFile, Time,
+    WallTime,
+};
 
 use crate::agent::engine;
 use crate::random::Random;
@@ -190,6 +193,7 @@ impl Host {
                 caller, operator, ..
             } => vec![*caller, *operator],
             MediaCommand::SetRemote { leg, .. }
+            | MediaCommand::Key { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
@@ -233,6 +237,10 @@ impl Host {
                     room.after(PROMPT, Happening::Media(boot, event));
                 }
             }
+            MediaCommand::Key { call, leg, digit } => {
+                let event = MediaEvent::Digit { call, leg, digit };
+                room.after(soon, Happening::Media(boot, event));
+            }
             MediaCommand::Stop { leg, .. } => self.silence(leg),
             MediaCommand::Bridge {
                 caller,
@@ -253,7 +261,13 @@ impl Host {
                 self.end_recording(room, leg);
                 self.legs.remove(&leg);
                 let counts = LegCounts::default();
-                let event = MediaEvent::Closed { call, leg, counts };
+                let quality = LegQuality::default();
+                let event = MediaEvent::Closed {
+                    call,
+                    leg,
+                    counts,
+                    quality,
+                };
                 room.after(soon, Happening::Media(boot, event));
             }
             MediaCommand::Open { .. } => {}
