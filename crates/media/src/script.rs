@@ -25,7 +25,6 @@ const NUMBERS: usize = 1 << 16;
 /// # Panics
 /// If something does not hold that must hold whatever comes: what a peer is sent is RTP of one source,
 /// no number is used twice within half of their circle, and every packet is counted once.
-#[allow(clippy::panic, reason = "it is a test")]
 pub fn run(octets: &[u8]) {
     let mut session = Session::new();
     let mut octets = Octets(octets);
