@@ -1,4 +1,4 @@
-//! SRTP end to end: vectors of other implementations, long calls, loss, replay, changed keys, any bytes.
+//! SRTP end to end: vectors of others, long calls, loss, replay, changed keys, any bytes.
 
 use proptest::prelude::*;
 
