@@ -6,7 +6,7 @@
 //! | bytes | field |
 //! |---|---|
 //! | 0..8 | `hotlineR` |
-//! | 8..10 | version, 1 |
+//! | 8..10 | version, 2 (1 had no marks, and is read as well) |
 //! | 10..12 | flags: 1 = the recording was stopped, at `last` |
 //! | 12..16 | length of the payload |
 //! | 16..24 | call |
@@ -23,11 +23,15 @@
 //! | 88..92 | CRC-32 of the payload |
 //! | 92..96 | CRC-32 of bytes 0..92 |
 //!
-//! Payload: packets in order of arrival, each with 8 bytes before it: µs after the first arrival
-//! (4), side (1: 0 caller, 1 operator), zero (1), length (2).
+//! Payload: packets and marks in order of time, each with 8 bytes before it: µs after the first
+//! arrival (4), side (1: 0 caller, 1 operator), 0 for a packet and 1 for a mark (1), length (2).
+//! A mark begins with its kind: 1 the recording is paused (reason, 1), 2 it goes on, 3 packets of
+//! the side could not be kept (how many, 4; µs of the first, 8).
 
 use vocab::media::{RecordingKey, Side};
-use vocab::{CallId, Time, WallTime};
+use vocab::{CallId, PauseReason, Time, WallTime};
+
+use crate::ring::{Dropped, reason_code, reason_of};
 
 /// Length of a block's header.
 pub(crate) const HEADER: usize = 96;
@@ -37,7 +41,7 @@ pub(crate) const PAYLOAD_MAX: usize = 256 << 10;
 pub(crate) const MAGIC: [u8; 8] = *b"hotlineR";
 /// Before each packet in the payload.
 pub(crate) const PACKET_HEADER: usize = 8;
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const STOPPED: u16 = 1;
 
 /// What a block says about its recording.
@@ -88,7 +92,8 @@ impl Header {
             return None;
         }
         let length = u32::from_le_bytes(field(bytes, 12)) as usize;
-        if u16::from_le_bytes(field(bytes, 8)) != VERSION || length > PAYLOAD_MAX {
+        let version = u16::from_le_bytes(field(bytes, 8));
+        if !(1..=VERSION).contains(&version) || length > PAYLOAD_MAX {
             return None;
         }
         let time = |at| Time::from_micros(u64::from_le_bytes(field(bytes, at)));
@@ -132,34 +137,107 @@ pub(crate) fn push_packet(
         return false;
     };
     payload.extend(after.to_le_bytes());
-    payload.extend([side as u8, 0]);
+    payload.extend([side as u8, PACKET]);
     payload.extend((rtp.len() as u16).to_le_bytes());
     payload.extend_from_slice(rtp);
     true
 }
 
-/// The packets of a payload, in order of arrival.
-pub(crate) struct Packets<'a> {
+const PACKET: u8 = 0;
+const MARK: u8 = 1;
+const PAUSE: u8 = 1;
+const RESUME: u8 = 2;
+const DROPPED: u8 = 3;
+
+/// What stands between the packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// The recording is paused.
+    Pause(PauseReason),
+    /// It goes on.
+    Resume,
+    /// Packets could not be kept, from then until now.
+    Dropped(Dropped),
+}
+
+/// Appends a mark, as [`push_packet`] does a packet. One that is too far from the first arrival is
+/// put where the block can still say it.
+pub(crate) fn push_mark(payload: &mut Vec<u8>, first: Time, at: Time, mark: Mark) {
+    let after = u32::try_from(at.since(first).as_micros()).unwrap_or(u32::MAX);
+    let mut body = Vec::with_capacity(16);
+    let side = match mark {
+        Mark::Pause(reason) => {
+            body.extend([PAUSE, reason_code(reason)]);
+            Side::Caller
+        }
+        Mark::Resume => {
+            body.push(RESUME);
+            Side::Caller
+        }
+        Mark::Dropped(Dropped { side, count, since }) => {
+            body.push(DROPPED);
+            body.extend(count.to_le_bytes());
+            body.extend(since.as_micros().to_le_bytes());
+            side
+        }
+    };
+    payload.extend(after.to_le_bytes());
+    payload.extend([side as u8, MARK]);
+    payload.extend((body.len() as u16).to_le_bytes());
+    payload.extend_from_slice(&body);
+}
+
+fn read_mark(side: Side, body: &[u8]) -> Option<Mark> {
+    let (kind, rest) = body.split_first()?;
+    match *kind {
+        PAUSE => Some(Mark::Pause(reason_of(rest.first().copied()))),
+        RESUME => Some(Mark::Resume),
+        DROPPED => {
+            let (count, rest) = rest.split_first_chunk::<4>()?;
+            Some(Mark::Dropped(Dropped {
+                side,
+                count: u32::from_le_bytes(*count),
+                since: Time::from_micros(u64::from_le_bytes(*rest.first_chunk()?)),
+            }))
+        }
+        // Of a later version; its blocks are refused as a whole.
+        _ => None,
+    }
+}
+
+/// One thing of a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    Packet(Side, &'a [u8]),
+    Mark(Mark),
+}
+
+/// The packets and marks of a payload, in order of time.
+pub(crate) struct Pieces<'a> {
     pub(crate) first: Time,
     pub(crate) rest: &'a [u8],
 }
 
-impl<'a> Iterator for Packets<'a> {
-    type Item = (Side, Time, &'a [u8]);
+impl<'a> Iterator for Pieces<'a> {
+    type Item = (Time, Piece<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (head, rest) = self.rest.split_first_chunk::<PACKET_HEADER>()?;
-        let [a, b, c, d, side, _, low, high] = *head;
+        let [a, b, c, d, side, kind, low, high] = *head;
         let after = std::time::Duration::from_micros(u32::from_le_bytes([a, b, c, d]).into());
         let length = usize::from(u16::from_le_bytes([low, high]));
-        let (rtp, rest) = rest.split_at_checked(length)?;
+        let (rtp, rest) = rest.split_at_checked(length)?; // or the body of a mark
         self.rest = rest;
         let side = if side == Side::Caller as u8 {
             Side::Caller
         } else {
             Side::Operator
         };
-        Some((side, self.first + after, rtp))
+        let piece = match kind {
+            MARK => Piece::Mark(read_mark(side, rtp)?),
+            _ => Piece::Packet(side, rtp),
+        };
+        Some((self.first + after, piece))
     }
 }
 
@@ -203,6 +281,18 @@ mod tests {
             Side::Caller,
             &[]
         ));
+        let marks = [
+            Mark::Pause(PauseReason::Medical),
+            Mark::Dropped(Dropped {
+                side: Side::Operator,
+                count: 70_000,
+                since: Time::from_micros(1 << 41),
+            }),
+            Mark::Resume,
+        ];
+        marks
+            .iter()
+            .for_each(|mark| push_mark(&mut payload, header.first, later, *mark));
         let mut out = vec![9; 5];
         header.write(&payload, &mut out);
         let bytes = out[5..].first_chunk::<HEADER>().unwrap();
@@ -210,15 +300,18 @@ mod tests {
         assert_eq!((read, length), (header, payload.len()));
         let rest = &out[5 + HEADER..];
         assert_eq!((rest, crc32fast::hash(rest)), (&payload[..], crc));
-        let packets: Vec<_> = Packets {
+        let packets: Vec<_> = Pieces {
             first: header.first,
             rest,
         }
         .collect();
-        let expected: Vec<(Side, Time, &[u8])> = vec![
-            (Side::Operator, header.first, &[1; 172]),
-            (Side::Caller, later, &[]),
-        ];
+        let expected: Vec<_> = [
+            (header.first, Piece::Packet(Side::Operator, &[1; 172])),
+            (later, Piece::Packet(Side::Caller, &[])),
+        ]
+        .into_iter()
+        .chain(marks.map(|mark| (later, Piece::Mark(mark))))
+        .collect();
         assert_eq!(packets, expected);
     }
 

@@ -13,6 +13,11 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// What the system says; so for all of these.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file for reading and writing, and creates it where there is none.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn extend(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a file for reading.
     ///
     /// # Errors
@@ -43,6 +48,11 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// As the system says.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    /// Octets that are free for us on the disk of a directory.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn free(&self, path: &Path) -> io::Result<u64>;
 }
 
 /// An open file, addressed by position: the writer appends while the finaliser reads.
@@ -67,6 +77,11 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// As the system says.
     fn length(&self) -> io::Result<u64>;
+    /// Cuts the file off at a length.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn cut(&self, length: u64) -> io::Result<()>;
 }
 
 /// Reads as many bytes as the buffer holds.
@@ -99,6 +114,13 @@ impl Disk for RealDisk {
         let mut how = OpenOptions::new();
         how.read(true).write(true).create(true).truncate(true);
         // Voices are personal data: nobody but the owner and the group reads them.
+        std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o640);
+        Ok(Box::new(how.open(path)?))
+    }
+
+    fn extend(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).create(true).truncate(false);
         std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o640);
         Ok(Box::new(how.open(path)?))
     }
@@ -146,6 +168,31 @@ impl Disk for RealDisk {
             .map(|entry| entry.map(|entry| entry.path()))
             .collect()
     }
+
+    fn free(&self, path: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+}
+
+/// A file read from front to end.
+pub(crate) struct Sequential<'a> {
+    file: &'a dyn DiskFile,
+    position: u64,
+}
+
+impl<'a> Sequential<'a> {
+    pub(crate) const fn new(file: &'a dyn DiskFile) -> Self {
+        Self { file, position: 0 }
+    }
+}
+
+impl io::Read for Sequential<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(buffer, self.position)?;
+        self.position += n as u64;
+        Ok(n)
+    }
 }
 
 impl DiskFile for File {
@@ -163,5 +210,9 @@ impl DiskFile for File {
 
     fn length(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
     }
 }

@@ -2,29 +2,38 @@
 //! disk refuses. Refuses to give up a recording's spool before its WAV is durable.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use sha2::{Digest, Sha256};
-use vocab::media::RecordingKey;
+use vocab::media::{Codec, RecordingKey};
 use vocab::{MissingReason, RecordingFile, Time, WallTime};
 
-use crate::block::Packets;
+use crate::analysis::Analysis;
+use crate::block::{Mark, Piece, Pieces};
+use crate::chain::{Chain, Deed};
+use crate::crypt::Keys;
 use crate::disk::{Disk, DiskFile};
-use crate::manifest::{self, Manifest, SideManifest};
+use crate::manifest::{self, Encryption, Gap, Manifest, Part, Pause, SideManifest};
 use crate::mixer::{Mixer, SideCounts};
+use crate::output::{self, Output, Written, hex};
+use crate::ring::Dropped;
 use crate::shared::{Shared, Who, bump};
 use crate::spool::Track;
 use crate::timeline::RATE;
+use crate::window::Sink;
 use crate::{Format, Report, names, wav};
 
 /// Nice value of the thread: calls come first.
 const NICE: i32 = 10;
-/// A manifest is about a kilobyte; a longer file is none of ours.
-const MANIFEST_MAX: u64 = 64 << 10;
+/// The longest recording. A call is over long before (`limits.call_longest`); this bounds what a
+/// broken clock can ask for.
+const LONGEST: Duration = Duration::from_secs(31 * 86_400);
+/// How often a finaliser with nothing to do looks whether a day is to be signed.
+const SIGN_EVERY: Duration = Duration::from_secs(600);
 
 /// A recording that is over, with all its blocks on disk.
 pub(crate) struct Job {
@@ -38,6 +47,8 @@ pub(crate) struct Job {
     pub(crate) repaired: bool,
     /// Blocks of which only the number is known.
     pub(crate) missing_blocks: u32,
+    /// It was paused before there was any audio.
+    pub(crate) paused: bool,
     pub(crate) track: Track,
 }
 
@@ -45,6 +56,8 @@ pub(crate) struct Finaliser<R> {
     disk: Arc<dyn Disk>,
     root: PathBuf,
     format: Format,
+    keys: Keys,
+    chain: Chain,
     retry_after: Duration,
     shared: Arc<Shared>,
     report: R,
@@ -56,19 +69,36 @@ pub(crate) struct Finaliser<R> {
     buffer: Vec<u8>,
 }
 
+/// What a finaliser is made of.
+pub(crate) struct Parts<R> {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) root: PathBuf,
+    pub(crate) format: Format,
+    pub(crate) keys: Keys,
+    pub(crate) chain: Chain,
+    pub(crate) retry_after: Duration,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) report: R,
+}
+
 impl<R: Fn(Report)> Finaliser<R> {
-    pub(crate) fn new(
-        disk: Arc<dyn Disk>,
-        root: PathBuf,
-        format: Format,
-        retry_after: Duration,
-        shared: Arc<Shared>,
-        report: R,
-    ) -> Self {
-        Self {
+    pub(crate) fn new(parts: Parts<R>) -> Self {
+        let Parts {
             disk,
             root,
             format,
+            keys,
+            chain,
+            retry_after,
+            shared,
+            report,
+        } = parts;
+        let mut made = Self {
+            disk,
+            root,
+            format,
+            keys,
+            chain,
             retry_after,
             shared,
             report,
@@ -76,7 +106,9 @@ impl<R: Fn(Report)> Finaliser<R> {
             failures: 0,
             next_try: Instant::now(),
             buffer: Vec::new(),
-        }
+        };
+        made.sign();
+        made
     }
 
     /// A recording out of the spool of an earlier process.
@@ -90,20 +122,20 @@ impl<R: Fn(Report)> Finaliser<R> {
         // On Linux this is the thread's own; where it is refused, recording works all the same.
         let _ = rustix::process::setpriority_process(None, NICE);
         loop {
-            let job = if self.refused.is_empty() {
-                work.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            let wait = if self.refused.is_empty() {
+                Instant::now() + SIGN_EVERY
             } else {
-                work.recv_deadline(self.next_try)
+                self.next_try
             };
+            let job = work.recv_deadline(wait);
             match job {
                 // While the disk is in trouble a new job waits behind the others.
                 Ok(job) if !self.refused.is_empty() => self.refused.push_back(job),
                 Ok(job) => self.attempt(job),
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Some(job) = self.refused.pop_front() {
-                        self.attempt(job);
-                    }
-                }
+                Err(RecvTimeoutError::Timeout) => match self.refused.pop_front() {
+                    Some(job) => self.attempt(job),
+                    None => self.sign(),
+                },
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -155,83 +187,82 @@ impl<R: Fn(Report)> Finaliser<R> {
     /// Makes the file; `Err` is the disk's trouble, in a sentence.
     fn finalise(&mut self, job: &Job) -> Result<Result<RecordingFile, MissingReason>, String> {
         let began = job.wall + job.start.since(Time::ZERO);
-        let folder = names::folder(began);
-        let place = Place {
-            relative: format!("{folder}/{}.wav", names::stem(job.key)),
-            dir: self.root.join(folder),
-            stem: names::stem(job.key),
+        let place = Place::new(&self.root, began, job.key);
+        let root = self.root.display().to_string();
+        let trouble = |error: io::Error| {
+            let file = place.relative("wav");
+            format!("cannot store the recording {file} below {root}: {error}")
         };
         if let Some(manifest) = self.stored_before(&place) {
+            self.link_if_missing(&manifest, began).map_err(trouble)?;
             return Ok(Ok(manifest.to_file()));
         }
         if job.audio == 0 {
             let full = job.dropped.iter().any(|count| *count > 0);
-            let reason = if full {
-                MissingReason::DiskFailed
-            } else {
-                MissingReason::NoAudio
-            };
-            return Ok(Err(reason));
+            return Ok(Err(match (full, job.paused) {
+                (true, _) => MissingReason::DiskFailed,
+                (false, true) => MissingReason::Paused,
+                (false, false) => MissingReason::NoAudio,
+            }));
         }
         let made = self.make(job, began, &place);
         if made.is_err() {
             // Gives its space back; it is made anew.
-            let _ = self.disk.remove(&place.part("wav"));
-            let _ = self.disk.remove(&place.part("json"));
+            place.parts().iter().for_each(|part| {
+                let _ = self.disk.remove(part);
+            });
         }
-        made.map(|manifest| Ok(manifest.to_file()))
-            .map_err(|error| {
-                format!(
-                    "cannot store the recording {} below {}: {error}",
-                    place.relative,
-                    self.root.display()
-                )
-            })
+        made.map(|manifest| Ok(manifest.to_file())).map_err(trouble)
     }
 
     fn make(&mut self, job: &Job, began: WallTime, place: &Place) -> io::Result<Manifest> {
         self.disk.make_dirs(&place.dir)?;
         let length = job.stop.since(job.start);
         let wanted = length.as_micros() as u64 * RATE as u64 / 1_000_000;
-        let samples = wanted.min(wav::frames_max(self.format));
+        let samples = wanted.min(LONGEST.as_secs() * RATE as u64);
 
         let part = place.part("wav");
-        let file = self.disk.create(&part)?;
-        let mut out = Output {
-            file,
-            position: 0,
-            hash: Sha256::new(),
+        let mut output = Output::create(self.disk.as_ref(), &part, &self.keys)?;
+        output.write_all(&wav::header(self.format, RATE as u32, samples))?;
+        let listening = Listening {
+            output,
+            analysis: Analysis::new(RATE as u32),
+            format: self.format,
         };
-        out.write(&wav::header(self.format, samples))?;
-        let mut mixer = Mixer::new(self.format, job.start, samples as i64, |bytes: &[u8]| {
-            out.write(bytes)
-        });
+        let mut mixer = Mixer::new(self.format, job.start, samples as i64, listening);
+        let mut marks = Marks::new(job.start, job.stop);
         let damaged = job
             .track
             .read(job.key, &mut self.buffer, |header, payload| {
-                for (side, arrived, rtp) in (Packets {
+                for (at, piece) in (Pieces {
                     first: header.first,
                     rest: payload,
                 }) {
-                    mixer.push(side, arrived, rtp)?;
+                    match piece {
+                        Piece::Packet(side, rtp) => mixer.push(side, at, rtp)?,
+                        Piece::Mark(mark) => marks.take(at, mark, &mut mixer),
+                    }
                 }
                 Ok(())
             })?;
-        let [caller, operator] = mixer.finish()?;
-        out.file.sync()?;
-        let [caller_dropped, operator_dropped] = job.dropped;
+        let (sides, listening) = mixer.finish()?;
+        let written = listening.output.finish()?;
+        let (heard, peaks) = listening.analysis.finish();
+        let (gaps, pauses) = marks.finish();
         let duration_ms = samples * 1_000 / RATE as u64;
+        let ending = self.ending("wav");
+        let [caller, operator] = sides;
+        let [caller_dropped, operator_dropped] = job.dropped;
+        let too_long = samples < wanted;
         let manifest = Manifest {
             version: manifest::VERSION,
             call: job.key.call,
             segment: job.key.segment,
-            file: place.relative.clone(),
-            sha256: hex(&out.hash.finalize()),
-            bytes: out.position,
-            encoding: match self.format {
-                Format::Alaw => "alaw".into(),
-                Format::Pcm => "pcm_s16le".into(),
-            },
+            file: place.relative(&ending),
+            sha256: written.sha256.clone(),
+            bytes: written.bytes,
+            encryption: encryption(&self.keys, &written),
+            encoding: self.format.name().to_owned(),
             sample_rate: RATE as u32,
             samples,
             duration_ms,
@@ -241,79 +272,250 @@ impl<R: Fn(Report)> Finaliser<R> {
             operator: side(operator, operator_dropped, job.start),
             repaired: job.repaired,
             damaged_blocks: damaged + job.missing_blocks,
-            truncated: samples < wanted,
+            truncated: too_long || job.dropped.iter().any(|count| *count > 0),
+            gaps,
+            pauses,
+            heard: Some(heard),
+            peaks: Some(self.write_peaks(place, &peaks)?),
+            archived: None,
         };
-        self.disk.rename(&part, &place.whole("wav"))?;
-        self.write_manifest(&manifest, place)?;
+        self.disk.rename(&part, &place.whole(&ending))?;
+        let text = self.write_manifest(&manifest, place)?;
+        self.link(&manifest, &text)?;
         Ok(manifest)
     }
 
-    /// After the audio; one sync makes both names durable, and a manifest without its audio counts
+    /// The ending of a file, encrypted or not.
+    fn ending(&self, ending: &str) -> String {
+        if self.keys.encrypts() {
+            format!("{ending}.{}", output::ENCRYPTED)
+        } else {
+            ending.to_owned()
+        }
+    }
+
+    fn write_peaks(&self, place: &Place, peaks: &[u8]) -> io::Result<Part> {
+        let (part, ending) = (place.part("peaks"), self.ending("peaks"));
+        let mut output = Output::create(self.disk.as_ref(), &part, &self.keys)?;
+        output.write_all(peaks)?;
+        let written = output.finish()?;
+        self.disk.rename(&part, &place.whole(&ending))?;
+        Ok(Part {
+            file: place.relative(&ending),
+            sha256: written.sha256,
+            bytes: written.bytes,
+        })
+    }
+
+    /// After the audio; one sync makes all names durable, and a manifest without its audio counts
     /// for nothing at the next start.
-    fn write_manifest(&self, manifest: &Manifest, place: &Place) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
-        text.push(b'\n');
+    fn write_manifest(&self, manifest: &Manifest, place: &Place) -> io::Result<Vec<u8>> {
+        let text = manifest.text()?;
         let part = place.part("json");
         let file = self.disk.create(&part)?;
         file.write_at(&text, 0)?;
         file.sync()?;
         self.disk.rename(&part, &place.whole("json"))?;
-        self.disk.sync_dir(&place.dir)
+        self.disk.sync_dir(&place.dir)?;
+        Ok(text)
+    }
+
+    fn link(&mut self, manifest: &Manifest, text: &[u8]) -> io::Result<()> {
+        let deed = Deed::Stored {
+            call: manifest.call,
+            segment: manifest.segment,
+            file: manifest.file.clone(),
+            sha256: manifest.sha256.clone(),
+            manifest: hex(&Sha256::digest(text)),
+        };
+        self.chain.append(wall_clock(), deed)
+    }
+
+    /// A crash may have come between the manifest and its line in the chain.
+    fn link_if_missing(&mut self, manifest: &Manifest, began: WallTime) -> io::Result<()> {
+        let path = self.root.join(manifest.folder());
+        let file = self
+            .disk
+            .open(&path.join(format!("{}.json", names::stem(manifest.key()))))?;
+        let text = read_small(file.as_ref(), manifest::LENGTH_MAX)?;
+        let hash = hex(&Sha256::digest(&text));
+        if self.chain.holds(began, manifest.key(), &hash)? {
+            return Ok(());
+        }
+        self.link(manifest, &text)
+    }
+
+    /// Signs the days that are over.
+    fn sign(&mut self) {
+        if let Err(error) = self.chain.sign_due(wall_clock()) {
+            tracing::error!(%error, "the chain of recordings cannot be signed");
+        }
     }
 
     /// The manifest of a recording that is already there, whole and unchanged.
     fn stored_before(&mut self, place: &Place) -> Option<Manifest> {
         let file = self.disk.open(&place.whole("json")).ok()?;
-        let length = file
-            .length()
-            .ok()
-            .filter(|length| *length <= MANIFEST_MAX)?;
-        let mut text = vec![0; length as usize];
-        crate::disk::read_exact_at(file.as_ref(), &mut text, 0).ok()?;
-        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-        let audio = self.disk.open(&place.whole("wav")).ok()?;
-        let same = manifest.file == place.relative
+        let text = read_small(file.as_ref(), manifest::LENGTH_MAX).ok()?;
+        let manifest = Manifest::read(&text).ok()?;
+        let ours = ["wav", "opus"].iter().any(|ending| {
+            let plain = place.relative(ending);
+            manifest.file == plain || manifest.file == format!("{plain}.{}", output::ENCRYPTED)
+        });
+        let audio = self.disk.open(&self.root.join(&manifest.file)).ok()?;
+        let same = ours
             && audio.length().ok()? == manifest.bytes
             && hash_of(audio.as_ref(), &mut self.buffer).ok()? == manifest.sha256;
         same.then_some(manifest)
     }
 }
 
+/// The wall clock: for the chain, whose lines say when they were written.
+pub(crate) fn wall_clock() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let ms = since.map_or(0, |since| since.as_millis());
+    WallTime::from_unix_millis(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+/// How a file that was written is encrypted.
+pub(crate) fn encryption(keys: &Keys, written: &Written) -> Option<Encryption> {
+    keys.encrypts().then(|| Encryption {
+        format: output::ENCRYPTED.to_owned(),
+        recipients: keys.recipients(),
+        inner_sha256: written.inner_sha256.clone(),
+        inner_bytes: written.inner_bytes,
+    })
+}
+
+/// A file of at most so many octets.
+pub(crate) fn read_small(file: &dyn DiskFile, longest: u64) -> io::Result<Vec<u8>> {
+    let length = file.length()?;
+    if length > longest {
+        return Err(io::Error::from(io::ErrorKind::InvalidData));
+    }
+    let mut text = vec![0; length as usize];
+    crate::disk::read_exact_at(file, &mut text, 0)?;
+    Ok(text)
+}
+
 /// Where a recording's files go.
 struct Place {
-    relative: String,
+    folder: String,
     dir: PathBuf,
     stem: String,
 }
 
 impl Place {
+    fn new(root: &Path, began: WallTime, key: RecordingKey) -> Self {
+        let folder = names::folder(began);
+        Self {
+            dir: root.join(&folder),
+            folder,
+            stem: names::stem(key),
+        }
+    }
+
+    fn relative(&self, ending: &str) -> String {
+        format!("{}/{}.{ending}", self.folder, self.stem)
+    }
+
     fn whole(&self, ending: &str) -> PathBuf {
         self.dir.join(format!("{}.{ending}", self.stem))
     }
 
     fn part(&self, ending: &str) -> PathBuf {
-        self.dir
-            .join(Path::new(&format!(".{}.{ending}.part", self.stem)))
+        self.dir.join(format!(".{}.{ending}.part", self.stem))
+    }
+
+    fn parts(&self) -> [PathBuf; 3] {
+        ["wav", "peaks", "json"].map(|ending| self.part(ending))
     }
 }
 
-/// A file that is written and hashed from front to end.
-struct Output {
-    file: Box<dyn DiskFile>,
-    position: u64,
-    hash: Sha256,
+/// Listens to the frames and writes them.
+struct Listening {
+    output: Output,
+    analysis: Analysis,
+    format: Format,
 }
 
-impl Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_at(bytes, self.position)?;
-        self.position += bytes.len() as u64;
-        self.hash.update(bytes);
-        Ok(())
+impl Sink for Listening {
+    fn frames(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.format {
+            Format::Alaw => bytes.as_chunks().0.iter().for_each(|codes: &[u8; 2]| {
+                let sides = codes.map(|code| g711::decode(Codec::Pcma, code));
+                self.analysis.sample(sides);
+            }),
+            Format::Pcm => bytes.as_chunks().0.iter().for_each(|[a, b, c, d]| {
+                let sides = [[*a, *b], [*c, *d]].map(i16::from_le_bytes);
+                self.analysis.sample(sides);
+            }),
+        }
+        self.output.write_all(bytes)
     }
 }
 
-fn hash_of(file: &dyn DiskFile, buffer: &mut Vec<u8>) -> io::Result<String> {
+/// What the marks of a recording say.
+struct Marks {
+    start: Time,
+    stop: Time,
+    gaps: Vec<Gap>,
+    pauses: Vec<Pause>,
+    paused: bool,
+}
+
+impl Marks {
+    const fn new(start: Time, stop: Time) -> Self {
+        Self {
+            start,
+            stop,
+            gaps: Vec::new(),
+            pauses: Vec::new(),
+            paused: false,
+        }
+    }
+
+    fn take(&mut self, at: Time, mark: Mark, mixer: &mut Mixer<Listening>) {
+        let after = |time: Time| time.since(self.start).as_millis() as u64;
+        let sample = (after(at) * RATE as u64 / 1_000) as i64;
+        match mark {
+            Mark::Pause(reason) => {
+                mixer.sink().analysis.pause(sample);
+                self.paused = true;
+                if self.pauses.len() < manifest::SPANS_MAX {
+                    self.pauses.push(Pause {
+                        from_ms: after(at),
+                        to_ms: after(self.stop),
+                        reason,
+                    });
+                }
+            }
+            Mark::Resume => {
+                mixer.sink().analysis.resume(sample);
+                mixer.resume();
+                if let Some(pause) = self.pauses.last_mut().filter(|_| self.paused) {
+                    pause.to_ms = after(at);
+                }
+                self.paused = false;
+            }
+            Mark::Dropped(Dropped { side, count, since }) => {
+                if self.gaps.len() < manifest::SPANS_MAX {
+                    self.gaps.push(Gap {
+                        side,
+                        from_ms: after(since),
+                        to_ms: after(at),
+                        packets: count.into(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> (Vec<Gap>, Vec<Pause>) {
+        (self.gaps, self.pauses)
+    }
+}
+
+pub(crate) fn hash_of(file: &dyn DiskFile, buffer: &mut Vec<u8>) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut position = 0;
     buffer.resize(256 << 10, 0);
@@ -326,16 +528,6 @@ fn hash_of(file: &dyn DiskFile, buffer: &mut Vec<u8>) -> io::Result<String> {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 /// What was dropped shows in the sequence numbers too; it was not lost on the way.

@@ -35,24 +35,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Non-goals: deciding what is recorded (the switch), whether a call may go on unrecorded (policy),
-//! retention, encryption, playback.
+//! Non-goals: deciding what is recorded and paused (the switch), whether a call may go on unrecorded
+//! (policy), how long recordings are kept and what the journal says of them (`src/`).
 
+pub mod crypt;
 pub mod disk;
 
+pub mod acts;
+mod analysis;
+pub mod archive;
 mod block;
+pub mod call;
+mod chain;
+pub mod export;
 mod finaliser;
+pub mod ledger;
 mod manifest;
+pub mod mend;
 mod mixer;
 mod names;
+mod opus_file;
+mod output;
 mod repair;
 mod ring;
 mod rtp;
+mod seal;
 mod sequence;
 mod shared;
+mod sound;
 mod spool;
 mod tap;
 mod timeline;
+mod watch;
 mod wav;
 mod window;
 mod writer;
@@ -67,12 +81,17 @@ use std::{fmt, io};
 use vocab::media::RecordingKey;
 use vocab::{MissingReason, RecordingFile, WallTime};
 
+use crate::crypt::Keys;
 use crate::disk::{Disk, RealDisk};
 use crate::finaliser::Finaliser;
 use crate::shared::Shared;
+use crate::watch::Gauge;
 
-pub use crate::manifest::{Manifest, SideManifest};
+pub use crate::chain::{Chain, Deed, Link};
+pub use crate::manifest::{Archived, Encryption, Gap, Manifest, Part, Pause, SideManifest};
+pub use crate::seal::{Seal, SigningKey};
 pub use crate::shared::Counts;
+pub use crate::sound::{Sound, Stored};
 pub use crate::tap::Tap;
 
 /// Encoding of the WAV files.
@@ -93,6 +112,10 @@ pub struct Settings {
     pub spool: PathBuf,
     /// Encoding of the WAV files.
     pub format: Format,
+    /// To whom they are encrypted.
+    pub keys: Keys,
+    /// What each day of the chain is signed with; without it days are not signed.
+    pub signing: Option<Arc<SigningKey>>,
     /// How many taps to make: one per media thread. At least 1.
     pub threads: usize,
     /// Bytes between each media thread and the writer; at least 65,536. A recorded call fills
@@ -100,6 +123,8 @@ pub struct Settings {
     pub ring_bytes: usize,
     /// Longest time between two syncs of the spool: what a power cut can lose. At most 1 s.
     pub sync_every: Duration,
+    /// Octets free on the disks of root and spool below which [`Report::LowWater`] is told.
+    pub low_water: u64,
 }
 
 impl Settings {
@@ -110,9 +135,12 @@ impl Settings {
             root,
             spool,
             format: Format::Alaw,
+            keys: Keys::default(),
+            signing: None,
             threads: 1,
             ring_bytes: 16 << 20,
             sync_every: Duration::from_millis(500),
+            low_water: 0,
         }
     }
 }
@@ -128,6 +156,8 @@ pub struct Limits {
     pub live_per_tap: usize,
     /// Wait before the first retry of a failed write; doubles up to 64 times this.
     pub retry_after: Duration,
+    /// A write that lasts longer is a disk that hangs, and told as [`Report::DiskTrouble`].
+    pub hangs_after: Duration,
 }
 
 impl Default for Limits {
@@ -137,6 +167,7 @@ impl Default for Limits {
             backlog_bytes: 64 << 20,
             live_per_tap: 4_096,
             retry_after: Duration::from_millis(500),
+            hangs_after: Duration::from_secs(3),
         }
     }
 }
@@ -165,6 +196,15 @@ pub enum Report {
     },
     /// Writing works again.
     DiskFine,
+    /// Less than [`Settings::low_water`] is free. Once per episode.
+    LowWater {
+        /// The folder whose disk it is.
+        path: PathBuf,
+        /// Octets that are free.
+        free: u64,
+    },
+    /// There is enough room again on every disk.
+    RoomAgain,
 }
 
 /// Why the recorder could not start. Each is one plain sentence that holds its cause, which is
@@ -235,14 +275,16 @@ where
     let lock = lock(&settings.spool)?;
 
     let shared = Arc::new(Shared::default());
-    let mut finaliser = Finaliser::new(
-        Arc::clone(&disk),
-        settings.root.clone(),
-        settings.format,
-        limits.retry_after,
-        Arc::clone(&shared),
-        report.clone(),
-    );
+    let mut finaliser = Finaliser::new(finaliser::Parts {
+        disk: Arc::clone(&disk),
+        root: settings.root.clone(),
+        format: settings.format,
+        keys: settings.keys.clone(),
+        chain: Chain::new(Arc::clone(&disk), &settings.root, settings.signing.clone()),
+        retry_after: limits.retry_after,
+        shared: Arc::clone(&shared),
+        report: report.clone(),
+    });
     let next_file = repair::run(&disk, &settings.spool, &mut finaliser).map_err(|cause| {
         StartError::Unusable {
             path: settings.spool.clone(),
@@ -266,6 +308,11 @@ where
         .name("recorder-wav".into())
         .spawn(move || finaliser.run(&work))
         .map_err(StartError::Thread)?;
+    let gauge = Gauge::new(
+        Arc::clone(&disk),
+        settings.low_water,
+        [settings.root.clone(), settings.spool.clone()],
+    );
     let spool = spool::Spool::new(disk, settings.spool, next_file, limits.spool_file_bytes);
     let writer = writer::Writer::new(writer::Parts {
         rings,
@@ -275,8 +322,11 @@ where
         sync_every: settings.sync_every,
         limits,
         shared: Arc::clone(&shared),
-        report,
+        report: report.clone(),
+        gauge,
     });
+    let watch = watch::start(Arc::clone(&shared), limits.hangs_after, report)
+        .map_err(StartError::Thread)?;
     let writer = std::thread::Builder::new()
         .name("recorder-spool".into())
         .spawn(move || writer.run())
@@ -284,6 +334,7 @@ where
     let recorder = Recorder {
         writer: Some(writer),
         finaliser: Some(finaliser),
+        watch: Some(watch),
         shared,
         _lock: lock,
     };
@@ -337,6 +388,7 @@ fn lock(spool: &Path) -> Result<File, StartError> {
 pub struct Recorder {
     writer: Option<JoinHandle<()>>,
     finaliser: Option<JoinHandle<()>>,
+    watch: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
     _lock: File,
 }
@@ -363,7 +415,7 @@ impl Recorder {
 
     fn close(&mut self) {
         self.shared.ask_to_stop();
-        for thread in [self.writer.take(), self.finaliser.take()]
+        for thread in [self.writer.take(), self.finaliser.take(), self.watch.take()]
             .into_iter()
             .flatten()
         {

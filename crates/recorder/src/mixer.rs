@@ -10,7 +10,7 @@ use crate::Format;
 use crate::rtp;
 use crate::sequence::Sequence;
 use crate::timeline::{RATE, Timeline};
-use crate::window::{Fit, Window};
+use crate::window::{Fit, Sink, Window};
 
 /// What became of a side's packets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(crate) struct Mixer<S> {
     window: Window<S>,
 }
 
-impl<S: FnMut(&[u8]) -> io::Result<()>> Mixer<S> {
+impl<S: Sink> Mixer<S> {
     /// For a recording from `start` that is `total` samples long; `sink` gets the frames in order.
     pub(crate) fn new(format: Format, start: Time, total: i64, sink: S) -> Self {
         let window = Window::new(format, total, sink);
@@ -71,11 +71,22 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Mixer<S> {
         self.window.reach(now + RATE)
     }
 
-    /// Writes the rest; what became of the caller's and of the operator's packets.
-    pub(crate) fn finish(mut self) -> io::Result<[SideCounts; 2]> {
+    /// The recording goes on after a pause: packets that were not recorded are not lost.
+    pub(crate) fn resume(&mut self) {
+        self.caller.sequence.restart();
+        self.operator.sequence.restart();
+    }
+
+    /// Where the frames go.
+    pub(crate) const fn sink(&mut self) -> &mut S {
+        self.window.sink()
+    }
+
+    /// Writes the rest; what became of the caller's and of the operator's packets, and the sink.
+    pub(crate) fn finish(mut self) -> io::Result<([SideCounts; 2], S)> {
         self.place(None)?;
-        self.window.finish()?;
-        Ok([self.caller.finish(), self.operator.finish()])
+        let sink = self.window.finish()?;
+        Ok(([self.caller.finish(), self.operator.finish()], sink))
     }
 
     fn place(&mut self, now: Option<i64>) -> io::Result<()> {
@@ -124,6 +135,151 @@ impl Lane {
             lost: self.sequence.lost(),
             duplicates: self.sequence.duplicates(),
             ..self.counts
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    /// Samples of a packet.
+    const PACKET: i64 = 160;
+    /// Packets of each side: half a minute.
+    const COUNT: usize = 1_500;
+
+    /// What the network and the sender do to a stream.
+    #[derive(Debug, Clone)]
+    struct Trouble {
+        ppm: i64,
+        /// Per packet: lost below 5, twice above 95.
+        fate: Vec<u8>,
+        /// Samples later than it was sent.
+        late: Vec<i64>,
+        /// At this packet the sender begins anew: another source, or other numbers.
+        jump_at: usize,
+        new_source: bool,
+        jump: u32,
+    }
+
+    fn trouble() -> impl Strategy<Value = Trouble> {
+        (
+            -200i64..=200,
+            proptest::collection::vec(0u8..100, COUNT),
+            proptest::collection::vec(0i64..480, COUNT),
+            100usize..COUNT - 100,
+            any::<bool>(),
+            // Not to the numbers nearby: that would be a loss or a repetition.
+            (0u32..0x7fff, 5_000u32..60_000).prop_map(|(high, low)| high << 16 | low),
+        )
+            .prop_map(|(ppm, fate, late, jump_at, new_source, jump)| Trouble {
+                ppm,
+                fate,
+                late,
+                jump_at,
+                new_source,
+                jump,
+            })
+    }
+
+    /// The octet that marks a packet; its neighbours have others.
+    fn mark(n: usize) -> u8 {
+        // Neither silence nor its neighbour.
+        (n % 199) as u8
+    }
+
+    /// A side's packets with the time of their arrival in samples, in that order.
+    fn packets(trouble: &Trouble) -> Vec<(i64, Vec<u8>)> {
+        let mut out = Vec::new();
+        for n in 0..COUNT {
+            let fate = trouble.fate[n];
+            let near_jump = n.abs_diff(trouble.jump_at) < 5;
+            if fate < 5 && !near_jump {
+                continue;
+            }
+            let after = n >= trouble.jump_at;
+            let jump = if after { trouble.jump } else { 0 };
+            let ssrc = u32::from(after && trouble.new_source) + 1;
+            let timestamp = (n as u32 * PACKET as u32).wrapping_add(jump);
+            let sequence = (n as u16).wrapping_add(jump as u16);
+            let mut rtp = vec![0x80, 8];
+            rtp.extend(sequence.to_be_bytes());
+            rtp.extend(timestamp.to_be_bytes());
+            rtp.extend(ssrc.to_be_bytes());
+            rtp.extend([mark(n); PACKET as usize]);
+            let late = if near_jump { 0 } else { trouble.late[n] };
+            let arrival = true_time(trouble, n) + late;
+            if fate > 95 && !near_jump {
+                out.push((arrival + 200, rtp.clone()));
+            }
+            out.push((arrival, rtp));
+        }
+        out.sort_by_key(|(arrival, _)| *arrival);
+        out
+    }
+
+    fn true_time(trouble: &Trouble, n: usize) -> i64 {
+        let samples = n as i64 * PACKET;
+        samples + samples * trouble.ppm / 1_000_000
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        /// Loss, reordering, duplicates, drifting clocks and senders that begin anew, on both sides
+        /// at once: whatever comes is heard within 20 ms of when it was said, on its own side.
+        #[test]
+        fn both_sides_are_heard_when_they_spoke(
+            caller in trouble(),
+            operator in trouble(),
+        ) {
+            let sides = [(Side::Caller, &caller), (Side::Operator, &operator)];
+            let mut all: Vec<(i64, Side, Vec<u8>)> = sides
+                .iter()
+                .flat_map(|(side, trouble)| {
+                    packets(trouble).into_iter().map(|(at, rtp)| (at, *side, rtp))
+                })
+                .collect();
+            all.sort_by_key(|(at, _, _)| *at);
+            let total = (COUNT as i64 + 10) * PACKET;
+            let mut frames = Vec::new();
+            let sink = |bytes: &[u8]| {
+                frames.extend_from_slice(bytes);
+                Ok(())
+            };
+            let mut mixer = Mixer::new(Format::Alaw, Time::ZERO, total, sink);
+            for (at, side, rtp) in &all {
+                let at = Time::ZERO + Duration::from_micros(*at as u64 * 125);
+                mixer.push(*side, at, rtp).unwrap();
+            }
+            let (counts, _) = mixer.finish().unwrap();
+            prop_assert_eq!(frames.len() as i64, total * 2);
+            for (index, (_, trouble)) in sides.iter().enumerate() {
+                let twice = |n: &usize| {
+                    trouble.fate[*n] > 95 && n.abs_diff(trouble.jump_at) >= 5
+                };
+                let lost = |n: &usize| {
+                    trouble.fate[*n] < 5 && n.abs_diff(trouble.jump_at) >= 5
+                };
+                prop_assert_eq!(counts[index].duplicates as usize, (0..COUNT).filter(twice).count());
+                // What is missing before the first and after the last packet nobody can know.
+                let kept: Vec<usize> = (0..COUNT).filter(|n| !lost(n)).collect();
+                let between = kept[0]..*kept.last().unwrap();
+                let gone = between.filter(lost).count();
+                prop_assert_eq!(counts[index].lost as usize, gone);
+                for n in (0..COUNT).filter(|n| !lost(n)) {
+                    let wanted = true_time(trouble, n);
+                    // The middle of the packet, 20 ms to either side.
+                    let middle = wanted + PACKET / 2;
+                    let near = (middle - PACKET..=middle + PACKET).filter_map(|at| {
+                        let at = usize::try_from(at).ok()? * 2 + index;
+                        frames.get(at).copied()
+                    });
+                    prop_assert!(near.into_iter().any(|code| code == mark(n)), "packet {} of side {}", n, index);
+                }
+            }
         }
     }
 }

@@ -12,6 +12,28 @@ pub(crate) fn folder(start: WallTime) -> String {
     format!("{year:04}/{month:02}/{day:02}")
 }
 
+/// A day (UTC) as the chain names it, `2026-11-22`.
+pub(crate) fn day(time: WallTime) -> String {
+    let (year, month, day) = date(time);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// The day of an RFC 3339 time as the chain names it.
+pub(crate) fn parse_day(time: &str) -> Option<String> {
+    time.get(..10).map(str::to_owned)
+}
+
+/// Which recording a file name belongs to, and the ending after it: `wav`, `json`, `wav.age`.
+pub(crate) fn parse(name: &str) -> Option<(RecordingKey, &str)> {
+    let (stem, ending) = name.split_once('.')?;
+    let (call, segment) = stem.rsplit_once('-')?;
+    let key = RecordingKey {
+        call: call.parse().ok()?,
+        segment: segment.parse().ok()?,
+    };
+    (self::stem(key) == stem).then_some((key, ending))
+}
+
 /// Name of a recording without its ending.
 pub(crate) fn stem(key: RecordingKey) -> String {
     format!("{}-{}", key.call, key.segment)
@@ -105,6 +127,15 @@ mod tests {
             segment: 2,
         };
         assert_eq!(stem(key), "00000007-00000001-2");
+        assert_eq!(parse("00000007-00000001-2.wav.age"), Some((key, "wav.age")));
+        for other in [
+            "x.wav",
+            "00000007-00000001.json",
+            "7-1-2.wav",
+            "00000007-00000001-2",
+        ] {
+            assert_eq!(parse(other), None, "{other}");
+        }
         assert_eq!(
             folder(WallTime::from_unix_millis(1_795_334_462_000)),
             "2026/11/22"

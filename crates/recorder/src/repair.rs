@@ -93,6 +93,7 @@ fn job(key: RecordingKey, blocks: &Blocks) -> Option<Job> {
         audio: last.audio,
         dropped: last.dropped,
         repaired: true,
+        paused: false,
         missing_blocks: (u64::from(last.sequence) + 1 - blocks.len() as u64) as u32,
         track,
     })

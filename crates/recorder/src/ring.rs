@@ -10,7 +10,7 @@
 //! | 13..16 | zero |
 
 use vocab::media::{RecordingKey, Side};
-use vocab::{CallId, Time};
+use vocab::{CallId, PauseReason, Time};
 
 /// Length of a record's header.
 pub(crate) const HEADER: usize = 16;
@@ -22,6 +22,8 @@ const STOP: u8 = 3;
 const DROPPED_CALLER: u8 = 4;
 const DROPPED_OPERATOR: u8 = 5;
 const REFUSED: u8 = 6;
+const PAUSE: u8 = 7;
+const RESUME: u8 = 8;
 
 /// A record as the writer sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +48,23 @@ pub(crate) enum Control {
     Start(RecordingKey),
     /// It ends.
     Stop,
-    /// So many packets of a side did not fit since the last record of this kind.
-    Dropped(Side, u32),
+    /// Packets of a side did not fit.
+    Dropped(Dropped),
+    /// From now on nothing is to be kept, until it is resumed.
+    Pause(PauseReason),
+    /// It goes on.
+    Resume,
     /// A recording that cannot be made: too many at once.
     Refused(RecordingKey),
+}
+
+/// Packets of a side that did not fit since the last record of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) side: Side,
+    pub(crate) count: u32,
+    /// When the first of them arrived.
+    pub(crate) since: Time,
 }
 
 /// Header of a packet's record.
@@ -61,8 +76,11 @@ pub(crate) fn packet_header(handle: u32, side: Side, at: Time, length: u16) -> [
     header(handle, at, length, kind)
 }
 
+/// The 48 bits of a time.
+const TIME: u64 = 0xffff_ffff_ffff;
+
 fn header(handle: u32, at: Time, length: u16, kind: u8) -> [u8; HEADER] {
-    let time = u128::from(at.as_micros() & 0xffff_ffff_ffff);
+    let time = u128::from(at.as_micros() & TIME);
     let fields =
         u128::from(handle) | time << 32 | u128::from(length) << 80 | u128::from(kind) << 96;
     fields.to_le_bytes()
@@ -88,17 +106,23 @@ pub(crate) fn control(handle: u32, at: Time, what: Control) -> ([u8; CONTROL], u
             )
         }
         Control::Stop => (STOP, 0),
-        Control::Dropped(side, count) => {
-            body = first(u128::from(count).to_le_bytes());
+        Control::Dropped(Dropped { side, count, since }) => {
+            let since = u128::from(since.as_micros() & TIME);
+            body = first((u128::from(count) | since << 32).to_le_bytes());
             (
                 if side == Side::Caller {
                     DROPPED_CALLER
                 } else {
                     DROPPED_OPERATOR
                 },
-                4,
+                10,
             )
         }
+        Control::Pause(reason) => {
+            body = first(u128::from(reason_code(reason)).to_le_bytes());
+            (PAUSE, 1)
+        }
+        Control::Resume => (RESUME, 0),
     };
     let mut bytes = [0u8; CONTROL];
     let (head, tail) = bytes.split_at_mut(HEADER);
@@ -113,12 +137,30 @@ fn first(bytes: [u8; 16]) -> [u8; 10] {
     out
 }
 
+/// A reason as a number, here and in the spool.
+pub(crate) const fn reason_code(reason: PauseReason) -> u8 {
+    match reason {
+        PauseReason::Other => 0,
+        PauseReason::Card => 1,
+        PauseReason::Medical => 2,
+    }
+}
+
+/// The reason of a number.
+pub(crate) const fn reason_of(code: Option<u8>) -> PauseReason {
+    match code {
+        Some(1) => PauseReason::Card,
+        Some(2) => PauseReason::Medical,
+        _ => PauseReason::Other,
+    }
+}
+
 /// The first record of `bytes` and how long it is; `None` when it is not all there yet.
 pub(crate) fn parse(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     let (head, rest) = bytes.split_first_chunk::<HEADER>()?;
     let fields = u128::from_le_bytes(*head);
     let handle = fields as u32;
-    let at = Time::from_micros((fields >> 32) as u64 & 0xffff_ffff_ffff);
+    let at = Time::from_micros((fields >> 32) as u64 & TIME);
     let length = usize::from((fields >> 80) as u16);
     let body = rest.get(..length)?;
     let key = || {
@@ -133,9 +175,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
             segment,
         }
     };
-    let count = || {
-        body.first_chunk::<4>()
-            .map_or(0, |raw| u32::from_le_bytes(*raw))
+    let dropped = |side| {
+        let [a, b, c, d, since @ ..] = body.first_chunk::<10>().copied().unwrap_or_default();
+        let since = since
+            .iter()
+            .rev()
+            .fold(0, |all, byte| all << 8 | u64::from(*byte));
+        Control::Dropped(Dropped {
+            side,
+            count: u32::from_le_bytes([a, b, c, d]),
+            since: Time::from_micros(since),
+        })
     };
     let control = |what| Record::Control { handle, at, what };
     let record = match (fields >> 96) as u8 {
@@ -152,10 +202,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
             rtp: body,
         },
         START => control(Control::Start(key())),
-        DROPPED_CALLER => control(Control::Dropped(Side::Caller, count())),
-        DROPPED_OPERATOR => control(Control::Dropped(Side::Operator, count())),
+        DROPPED_CALLER => control(dropped(Side::Caller)),
+        DROPPED_OPERATOR => control(dropped(Side::Operator)),
+        PAUSE => control(Control::Pause(reason_of(body.first().copied()))),
+        RESUME => control(Control::Resume),
         REFUSED => control(Control::Refused(key())),
-        // Only the seven kinds are ever written, by this file, in this process.
+        // Only these kinds are ever written, by this file, in this process.
         _ => control(Control::Stop),
     };
     Some((record, HEADER + length))
@@ -176,8 +228,20 @@ mod tests {
             Control::Start(key),
             Control::Refused(key),
             Control::Stop,
-            Control::Dropped(Side::Caller, 7),
-            Control::Dropped(Side::Operator, u32::MAX),
+            Control::Dropped(Dropped {
+                side: Side::Caller,
+                count: 7,
+                since: Time::ZERO,
+            }),
+            Control::Dropped(Dropped {
+                side: Side::Operator,
+                count: u32::MAX,
+                since: Time::from_micros(TIME),
+            }),
+            Control::Pause(PauseReason::Card),
+            Control::Pause(PauseReason::Medical),
+            Control::Pause(PauseReason::Other),
+            Control::Resume,
         ] {
             let (bytes, length) = control(9, at, what);
             let expected = (

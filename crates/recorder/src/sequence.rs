@@ -52,6 +52,11 @@ impl Sequence {
         true
     }
 
+    /// The stream goes on after a stretch that was not recorded: what is missing there is no loss.
+    pub(crate) fn restart(&mut self) {
+        self.lost += self.stream.take().map_or(0, |over| over.lost());
+    }
+
     pub(crate) fn lost(&self) -> u64 {
         self.lost + self.stream.as_ref().map_or(0, Stream::lost)
     }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
+use std::time::{Duration, Instant};
+
 use crate::Report;
 
 /// Totals since the start.
@@ -30,6 +32,23 @@ pub struct Counts {
 pub(crate) enum Who {
     Writer = 1,
     Finaliser = 2,
+    Watch = 4,
+}
+
+/// When the recorder began.
+#[derive(Debug)]
+struct Born(Instant);
+
+impl Default for Born {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Born {
+    fn ms(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Statistics use relaxed order: no other memory depends on them.
@@ -38,6 +57,9 @@ pub(crate) struct Shared {
     pending: AtomicUsize,
     stopping: AtomicBool,
     trouble: AtomicU8,
+    /// When the writer's present write began, ms after `born` and one; 0 while it does not write.
+    writing: AtomicU64,
+    born: Born,
     pub(crate) dropped: AtomicU64,
     pub(crate) started_twice: AtomicU64,
     pub(crate) unknown: AtomicU64,
@@ -67,6 +89,22 @@ impl Shared {
 
     pub(crate) fn pending(&self) -> usize {
         self.pending.load(Ordering::SeqCst)
+    }
+
+    /// The writer begins a write.
+    pub(crate) fn write_begins(&self) {
+        self.writing.store(self.born.ms() + 1, Ordering::Relaxed);
+    }
+
+    /// The write came to an end.
+    pub(crate) fn write_ended(&self) {
+        self.writing.store(0, Ordering::Relaxed);
+    }
+
+    /// How long the present write has lasted.
+    pub(crate) fn writing_for(&self) -> Option<Duration> {
+        let began = self.writing.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(Duration::from_millis(self.born.ms().saturating_sub(began)))
     }
 
     pub(crate) fn ask_to_stop(&self) {

@@ -8,10 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rtrb::{Consumer, Producer, RingBuffer};
-use vocab::Time;
 use vocab::media::{RecordingKey, Side};
+use vocab::{PauseReason, Time};
 
-use crate::ring::{self, Control};
+use crate::ring::{self, Control, Dropped};
 use crate::shared::{Shared, bump};
 
 /// The producer's end of a ring; one per media thread.
@@ -32,8 +32,11 @@ pub struct Tap {
 #[derive(Debug)]
 struct Slot {
     handle: u32,
-    /// Packets that did not fit and are not yet told to the writer: caller's, operator's.
-    dropped: [u32; 2],
+    /// Packets that did not fit and are not yet told to the writer: caller's, operator's; and when
+    /// the first of them came.
+    dropped: [(u32, Time); 2],
+    /// Nothing is kept.
+    paused: bool,
 }
 
 /// A tap and the end from which the writer reads.
@@ -70,7 +73,8 @@ impl Tap {
                 key,
                 Slot {
                     handle,
-                    dropped: [0; 2],
+                    dropped: [(0, at); 2],
+                    paused: false,
                 },
             );
         }
@@ -83,15 +87,21 @@ impl Tap {
             bump(&self.shared.unknown);
             return;
         };
+        if slot.paused {
+            return;
+        }
         let index = side as usize;
-        let owed = slot.dropped.get(index).copied().unwrap_or(0);
+        let (owed, since) = slot.dropped.get(index).copied().unwrap_or((0, arrived));
         let length = u16::try_from(rtp.len()).ok();
         // A packet after a gap also needs room to tell of the gap.
         let room = ring::HEADER + rtp.len() + ring::CONTROL + self.reserve;
         let (Some(length), true, true) =
             (length, self.waiting.is_empty(), self.ring.slots() >= room)
         else {
-            if let Some(dropped) = slot.dropped.get_mut(index) {
+            if let Some((dropped, since)) = slot.dropped.get_mut(index) {
+                if *dropped == 0 {
+                    *since = arrived;
+                }
                 *dropped = dropped.saturating_add(1);
             }
             bump(&self.shared.dropped);
@@ -99,10 +109,15 @@ impl Tap {
         };
         let handle = slot.handle;
         if owed > 0 {
-            if let Some(dropped) = slot.dropped.get_mut(index) {
+            if let Some((dropped, _)) = slot.dropped.get_mut(index) {
                 *dropped = 0;
             }
-            self.control(handle, arrived, Control::Dropped(side, owed));
+            let dropped = Dropped {
+                side,
+                count: owed,
+                since,
+            };
+            self.control(handle, arrived, Control::Dropped(dropped));
         }
         let header = ring::packet_header(handle, side, arrived, length);
         // Header and packet become visible together. Room was checked above, and only this thread
@@ -124,12 +139,40 @@ impl Tap {
             return;
         };
         let [caller, operator] = slot.dropped;
-        for (side, count) in [(Side::Caller, caller), (Side::Operator, operator)] {
+        for (side, (count, since)) in [(Side::Caller, caller), (Side::Operator, operator)] {
             if count > 0 {
-                self.control(slot.handle, at, Control::Dropped(side, count));
+                let dropped = Dropped { side, count, since };
+                self.control(slot.handle, at, Control::Dropped(dropped));
             }
         }
         self.control(slot.handle, at, Control::Stop);
+    }
+
+    /// Keeps nothing of a recording from now on, until [`Self::resume`] or [`Self::stop`]. What is
+    /// paused already stays so, with its first reason.
+    pub fn pause(&mut self, key: RecordingKey, at: Time, reason: PauseReason) {
+        self.settle();
+        let Some(slot) = self.live.get_mut(&key) else {
+            bump(&self.shared.unknown);
+            return;
+        };
+        if !std::mem::replace(&mut slot.paused, true) {
+            let handle = slot.handle;
+            self.control(handle, at, Control::Pause(reason));
+        }
+    }
+
+    /// Goes on with a recording that was paused.
+    pub fn resume(&mut self, key: RecordingKey, at: Time) {
+        self.settle();
+        let Some(slot) = self.live.get_mut(&key) else {
+            bump(&self.shared.unknown);
+            return;
+        };
+        if std::mem::replace(&mut slot.paused, false) {
+            let handle = slot.handle;
+            self.control(handle, at, Control::Resume);
+        }
     }
 
     /// Bytes of audio that fit at this moment; for tests and load generators that pace themselves.

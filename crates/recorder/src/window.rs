@@ -37,7 +37,19 @@ pub(crate) struct Window<S> {
     sink: S,
 }
 
-impl<S: FnMut(&[u8]) -> io::Result<()>> Window<S> {
+/// Where the frames of a recording go, in order.
+pub(crate) trait Sink {
+    /// Takes whole frames.
+    fn frames(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+impl<F: FnMut(&[u8]) -> io::Result<()>> Sink for F {
+    fn frames(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self(bytes)
+    }
+}
+
+impl<S: Sink> Window<S> {
     pub(crate) fn new(format: Format, total: i64, sink: S) -> Self {
         let samples = usize::try_from(total).unwrap_or(0).min(OPEN);
         let mut open = vec![0; samples * format.frame()];
@@ -104,18 +116,24 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Window<S> {
         }
     }
 
-    /// Writes up to the end.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    /// Writes up to the end, and gives the sink back.
+    pub(crate) fn finish(mut self) -> io::Result<S> {
         while self.base < self.total {
             self.flush(OPEN)?;
         }
-        Ok(())
+        Ok(self.sink)
+    }
+
+    /// Where the frames go.
+    pub(crate) const fn sink(&mut self) -> &mut S {
+        &mut self.sink
     }
 
     fn flush(&mut self, samples: usize) -> io::Result<()> {
         let left = usize::try_from(self.total - self.base).unwrap_or(0);
         let bytes = samples.min(left) * self.format.frame();
-        (self.sink)(self.open.get(..bytes).unwrap_or_default())?;
+        self.sink
+            .frames(self.open.get(..bytes).unwrap_or_default())?;
         self.open.copy_within(bytes.., 0);
         let kept = self.open.len() - bytes;
         silence(self.format, self.open.get_mut(kept..).unwrap_or_default());
@@ -125,6 +143,14 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Window<S> {
 }
 
 impl Format {
+    /// What the manifest calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Alaw => "alaw",
+            Self::Pcm => "pcm_s16le",
+        }
+    }
+
     /// Bytes per sample.
     pub(crate) const fn width(self) -> usize {
         match self {
@@ -197,7 +223,7 @@ mod tests {
             .iter()
             .map(|(side, placed)| window.put(*side, placed).unwrap())
             .collect();
-        window.finish().unwrap();
+        drop(window.finish().unwrap());
         (out, fits)
     }
 

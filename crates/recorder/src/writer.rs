@@ -15,11 +15,12 @@ use rtrb::Consumer;
 use vocab::media::{RecordingKey, Side};
 use vocab::{MissingReason, Time, WallTime};
 
-use crate::block::{self, Header};
+use crate::block::{self, Header, Mark};
 use crate::finaliser::Job;
-use crate::ring::{self, Control, Record};
+use crate::ring::{self, Control, Dropped, Record};
 use crate::shared::{Shared, Who, bump};
 use crate::spool::{Extent, Spool, Track};
+use crate::watch::Gauge;
 use crate::{Limits, Report, rtp};
 
 /// The rings are drained this often, so this is also the longest that audio lives in no buffer of
@@ -44,6 +45,7 @@ pub(crate) struct Parts<R> {
     pub(crate) limits: Limits,
     pub(crate) shared: Arc<Shared>,
     pub(crate) report: R,
+    pub(crate) gauge: Gauge,
 }
 
 /// Names a running recording: ring and handle.
@@ -63,6 +65,10 @@ struct Live {
     blocks: u32,
     audio: u64,
     dropped: [u32; 2],
+    /// Packets dropped here that the blocks do not tell of yet, and when the first of them came.
+    untold: [(u32, Time); 2],
+    /// It was paused before there was any audio.
+    paused: bool,
     track: Track,
     /// Its last block is in the batch; when that is on disk, it goes to the finaliser.
     closed: bool,
@@ -108,6 +114,7 @@ impl<R: Fn(Report)> Writer<R> {
             if now >= due {
                 self.seal_all();
                 self.write();
+                self.parts.gauge.look(&self.parts.report);
                 // From before the write: a slow disk must not stretch the interval.
                 due = now + self.parts.sync_every.max(self.retry_wait());
             }
@@ -200,26 +207,42 @@ impl<R: Fn(Report)> Writer<R> {
                     live.stop = Some(at.max(live.start));
                 }
             }
-            Control::Dropped(side, count) => {
+            Control::Dropped(dropped) => {
                 if let Some(live) = self.live.get_mut(&name) {
-                    live.drop_packets(side, count);
+                    live.drop_packets(dropped.side, dropped.count);
                 }
+                self.mark(name, at, Mark::Dropped(dropped));
+            }
+            Control::Pause(reason) => {
+                if let Some(live) = self.live.get_mut(&name) {
+                    live.paused |= live.audio == 0;
+                }
+                self.mark(name, at, Mark::Pause(reason));
+            }
+            Control::Resume => {
+                self.mark(name, at, Mark::Resume);
             }
         }
     }
 
-    fn packet(&mut self, name: Name, side: Side, at: Time, rtp: &[u8]) {
-        let used = self.gathered + self.batch.len();
+    /// Puts a mark between the packets. Marks are few and small: the backlog does not stop them.
+    fn mark(&mut self, name: Name, at: Time, mark: Mark) {
+        self.make_room(name, at, 32);
+        if let Some(live) = self.live.get_mut(&name) {
+            let before = live.gathered.len();
+            block::push_mark(&mut live.gathered, live.first, at, mark);
+            live.last = live.last.max(at);
+            self.gathered += live.gathered.len() - before;
+        }
+    }
+
+    /// Seals what was gathered for a recording if so many more octets at this time do not fit into
+    /// its block.
+    fn make_room(&mut self, name: Name, at: Time, octets: usize) {
         let Some(live) = self.live.get_mut(&name) else {
-            bump(&self.parts.shared.unknown);
             return;
         };
-        if used + rtp.len() > self.parts.limits.backlog_bytes {
-            live.drop_packets(side, 1);
-            bump(&self.parts.shared.dropped);
-            return;
-        }
-        let long = live.gathered.len() + block::PACKET_HEADER + rtp.len() > block::PAYLOAD_MAX;
+        let long = live.gathered.len() + block::PACKET_HEADER + octets > block::PAYLOAD_MAX;
         let far = !live.gathered.is_empty() && at.since(live.first) > Duration::from_secs(3_600);
         if long || far {
             self.gathered -= live.gathered.len();
@@ -234,6 +257,27 @@ impl<R: Fn(Report)> Writer<R> {
         if live.gathered.is_empty() {
             live.first = at;
         }
+    }
+
+    fn packet(&mut self, name: Name, side: Side, at: Time, rtp: &[u8]) {
+        let used = self.gathered + self.batch.len();
+        let Some(live) = self.live.get_mut(&name) else {
+            bump(&self.parts.shared.unknown);
+            return;
+        };
+        if used + rtp.len() > self.parts.limits.backlog_bytes {
+            live.drop_packets(side, 1);
+            live.owe(side, at);
+            bump(&self.parts.shared.dropped);
+            return;
+        }
+        if let Some(dropped) = live.owed(side) {
+            self.mark(name, at, Mark::Dropped(dropped));
+        }
+        self.make_room(name, at, rtp.len());
+        let Some(live) = self.live.get_mut(&name) else {
+            return;
+        };
         let before = live.gathered.len();
         if block::push_packet(&mut live.gathered, live.first, at, side, rtp) {
             live.last = live.last.max(at);
@@ -255,6 +299,7 @@ impl<R: Fn(Report)> Writer<R> {
 
     /// Makes a block of all that was gathered.
     fn seal_all(&mut self) {
+        self.tell_what_was_dropped();
         for (name, live) in &mut self.live {
             let news = !live.gathered.is_empty() || live.stop.is_some() || live.blocks == 0;
             if news && !live.closed {
@@ -271,13 +316,36 @@ impl<R: Fn(Report)> Writer<R> {
         self.gathered = 0;
     }
 
+    /// Recordings that end tell of packets that were dropped after the last one that was kept.
+    fn tell_what_was_dropped(&mut self) {
+        let ending = |live: &Live| live.stop.filter(|_| !live.closed);
+        let owing: Vec<(Name, Time, Dropped)> = self
+            .live
+            .iter_mut()
+            .filter_map(|(name, live)| Some((*name, ending(live)?, live)))
+            .flat_map(|(name, at, live)| {
+                [Side::Caller, Side::Operator]
+                    .into_iter()
+                    .filter_map(|side| live.owed(side))
+                    .map(|dropped| (name, at, dropped))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        for (name, at, dropped) in owing {
+            self.mark(name, at, Mark::Dropped(dropped));
+        }
+    }
+
     /// Writes and syncs the batch; what is then durable is entered, and what is also over goes to
     /// the finaliser. True: nothing is left to write.
     fn write(&mut self) -> bool {
         if self.batch.is_empty() {
             return true;
         }
-        let (file, base) = match self.parts.spool.append(&self.batch) {
+        self.parts.shared.write_begins();
+        let appended = self.parts.spool.append(&self.batch);
+        self.parts.shared.write_ended();
+        let (file, base) = match appended {
             Ok(place) => place,
             Err(message) => {
                 self.failures = self.failures.saturating_add(1);
@@ -394,6 +462,8 @@ impl Live {
             blocks: 0,
             audio: 0,
             dropped: [0; 2],
+            untold: [(0, start); 2],
+            paused: false,
             track: Track::default(),
             closed: false,
         }
@@ -403,6 +473,27 @@ impl Live {
         if let Some(dropped) = self.dropped.get_mut(side as usize) {
             *dropped = dropped.saturating_add(count);
         }
+    }
+
+    /// One packet of a side more was dropped here.
+    fn owe(&mut self, side: Side, at: Time) {
+        if let Some((count, since)) = self.untold.get_mut(side as usize) {
+            if *count == 0 {
+                *since = at;
+            }
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// What was dropped here of a side and is told now.
+    fn owed(&mut self, side: Side) -> Option<Dropped> {
+        let (count, since) = self.untold.get_mut(side as usize)?;
+        let count = std::mem::take(count);
+        (count > 0).then_some(Dropped {
+            side,
+            count,
+            since: *since,
+        })
     }
 
     fn into_job(self, wall: WallTime) -> Job {
@@ -415,6 +506,7 @@ impl Live {
             dropped: self.dropped,
             repaired: self.cut,
             missing_blocks: 0,
+            paused: self.paused,
             track: self.track,
         }
     }

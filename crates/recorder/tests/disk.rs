@@ -165,7 +165,7 @@ fn recordings_that_cannot_be_stored_are_tried_again() {
     let day = bench.settings.root.join("2026/11/22");
     assert_eq!(
         std::fs::read_dir(day).unwrap().count(),
-        10,
+        15,
         "no part is left"
     );
 }
@@ -278,4 +278,94 @@ fn a_hung_disk_never_holds_up_the_tap_and_loses_no_start_or_stop() {
         stored > 0 && dropped > 0,
         "{stored} stored, {dropped} dropped in them"
     );
+}
+
+/// A file system of its own in memory, as far as this process may mount one.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &std::path::Path, size: &str) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        let options = format!("size={size},mode=0750");
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(at)
+            .output();
+        let done = mounted.is_ok_and(|output| output.status.success());
+        done.then(|| Self(at.to_owned()))
+    }
+
+    fn grow(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        let status = std::process::Command::new("mount")
+            .args(["-o", &options])
+            .arg(&self.0)
+            .status();
+        assert!(status.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("--lazy")
+            .arg(&self.0)
+            .status();
+    }
+}
+
+#[test]
+fn a_real_disk_that_is_full_costs_what_does_not_fit_and_the_recording_goes_on() {
+    let mut bench = Bench::new();
+    let Some(disk) = SmallDisk::mount(&bench.settings.spool, "150k") else {
+        eprintln!("a file system cannot be mounted here; the disk double has shown the same");
+        return;
+    };
+    bench.limits.backlog_bytes = 100_000;
+    let (mut taps, recorder, seen) = bench.start();
+    let streams = pair();
+    taps[0].start(key(1), START);
+    // 18 kB a round: the disk is full in the ninth, memory in the fifteenth.
+    for round in 0..20 {
+        let before = recorder.counts().spool_bytes;
+        feed(
+            &mut taps[0],
+            key(1),
+            START,
+            &streams,
+            round * 50..(round + 1) * 50,
+        );
+        until("the round is taken", || {
+            let counts = recorder.counts();
+            counts.packets + counts.dropped == (round as u64 + 1) * 100
+        });
+        if round < 6 {
+            until("it is written", || {
+                recorder.counts().spool_bytes > before + 17_000
+            });
+        }
+    }
+    assert!(recorder.counts().dropped > 0, "{:?}", recorder.counts());
+    disk.grow("8m");
+    until("it is written again", || {
+        recorder.counts().spool_bytes > 350_000
+    });
+    feed(&mut taps[0], key(1), START, &streams, 1_000..1_100);
+    taps[0].stop(key(1), START + Duration::from_secs(22));
+    until("it is stored", || recorder.pending() == 0);
+    let dropped = recorder.counts().dropped;
+    recorder.stop();
+    let file = stored(one_episode(seen.into_iter()));
+    assert_eq!(file.dropped, dropped);
+    let ([left, _], manifest) = read(&bench.settings.root, &file);
+    assert!(manifest.truncated && !manifest.gaps.is_empty());
+    assert!(
+        likeness(&left, 0, 440.0, 5 * 8_000) > 0.99,
+        "what fitted is there"
+    );
+    let after: Vec<_> = std::iter::repeat_n(0, 160_000)
+        .chain(left[160_000..].iter().copied())
+        .collect();
+    let goes_on = likeness(&after, 0, 440.0, 176_000);
+    assert!(goes_on > 0.99 * (2.0f64 / 22.0).sqrt(), "{goes_on}");
 }

@@ -410,3 +410,32 @@ fn what_cannot_work_is_said_at_the_start() {
         Err(StartError::InUse { .. })
     ));
 }
+
+/// Writes four gigabytes: only where `HOTLINE_LONG` is set.
+#[test]
+fn a_recording_of_75_hours_is_one_whole_file() {
+    if std::env::var_os("HOTLINE_LONG").is_none() {
+        eprintln!("not asked for: HOTLINE_LONG=1 lets it write 4.3 GB");
+        return;
+    }
+    let bench = Bench::new();
+    let (mut taps, recorder, seen) = bench.start();
+    let streams = pair();
+    taps[0].start(key(1), START);
+    feed(&mut taps[0], key(1), START, &streams, 0..100);
+    let hours = 75 * 3_600;
+    let late = START + Duration::from_secs(hours - 2);
+    feed(&mut taps[0], key(1), late, &streams, 0..100);
+    taps[0].stop(key(1), START + Duration::from_secs(hours));
+    recorder.stop();
+    let file = stored(seen);
+    assert_eq!(file.duration_ms, hours * 1_000);
+    let found = recorder::Stored::find(&bench.settings.root, &file.path, key(1)).unwrap();
+    assert_eq!(
+        found.fault(&recorder::crypt::Keys::default()).unwrap(),
+        None
+    );
+    let mut head = [0; 4];
+    std::io::Read::read_exact(&mut std::fs::File::open(found.path()).unwrap(), &mut head).unwrap();
+    assert_eq!(&head, b"RF64");
+}

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::Side;
 use crate::{
-    CallId, EventId, LegCounts, LegId, LegQuality, OfferId, OperatorId, Registration, Time,
-    WallTime,
+    CallId, EventId, LegCounts, LegId, LegQuality, MissingReason, OfferId, OperatorId, PauseReason,
+    RecordingFile, Registration, Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -396,6 +396,24 @@ pub enum Fact {
         /// Why, in words, where outcome and party do not say it.
         reason: String,
     },
+    /// Nothing more of a segment is recorded until it is resumed, or to its end.
+    RecordingPaused {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// What was about to be said.
+        reason: PauseReason,
+    },
+    /// The segment is recorded again.
+    RecordingResumed {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Because the pause lasted as long as one may, and not by the operator.
+        automatic: bool,
+    },
     /// A recording is on disk, whole and readable.
     RecordingStored {
         /// Which call.
@@ -468,6 +486,8 @@ impl Fact {
             | Self::TransferEnded { call, .. }
             | Self::CallJoined { call, .. }
             | Self::CallEnded { call, .. }
+            | Self::RecordingPaused { call, .. }
+            | Self::RecordingResumed { call, .. }
             | Self::RecordingStored { call, .. }
             | Self::RecordingMissing { call, .. } => Some(*call),
         }
@@ -564,43 +584,4 @@ pub enum EndedBy {
     Outer,
     /// The engine: plan, limit, failure, crash.
     Engine,
-}
-
-/// A stored recording.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordingFile {
-    /// Path below the root of recordings, with `/` between its parts.
-    pub path: String,
-    /// SHA-256 of the file, 64 lower-case hex digits.
-    pub sha256: String,
-    /// Size of the file.
-    pub bytes: u64,
-    /// Length of the audio.
-    pub duration_ms: u64,
-    /// Packets of the caller's side in the file, and those known to be lost on the way.
-    pub caller_packets: u64,
-    /// See `caller_packets`.
-    pub caller_lost: u64,
-    /// Packets of the operator's side in the file, and those known to be lost on the way.
-    pub operator_packets: u64,
-    /// See `operator_packets`.
-    pub operator_lost: u64,
-    /// Packets that reached the engine and could not be kept (disk too slow or full).
-    pub dropped: u64,
-    /// Whether it was put together from the spool after a crash.
-    pub repaired: bool,
-}
-
-/// Why a segment has no recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MissingReason {
-    /// Neither side sent a packet.
-    NoAudio,
-    /// The disk was full or refused the write.
-    DiskFailed,
-    /// The spool lost it in a crash.
-    LostInCrash,
-    /// The plan or the settings say that it is not recorded.
-    NotRequired,
 }

@@ -21,17 +21,21 @@ mod live;
 pub mod media;
 mod number;
 mod quality;
+mod recording;
 mod registration;
 pub mod srtp;
 mod time;
 
 pub use fact::{
-    Direction, EndedBy, Event, Fact, HeldBy, MissingReason, NotChosen, OfferResult, OperatorRef,
-    Outcome, Party, QueueOutcome, RecordingFile, TransferKind, TransferResult, TransferTarget,
+    Direction, EndedBy, Event, Fact, HeldBy, NotChosen, OfferResult, OperatorRef, Outcome, Party,
+    QueueOutcome, TransferKind, TransferResult, TransferTarget,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{LiveCounts, LiveOperator, LiveTrunk, OperatorState, RegistrationState, Snapshot};
 pub use number::Redacted;
 pub use quality::{LegCounts, LegQuality, PathQuality};
+pub use recording::{
+    Heard, HeardSide, MissingReason, PauseReason, RecordingFile, RecordingSound, Unheard,
+};
 pub use registration::Registration;
 pub use time::{Time, WallTime};

@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::srtp::Crypto;
-use crate::{CallId, LegCounts, LegId, LegQuality};
+use crate::{CallId, LegCounts, LegId, LegQuality, PauseReason};
 
 /// A G.711 law (RFC 3551 §4.5.14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -184,6 +184,22 @@ pub enum MediaCommand {
         /// Either leg of the bridge.
         leg: LegId,
     },
+    /// Keep nothing of the recording of a bridge, until `ResumeRecording` or its end.
+    PauseRecording {
+        /// The call.
+        call: CallId,
+        /// Either leg of the bridge.
+        leg: LegId,
+        /// What is about to be said.
+        reason: PauseReason,
+    },
+    /// Go on with a recording that was paused.
+    ResumeRecording {
+        /// The call.
+        call: CallId,
+        /// Either leg of the bridge.
+        leg: LegId,
+    },
     /// Close a leg's socket; unbridges it first. Answered by `Closed`.
     Close {
         /// The call of the leg.
@@ -205,6 +221,8 @@ impl MediaCommand {
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
             | Self::Unbridge { call, .. }
+            | Self::PauseRecording { call, .. }
+            | Self::ResumeRecording { call, .. }
             | Self::Close { call, .. } => *call,
         }
     }
@@ -221,6 +239,8 @@ impl MediaCommand {
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
             | Self::Unbridge { call, .. }
+            | Self::PauseRecording { call, .. }
+            | Self::ResumeRecording { call, .. }
             | Self::Close { call, .. } => *call = name,
         }
         self

@@ -195,6 +195,7 @@ pub(crate) fn stored(call: CallId, segment: u16) -> Fact {
         operator_lost: 0,
         dropped: 0,
         repaired: false,
+        sound: None,
     };
     Fact::RecordingStored {
         call,

@@ -345,6 +345,16 @@ impl Disk for FaultyDisk {
         }))
     }
 
+    fn extend(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.write(path, 0)?;
+        let file = RealDisk.extend(path)?;
+        Ok(Box::new(FaultyFile {
+            path: path.to_owned(),
+            file,
+            disk: self.clone(),
+        }))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         RealDisk.open(path)
     }
@@ -367,6 +377,11 @@ impl Disk for FaultyDisk {
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         RealDisk.list(path)
+    }
+
+    fn free(&self, path: &Path) -> io::Result<u64> {
+        let room = self.0.0.lock().unwrap().room;
+        room.map_or_else(|| RealDisk.free(path), Ok)
     }
 }
 
@@ -398,5 +413,9 @@ impl DiskFile for FaultyFile {
 
     fn length(&self) -> io::Result<u64> {
         self.file.length()
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.file.cut(length)
     }
 }

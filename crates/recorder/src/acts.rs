@@ -1,0 +1,173 @@
+//! Owns the acts of destruction: who destroyed what, when, by which rule. In Russia the confirmation
+//! of a destruction is an act and an export of the event log, both kept for three years (Federal
+//! Law 152-FZ art. 21 part 7, order of Roskomnadzor No. 179 of 28 October 2022). They are made of the
+//! chain, so a crash loses none. Refuses to delete any.
+//!
+//! `acts/<act>.json` is for programs, `acts/<act>.txt` is the act as the order wants it, and
+//! `acts/<act>.csv` the export of the event log. None holds a number or a name of a caller: the
+//! id of the call in the journal stands for the person.
+
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::chain::{Deed, Link};
+use crate::disk::{Disk, RealDisk};
+use crate::ledger::Ledger;
+
+/// Folder of the acts below the root.
+pub(crate) const FOLDER: &str = "acts";
+const CATEGORY: &str = "голос абонента и сведения, сообщённые в телефонном разговоре";
+const METHOD: &str = "удаление файлов программой hotline";
+
+/// What the acts say of whose data they are.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    /// Name and address of the organisation (оператор персональных данных).
+    pub data_operator: String,
+    /// Name of the information system.
+    pub information_system: String,
+}
+
+#[derive(Serialize)]
+struct Act<'a> {
+    act: &'a str,
+    data_operator: &'a str,
+    information_system: &'a str,
+    category: &'a str,
+    method: &'a str,
+    destroyed: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    call: String,
+    segment: u16,
+    recorded_at: &'a str,
+    destroyed_at: &'a str,
+    sha256: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn of(link: &'a Link) -> Option<Self> {
+        let Deed::Destroyed {
+            call,
+            segment,
+            sha256,
+            recorded_at,
+            reason,
+            ..
+        } = &link.deed
+        else {
+            return None;
+        };
+        Some(Self {
+            call: call.to_string(),
+            segment: *segment,
+            recorded_at,
+            destroyed_at: &link.at,
+            sha256,
+            reason,
+        })
+    }
+}
+
+/// Writes the acts that the chain names and that are not there yet; their names.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write_missing(root: &Path, ledger: &Ledger, words: &Words) -> io::Result<Vec<String>> {
+    let dir = root.join(FOLDER);
+    let mut written = Vec::new();
+    for (act, links) in ledger.acts_wanted() {
+        RealDisk.make_dirs(&dir)?;
+        let lines: Vec<Line<'_>> = links.iter().filter_map(Line::of).collect();
+        write(&dir, &format!("{act}.csv"), csv(&lines, words).as_bytes())?;
+        write(
+            &dir,
+            &format!("{act}.txt"),
+            text(act, &lines, words).as_bytes(),
+        )?;
+        let json = serde_json::to_vec_pretty(&Act {
+            act,
+            data_operator: &words.data_operator,
+            information_system: &words.information_system,
+            category: CATEGORY,
+            method: METHOD,
+            destroyed: lines,
+        })?;
+        // The last: its being there says that the act is whole.
+        write(&dir, &format!("{act}.json"), &json)?;
+        written.push(act.clone());
+    }
+    Ok(written)
+}
+
+fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let part = dir.join(format!(".{name}.part"));
+    let file = RealDisk.create(&part)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    RealDisk.rename(&part, &dir.join(name))?;
+    RealDisk.sync_dir(dir)
+}
+
+/// The export of the event log: what clause 5 of the order wants in it.
+fn csv(lines: &[Line<'_>], words: &Words) -> String {
+    let mut out = String::from(
+        "\"субъект (звонок в журнале)\",\"сегмент\",\"перечень категорий уничтоженных данных\",\
+         \"информационная система\",\"причина уничтожения\",\"дата уничтожения\"\r\n",
+    );
+    for line in lines {
+        let fields = [
+            line.call.as_str(),
+            &line.segment.to_string(),
+            CATEGORY,
+            &words.information_system,
+            line.reason,
+            line.destroyed_at,
+        ];
+        let quoted: Vec<String> = fields
+            .iter()
+            .map(|field| format!("\"{}\"", field.replace('"', "\"\"")))
+            .collect();
+        out.push_str(&quoted.join(","));
+        out.push_str("\r\n");
+    }
+    out
+}
+
+/// The act: what clause 3 of the order wants in it. Who answers for it signs it.
+fn text(act: &str, lines: &[Line<'_>], words: &Words) -> String {
+    let count = lines.len();
+    let Words {
+        data_operator,
+        information_system,
+    } = words;
+    let mut out = format!(
+        "АКТ № {act}\nоб уничтожении персональных данных\n\n\
+         Оператор: {data_operator}\n\
+         Информационная система: {information_system}\n\
+         Перечень категорий уничтоженных данных: {CATEGORY}\n\
+         Способ уничтожения: {METHOD}\n\
+         Уничтожено записей разговоров: {count}\n\n"
+    );
+    for line in lines {
+        let Line {
+            call,
+            segment,
+            recorded_at,
+            destroyed_at,
+            reason,
+            ..
+        } = line;
+        out.push_str(&format!(
+            "звонок {call}, сегмент {segment}, запись от {recorded_at}: уничтожена {destroyed_at}, \
+             причина: {reason}\n"
+        ));
+    }
+    out.push_str("\nЛица, уничтожившие данные (фамилия, имя, отчество, должность, подпись):\n\n");
+    out
+}
