@@ -171,6 +171,8 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::FieldSet { .. } => "field_set",
         Fact::CallRated { .. } => "call_rated",
         Fact::CallEnded { .. } => "call_ended",
+        Fact::RecordingPaused { .. } => "recording_paused",
+        Fact::RecordingResumed { .. } => "recording_resumed",
         Fact::RecordingStored { .. } => "recording_stored",
         Fact::RecordingMissing { .. } => "recording_missing",
         Fact::OperatorReachable { .. } => "operator_reachable",

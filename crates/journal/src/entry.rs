@@ -362,6 +362,8 @@ impl Entry {
                 status: *status,
                 reason: reason.clone(),
             }),
+            // In the events alone: the file that is stored says how long the pauses were.
+            Fact::RecordingPaused { .. } | Fact::RecordingResumed { .. } => {}
             Fact::RecordingStored { segment, file, .. } => {
                 self.recording(*segment, moment).file = Some(file.clone());
             }

@@ -315,7 +315,9 @@ impl Media {
             | MediaCommand::Play { .. }
             | MediaCommand::Stop { .. }
             | MediaCommand::Bridge { .. }
-            | MediaCommand::Unbridge { .. } => return,
+            | MediaCommand::Unbridge { .. }
+            | MediaCommand::PauseRecording { .. }
+            | MediaCommand::ResumeRecording { .. } => return,
         };
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report(event);

@@ -1,7 +1,7 @@
 //! Owns the seam between the media plane and whoever records.
 
-use vocab::Time;
 use vocab::media::{RecordingKey, Side};
+use vocab::{PauseReason, Time};
 
 /// Where packets to be recorded go. Called on the media thread: it never blocks and never
 /// allocates.
@@ -11,6 +11,12 @@ pub trait Tap: Send {
 
     /// A packet with audio arrived from one side: the whole RTP packet as its peer sent it.
     fn packet(&mut self, key: RecordingKey, side: Side, arrived: Time, rtp: &[u8]);
+
+    /// Nothing of a recording is to be kept, until it goes on or is over.
+    fn pause(&mut self, key: RecordingKey, at: Time, reason: PauseReason);
+
+    /// A recording goes on.
+    fn resume(&mut self, key: RecordingKey, at: Time);
 
     /// A recording is over; no packet of it follows.
     fn stop(&mut self, key: RecordingKey, at: Time);
@@ -24,6 +30,10 @@ impl Tap for NoTap {
     fn start(&mut self, _key: RecordingKey, _at: Time) {}
 
     fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {}
+
+    fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
+
+    fn resume(&mut self, _key: RecordingKey, _at: Time) {}
 
     fn stop(&mut self, _key: RecordingKey, _at: Time) {}
 }

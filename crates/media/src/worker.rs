@@ -161,6 +161,16 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 self.bridge(now, caller, operator, record);
             }
             MediaCommand::Unbridge { leg, .. } => self.unbridge(now, self.socket_of(leg)),
+            MediaCommand::PauseRecording { leg, reason, .. } => {
+                if let Some(key) = self.recording_of(leg) {
+                    self.tap.pause(key, now, reason);
+                }
+            }
+            MediaCommand::ResumeRecording { leg, .. } => {
+                if let Some(key) = self.recording_of(leg) {
+                    self.tap.resume(key, now);
+                }
+            }
             MediaCommand::Close { leg, .. } => self.close(now, leg),
         }
     }
@@ -416,6 +426,12 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             counts,
             quality,
         });
+    }
+
+    /// The recording of the bridge that a leg is in.
+    fn recording_of(&self, leg: LegId) -> Option<RecordingKey> {
+        let place = self.legs.get(self.socket_of(leg)?.index())?;
+        place.as_ref()?.bridge?.record
     }
 
     fn socket_of(&self, leg: LegId) -> Option<SocketId> {

@@ -15,9 +15,9 @@ use std::net::UdpSocket;
 use common::{CALL, PATIENCE, leg};
 use media::{Audio, Media, Settings, Tap};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use vocab::Time;
 use vocab::media::{Codec, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
 use vocab::srtp::{Crypto, MasterKey, Suite};
+use vocab::{PauseReason, Time};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -30,6 +30,8 @@ impl Tap for Count {
     fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
+    fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
+    fn resume(&mut self, _key: RecordingKey, _at: Time) {}
     fn stop(&mut self, _key: RecordingKey, _at: Time) {}
 }
 

@@ -142,7 +142,8 @@ impl Switch {
 
     fn on_invite(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         let full = self.live_calls() >= self.ctx.settings.calls_max;
-        if self.draining || self.journal_behind || full {
+        let unrecorded = self.recording_trouble && self.ctx.settings.recording_mandatory;
+        if self.draining || self.journal_behind || unrecorded || full {
             self.ctx.counts.refused += 1;
             self.ctx.refuse_overload(tx, &request);
             return;

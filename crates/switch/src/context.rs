@@ -48,6 +48,8 @@ pub(crate) enum Timer {
     Step,
     /// When to tell a waiting caller the place in the queue.
     Announce,
+    /// When to go on with a recording that was paused.
+    Pause,
     /// When to carry a transfer out ourselves that a trunk was asked for.
     Referral,
     /// When to end a call that lasts longer than any should.

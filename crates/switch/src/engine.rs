@@ -31,6 +31,7 @@ pub struct Switch {
     pub(crate) draining: bool,
     /// The journal cannot take the facts of more calls.
     pub(crate) journal_behind: bool,
+    pub(crate) recording_trouble: bool,
     started: bool,
     alive_at: Option<Time>,
 }
@@ -50,6 +51,7 @@ impl Switch {
             messages: Messages::default(),
             draining: false,
             journal_behind: false,
+            recording_trouble: false,
             started: false,
             alive_at: None,
         }
@@ -99,6 +101,7 @@ impl Switch {
             } => self.restore_bindings(registrations, &listening),
             Input::Deadline => {}
             Input::JournalBehind(behind) => self.journal_behind = behind,
+            Input::RecordingTrouble(trouble) => self.recording_trouble = trouble,
             Input::Drain => self.draining = true,
             Input::Stop => self.stop(),
             Input::Exit => {

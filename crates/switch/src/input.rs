@@ -93,6 +93,8 @@ pub enum Input {
     Deadline,
     /// Whether the journal is so far behind that a new call could not be written down.
     JournalBehind(bool),
+    /// Whether recordings cannot be written.
+    RecordingTrouble(bool),
     /// Take no new calls; those that are up go on.
     Drain,
     /// End every call now.

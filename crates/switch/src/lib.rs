@@ -46,6 +46,7 @@ pub mod trunk;
 mod turns;
 mod way;
 
+pub use call::RecordingKeys;
 pub use engine::Switch;
 pub use input::Input;
 pub use output::Output;

@@ -13,6 +13,7 @@ use vocab::media::Codec;
 use vocab::srtp::Protection;
 use vocab::{OperatorId, QueueId};
 
+use crate::call::RecordingKeys;
 use crate::trunk::{StrangerSettings, Trunk};
 
 /// All the switch is told at its start.
@@ -87,6 +88,10 @@ pub struct Settings {
     pub parties_shown_to: Audience,
     /// What becomes of text messages.
     pub messages: Messages,
+    /// How operators pause the recording of a talk.
+    pub recording_keys: RecordingKeys,
+    /// New calls are refused while recordings cannot be written.
+    pub recording_mandatory: bool,
 }
 
 /// Who may know something of an operator's line.
@@ -184,6 +189,8 @@ impl Settings {
             lines_watched_by: Audience::Operators,
             parties_shown_to: Audience::Own,
             messages: Messages::Refuse,
+            recording_keys: RecordingKeys::default(),
+            recording_mandatory: false,
         }
     }
 }

@@ -17,7 +17,7 @@ use traffic::Run;
 pub use traffic::{load_average, spread};
 use udp_io::{Backend, Choice};
 use vocab::media::{Codec, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
-use vocab::{CallId, LegId, Time};
+use vocab::{CallId, LegId, PauseReason, Time};
 
 /// What is to be compared.
 #[derive(Clone, Copy)]
@@ -87,6 +87,8 @@ impl Tap for RingTap {
         self.ring[self.at + 16..self.at + 16 + rtp.len()].copy_from_slice(rtp);
         self.at += (16 + rtp.len()).next_multiple_of(8);
     }
+    fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
+    fn resume(&mut self, _key: RecordingKey, _at: Time) {}
     fn stop(&mut self, _key: RecordingKey, _at: Time) {}
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use udp_io::{SimNet, SimSockets, SocketId};
 use vocab::media::{RecordingKey, Side};
-use vocab::{CallId, LegId};
+use vocab::{CallId, LegId, PauseReason};
 
 use super::*;
 
@@ -52,6 +52,8 @@ impl Tap for Notes {
         self.0.send("start").unwrap();
     }
     fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {}
+    fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
+    fn resume(&mut self, _key: RecordingKey, _at: Time) {}
     fn stop(&mut self, _key: RecordingKey, _at: Time) {
         self.0.send("stop").unwrap();
     }

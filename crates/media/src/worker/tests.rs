@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use udp_io::{SimNet, SimSockets};
-use vocab::LegCounts;
 use vocab::media::{Codec, Rtcp};
+use vocab::{LegCounts, PauseReason};
 
 use super::*;
 use crate::rtp::Header;
@@ -19,6 +19,8 @@ use crate::rtp::Header;
 enum Tapped {
     Start(RecordingKey),
     Packet(RecordingKey, Side, Vec<u8>),
+    Pause(RecordingKey, PauseReason),
+    Resume(RecordingKey),
     Stop(RecordingKey),
 }
 
@@ -34,6 +36,12 @@ impl Tap for Notes {
             .lock()
             .unwrap()
             .push(Tapped::Packet(key, side, rtp.to_vec()));
+    }
+    fn pause(&mut self, key: RecordingKey, _at: Time, reason: PauseReason) {
+        self.0.lock().unwrap().push(Tapped::Pause(key, reason));
+    }
+    fn resume(&mut self, key: RecordingKey, _at: Time) {
+        self.0.lock().unwrap().push(Tapped::Resume(key));
     }
     fn stop(&mut self, key: RecordingKey, _at: Time) {
         self.0.lock().unwrap().push(Tapped::Stop(key));
@@ -275,6 +283,33 @@ fn an_unknown_prompt_is_over_at_once() {
         token: 4,
     });
     assert_eq!(world.events(), [ended(4)]);
+}
+
+#[test]
+fn a_pause_of_a_recording_reaches_the_tap_by_either_leg_and_only_in_a_bridge() {
+    let mut world = World::new();
+    world.connect(1);
+    world.connect(2);
+    let reason = PauseReason::Card;
+    let pause = |leg| MediaCommand::PauseRecording {
+        call: CALL,
+        leg,
+        reason,
+    };
+    let resume = |leg| MediaCommand::ResumeRecording { call: CALL, leg };
+    world.tell(pause(leg(1)));
+    world.bridge(None);
+    world.tell(pause(leg(1)));
+    world.bridge(Some(KEY));
+    world.tell(pause(leg(1)));
+    world.tell(resume(leg(2)));
+    let notes = world.notes.0.lock().unwrap();
+    let expected = [
+        Tapped::Start(KEY),
+        Tapped::Pause(KEY, reason),
+        Tapped::Resume(KEY),
+    ];
+    assert_eq!(notes[..], expected);
 }
 
 #[test]
@@ -532,7 +567,9 @@ proptest! {
             match note {
                 Tapped::Start(key) => prop_assert!(running.insert(*key)),
                 Tapped::Stop(key) => prop_assert!(running.remove(key)),
-                Tapped::Packet(key, _, _) => prop_assert!(running.contains(key)),
+                Tapped::Packet(key, _, _) | Tapped::Pause(key, _) | Tapped::Resume(key) => {
+                    prop_assert!(running.contains(key));
+                }
             }
         }
         prop_assert!(running.is_empty());

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use media::rtp::Header;
 use media::{Audio, Latching, Media, Settings, Tap};
 use vocab::media::{Codec, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
-use vocab::{CallId, LegId, Time};
+use vocab::{CallId, LegId, PauseReason, Time};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const CALL: CallId = CallId::new(1, 1);
@@ -28,6 +28,8 @@ pub const PROMPT: PromptId = PromptId(1);
 pub enum Tapped {
     Start(RecordingKey),
     Packet(RecordingKey, Side, Time, Vec<u8>),
+    Pause(RecordingKey, PauseReason),
+    Resume(RecordingKey),
     Stop(RecordingKey),
 }
 
@@ -44,6 +46,12 @@ impl Tap for Notes {
             .lock()
             .unwrap()
             .push(Tapped::Packet(key, side, arrived, rtp.to_vec()));
+    }
+    fn pause(&mut self, key: RecordingKey, _at: Time, reason: PauseReason) {
+        self.0.lock().unwrap().push(Tapped::Pause(key, reason));
+    }
+    fn resume(&mut self, key: RecordingKey, _at: Time) {
+        self.0.lock().unwrap().push(Tapped::Resume(key));
     }
     fn stop(&mut self, key: RecordingKey, _at: Time) {
         self.0.lock().unwrap().push(Tapped::Stop(key));

@@ -55,8 +55,9 @@ impl Call {
     pub(super) fn key_pressed(&mut self, ctx: &mut Context, leg: LegId, key: char) {
         let (call, first) = (self.id, self.first);
         let State::Asking(asking) = &mut self.state else {
-            // To a person or to nobody: it is heard, and means nothing to us.
+            // To a person or to nobody: it is heard, and means nothing to the plan.
             tracing::debug!(%call, %leg, "key pressed that nobody asked for");
+            self.recording_key(ctx, leg, key);
             return;
         };
         if leg != first {

@@ -298,6 +298,13 @@ impl Call {
         let Asked {
             leg, tx, request, ..
         } = *asked;
+        let record = request.headers.first(&HeaderName::parse("Record"));
+        if let Some(record) = record.map(str::to_owned)
+            && self.record_header(ctx, leg, &record)
+        {
+            ctx.respond(tx, request.respond(200, None));
+            return;
+        }
         match sip::session::keys_of_info(request) {
             Keys::Key(digit) => {
                 ctx.respond(tx, request.respond(200, None));

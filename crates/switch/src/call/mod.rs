@@ -38,6 +38,7 @@ mod leg;
 mod midcall;
 mod offer;
 mod party;
+mod pause;
 mod planned;
 mod reach;
 mod referral;
@@ -67,6 +68,8 @@ pub(crate) use caller::CallerLeg;
 use keys::Asking;
 pub(crate) use leg::{MediaState, decorate};
 use party::PartyLeg;
+use pause::Pausing;
+pub use pause::RecordingKeys;
 use planned::Planned;
 pub(crate) use planned::Waited;
 pub(crate) use reach::Purpose;
@@ -161,6 +164,7 @@ pub(crate) struct Call {
     returned: Option<(LegId, Time)>,
     /// Whether the last segment was to be recorded, and what follows from it is.
     recorded: bool,
+    pausing: Pausing,
     language: String,
     /// The number is for the journal, not for the operator's display.
     private: bool,
@@ -248,6 +252,7 @@ impl Call {
             transfers: 0,
             returned: None,
             recorded: true,
+            pausing: Pausing::default(),
             language,
             private: arrival.private,
             segments: 0,
@@ -361,6 +366,7 @@ impl Call {
             Timer::Step => self.step_due(ctx),
             Timer::Announce => self.announce(ctx),
             Timer::Referral => self.no_news(ctx),
+            Timer::Pause => self.pause_over(ctx),
             Timer::Longest => {
                 self.fail(ctx, 408, "the longest time of a call is over");
             }

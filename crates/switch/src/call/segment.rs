@@ -103,6 +103,7 @@ impl Call {
         let segment = self.segments;
         self.hold_at_end(ctx, leg);
         self.one_way_at_end(ctx, leg);
+        self.drop_pause(ctx);
         ctx.counts.talking = ctx.counts.talking.saturating_sub(1);
         ctx.record(Fact::SegmentEnded {
             call: self.id,

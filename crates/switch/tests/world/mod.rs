@@ -284,7 +284,9 @@ impl World {
             }
             MediaCommand::SetRemote { leg, .. }
             | MediaCommand::Stop { leg, .. }
-            | MediaCommand::Unbridge { leg, .. } => {
+            | MediaCommand::Unbridge { leg, .. }
+            | MediaCommand::PauseRecording { leg, .. }
+            | MediaCommand::ResumeRecording { leg, .. } => {
                 assert!(
                     self.legs.contains(&leg),
                     "a command for a closed leg: {command:?}"

@@ -126,6 +126,19 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         Fact::CallEnded {
             outcome, ended_by, ..
         } => format!("call ended: {}, by {}", word(outcome), word(ended_by)),
+        Fact::RecordingPaused {
+            segment, reason, ..
+        } => format!("recording of segment {segment} paused: {}", word(reason)),
+        Fact::RecordingResumed {
+            segment, automatic, ..
+        } => {
+            let by = if *automatic {
+                "by itself, the longest pause is over"
+            } else {
+                "by the operator"
+            };
+            format!("recording of segment {segment} goes on {by}")
+        }
         Fact::RecordingStored { segment, file, .. } => {
             let (path, length) = (&file.path, file.duration_ms);
             format!("recording of segment {segment} stored: {path}, {length} ms")
