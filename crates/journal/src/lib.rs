@@ -44,6 +44,7 @@ mod health;
 mod journal;
 pub mod operators;
 pub mod query;
+pub mod recordings;
 mod recover;
 pub mod rows;
 mod store;

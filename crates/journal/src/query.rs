@@ -65,6 +65,16 @@ pub async fn open(path: &Path) -> Result<Journal, DatabaseError> {
 const PAGE: u32 = 500;
 
 impl Journal {
+    /// For the questions of other files.
+    pub(crate) const fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    /// The error of a question.
+    pub(crate) fn failed(&self, error: sqlx::Error) -> DatabaseError {
+        DatabaseError::of(&self.path, error)
+    }
+
     /// Totals of the calls of a range.
     ///
     /// # Errors

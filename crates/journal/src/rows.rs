@@ -366,6 +366,44 @@ row! {
         missing: Option<String>,
         /// When the journal heard of it, UTC ms.
         known_at: i64,
+        /// SHA-256 of the audio before it was encrypted.
+        audio_sha256: Option<String>,
+        /// `alaw`, `pcm_s16le` or `opus`.
+        encoding: Option<String>,
+        /// Whether the file is encrypted.
+        encrypted: Option<bool>,
+        /// Time in which it was paused.
+        paused_ms: Option<i64>,
+        /// Time in which packets could not be kept.
+        gaps_ms: Option<i64>,
+        /// Time in which the caller spoke.
+        caller_speech_ms: Option<i64>,
+        /// Time in which the caller did not.
+        caller_silence_ms: Option<i64>,
+        /// Level of the caller's speech, tenths of dBov.
+        caller_level: Option<i64>,
+        /// Highest sample of the caller, tenths of dBov.
+        caller_peak: Option<i64>,
+        /// Samples of the caller at the end of the scale.
+        caller_clipped: Option<i64>,
+        /// Time in which the operator spoke.
+        operator_speech_ms: Option<i64>,
+        /// Time in which the operator did not.
+        operator_silence_ms: Option<i64>,
+        /// Level of the operator's speech, tenths of dBov.
+        operator_level: Option<i64>,
+        /// Highest sample of the operator, tenths of dBov.
+        operator_peak: Option<i64>,
+        /// Samples of the operator at the end of the scale.
+        operator_clipped: Option<i64>,
+        /// Silences of both sides of at least three seconds, added up.
+        dead_air_ms: Option<i64>,
+        /// The longest silence of both sides.
+        dead_air_longest_ms: Option<i64>,
+        /// Time in which both spoke.
+        talk_over_ms: Option<i64>,
+        /// [`vocab::Unheard`] in its JSON spelling.
+        unheard: Option<String>,
     }
 }
 
@@ -630,6 +668,13 @@ fn transfer_rows(entry: &Entry) -> Vec<TransferRow> {
 fn recording_row(entry: &Entry, recording: &Recording) -> RecordingRow {
     let file = recording.file.as_ref();
     let number = |pick: fn(&vocab::RecordingFile) -> u64| file.map(pick).map(clamp);
+    let sound = file.and_then(|file| file.sound.as_deref());
+    let heard = sound.map(|sound| &sound.heard);
+    let [caller, operator] = [
+        heard.map(|heard| &heard.caller),
+        heard.map(|heard| &heard.operator),
+    ];
+    let level = |level: Option<i16>| level.map(i64::from);
     RecordingRow {
         call: entry.call.as_i64(),
         segment: i64::from(recording.segment),
@@ -645,6 +690,25 @@ fn recording_row(entry: &Entry, recording: &Recording) -> RecordingRow {
         repaired: file.map(|file| file.repaired),
         missing: recording.missing.map(|reason| word(&reason)),
         known_at: at(recording.known),
+        audio_sha256: sound.map(|sound| sound.audio_sha256.clone()),
+        encoding: sound.map(|sound| sound.encoding.clone()),
+        encrypted: sound.map(|sound| sound.encrypted),
+        paused_ms: sound.map(|sound| clamp(sound.paused_ms)),
+        gaps_ms: sound.map(|sound| clamp(sound.gaps_ms)),
+        caller_speech_ms: caller.map(|side| clamp(side.speech_ms)),
+        caller_silence_ms: caller.map(|side| clamp(side.silence_ms)),
+        caller_level: caller.and_then(|side| level(side.level)),
+        caller_peak: caller.and_then(|side| level(side.peak)),
+        caller_clipped: caller.map(|side| clamp(side.clipped)),
+        operator_speech_ms: operator.map(|side| clamp(side.speech_ms)),
+        operator_silence_ms: operator.map(|side| clamp(side.silence_ms)),
+        operator_level: operator.and_then(|side| level(side.level)),
+        operator_peak: operator.and_then(|side| level(side.peak)),
+        operator_clipped: operator.map(|side| clamp(side.clipped)),
+        dead_air_ms: heard.map(|heard| clamp(heard.dead_air_ms)),
+        dead_air_longest_ms: heard.map(|heard| clamp(heard.dead_air_longest_ms)),
+        talk_over_ms: heard.map(|heard| clamp(heard.talk_over_ms)),
+        unheard: heard.and_then(|heard| heard.unheard.map(|unheard| word(&unheard))),
     }
 }
 

@@ -1,0 +1,168 @@
+//! Owns the questions that those who keep recordings ask of the journal: what should be on the
+//! disk, and what has been there long enough. Reads only.
+
+use sqlx::FromRow;
+use vocab::media::RecordingKey;
+use vocab::{CallId, WallTime};
+
+use crate::error::DatabaseError;
+use crate::query::{Journal, Range};
+
+/// Segments read at a time.
+const PAGE: u32 = 1_000;
+
+/// A segment, and what is known of its recording.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SegmentRecording {
+    call: i64,
+    segment: i64,
+    /// Whether it was to be recorded.
+    pub recorded: bool,
+    /// How long it lasted; none while it lasts.
+    pub talk_ms: Option<i64>,
+    /// When it began, UTC ms.
+    pub started_at: i64,
+    /// Path of the audio below the root of recordings.
+    pub path: Option<String>,
+    /// SHA-256 of the audio file.
+    pub sha256: Option<String>,
+    /// [`vocab::MissingReason`] in its JSON spelling.
+    pub missing: Option<String>,
+    /// The last queue of the call.
+    pub queue: Option<String>,
+    /// What the plan set as the field `topic`, at last.
+    pub topic: Option<String>,
+}
+
+impl SegmentRecording {
+    /// Which recording it is, or would be.
+    #[must_use]
+    pub fn key(&self) -> RecordingKey {
+        RecordingKey {
+            call: CallId::from_i64(self.call),
+            segment: u16::try_from(self.segment).unwrap_or(u16::MAX),
+        }
+    }
+}
+
+/// All columns of [`SegmentRecording`], of segments and of recordings without a segment.
+const SELECT: &str = "SELECT s.call, s.segment, s.recorded, s.talk_ms, s.started_at,
+        r.path, r.sha256, r.missing, e.queue,
+        (SELECT json_extract(v.json, '$.fact.value') FROM events v
+         WHERE v.call = s.call AND v.kind = 'field_set'
+           AND json_extract(v.json, '$.fact.field') = 'topic'
+         ORDER BY v.id DESC LIMIT 1) AS topic
+    FROM segments s
+    JOIN entries e ON e.call = s.call
+    LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment";
+
+impl Journal {
+    /// The segments of the calls of a range, in order, after `after`; at most a page of them, and
+    /// none when there are no more.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn segments_to_record(
+        &mut self,
+        range: Range,
+        after: Option<RecordingKey>,
+    ) -> Result<Vec<SegmentRecording>, DatabaseError> {
+        let sql = format!(
+            "{SELECT} WHERE (s.call, s.segment) > (?1, ?2)
+               AND (?3 IS NULL OR e.arrived_at >= ?3) AND (?4 IS NULL OR e.arrived_at < ?4)
+             ORDER BY s.call, s.segment LIMIT ?5"
+        );
+        let (call, segment) = after.map_or((-1, 0), |key| (key.call.as_i64(), key.segment));
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(call)
+            .bind(i64::from(segment))
+            .bind(range.from.map(WallTime::as_unix_millis))
+            .bind(range.to.map(WallTime::as_unix_millis))
+            .bind(PAGE)
+            .fetch_all(self.connection())
+            .await;
+        found.map_err(|error| self.failed(error))
+    }
+
+    /// The segments of one call.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn segments_of_call(
+        &mut self,
+        call: CallId,
+    ) -> Result<Vec<SegmentRecording>, DatabaseError> {
+        let sql = format!("{SELECT} WHERE s.call = ?1 ORDER BY s.segment");
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(call.as_i64())
+            .fetch_all(self.connection())
+            .await;
+        found.map_err(|error| self.failed(error))
+    }
+
+    /// Recordings of segments that began before a moment and are not destroyed, in order, after
+    /// `after`; at most a page of them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn recordings_kept(
+        &mut self,
+        before: WallTime,
+        after: Option<RecordingKey>,
+    ) -> Result<Vec<SegmentRecording>, DatabaseError> {
+        let sql = format!(
+            "{SELECT} WHERE r.path IS NOT NULL AND r.missing IS NOT 'destroyed'
+               AND (r.call, r.segment) > (?1, ?2) AND s.started_at < ?3
+             ORDER BY r.call, r.segment LIMIT ?4"
+        );
+        let (call, segment) = after.map_or((-1, 0), |key| (key.call.as_i64(), key.segment));
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(call)
+            .bind(i64::from(segment))
+            .bind(before.as_unix_millis())
+            .bind(PAGE)
+            .fetch_all(self.connection())
+            .await;
+        found.map_err(|error| self.failed(error))
+    }
+
+    /// Calls of whose recordings the journal heard something since a moment, and that moment's
+    /// successor: the latest of them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn calls_recorded_since(
+        &mut self,
+        since: WallTime,
+    ) -> Result<(Vec<CallId>, WallTime), DatabaseError> {
+        let found = sqlx::query_as::<_, (i64, i64)>(
+            "SELECT call, max(known_at) FROM recordings WHERE known_at >= ?1 GROUP BY call
+             ORDER BY 2 LIMIT ?2",
+        )
+        .bind(since.as_unix_millis())
+        .bind(PAGE)
+        .fetch_all(self.connection())
+        .await;
+        let found = found.map_err(|error| self.failed(error))?;
+        let latest = found.last().map_or(since.as_unix_millis(), |(_, at)| *at);
+        let calls = found.iter().map(|(call, _)| CallId::from_i64(*call));
+        Ok((calls.collect(), WallTime::from_unix_millis(latest)))
+    }
+
+    /// What is known of one segment's recording.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn segment_to_record(
+        &mut self,
+        key: RecordingKey,
+    ) -> Result<Option<SegmentRecording>, DatabaseError> {
+        let sql = format!("{SELECT} WHERE s.call = ?1 AND s.segment = ?2");
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(key.call.as_i64())
+            .bind(i64::from(key.segment))
+            .fetch_optional(self.connection())
+            .await;
+        found.map_err(|error| self.failed(error))
+    }
+}
