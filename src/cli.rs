@@ -1,12 +1,18 @@
 //! Owns the command line: what may be typed, and its help. Refuses to do anything about it:
 //! `main` dispatches.
 
+mod recordings;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vocab::WallTime;
+
+pub use recordings::{
+    Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
+};
 
 /// The settings file that is read when `--config` is not given.
 const CONFIG: &str = "hotline.toml";
@@ -89,6 +95,13 @@ works. Running it twice does no harm.")]
         /// What to do with it.
         #[command(subcommand)]
         command: CallCommand,
+    },
+
+    /// Recordings of calls: hold them against the journal, export, repair.
+    Recordings {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: RecordingsCommand,
     },
 
     /// The queues: why a call went to whom.

@@ -7,5 +7,6 @@ pub mod cli;
 pub mod commands;
 pub mod demo;
 pub mod driver;
+pub mod keeping;
 pub mod prompts;
 pub mod settings;

@@ -1,5 +1,6 @@
 //! Owns the start and the stop of the engine: every part in its order, and what each is told.
 
+mod keeper;
 mod operators;
 mod plans;
 mod queues;
@@ -10,7 +11,7 @@ mod tap;
 mod translate;
 mod trunks;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use journal::{Journal, Recovery};
+use recorder::crypt::Keys;
 use recorder::{Recorder, Report};
 use switch::{Input, Switch};
 use trace::Tracer;
@@ -26,7 +28,9 @@ use vocab::media::RecordingKey;
 use vocab::{MissingReason, WallTime};
 
 use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
+use crate::keeping::Keeping;
 use crate::settings::{Problem, Settings};
+use keeper::Keeper;
 use reload::Library;
 
 pub use plans::{Loaded, Mistake as PlanMistake, load as load_plans, read_calendars, read_plan};
@@ -44,6 +48,7 @@ pub struct Engine {
     driver: Driver,
     library: Mutex<Library>,
     recorder: Recorder,
+    keeper: Keeper,
     trace: Option<trace::Running>,
     addresses: Vec<SocketAddr>,
     listening: Vec<(sip::Transport, SocketAddr)>,
@@ -126,11 +131,14 @@ impl Engine {
             tracer,
             answer_wait,
         };
+        let keeper = Keeper::start(Keeping::of(settings)?, inbox.clone())
+            .context("cannot start the keeper of recordings")?;
         let driver = start_driver(inbox, outbox, parts)?;
         Ok(Self {
             driver,
             library: Mutex::new(library),
             recorder,
+            keeper,
             trace,
             addresses,
             listening,
@@ -229,6 +237,7 @@ impl Engine {
         wait_until(LAST_RECORDINGS, || self.recorder.pending() == 0);
         // Its last reports reach the driver before the word to exit does.
         self.recorder.stop();
+        drop(self.keeper);
         let bugs = self.driver.picture().snapshot.counts.bugs;
         let parts = self.driver.stop().context("the driver thread panicked")?;
         parts.media.stop();
@@ -318,18 +327,51 @@ fn open_recorder(
             take_report(&inbox, report);
         }
     };
-    let started = recorder::start(translate::recorder(settings), wall_zero, report)?;
+    let told = translate::recorder(settings)?;
+    if !told.keys.encrypts() {
+        tracing::warn!("recordings are not encrypted at rest: [recordings] encryption = \"none\"");
+    } else if told.keys.can_read() && !told.keys.reads_what_it_writes() {
+        tracing::warn!("no key of recordings.identity reads what is recorded from now on");
+    }
+    let root = told.root.clone();
+    let started = recorder::start(told, wall_zero, report)?;
     let repaired = reported.lock().unwrap_or_else(PoisonError::into_inner);
-    for key in recovery
+    let awaited: Vec<RecordingKey> = recovery
         .recordings_awaited
         .iter()
         .filter(|key| !repaired.contains(key))
-    {
-        let (key, reason) = (*key, MissingReason::LostInCrash);
-        inbox.input(Input::RecordingMissing { key, reason });
-    }
+        .copied()
+        .collect();
     drop(repaired);
+    // They may lie there all the same: stored, and the journal was not told before the crash, or
+    // `hotline recordings repair` made them.
+    let found: BTreeMap<_, _> = recorder::mend::find(&root, &awaited)?.into_iter().collect();
+    for key in awaited {
+        inbox.input(match found.get(&key).cloned() {
+            Some(file) => Input::RecordingStored { key, file },
+            None => Input::RecordingMissing {
+                key,
+                reason: MissingReason::LostInCrash,
+            },
+        });
+    }
     Ok(started)
+}
+
+/// To whom recordings are encrypted, and with what they are read here.
+///
+/// # Errors
+/// If a key cannot be used.
+pub fn recording_keys(settings: &Settings) -> anyhow::Result<Keys> {
+    translate::recording_keys(settings)
+}
+
+/// What the recorder is told.
+///
+/// # Errors
+/// If a key cannot be used.
+pub fn recorder_settings(settings: &Settings) -> anyhow::Result<recorder::Settings> {
+    translate::recorder(settings)
 }
 
 fn open_trace(settings: &Settings) -> anyhow::Result<(Tracer, Option<trace::Running>)> {
@@ -351,8 +393,17 @@ fn take_report(inbox: &Inbox, report: Report) {
         Report::Missing { key, reason } => inbox.input(Input::RecordingMissing { key, reason }),
         Report::DiskTrouble { message } => {
             tracing::error!(message, "recordings cannot be written");
+            inbox.input(Input::RecordingTrouble(true));
         }
-        Report::DiskFine => tracing::info!("recordings can be written again"),
+        Report::DiskFine => {
+            tracing::info!("recordings can be written again");
+            inbox.input(Input::RecordingTrouble(false));
+        }
+        Report::LowWater { path, free } => {
+            let path = path.display();
+            tracing::error!(%path, free, "little room is left for recordings");
+        }
+        Report::RoomAgain => tracing::info!("there is room for recordings again"),
     }
 }
 

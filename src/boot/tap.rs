@@ -1,7 +1,7 @@
 //! Owns the seam between the media plane and the recorder, which know nothing of each other.
 
-use vocab::Time;
 use vocab::media::{RecordingKey, Side};
+use vocab::{PauseReason, Time};
 
 struct Adapter(recorder::Tap);
 
@@ -12,6 +12,14 @@ impl media::Tap for Adapter {
 
     fn packet(&mut self, key: RecordingKey, side: Side, arrived: Time, rtp: &[u8]) {
         self.0.packet(key, side, arrived, rtp);
+    }
+
+    fn pause(&mut self, key: RecordingKey, at: Time, reason: PauseReason) {
+        self.0.pause(key, at, reason);
+    }
+
+    fn resume(&mut self, key: RecordingKey, at: Time) {
+        self.0.resume(key, at);
     }
 
     fn stop(&mut self, key: RecordingKey, at: Time) {

@@ -1,8 +1,11 @@
 //! Owns the translation of `hotline.toml` into what each part wants to be told.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ::sip::Transport;
+use anyhow::Context;
+use recorder::crypt::Keys;
 use vocab::media::Codec;
 
 use crate::settings::{self, Backend, RecordingFormat, Settings};
@@ -19,19 +22,39 @@ fn threads(settings: &Settings) -> usize {
     }
 }
 
-pub(super) fn recorder(settings: &Settings) -> recorder::Settings {
+/// What the recorder is told. Makes the key of the installation where there is none.
+pub(super) fn recorder(settings: &Settings) -> anyhow::Result<recorder::Settings> {
     let ours = &settings.recordings;
-    recorder::Settings {
+    super::make_parent(&ours.signing_key)?;
+    let signing = recorder::SigningKey::load_or_make(&ours.signing_key)
+        .with_context(|| format!("cannot use the key {}", ours.signing_key.display()))?;
+    Ok(recorder::Settings {
         root: ours.root.clone(),
         spool: ours.spool.clone(),
         format: match ours.format {
             RecordingFormat::Alaw => recorder::Format::Alaw,
             RecordingFormat::Pcm => recorder::Format::Pcm,
         },
+        keys: recording_keys(settings)?,
+        signing: Some(Arc::new(signing)),
         threads: threads(settings),
         ring_bytes: RING_BYTES,
         sync_every: ours.sync,
-    }
+        low_water: ours.low_water.0,
+    })
+}
+
+/// To whom recordings are encrypted, and with what they are read here.
+pub(super) fn recording_keys(settings: &Settings) -> anyhow::Result<Keys> {
+    let ours = &settings.recordings;
+    let identities = match &ours.identity {
+        Some(path) => Some(
+            std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the identity file {}", path.display()))?,
+        ),
+        None => None,
+    };
+    Ok(Keys::read(&ours.recipients, identities.as_deref())?)
 }
 
 pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
@@ -137,7 +160,19 @@ pub(super) fn switch(
             settings::Messages::Refuse => switch::Messages::Refuse,
             settings::Messages::Operators => switch::Messages::Operators,
         },
+        recording_keys: recording_keys_pressed(settings),
+        recording_mandatory: settings.recordings.mandatory,
     })
+}
+
+fn recording_keys_pressed(settings: &Settings) -> switch::RecordingKeys {
+    let ours = &settings.recordings;
+    switch::RecordingKeys {
+        card: ours.pause_card_keys.clone().unwrap_or_default(),
+        medical: ours.pause_medical_keys.clone().unwrap_or_default(),
+        resume: ours.resume_keys.clone().unwrap_or_default(),
+        longest: ours.pause_longest,
+    }
 }
 
 fn whole_seconds(time: std::time::Duration) -> u32 {

@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod dialplan;
 mod journal;
+mod recordings;
 mod serve;
 mod sim;
 mod staffing;
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(config) => journal::migrate(&load(&config.config)?),
         Command::Journal { command } => journal::run(command),
         Command::Call { command } => call::run(command),
+        Command::Recordings { command } => recordings::run(command),
         Command::Dialplan { command } => dialplan::run(command),
         Command::Acd { command } => acd::run(&command),
         Command::Staffing(wanted) => staffing::run(&wanted),

@@ -2,10 +2,13 @@
 
 use std::path::{Component, Path};
 
-use super::Settings;
 use super::check_trunk;
 use super::problem::Problem;
 use super::reader::{Reader, path_of};
+use super::{Encryption, Settings};
+
+/// Keys in a code with which an operator pauses a recording: what the switch remembers.
+const RECORDING_CODE_MAX: usize = 8;
 
 /// Notes what does not fit together; returns what is allowed but probably not meant.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem> {
@@ -13,6 +16,8 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
     lists(settings, reader);
     registrar(settings, reader);
     folders(settings, reader);
+    recordings(settings, reader);
+    recording_codes(settings, reader);
     media(settings, reader, &mut warnings);
     prompts(settings, reader);
     names(
@@ -199,6 +204,53 @@ fn queues(settings: &Settings, reader: &mut Reader<'_>) {
             let message = "wait_max_to: has no meaning without wait_max".to_owned();
             let path = format!("{}.wait_max_to", path_of("queue", at));
             reader.note_at(&path, message, None);
+        }
+    }
+}
+
+fn recordings(settings: &Settings, reader: &mut Reader<'_>) {
+    let ours = &settings.recordings;
+    let path = "recordings.recipients";
+    if ours.encryption == Encryption::Age && ours.recipients.is_empty() {
+        let message = "recipients: expected at least one public key, since encryption is \"age\"";
+        let help = "`hotline recordings keygen` makes a pair of keys".to_owned();
+        reader.note_at(path, message.to_owned(), Some(help));
+    }
+    if ours.encryption == Encryption::None && !ours.recipients.is_empty() {
+        let message = "recipients: has no meaning while encryption is \"none\"".to_owned();
+        reader.note_at(path, message, None);
+    }
+    if let Err(error) = recorder::crypt::Keys::read(&ours.recipients, None) {
+        reader.note_at(path, format!("recipients: {error}"), None);
+    }
+}
+
+/// Codes that a telephone can send, and of which none hides another.
+fn recording_codes(settings: &Settings, reader: &mut Reader<'_>) {
+    let ours = &settings.recordings;
+    let codes = [
+        ("pause_card_keys", &ours.pause_card_keys),
+        ("pause_medical_keys", &ours.pause_medical_keys),
+        ("resume_keys", &ours.resume_keys),
+    ];
+    for (at, (key, code)) in codes.iter().enumerate() {
+        let Some(code) = code else { continue };
+        let path = format!("recordings.{key}");
+        let typed = code.chars().all(|c| matches!(c, '0'..='9' | '*' | '#'));
+        if code.is_empty() || code.len() > RECORDING_CODE_MAX || !typed {
+            let message =
+                format!("{key}: expected 1 to 8 of the keys 0-9, * and #, found {code:?}");
+            reader.note_at(&path, message, None);
+        }
+        let others = codes.iter().enumerate().filter(|(other, _)| *other != at);
+        for (_, (other, longer)) in others {
+            if longer
+                .as_ref()
+                .is_some_and(|longer| longer.ends_with(code.as_str()))
+            {
+                let message = format!("{key}: {other} ends with it, so that it would mean both");
+                reader.note_at(&path, message, None);
+            }
         }
     }
 }

@@ -190,6 +190,16 @@ choice! {
 }
 
 choice! {
+    /// Whether recordings are encrypted at rest.
+    Encryption expected "\"age\" or \"none\"" {
+        /// They lie on the disk as they are.
+        None = "none",
+        /// In the age format, to the recipients.
+        Age = "age",
+    }
+}
+
+choice! {
     /// How much is logged.
     LogLevel expected "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"" {
         /// A person must act.

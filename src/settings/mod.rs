@@ -33,15 +33,15 @@ use toml::de::DeTable;
 
 pub use generate::{reference, sample};
 pub use kinds::{
-    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, Protection,
-    RecordingFormat, Reliable, Size, Strangers,
+    Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
+    Protection, RecordingFormat, Reliable, Size, Strangers,
 };
 pub use presets::{preset, preset_names};
 pub use problem::Problem;
 pub use queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 pub use sections::{
     Dialplans, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue, Recordings, Registrar,
-    Sip, Trace, Trunk,
+    Retention, Sip, Trace, Trunk,
 };
 
 pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -67,6 +67,8 @@ pub struct Settings {
     pub media: Media,
     /// Recordings of calls.
     pub recordings: Recordings,
+    /// How long recordings of some calls are kept.
+    pub retention: Vec<Retention>,
     /// The electronic journal.
     pub journal: Journal,
     /// The SIP trace.
@@ -193,6 +195,7 @@ impl Settings {
         let registrar = reader.one();
         let media = reader.one();
         let recordings = reader.one();
+        let retention = reader.many();
         let journal = reader.one();
         let trace = reader.one();
         let dialplans = reader.one();
@@ -207,6 +210,7 @@ impl Settings {
             registrar: registrar?,
             media: media?,
             recordings: recordings?,
+            retention: retention?,
             journal: journal?,
             trace: trace?,
             dialplans: dialplans?,

@@ -12,8 +12,8 @@ use switch::Network;
 
 use super::define::{Section, Table, section};
 use super::kinds::{
-    Audience, Backend, Codec, Digest, LogFormat, LogLevel, Messages, PortRange, Protection,
-    RecordingFormat, Reliable, Size, Strangers,
+    Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
+    Protection, RecordingFormat, Reliable, Size, Strangers,
 };
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -25,6 +25,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Registrar::SECTION,
     Media::SECTION,
     Recordings::SECTION,
+    Retention::SECTION,
     Journal::SECTION,
     Trace::SECTION,
     Dialplans::SECTION,
@@ -210,6 +211,59 @@ section! {
         format: RecordingFormat = Default "\"alaw\"";
         /// How often gathered audio is brought to the disk: what a power cut can cost.
         sync: Duration = Default "\"1s\"", in "\"100ms\"" ..= "\"1s\"";
+        /// Whether recordings are encrypted at rest (age): "age" needs recipients. With "none"
+        /// whoever gets at the disk hears them; the engine says so at each start.
+        encryption: Encryption = Default "\"none\"";
+        /// To whom recordings are encrypted: public keys. `hotline recordings keygen` makes a pair.
+        /// A new key here is for new recordings; each of these can read all made since it was added.
+        recipients: Vec<String> = Empty "[\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"]";
+        /// The file of secret keys with which this machine reads recordings, one on each line, old
+        /// ones too. Without it recordings are made and checked here, and read elsewhere.
+        identity: Option<PathBuf> = Empty "\"/etc/hotline/recordings.identity\"";
+        /// The file of the key of this installation that signs each day's recordings; made at the
+        /// first start.
+        signing_key: PathBuf = Default "\"journal/recordings.key\"";
+        /// Whether a call that cannot be recorded may be taken: with true new calls get 503 while
+        /// recordings cannot be written, with false they go on unrecorded, with an alarm in the log.
+        mandatory: bool = Default "false";
+        /// Free space on the disks of root and spool below which an alarm is raised.
+        low_water: Size = Default "\"2 GiB\"", in "\"16 MiB\"" ..= "\"1 TiB\"";
+        /// How long recordings are kept; then they are destroyed, with an act and a line in the
+        /// chain. Without it they are kept for ever, but for those that a table [[retention]] names.
+        keep: Option<Duration> = Empty "\"1095d\"";
+        /// Age at which recordings are made into Ogg Opus, which takes a quarter of the room.
+        /// Needs an identity where they are encrypted. Without it they stay as they are.
+        archive_after: Option<Duration> = Empty "\"30d\"";
+        /// Bits a second of a recording in the archive, both sides together.
+        archive_bits: u32 = Default "32000", in "12000" ..= "128000";
+        /// Name and address of the organisation whose data recordings are, for acts of destruction.
+        data_operator: Option<String> = Empty "\"ГКУ Горячая линия, Южно-Сахалинск\"";
+        /// Name of the information system, for acts of destruction.
+        information_system: String = Default "\"hotline\"";
+        /// Keys that an operator presses before a caller says data of a payment card: nothing is
+        /// recorded until resume_keys, or for pause_longest. The telephone's own record key (INFO
+        /// with `Record: off`) does the same.
+        pause_card_keys: Option<String> = Empty "\"*71\"";
+        /// The same before medical data.
+        pause_medical_keys: Option<String> = Empty "\"*72\"";
+        /// Keys with which an operator lets the recording go on.
+        resume_keys: Option<String> = Empty "\"*70\"";
+        /// Longest pause of a recording; then it goes on by itself, so that a forgotten pause costs
+        /// no more. 0s forbids pausing.
+        pause_longest: Duration = Default "\"3min\"", in "\"0s\"" ..= "\"30min\"";
+    }
+}
+
+section! {
+    /// How long recordings of some calls are kept, in place of recordings.keep. Of several tables
+    /// that fit, one with queue and topic stands before one with a topic, that before one with a queue.
+    many Retention "retention" {
+        /// Calls whose last queue has this name.
+        queue: Option<String> = Empty "\"health\"";
+        /// Calls for which the dialplan set the field `topic` to this.
+        topic: Option<String> = Empty "\"complaint\"";
+        /// How long their recordings are kept.
+        keep: Duration = Required "\"365d\"";
     }
 }
 

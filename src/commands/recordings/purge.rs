@@ -1,0 +1,66 @@
+//! Owns `hotline recordings purge`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use super::super::journal::block_on;
+use crate::cli::Purge;
+use crate::driver;
+use crate::keeping::{Candidate, Due, Keeping};
+use crate::settings::Settings;
+
+pub(super) fn purge(wanted: &Purge) -> anyhow::Result<ExitCode> {
+    let settings = super::super::load(&wanted.config.config)?;
+    let keeping = Keeping::of(&settings)?;
+    let now = driver::wall_clock();
+    if wanted.dry_run {
+        let plan = block_on(keeping.plan(now))??;
+        super::super::print_out(&text_of(&plan)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _engine_off = lock(&settings)?;
+    // The journal is told by the engine's next start: the chain says what was done.
+    let done = block_on(keeping.pass(now, |_| true))??;
+    super::super::print_out(&format!("{done} recordings destroyed or archived\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A running engine has the spool, and does this itself.
+fn lock(settings: &Settings) -> anyhow::Result<std::fs::File> {
+    let spool = &settings.recordings.spool;
+    std::fs::create_dir_all(spool)?;
+    let file = std::fs::File::create(spool.join("lock"))?;
+    if file.try_lock().is_err() {
+        bail!("the engine runs and does this itself; `--dry-run` shows what is due");
+    }
+    Ok(file)
+}
+
+fn text_of(plan: &[Candidate]) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let (mut destroyed, mut archived, mut held) = (0, 0, 0);
+    for one in plan {
+        let (call, segment) = (one.key.call, one.key.segment);
+        match (&one.due, &one.held) {
+            (_, Some(reason)) => {
+                held += 1;
+                writeln!(text, "held     {call} segment {segment}: {reason}")?;
+            }
+            (Due::Destroy(rule), None) => {
+                destroyed += 1;
+                writeln!(text, "destroy  {call} segment {segment}: {rule}")?;
+            }
+            (Due::Archive, None) => {
+                archived += 1;
+                writeln!(text, "archive  {call} segment {segment}")?;
+            }
+        }
+    }
+    writeln!(
+        text,
+        "{destroyed} would be destroyed, {archived} archived, {held} are held; nothing was changed"
+    )?;
+    Ok(text)
+}
