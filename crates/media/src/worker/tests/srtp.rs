@@ -104,7 +104,7 @@ fn a_protected_caller_talks_to_an_operator_in_clear_and_is_recorded_in_clear() {
         .into_iter()
         .filter_map(|note| match note {
             Tapped::Packet(_, _, packet) => Some(packet),
-            Tapped::Start(_) | Tapped::Stop(_) => None,
+            _ => None,
         })
         .collect();
     assert_eq!(recorded.len(), 20);
