@@ -365,7 +365,7 @@ mod tests {
         analysis.pause(16_000);
         analysis.resume(16_000 + 80_000);
         for n in 0..16_000 + 80_000 + 16_000 {
-            let loud = n < 16_000 || n > 96_000;
+            let loud = !(16_000..=96_000).contains(&n);
             let sample = if loud { ((n % 16) * 1_000) as i16 } else { 0 };
             analysis.sample([sample, sample]);
         }

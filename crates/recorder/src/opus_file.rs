@@ -108,7 +108,7 @@ impl<W: Write> Writer<'_, W> {
             used += size;
             if let Some(before) = self.held.replace(packet) {
                 self.packets += 1;
-                let end = if self.packets % PAGE == 0 {
+                let end = if self.packets.is_multiple_of(PAGE) {
                     PacketWriteEndInfo::EndPage
                 } else {
                     PacketWriteEndInfo::NormalPacket

@@ -223,7 +223,7 @@ mod tests {
             .iter()
             .map(|(side, placed)| window.put(*side, placed).unwrap())
             .collect();
-        drop(window.finish().unwrap());
+        let _ = window.finish().unwrap();
         (out, fits)
     }
 

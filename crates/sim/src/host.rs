@@ -197,6 +197,8 @@ impl Host {
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
+            | MediaCommand::PauseRecording { leg, .. }
+            | MediaCommand::ResumeRecording { leg, .. }
             | MediaCommand::Close { leg, .. }
             | MediaCommand::Open { leg, .. } => vec![*leg],
         };
@@ -270,7 +272,10 @@ impl Host {
                 };
                 room.after(soon, Happening::Media(boot, event));
             }
-            MediaCommand::Open { .. } => {}
+            // A recording here has no sound that could be left out.
+            MediaCommand::PauseRecording { .. }
+            | MediaCommand::ResumeRecording { .. }
+            | MediaCommand::Open { .. } => {}
         }
     }
 
@@ -365,6 +370,7 @@ fn stored(key: RecordingKey, repaired: bool) -> RecordingFile {
         operator_lost: 0,
         dropped: 0,
         repaired,
+        sound: None,
     }
 }
 
