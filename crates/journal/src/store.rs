@@ -214,7 +214,8 @@ mod tests {
                 "0004 transfers",
                 "0005 held time",
                 "0006 waiting messages",
-                "0007 audio quality"
+                "0007 audio quality",
+                "0009 recordings"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());
@@ -258,7 +259,7 @@ mod tests {
         drop(connection);
         let error = error_of(&path).await;
         assert!(
-            error.contains("newer hotline (its schema is 99, this program knows 7)"),
+            error.contains("newer hotline (its schema is 99, this program knows 9)"),
             "{error}"
         );
         let error = open_reader(&path).await.map(drop).unwrap_err().to_string();
