@@ -1,7 +1,10 @@
 //! Owns the command line: what may be typed, and its help. Refuses to do anything about it:
 //! `main` dispatches.
 
+mod journal;
 mod recordings;
+mod report;
+mod token;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -10,9 +13,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vocab::WallTime;
 
+pub use journal::{
+    BackupJournal, Contact, CopyJournal, Edit, Export, ExportFormat, JournalCommand, PruneJournal,
+    Reopen, RestoreJournal, SetField, ShowEntry, TextFormat,
+};
 pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
 };
+pub use report::{ReportFormat, ReportWanted};
+pub use token::{TokenAdd, TokenCommand, TokenNamed};
 
 /// The settings file that is read when `--config` is not given.
 const CONFIG: &str = "hotline.toml";
@@ -83,6 +92,17 @@ works. Running it twice does no harm.")]
         command: JournalCommand,
     },
 
+    /// Figures of the journal: of a day or any other range, with any threshold, in any form.
+    #[command(after_help = "\
+Reports: daily, queue, operator, line, abandoned, overruns, quality. What each figure means is in
+docs/reports.md. Exit code 1 if calls offered are not the sum of their outcomes.
+
+Examples:
+  hotline report daily --from 2026-11-22 --format xlsx --output 2026-11-22.xlsx
+  hotline report queue --from 2026-11-01 --to 2026-12-01 --interval day --by topic --within 30s
+  hotline report abandoned --format json | jq '.tables.abandoned[] | select(.called_back==\"no\")'")]
+    Report(ReportWanted),
+
     /// Dialplans: try one without a call, draw one, the schema for editors.
     Dialplan {
         /// What to do.
@@ -140,6 +160,13 @@ Examples:
         /// What to do with them.
         #[command(subcommand)]
         command: UserCommand,
+    },
+
+    /// Tokens: which programs may use the HTTP API.
+    Token {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: TokenCommand,
     },
 
     /// Print a settings file with every setting, its default, its range and its reason.
@@ -280,51 +307,6 @@ pub struct Demo {
     #[arg(long, value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u16).range(1..=2_000))]
     pub concurrent: u16,
-}
-
-/// What to do with the journal.
-#[derive(Debug, Subcommand)]
-pub enum JournalCommand {
-    /// Write entries out, one row or one JSON object for each call.
-    #[command(after_help = "\
-Examples:
-  hotline journal export --format csv --output calls.csv
-  hotline journal export --format jsonl --from 2026-11-01 --to 2026-12-01 | jq .outcome
-  hotline journal export --format csv --from 2026-11-22T08:00:00+10:00")]
-    Export(Export),
-}
-
-/// Which entries, in which form, to where.
-#[derive(Debug, Clone, Args)]
-pub struct Export {
-    /// The form.
-    #[arg(long, value_enum)]
-    pub format: ExportFormat,
-
-    /// Calls that came at this moment or later: a date (midnight here) or an RFC 3339 time.
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    pub from: Option<WallTime>,
-
-    /// Calls that came before this moment: a date (midnight here) or an RFC 3339 time.
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    pub to: Option<WallTime>,
-
-    /// Where to write; without it, or with `-`, standard output.
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: Option<PathBuf>,
-
-    /// Whose journal.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// The form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// Comma-separated values with a heading row (RFC 4180).
-    Csv,
-    /// One JSON object on each line.
-    Jsonl,
 }
 
 /// What to tell of the queues.

@@ -24,6 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("recorder", &["vocab", "g711"]),
     ("trace", &["vocab", "sip"]),
     ("journal", &["vocab"]),
+    ("console", &["vocab", "journal"]),
     (
         "sim",
         &[
@@ -97,11 +98,15 @@ const REQUIRED: &[&str] = &[
     "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/first-call.md",
+    "docs/api.md",
     "docs/glossary.md",
+    "docs/journal.md",
     "docs/media.md",
+    "docs/reports.md",
     "docs/settings.md",
     "docs/sip.md",
     "dialplans",
+    "migrations/postgres",
     "migrations/sqlite",
     "recordings/README.md",
     "sipp-scenarios/README.md",

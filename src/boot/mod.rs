@@ -1,5 +1,7 @@
 //! Owns the start and the stop of the engine: every part in its order, and what each is told.
 
+mod api;
+pub mod control;
 mod keeper;
 mod operators;
 mod plans;
@@ -19,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use journal::desk::Desk;
+use journal::forms::Forms;
 use journal::{Journal, Recovery};
 use recorder::crypt::Keys;
 use recorder::{Recorder, Report};
@@ -52,6 +56,7 @@ pub struct Engine {
     trace: Option<trace::Running>,
     addresses: Vec<SocketAddr>,
     listening: Vec<(sip::Transport, SocketAddr)>,
+    api: Option<SocketAddr>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -85,6 +90,7 @@ impl Engine {
             anyhow::bail!("{problem}");
         }
         let certificates = Certificates::load(settings).map_err(first_of)?;
+        let forms = Arc::new(read_forms(&settings.journal)?);
         let (library, mut change) = Library::begin(plans::load_or_explain(settings)?);
         let (inbox, outbox) = driver::inbox(epoch);
         let transport = {
@@ -118,6 +124,13 @@ impl Engine {
         ))?;
         runtime.spawn(operators);
         restore_bindings(&runtime, settings, boot, (&addresses, &inbox));
+        let ledger = control::Engine {
+            inbox: inbox.clone(),
+            progress: journal.progress(),
+        };
+        let desk = Desk::new(&settings.journal.database, forms, Arc::new(ledger));
+        control::open(&settings.journal.events, &runtime, desk.clone())?;
+        let progress = journal.progress();
         let answer_wait = settings.journal.answer_wait;
         let resolve = signalling::resolver(settings, &runtime, inbox.clone());
         let fetch = services::fetcher(&runtime, inbox.clone());
@@ -134,6 +147,12 @@ impl Engine {
         let keeper = Keeper::start(Keeping::of(settings)?, inbox.clone())
             .context("cannot start the keeper of recordings")?;
         let driver = start_driver(inbox, outbox, parts)?;
+        let api = api::Parts {
+            desk,
+            progress,
+            picture: driver.shared_picture(),
+        };
+        let api = api::start(&runtime, settings, api)?;
         Ok(Self {
             driver,
             library: Mutex::new(library),
@@ -142,6 +161,7 @@ impl Engine {
             trace,
             addresses,
             listening,
+            api,
             runtime,
         })
     }
@@ -156,6 +176,12 @@ impl Engine {
     #[must_use]
     pub fn listening(&self) -> &[(sip::Transport, SocketAddr)] {
         &self.listening
+    }
+
+    /// Where the HTTP API is, if it is.
+    #[must_use]
+    pub fn api(&self) -> Option<SocketAddr> {
+        self.api
     }
 
     /// The live picture.
@@ -290,7 +316,7 @@ fn open_journal(
     inbox: &Inbox,
 ) -> anyhow::Result<(u32, Journal, Recovery)> {
     let ours = &settings.journal;
-    make_parent(&ours.database)?;
+    make_parent_of(&ours.database)?;
     let boot = journal::choose_boot(&ours.events, wall)?;
     let told = journal::Settings {
         dir: ours.events.clone(),
@@ -421,6 +447,28 @@ pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .context("the kernel gives no random numbers")?;
     Ok(bytes)
+}
+
+/// Makes the folder that a database is to be in, if it is a file.
+///
+/// # Errors
+/// One sentence naming the folder.
+pub fn make_parent_of(database: &journal::Location) -> anyhow::Result<()> {
+    database.file().map_or(Ok(()), make_parent)
+}
+
+/// The forms of entries.
+///
+/// # Errors
+/// One sentence with the file and the first mistake in it.
+pub fn read_forms(settings: &crate::settings::Journal) -> anyhow::Result<Forms> {
+    let within = settings.complete_within;
+    let Some(path) = &settings.forms else {
+        return Ok(Forms::plain(within));
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the forms {} cannot be read", path.display()))?;
+    Forms::parse(&text, within).with_context(|| format!("the forms {}", path.display()))
 }
 
 /// Makes the folder that a file is to be in.

@@ -3,9 +3,9 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
+use journal::Location;
 use journal::operators::{Operator, WaitingMessages, Watch};
 use sip::subscription::Waiting;
 use switch::{FixedAddress, Input};
@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// Hands the table to the engine; the future that comes back goes on watching it.
 pub(super) async fn follow(
-    database: &Path,
+    database: &Location,
     listening: Vec<SocketAddr>,
     inbox: Inbox,
 ) -> anyhow::Result<impl Future<Output = ()> + use<>> {
@@ -26,7 +26,7 @@ pub(super) async fn follow(
         hand_in(&inbox, &listening, operators);
         hand_in_waiting(&inbox, database).await?;
     }
-    let database = database.to_path_buf();
+    let database = database.clone();
     Ok(async move {
         loop {
             tokio::time::sleep(EVERY).await;
@@ -46,7 +46,7 @@ pub(super) async fn follow(
 
 /// Hands the table to the engine once.
 pub(super) async fn read_once(
-    database: &Path,
+    database: &Location,
     listening: &[SocketAddr],
     inbox: &Inbox,
 ) -> anyhow::Result<()> {
@@ -78,7 +78,7 @@ fn hand_in(inbox: &Inbox, listening: &[SocketAddr], operators: Vec<Operator>) {
 }
 
 /// Hands in how many voice messages wait; after the table, by which the operators are known.
-async fn hand_in_waiting(inbox: &Inbox, database: &Path) -> anyhow::Result<()> {
+async fn hand_in_waiting(inbox: &Inbox, database: &Location) -> anyhow::Result<()> {
     for (login, WaitingMessages { new, old }) in journal::operators::waiting(database).await? {
         let waiting = Waiting { new, old };
         inbox.input(Input::MessagesWaiting { login, waiting });

@@ -122,6 +122,7 @@ mod tests {
                 call,
                 queue: queue(),
                 priority: 5,
+                skills: Vec::new(),
             },
             Fact::OfferMade {
                 call,

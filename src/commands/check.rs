@@ -26,6 +26,9 @@ pub(super) fn check(path: &Path) -> ExitCode {
             return refuse(secrets.chain(plans));
         }
     };
+    if let Err(mistake) = boot::read_forms(&settings.journal) {
+        return refuse(std::iter::once(format!("{mistake:#}")));
+    }
     let prompts = loaded.problems.into_iter().map(|problem| problem.message);
     let mut mistakes = secrets.chain(prompts).peekable();
     if mistakes.peek().is_some() {

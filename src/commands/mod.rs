@@ -4,11 +4,14 @@ mod acd;
 mod call;
 mod check;
 mod dialplan;
+mod entry;
 mod journal;
 mod recordings;
+mod report;
 mod serve;
 mod sim;
 mod staffing;
+mod token;
 mod user;
 
 use std::io::Write;
@@ -30,6 +33,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => crate::demo::run(&demo),
         Command::Migrate(config) => journal::migrate(&load(&config.config)?),
         Command::Journal { command } => journal::run(command),
+        Command::Report(wanted) => report::run(&wanted),
         Command::Call { command } => call::run(command),
         Command::Recordings { command } => recordings::run(command),
         Command::Dialplan { command } => dialplan::run(command),
@@ -37,6 +41,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Staffing(wanted) => staffing::run(&wanted),
         Command::Sim(wanted) => sim::run(&wanted),
         Command::User { command } => user::run(command),
+        Command::Token { command } => token::run(&command),
         Command::Settings(text) => {
             let preset = text.preset.as_deref().and_then(settings::preset);
             let text = match preset {

@@ -48,6 +48,9 @@ fn announce(engine: &Engine) -> std::io::Result<()> {
             line.push_str(&format!(" {name}={}", addresses.join(",")));
         }
     }
+    if let Some(address) = engine.api() {
+        line.push_str(&format!(" http={address}"));
+    }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()

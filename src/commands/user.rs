@@ -54,7 +54,7 @@ pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
 /// The settings, with a database that is there and current.
 fn prepared(config: &Path) -> anyhow::Result<Settings> {
     let settings = super::load(config)?;
-    boot::make_parent(&settings.journal.database)?;
+    boot::make_parent_of(&settings.journal.database)?;
     block_on(journal::migrate(&settings.journal.database))??;
     Ok(settings)
 }

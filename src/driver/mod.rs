@@ -13,12 +13,14 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
 use dialplan::Plans;
 use journal::Journal;
+use journal::desk::{Stated, Statement};
 use media::{Audio, Media};
 use sip::{Flow, Question};
 use switch::{Input, Output, Switch};
+use tokio::sync::oneshot;
 use transport::{Datagram, Sink, Transport};
 use vocab::media::PromptId;
-use vocab::{CallId, EventId, Snapshot, Time, WallTime};
+use vocab::{CallId, EventId, Fact, Snapshot, Time, WallTime};
 
 use hold::Hold;
 use trace::Trace;
@@ -44,6 +46,8 @@ enum Signal {
 enum Message {
     Input(Input),
     Durable(EventId),
+    /// What a person states, and where its event's id goes.
+    Write(Statement, oneshot::Sender<Stated>),
     /// New plans with the audio that is new in them.
     Plans {
         plans: Plans,
@@ -87,6 +91,14 @@ impl Inbox {
             audio,
         };
         let _ = self.messages.send(message);
+    }
+
+    /// Hands in what a person states. No answer comes if the driver ends first.
+    #[must_use]
+    pub fn write(&self, statement: Statement) -> oneshot::Receiver<Stated> {
+        let (answer, stated) = oneshot::channel();
+        let _ = self.messages.send(Message::Write(statement, answer));
+        stated
     }
 
     /// Everything up to this event is on disk.
@@ -203,6 +215,8 @@ pub struct Picture {
     pub draining: bool,
     /// A media thread has ended: its calls have no audio, and the process is to be started anew.
     pub media_dead: bool,
+    /// How the journal is.
+    pub journal: journal::Health,
 }
 
 impl Driver {
@@ -236,6 +250,12 @@ impl Driver {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The live picture itself, for whoever looks at it often.
+    #[must_use]
+    pub fn shared_picture(&self) -> Arc<Mutex<Picture>> {
+        Arc::clone(&self.picture)
     }
 
     /// Whether the thread has ended without being told to.
@@ -346,6 +366,7 @@ impl Loop {
                 }
             }
             Message::Durable(event) => self.hold.set_durable(event),
+            Message::Write(statement, answer) => self.write(statement, answer),
             Message::Plans {
                 plans,
                 prompts,
@@ -367,6 +388,27 @@ impl Loop {
             self.trace.received(at, flow, bytes);
         }
         self.parts.switch.handle(at, input);
+        self.drain();
+    }
+
+    /// Writes down what a person states. Who asked may have gone: the fact stays.
+    fn write(&mut self, statement: Statement, answer: oneshot::Sender<Stated>) {
+        let fact = match statement {
+            Statement::Fact(fact) => fact,
+            Statement::Contact(contact) => Fact::ContactAdded {
+                call: self.parts.switch.contact_id(),
+                contact,
+            },
+        };
+        let call = fact.call().unwrap_or(CallId::new(0, 0));
+        let now = self.now();
+        let event = self.parts.switch.write(now, fact);
+        self.drain();
+        let _ = answer.send(Stated { event, call });
+    }
+
+    /// Carries out what the switch wants.
+    fn drain(&mut self) {
         while let Some(output) = self.parts.switch.poll() {
             match output {
                 Output::Send { flow, bytes, after } => {
@@ -474,6 +516,7 @@ impl Loop {
             overdue_answers: self.hold.overdue(),
             draining: self.draining,
             media_dead: !self.parts.media.is_alive(),
+            journal: self.parts.journal.health(),
         };
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = picture;
     }

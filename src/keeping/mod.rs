@@ -55,7 +55,7 @@ pub struct Candidate {
 pub struct Keeping {
     rules: Rules,
     root: PathBuf,
-    database: PathBuf,
+    database: journal::Location,
     keys: Keys,
     signing_key: PathBuf,
     words: Words,

@@ -260,7 +260,8 @@ fn folders(settings: &Settings, reader: &mut Reader<'_>) {
         let message = "spool: expected another folder than root, found the same".to_owned();
         reader.note_at("recordings.spool", message, None);
     }
-    if same(&settings.journal.events, &settings.journal.database) {
+    let file = settings.journal.database.file();
+    if file.is_some_and(|file| same(&settings.journal.events, file)) {
         let message = "database: expected another path than events, found the same".to_owned();
         let help = "the database is a file, events is a folder".to_owned();
         reader.note_at("journal.database", message, Some(help));

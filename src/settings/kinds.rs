@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use journal::Location;
 use switch::Network;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -15,6 +16,33 @@ impl Value for Network {
 
     fn read(value: &Spanned<DeValue<'_>>, _: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
         text(value, faults, |text| text.parse().ok())
+    }
+}
+
+impl Value for Location {
+    const EXPECTED: &'static str =
+        "a file, or a URL such as \"postgres://hotline@127.0.0.1/hotline\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
+        text(value, faults, |text| match Self::parse(text.trim()) {
+            Self::File(path) if path.as_os_str().is_empty() => None,
+            Self::File(path) => Some(Self::File(base.join(path))),
+            server @ Self::Postgres(_) => Some(server),
+        })
+    }
+}
+
+/// A time zone of the IANA database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone(pub jiff::tz::TimeZone);
+
+impl Value for Zone {
+    const EXPECTED: &'static str = "a time zone, such as \"Europe/Kyiv\" or \"Asia/Sakhalin\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
+        text(value, faults, |text| {
+            jiff::tz::TimeZone::get(text.trim()).ok().map(Self)
+        })
     }
 }
 

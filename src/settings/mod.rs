@@ -34,14 +34,14 @@ use toml::de::DeTable;
 pub use generate::{reference, sample};
 pub use kinds::{
     Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
-    Protection, RecordingFormat, Reliable, Size, Strangers,
+    Protection, RecordingFormat, Reliable, Size, Strangers, Zone,
 };
 pub use presets::{preset, preset_names};
 pub use problem::Problem;
 pub use queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 pub use sections::{
-    Dialplans, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue, Recordings, Registrar,
-    Retention, Sip, Trace, Trunk,
+    Api, Dialplans, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue, Recordings,
+    Registrar, Retention, Sip, Trace, Trunk,
 };
 
 pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -71,6 +71,8 @@ pub struct Settings {
     pub retention: Vec<Retention>,
     /// The electronic journal.
     pub journal: Journal,
+    /// The HTTP API.
+    pub api: Api,
     /// The SIP trace.
     pub trace: Trace,
     /// Dialplans.
@@ -130,6 +132,15 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Problem>> {
     let text = String::from_utf8(bytes)
         .map_err(|_| whole("expected text in UTF-8, found other bytes".to_owned(), None))?;
     Settings::parse(&file, &text)
+}
+
+impl Journal {
+    /// The zone of reports and of days.
+    #[must_use]
+    pub fn zone(&self) -> jiff::tz::TimeZone {
+        let zone = self.time_zone.as_ref().map(|zone| zone.0.clone());
+        zone.unwrap_or_else(jiff::tz::TimeZone::system)
+    }
 }
 
 impl Settings {
@@ -197,6 +208,7 @@ impl Settings {
         let recordings = reader.one();
         let retention = reader.many();
         let journal = reader.one();
+        let api = reader.one();
         let trace = reader.one();
         let dialplans = reader.one();
         let prompts = reader.one();
@@ -212,6 +224,7 @@ impl Settings {
             recordings: recordings?,
             retention: retention?,
             journal: journal?,
+            api: api?,
             trace: trace?,
             dialplans: dialplans?,
             prompts: prompts?,

@@ -8,12 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use journal::Location;
 use switch::Network;
 
 use super::define::{Section, Table, section};
 use super::kinds::{
     Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
-    Protection, RecordingFormat, Reliable, Size, Strangers,
+    Protection, RecordingFormat, Reliable, Size, Strangers, Zone,
 };
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -27,6 +28,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Recordings::SECTION,
     Retention::SECTION,
     Journal::SECTION,
+    Api::SECTION,
     Trace::SECTION,
     Dialplans::SECTION,
     Prompts::SECTION,
@@ -272,14 +274,35 @@ section! {
     one Journal "journal" {
         /// The folder of event files: every fact is on the disk here before it is answered to.
         events: PathBuf = Default "\"journal/events\"";
-        /// The SQLite database of entries and operators; follows the event files.
-        database: PathBuf = Default "\"journal/journal.db\"";
+        /// The database of entries and operators; follows the event files. A file of SQLite, or
+        /// the URL of a PostgreSQL (15 or newer), whose password PGPASSWORD or ~/.pgpass holds.
+        database: Location = Default "\"journal/journal.db\"";
         /// Longest time for which facts are gathered into one write to the disk. Longer spares
         /// the disk; the answer to a call waits for it.
         group: Duration = Default "\"5ms\"", in "\"1ms\"" ..= "\"20ms\"";
         /// Longest time that an answer waits for the disk. Later it goes out all the same, and
         /// is counted.
         answer_wait: Duration = Default "\"20ms\"", in "\"1ms\"" ..= "\"1s\"";
+        /// The time zone of reports and of days. Without it that of the machine. What is stored is
+        /// in UTC.
+        time_zone: Option<Zone> = Empty "\"Asia/Sakhalin\"";
+        /// A file with the forms of entries: required fields, topics and times of each queue
+        /// (docs/journal.md). Without it nothing is required.
+        forms: Option<PathBuf> = Empty "\"forms.toml\"";
+        /// The time from the end of talk in which an entry is to be completed, where its form does
+        /// not say another.
+        complete_within: Duration = Default "\"10 min\"", in "\"10s\"" ..= "\"7d\"";
+    }
+}
+
+section! {
+    /// The HTTP API: journal, reports, recordings, the live picture, figures for Prometheus (docs/api.md).
+    one Api "api" {
+        /// The address on which HTTP is taken, in clear text: a proxy with TLS belongs in front of
+        /// any but a loopback address. Without it there is no API.
+        listen: Option<SocketAddr> = Empty "\"127.0.0.1:8080\"";
+        /// The file of tokens, which `hotline token add` makes: names, hashes and rights.
+        tokens: PathBuf = Default "\"tokens\"";
     }
 }
 

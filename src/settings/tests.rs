@@ -88,7 +88,7 @@ fn relative_paths_start_at_the_folder_of_the_file() {
     );
     assert_eq!(
         settings.journal.database,
-        PathBuf::from("conf/journal/journal.db")
+        journal::Location::File("conf/journal/journal.db".into())
     );
 }
 

@@ -43,6 +43,8 @@ pub struct Acd {
     pub(crate) pool: Pool,
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,
+    /// Operators of whom something may be told that was not before.
+    pub(crate) altered: BTreeSet<OperatorId>,
 }
 
 impl Acd {
@@ -69,6 +71,7 @@ impl Acd {
             pool: Pool::new(true),
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            altered: BTreeSet::new(),
         }
     }
 
@@ -170,6 +173,12 @@ impl Acd {
         self.outputs.pop_front()
     }
 
+    /// Operators whose state or status may have changed since this was asked last.
+    #[must_use]
+    pub fn changed(&mut self) -> Vec<OperatorId> {
+        core::mem::take(&mut self.altered).into_iter().collect()
+    }
+
     /// When to call [`Self::handle_timeout`] next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
@@ -206,7 +215,11 @@ impl Acd {
             self.pool.remove_free(operator);
         }
         let (due_before, presence_before) = (deadline(id, operator.phase), operator.presence());
+        let before = (operator.shown().0, operator.status.clone());
         change(operator);
+        if before != (operator.shown().0, operator.status.clone()) {
+            self.altered.insert(id);
+        }
         let (due, presence) = (deadline(id, operator.phase), operator.presence());
         if due_before != due {
             if let Some((at, timer)) = due_before {

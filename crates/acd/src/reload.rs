@@ -52,6 +52,7 @@ impl Acd {
             let operator = self.operators.entry(id).or_insert_with(new);
             let before = operator.status.clone();
             operator.set(now, position, settings);
+            self.altered.insert(id);
             if operator.status != before {
                 self.outputs.push_back(Output::StatusChanged {
                     operator: id,

@@ -68,7 +68,7 @@ pub use kinds::{KINDS, Key, Kind, Shape};
 pub use parse::parse;
 pub use plan::{Emergency, Plan, PromptRef, limits};
 pub use plans::Plans;
-pub use run::{Ask, Happened, QueueState, Run, Sights, Step, Target};
+pub use run::{Ask, Chosen, Happened, QueueState, Run, Sights, Step, Target};
 pub use schema::schema;
 pub use spelling::nearest;
 pub use step::{

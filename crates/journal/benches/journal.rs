@@ -53,6 +53,7 @@ fn fact(n: u32) -> Fact {
             call,
             queue: queue(),
             priority: 5,
+            skills: Vec::new(),
         },
         4 => Fact::OfferMade {
             call,

@@ -5,17 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection};
 use vocab::{CallId, Event, EventId, Fact};
 
 use crate::bindings;
+use crate::db::{Connection, Value};
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
 use crate::rows::{
-    CallRows, EntryRow, LegRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, Table,
-    TransferRow, Value,
+    CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, OfferRow, QueueEntryRow, RecordingRow,
+    Row, SegmentRow, Table, TransferRow, TurnRow,
 };
+use crate::words;
 
 /// Rows of one statement: the largest first, so that a handful of statements is prepared per
 /// table. 256 rows of the widest table stay below SQLite's 32,766 parameters.
@@ -23,6 +23,9 @@ const ROWS: [usize; 4] = [256, 32, 4, 1];
 
 /// Ids of one `IN (…)` list.
 const IDS: usize = 500;
+
+/// Calls, or events, that a rebuild takes at a time.
+const PAGE: i64 = 500;
 
 /// Calls whose events are kept in memory, so that a call that is up is not read again for each of
 /// its events. Beyond it all are forgotten and read again when needed.
@@ -36,13 +39,34 @@ pub(crate) struct Cache {
 
 /// Applies a batch and moves the checkpoint to `position`, or does nothing at all.
 pub(crate) async fn apply(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     cache: &mut Cache,
     batch: &[Event],
     position: Position,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    insert_events(&mut transaction, batch).await?;
+    connection.begin().await?;
+    let touched = match write(connection, cache, batch, position).await {
+        Ok(touched) => touched,
+        Err(error) => {
+            connection.roll_back().await;
+            // What it knows may not be in the database.
+            cache.calls.clear();
+            return Err(error);
+        }
+    };
+    connection.commit().await?;
+    cache.forget(&touched);
+    Ok(())
+}
+
+/// What [`apply`] does within its transaction; the calls it was about.
+async fn write(
+    connection: &mut Connection,
+    cache: &mut Cache,
+    batch: &[Event],
+    position: Position,
+) -> Result<BTreeSet<CallId>, sqlx::Error> {
+    insert_events(connection, batch).await?;
     let touched: BTreeSet<CallId> = batch.iter().filter_map(|event| event.fact.call()).collect();
     let missing: Vec<CallId> = touched
         .iter()
@@ -56,19 +80,82 @@ pub(crate) async fn apply(
             .and_then(|call| cache.calls.get_mut(&call));
         call.and_then(|events| events.insert(event.id, event.clone()));
     }
-    for event in events_of(&mut transaction, &missing).await? {
+    for event in events_of(connection, &missing).await? {
         if let Some(call) = event.fact.call() {
             cache.calls.entry(call).or_default().insert(event.id, event);
         }
     }
-    write_rows(&mut transaction, cache, &touched).await?;
-    bindings::write(&mut transaction, batch).await?;
+    let texts = batch.iter().filter(|event| words::changes(&event.fact));
+    let texts: BTreeSet<CallId> = texts.filter_map(|event| event.fact.call()).collect();
+    write_rows(connection, cache, &touched, &texts).await?;
+    bindings::write(connection, batch).await?;
+    write_turns(connection, batch).await?;
     if let Some(last) = batch.last() {
-        write_checkpoint(&mut transaction, last.id, position).await?;
+        write_checkpoint(connection, last.id, position).await?;
     }
-    transaction.commit().await?;
-    cache.forget(&touched);
-    Ok(())
+    Ok(touched)
+}
+
+async fn write_turns(connection: &mut Connection, batch: &[Event]) -> Result<(), sqlx::Error> {
+    let turns = batch.iter().filter_map(TurnRow::of);
+    let turns: Vec<_> = turns.map(|turn| turn.values()).collect();
+    insert(connection, &TurnRow::TABLE, &turns, OnConflict::TakeNew).await
+}
+
+/// Computes all rows of calls and operators anew from the stored events: after a migration that
+/// brought new columns. Rows are written over, so it may be broken off and begun again.
+pub(crate) async fn rebuild(connection: &mut Connection) -> Result<u64, sqlx::Error> {
+    let (mut after, mut calls) = (-1, 0);
+    loop {
+        let page: Vec<(i64,)> = connection
+            .all(
+                "SELECT DISTINCT call FROM events WHERE call > $1 ORDER BY call LIMIT $2",
+                &[Value::Integer(after), Value::Integer(PAGE)],
+            )
+            .await?;
+        let Some((last,)) = page.last() else { break };
+        after = *last;
+        let touched: Vec<CallId> = page.iter().map(|(call,)| CallId::from_i64(*call)).collect();
+        let mut cache = Cache::default();
+        for event in events_of(connection, &touched).await? {
+            if let Some(call) = event.fact.call() {
+                cache.calls.entry(call).or_default().insert(event.id, event);
+            }
+        }
+        connection.begin().await?;
+        let touched = touched.into_iter().collect();
+        write_rows(connection, &cache, &touched, &touched).await?;
+        connection.commit().await?;
+        calls += page.len() as u64;
+    }
+    rebuild_turns(connection).await?;
+    Ok(calls)
+}
+
+async fn rebuild_turns(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let mut after = -1;
+    loop {
+        let page: Vec<(i64, String)> = connection
+            .all(
+                "SELECT id, json FROM events WHERE id > $1 AND kind = 'operator_turned'
+                 ORDER BY id LIMIT $2",
+                &[Value::Integer(after), Value::Integer(PAGE)],
+            )
+            .await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = *last;
+        let events: Vec<Event> = page.iter().filter_map(|(_, json)| read(json)).collect();
+        write_turns(connection, &events).await?;
+    }
+}
+
+/// An event as the database has it.
+pub(crate) fn read(json: &str) -> Option<Event> {
+    serde_json::from_str(json)
+        .inspect_err(|error| tracing::error!(%error, "an event in the database is unreadable"))
+        .ok()
 }
 
 impl Cache {
@@ -92,41 +179,30 @@ impl Cache {
 
 /// Stored events of some calls, in no particular order.
 pub(crate) async fn events_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     calls: &[CallId],
 ) -> Result<Vec<Event>, sqlx::Error> {
     let mut events = Vec::new();
     for piece in calls.chunks(IDS) {
-        let marks = vec!["?"; piece.len()].join(",");
-        let sql = format!("SELECT json FROM events WHERE call IN ({marks})");
-        let mut query = sqlx::query_scalar::<Sqlite, String>(AssertSqlSafe(sql));
-        for call in piece {
-            query = query.bind(call.as_i64());
-        }
-        for json in query
-            .persistent(piece.len() == IDS)
-            .fetch_all(&mut *connection)
-            .await?
-        {
-            match serde_json::from_str(&json) {
-                Ok(event) => events.push(event),
-                Err(error) => tracing::error!(%error, "an event in the database is unreadable"),
-            }
-        }
+        let marks: Vec<String> = (1..=piece.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT json FROM events WHERE call IN ({})",
+            marks.join(",")
+        );
+        let ids: Vec<Value> = piece.iter().map(|call| call.as_i64().into()).collect();
+        let found: Vec<(String,)> = connection.all(&sql, &ids).await?;
+        events.extend(found.iter().filter_map(|(json,)| read(json)));
     }
     Ok(events)
 }
 
-const EVENTS: Table = Table {
+pub(crate) const EVENTS: Table = Table {
     name: "events",
     key: &["id"],
     columns: &["id", "boot", "at", "up", "kind", "call", "json"],
 };
 
-async fn insert_events(
-    connection: &mut SqliteConnection,
-    batch: &[Event],
-) -> Result<(), sqlx::Error> {
+async fn insert_events(connection: &mut Connection, batch: &[Event]) -> Result<(), sqlx::Error> {
     let mut rows = Vec::with_capacity(batch.len());
     for event in batch {
         let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
@@ -144,7 +220,8 @@ async fn insert_events(
 }
 
 /// The fact's name: its tag in JSON, without making the JSON again.
-pub(crate) const fn kind(fact: &Fact) -> &'static str {
+#[must_use]
+pub const fn kind(fact: &Fact) -> &'static str {
     match fact {
         Fact::EngineStarted { .. } => "engine_started",
         Fact::EngineAlive { .. } => "engine_alive",
@@ -165,16 +242,23 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
         Fact::PartySilent { .. } => "party_silent",
         Fact::LegMeasured { .. } => "leg_measured",
         Fact::SegmentEnded { .. } => "segment_ended",
+        Fact::WrapUpEnded { .. } => "wrap_up_ended",
         Fact::TransferRequested { .. } => "transfer_requested",
         Fact::TransferEnded { .. } => "transfer_ended",
         Fact::CallJoined { .. } => "call_joined",
         Fact::FieldSet { .. } => "field_set",
+        Fact::MenuChosen { .. } => "menu_chosen",
         Fact::CallRated { .. } => "call_rated",
         Fact::CallEnded { .. } => "call_ended",
         Fact::RecordingPaused { .. } => "recording_paused",
         Fact::RecordingResumed { .. } => "recording_resumed",
         Fact::RecordingStored { .. } => "recording_stored",
         Fact::RecordingMissing { .. } => "recording_missing",
+        Fact::ContactAdded { .. } => "contact_added",
+        Fact::EntryEdited { .. } => "entry_edited",
+        Fact::EntryCompleted { .. } => "entry_completed",
+        Fact::EntryReopened { .. } => "entry_reopened",
+        Fact::OperatorTurned { .. } => "operator_turned",
         Fact::OperatorReachable { .. } => "operator_reachable",
         Fact::TelephoneRegistered { .. } => "telephone_registered",
         Fact::TelephoneUnregistered { .. } => "telephone_unregistered",
@@ -182,9 +266,10 @@ pub(crate) const fn kind(fact: &Fact) -> &'static str {
 }
 
 async fn write_rows(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     cache: &Cache,
     touched: &BTreeSet<CallId>,
+    texts: &BTreeSet<CallId>,
 ) -> Result<(), sqlx::Error> {
     let mut entries = Vec::new();
     let mut queue_entries = Vec::new();
@@ -193,6 +278,8 @@ async fn write_rows(
     let mut transfers = Vec::new();
     let mut legs = Vec::new();
     let mut recordings = Vec::new();
+    let mut fields = Vec::new();
+    let mut corrections = Vec::new();
     for call in touched {
         let Some(events) = cache.calls.get(call) else {
             continue;
@@ -201,6 +288,9 @@ async fn write_rows(
             continue;
         };
         let rows = CallRows::of(&entry);
+        if texts.contains(call) {
+            words::write(connection, &rows.entry).await?;
+        }
         entries.push(rows.entry.values());
         queue_entries.extend(rows.queue_entries.iter().map(Row::values));
         offers.extend(rows.offers.iter().map(Row::values));
@@ -208,6 +298,8 @@ async fn write_rows(
         transfers.extend(rows.transfers.iter().map(Row::values));
         legs.extend(rows.legs.iter().map(Row::values));
         recordings.extend(rows.recordings.iter().map(Row::values));
+        fields.extend(rows.fields.iter().map(Row::values));
+        corrections.extend(rows.corrections.iter().map(Row::values));
     }
     let newer = OnConflict::TakeNew;
     insert(connection, &EntryRow::TABLE, &entries, newer).await?;
@@ -216,17 +308,19 @@ async fn write_rows(
     insert(connection, &SegmentRow::TABLE, &segments, newer).await?;
     insert(connection, &TransferRow::TABLE, &transfers, newer).await?;
     insert(connection, &LegRow::TABLE, &legs, newer).await?;
-    insert(connection, &RecordingRow::TABLE, &recordings, newer).await
+    insert(connection, &RecordingRow::TABLE, &recordings, newer).await?;
+    insert(connection, &FieldRow::TABLE, &fields, newer).await?;
+    insert(connection, &CorrectionRow::TABLE, &corrections, newer).await
 }
 
 #[derive(Clone, Copy)]
-enum OnConflict {
+pub(crate) enum OnConflict {
     KeepOld,
     TakeNew,
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
+pub(crate) async fn insert(
+    connection: &mut Connection,
     table: &Table,
     mut rows: &[Vec<Value>],
     on_conflict: OnConflict,
@@ -234,22 +328,32 @@ async fn insert(
     for size in ROWS {
         while let Some((piece, rest)) = rows.split_at_checked(size) {
             // All of it is constant text of this file and `rows`; input goes into parameters.
-            let sql = AssertSqlSafe(statement(table, size, on_conflict));
-            let mut query = sqlx::query::<Sqlite>(sql);
-            for value in piece.iter().flatten() {
-                query = bind(query, value);
-            }
-            query.execute(&mut *connection).await?;
+            let sql = statement(table, size, on_conflict, connection.is_postgres());
+            connection.run_with(&sql, piece.iter().flatten()).await?;
             rows = rest;
         }
     }
     Ok(())
 }
 
-fn statement(table: &Table, rows: usize, on_conflict: OnConflict) -> String {
+/// SQLite looks a numbered parameter up in a list, which takes a while with 8,000 of them; it counts
+/// bare ones by itself. PostgreSQL knows numbered ones only.
+fn statement(table: &Table, rows: usize, on_conflict: OnConflict, numbered: bool) -> String {
     let Table { name, key, columns } = table;
-    let row = format!("({})", vec!["?"; columns.len()].join(","));
-    let values = vec![row.as_str(); rows].join(",");
+    let mut next = 0;
+    let mut mark = || {
+        next += 1;
+        if numbered {
+            format!("${next}")
+        } else {
+            "?".to_owned()
+        }
+    };
+    let mut row = || {
+        let marks: Vec<String> = columns.iter().map(|_| mark()).collect();
+        format!("({})", marks.join(","))
+    };
+    let values: Vec<String> = (0..rows).map(|_| row()).collect();
     let action = match on_conflict {
         OnConflict::KeepOld => "NOTHING".to_owned(),
         OnConflict::TakeNew => {
@@ -261,32 +365,21 @@ fn statement(table: &Table, rows: usize, on_conflict: OnConflict) -> String {
             format!("UPDATE SET {}", set.join(","))
         }
     };
-    let (columns, key) = (columns.join(","), key.join(","));
+    let (columns, key, values) = (columns.join(","), key.join(","), values.join(","));
     format!("INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT ({key}) DO {action}")
-}
-
-type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
-
-fn bind<'q>(query: Query<'q>, value: &'q Value) -> Query<'q> {
-    match value {
-        Value::Null => query.bind(None::<i64>),
-        Value::Bool(bool) => query.bind(*bool),
-        Value::Integer(number) => query.bind(*number),
-        Value::Text(text) => query.bind(text.as_str()),
-    }
 }
 
 /// The place up to which the event files of `boot` and earlier ones are in the database.
 pub(crate) async fn checkpoint(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     boot: u32,
 ) -> Result<Option<Position>, sqlx::Error> {
-    let row: Option<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT boot, file, offset FROM applied WHERE boot <= ? ORDER BY boot DESC LIMIT 1",
-    )
-    .bind(i64::from(boot))
-    .fetch_optional(connection)
-    .await?;
+    let row: Option<(i64, i64, i64)> = connection
+        .first(
+            "SELECT boot, file, \"offset\" FROM applied WHERE boot <= $1 ORDER BY boot DESC LIMIT 1",
+            &[boot.into()],
+        )
+        .await?;
     Ok(row.and_then(|(boot, number, offset)| {
         let file = FileId {
             boot: boot.try_into().ok()?,
@@ -297,20 +390,23 @@ pub(crate) async fn checkpoint(
 }
 
 async fn write_checkpoint(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     last: EventId,
     position: Position,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO applied (boot, event, file, offset) VALUES (?, ?, ?, ?)
-         ON CONFLICT (boot) DO UPDATE
-         SET event = excluded.event, file = excluded.file, offset = excluded.offset",
-    )
-    .bind(i64::from(position.file.boot))
-    .bind(last.as_i64())
-    .bind(i64::from(position.file.number))
-    .bind(i64::try_from(position.offset).unwrap_or(i64::MAX))
-    .execute(connection)
-    .await
-    .map(drop)
+    let offset = i64::try_from(position.offset).unwrap_or(i64::MAX);
+    connection
+        .run(
+            "INSERT INTO applied (boot, event, file, \"offset\") VALUES ($1, $2, $3, $4)
+             ON CONFLICT (boot) DO UPDATE SET event = excluded.event, file = excluded.file,
+             \"offset\" = excluded.\"offset\"",
+            &[
+                position.file.boot.into(),
+                last.as_i64().into(),
+                position.file.number.into(),
+                offset.into(),
+            ],
+        )
+        .await
+        .map(drop)
 }

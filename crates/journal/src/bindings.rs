@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sqlx::{Connection, SqliteConnection};
 use vocab::{Event, Fact, Registration};
 
 use crate::apply;
+use crate::db::{Connection, Location};
 use crate::error::DatabaseError;
 use crate::files::{FileId, Reader};
 use crate::store;
@@ -32,10 +32,7 @@ impl Fold {
 }
 
 /// Brings the table up to a batch of events.
-pub(crate) async fn write(
-    connection: &mut SqliteConnection,
-    batch: &[Event],
-) -> Result<(), sqlx::Error> {
+pub(crate) async fn write(connection: &mut Connection, batch: &[Event]) -> Result<(), sqlx::Error> {
     let mut fold = Fold::default();
     for event in batch {
         fold.note(event);
@@ -45,23 +42,26 @@ pub(crate) async fn write(
             Some(registration) => {
                 let json = serde_json::to_string(&registration)
                     .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-                sqlx::query(
-                    "INSERT INTO bindings (login, key, until, json) VALUES (?, ?, ?, ?)
-                     ON CONFLICT (login, key) DO UPDATE
-                     SET until = excluded.until, json = excluded.json",
-                )
-                .bind(login)
-                .bind(key)
-                .bind(registration.until.as_unix_millis())
-                .bind(json)
-                .execute(&mut *connection)
-                .await?;
+                connection
+                    .run(
+                        "INSERT INTO bindings (login, key, until, json) VALUES ($1, $2, $3, $4)
+                         ON CONFLICT (login, key) DO UPDATE
+                         SET until = excluded.until, json = excluded.json",
+                        &[
+                            login.into(),
+                            key.into(),
+                            registration.until.as_unix_millis().into(),
+                            json.into(),
+                        ],
+                    )
+                    .await?;
             }
             None => {
-                sqlx::query("DELETE FROM bindings WHERE login = ? AND key = ?")
-                    .bind(login)
-                    .bind(key)
-                    .execute(&mut *connection)
+                connection
+                    .run(
+                        "DELETE FROM bindings WHERE login = $1 AND key = $2",
+                        &[login.into(), key.into()],
+                    )
                     .await?;
             }
         }
@@ -87,21 +87,25 @@ pub enum BindingsError {
 /// If database or event files cannot be read.
 pub async fn load(
     events: &Path,
-    database: &Path,
+    database: impl Into<Location>,
     boot: u32,
 ) -> Result<Vec<Registration>, BindingsError> {
+    let database = &database.into();
     let failed = |error| DatabaseError::of(database, error);
     let mut connection = store::open(database).await?;
     // One view of both: a batch that is applied meanwhile is in both or in neither.
-    let mut view = connection.begin().await.map_err(failed)?;
-    let rows: Vec<String> = sqlx::query_scalar("SELECT json FROM bindings")
-        .fetch_all(&mut *view)
+    connection.begin_view().await.map_err(failed)?;
+    let rows: Vec<(String,)> = connection
+        .all("SELECT json FROM bindings", &[])
         .await
         .map_err(failed)?;
-    let from = apply::checkpoint(&mut view, boot).await.map_err(failed)?;
-    drop(view);
+    let from = apply::checkpoint(&mut connection, boot)
+        .await
+        .map_err(failed)?;
+    connection.roll_back().await;
+    drop(connection);
     let mut fold = Fold::default();
-    for json in rows {
+    for (json,) in rows {
         match serde_json::from_str::<Registration>(&json) {
             Ok(registration) => {
                 let key = (registration.login.clone(), registration.key.clone());

@@ -12,6 +12,9 @@ impl Entry {
     #[must_use]
     pub fn check(&self) -> Vec<String> {
         let mut problems = self.oddities.clone();
+        if self.written.contact.is_some() {
+            return problems; // of a contact that was no call there is nothing else
+        }
         if self.arrival.is_none() {
             problems.push("it never arrived".to_owned());
         }

@@ -8,6 +8,8 @@
 //! Durations are differences of `up` within one boot. Should the two events be of different boots
 //! (a damaged file), the wall clock is used, never below zero.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ use vocab::{
 };
 
 use crate::audio::{Leg, OneWay};
+use crate::written::Written;
+
+use figures::planned;
 
 /// When something happened, in both times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,8 @@ pub struct QueueEntry {
     pub queue: String,
     /// Priority; higher is served first.
     pub priority: u8,
+    /// What it asked of an operator: skill and least level.
+    pub skills: Vec<(String, u8)>,
     /// When the wait began.
     pub entered: Moment,
     /// When and how it ended; `None` while waiting.
@@ -121,6 +128,8 @@ pub struct Segment {
     pub holds: Vec<Hold>,
     /// Times in which one of them was not heard, in the order in which they began.
     pub one_way: Vec<OneWay>,
+    /// When the operator's work after it was done, if there was any.
+    pub wrapped_up: Option<Moment>,
 }
 
 /// A time in which one of the two had put the other on hold.
@@ -206,7 +215,18 @@ pub struct Arrival {
     pub consults: Option<CallId>,
 }
 
-/// One call of the electronic journal.
+/// What a caller chose at a menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MenuChoice {
+    /// The flow in which the menu stands.
+    pub menu: String,
+    /// The key; empty if none that means something was pressed.
+    pub key: String,
+    /// The flow that followed; empty if the menu's own went on.
+    pub flow: String,
+}
+
+/// One entry of the electronic journal: a call, or a contact that came another way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Which call.
@@ -233,6 +253,16 @@ pub struct Entry {
     pub joined: Option<CallId>,
     /// Recordings by segment.
     pub recordings: BTreeMap<u16, Recording>,
+    /// What was chosen at menus, in order.
+    pub menus: Vec<MenuChoice>,
+    /// Fields that the plan set: the last value of each, none if it is personal, and when.
+    pub plan_fields: BTreeMap<String, (Option<String>, Moment)>,
+    /// The caller's mark, the last one.
+    pub rating: Option<u8>,
+    /// What people wrote.
+    pub written: Written,
+    /// The last event of the entry.
+    pub version: EventId,
     /// The end; `None` while the call is up.
     pub end: Option<End>,
     /// Events that fit nothing, in words; each is a bug of the engine or a damaged file.
@@ -249,9 +279,7 @@ impl Entry {
             .filter(|event| event.fact.call() == Some(call))
             .map(|event| (event.id, event))
             .collect();
-        if sorted.is_empty() {
-            return None;
-        }
+        let version = *sorted.last_key_value()?.0;
         let mut entry = Self {
             call,
             arrival: None,
@@ -265,6 +293,11 @@ impl Entry {
             silences: BTreeMap::new(),
             joined: None,
             recordings: BTreeMap::new(),
+            menus: Vec::new(),
+            plan_fields: BTreeMap::new(),
+            rating: None,
+            written: Written::default(),
+            version,
             end: None,
             oddities: Vec::new(),
         };
@@ -281,6 +314,7 @@ impl Entry {
             | Fact::EngineAlive { .. }
             | Fact::EngineStopped
             | Fact::OperatorReachable { .. }
+            | Fact::OperatorTurned { .. }
             | Fact::TelephoneRegistered { .. }
             | Fact::TelephoneUnregistered { .. } => {} // of no call, so filtered out by `of`
             Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
@@ -289,17 +323,39 @@ impl Entry {
             Fact::CallAnswered { .. } => {
                 self.answered_by_engine.get_or_insert(moment);
             }
-            // For whoever reads the events; no figure of an entry comes from them yet.
-            Fact::FieldSet { .. } | Fact::CallRated { .. } => {}
+            Fact::FieldSet { field, value, .. } => {
+                let known = (value.clone(), moment);
+                self.plan_fields.insert(field.clone(), known);
+            }
+            Fact::CallRated { mark, .. } => self.rating = Some(*mark),
+            Fact::MenuChosen {
+                menu, key, flow, ..
+            } => self.menus.push(MenuChoice {
+                menu: menu.clone(),
+                key: key.clone(),
+                flow: flow.clone(),
+            }),
+            Fact::ContactAdded { .. }
+            | Fact::EntryEdited { .. }
+            | Fact::EntryCompleted { .. }
+            | Fact::EntryReopened { .. } => {
+                let plan_fields = &self.plan_fields;
+                self.written
+                    .apply(event, |field| planned(plan_fields, field));
+            }
             Fact::NoticePlayed { .. } => {
                 self.notice_played.get_or_insert(moment);
             }
             Fact::QueueEntered {
-                queue, priority, ..
+                queue,
+                priority,
+                skills,
+                ..
             } => self.queues.push(QueueEntry {
                 event: event.id,
                 queue: queue.clone(),
                 priority: *priority,
+                skills: skills.clone(),
                 entered: moment,
                 left: None,
             }),
@@ -339,6 +395,7 @@ impl Entry {
             } => {
                 self.segment_ended(moment, *segment, *ended_by);
             }
+            Fact::WrapUpEnded { segment, .. } => self.wrapped_up(moment, *segment),
             Fact::TransferRequested { .. } => self.transfer_requested(moment, &event.fact),
             Fact::TransferEnded {
                 transfer,
@@ -418,6 +475,7 @@ impl Entry {
             ended: None,
             holds: Vec::new(),
             one_way: Vec::new(),
+            wrapped_up: None,
         });
     }
 
@@ -563,6 +621,19 @@ impl Entry {
         }
     }
 
+    fn wrapped_up(&mut self, moment: Moment, segment: u16) {
+        let over = self
+            .segments
+            .iter_mut()
+            .find(|s| s.number == segment && s.ended.is_some() && s.wrapped_up.is_none());
+        match over {
+            Some(over) => over.wrapped_up = Some(moment),
+            None => self.oddities.push(format!(
+                "the work after segment {segment} was done without having begun"
+            )),
+        }
+    }
+
     fn ended(&mut self, end: End) {
         if self.end.is_some() {
             self.oddities.push("it ended twice".to_owned());
@@ -578,143 +649,5 @@ impl Entry {
             file: None,
             missing: None,
         })
-    }
-}
-
-/// Figures.
-impl Entry {
-    /// Time in queues, all stays that ended together; `None` if it never entered one.
-    #[must_use]
-    pub fn wait(&self) -> Option<Duration> {
-        (!self.queues.is_empty()).then(|| self.queues.iter().filter_map(QueueEntry::wait).sum())
-    }
-
-    /// From arrival to the start of the first segment; `None` if no operator answered.
-    #[must_use]
-    pub fn wait_from_arrival(&self) -> Option<Duration> {
-        let arrival = self.arrival.as_ref()?;
-        Some(arrival.moment.until(self.segments.first()?.started))
-    }
-
-    /// Time with operators, all segments that ended together; `None` if there were none.
-    #[must_use]
-    pub fn talk(&self) -> Option<Duration> {
-        (!self.segments.is_empty()).then(|| self.segments.iter().filter_map(Segment::talk).sum())
-    }
-
-    /// Time on hold, all segments that ended together; `None` if there were none.
-    #[must_use]
-    pub fn held(&self) -> Option<Duration> {
-        (!self.segments.is_empty()).then(|| self.segments.iter().filter_map(Segment::held).sum())
-    }
-
-    /// From arrival to end.
-    #[must_use]
-    pub fn duration(&self) -> Option<Duration> {
-        Some(
-            self.arrival
-                .as_ref()?
-                .moment
-                .until(self.end.as_ref()?.moment),
-        )
-    }
-
-    /// How long the offer of a segment rang: the line answer time of METRICS.md. `None` for a talk
-    /// that no offer began.
-    #[must_use]
-    pub fn ring_of(&self, segment: &Segment) -> Option<Duration> {
-        let wanted = segment.offer?;
-        self.offers
-            .iter()
-            .find(|offer| offer.offer == wanted)?
-            .ring()
-    }
-
-    /// The call with which this one belongs together: it became part of it, or it was made to
-    /// consult about it.
-    #[must_use]
-    pub fn linked(&self) -> Option<CallId> {
-        let consults = self.arrival.as_ref().and_then(|arrival| arrival.consults);
-        self.joined.or(consults)
-    }
-
-    /// Segments that are to have a recording and of which nothing is known yet.
-    pub fn recordings_awaited(&self) -> impl Iterator<Item = u16> {
-        self.segments
-            .iter()
-            .filter(|segment| segment.recorded && !self.recordings.contains_key(&segment.number))
-            .map(|segment| segment.number)
-    }
-
-    /// Whether the call belongs to a boot: its ids are made of it.
-    pub(crate) const fn arrived_in(&self, boot: u32) -> bool {
-        self.call.boot() == boot
-    }
-
-    /// Whether no more events are to be expected.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.end.is_some() && self.recordings_awaited().next().is_none()
-    }
-}
-
-impl QueueEntry {
-    /// How long the call waited; `None` while it waits.
-    #[must_use]
-    pub fn wait(&self) -> Option<Duration> {
-        self.left.map(|(left, _)| self.entered.until(left))
-    }
-}
-
-impl Offer {
-    /// How long it rang; `None` while it rings.
-    #[must_use]
-    pub fn ring(&self) -> Option<Duration> {
-        self.ended.as_ref().map(|end| self.made.until(end.moment))
-    }
-}
-
-impl Segment {
-    /// The operator of ours who talked: the one the caller was put through to, or the one who called.
-    /// `None` if a caller was put through to the outer network.
-    #[must_use]
-    pub const fn operator(&self) -> Option<&OperatorRef> {
-        match &self.party {
-            Party::Operator(operator) => Some(operator),
-            Party::Outer { .. } => self.with.as_ref(),
-        }
-    }
-
-    /// How long they talked; `None` while they talk.
-    #[must_use]
-    pub fn talk(&self) -> Option<Duration> {
-        self.ended.map(|(ended, _)| self.started.until(ended))
-    }
-
-    /// How much of the talk at least one of them was on hold; `None` while they talk.
-    #[must_use]
-    pub fn held(&self) -> Option<Duration> {
-        let (end, _) = self.ended?;
-        let times = self.holds.iter().map(|hold| (hold.from, hold.until));
-        Some(self.covered(times, end))
-    }
-
-    /// How much of the segment these times cover, in the order in which they began; where two are at
-    /// once it counts once.
-    pub(crate) fn covered(
-        &self,
-        times: impl Iterator<Item = (Moment, Option<Moment>)>,
-        end: Moment,
-    ) -> Duration {
-        let mut sum = Duration::ZERO;
-        // Up to where the time is counted already.
-        let mut counted = Duration::ZERO;
-        for (from, until) in times {
-            let from = self.started.until(from).max(counted);
-            let until = self.started.until(until.unwrap_or(end));
-            sum += until.saturating_sub(from);
-            counted = counted.max(until);
-        }
-        sum
     }
 }

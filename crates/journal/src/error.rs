@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Access;
 use sqlx::migrate::MigrateError;
 
+use crate::db::Location;
+
 /// Why the journal cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -46,26 +48,30 @@ pub enum StartError {
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// There is no such file.
-    #[error("there is no journal database at {}; start the engine once or run `hotline migrate`", .0.display())]
-    Missing(PathBuf),
+    #[error("there is no journal database at {0}; start the engine once or run `hotline migrate`")]
+    Missing(Location),
     /// The file is something else, or damaged.
     #[error("the file {} is not a journal database or is damaged; restore it from a backup, or move it away and it is rebuilt from the event files, which do not hold the operators and their passwords: add those again", .0.display())]
     Broken(PathBuf),
     /// A later version of the program made it.
-    #[error("the database {} was made by a newer hotline (its schema is {found}, this program knows {known}); update the program", .path.display())]
+    #[error(
+        "the database {path} was made by a newer hotline (its schema is {found}, this program knows {known}); update the program"
+    )]
     Newer {
-        /// The file.
-        path: PathBuf,
+        /// Which.
+        path: Location,
         /// Migration found in it.
         found: i64,
         /// The highest that this program has.
         known: i64,
     },
     /// A migration in the file differs from the one in the program.
-    #[error("the schema {version} of the database {} is not the one of this program; restore the database that belongs to it", .path.display())]
+    #[error(
+        "the schema {version} of the database {path} is not the one of this program; restore the database that belongs to it"
+    )]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// Which.
+        path: Location,
         /// The migration that differs.
         version: i64,
     },
@@ -80,11 +86,21 @@ pub enum DatabaseError {
         /// What the system or SQLite said.
         cause: String,
     },
+    /// The server cannot be reached, or does not let us in. It may work later.
+    #[error(
+        "the database {database} cannot be reached: {cause}; check that the server runs, its address, and the user's rights"
+    )]
+    Away {
+        /// Which.
+        database: Location,
+        /// What the system or the server said.
+        cause: String,
+    },
     /// Anything else the database said.
-    #[error("the database {} failed: {cause}", .path.display())]
+    #[error("the database {path} failed: {cause}")]
     Other {
-        /// The file.
-        path: PathBuf,
+        /// Which.
+        path: Location,
         /// What it said.
         cause: sqlx::Error,
     },
@@ -102,8 +118,15 @@ const CANTOPEN: u32 = 14;
 const NOTADB: u32 = 26;
 
 impl DatabaseError {
-    /// Names the party to blame for what sqlx said about `path`.
-    pub(crate) fn of(path: &Path, cause: sqlx::Error) -> Self {
+    /// Names the party to blame for what sqlx said about `database`.
+    pub(crate) fn of(database: &Location, cause: sqlx::Error) -> Self {
+        match database {
+            Location::File(path) => Self::of_file(path, cause),
+            Location::Postgres(_) => Self::of_server(database, cause),
+        }
+    }
+
+    fn of_file(path: &Path, cause: sqlx::Error) -> Self {
         let code = cause
             .as_database_error()
             .and_then(|error| error.code())
@@ -114,7 +137,35 @@ impl DatabaseError {
             Some(BUSY | LOCKED) => Self::Locked(path),
             Some(PERM | READONLY | IOERR | FULL | CANTOPEN) => Self::unwritable(path, &cause),
             Some(CORRUPT | NOTADB) => Self::Broken(path),
-            _ => Self::Other { path, cause },
+            _ => Self::Other {
+                path: path.into(),
+                cause,
+            },
+        }
+    }
+
+    /// A server that is not there, goes down (class 57 of its codes), has no room for us (53) or does
+    /// not know us (28), against one that runs and refuses a statement.
+    fn of_server(database: &Location, cause: sqlx::Error) -> Self {
+        let code = cause.as_database_error().and_then(|error| error.code());
+        let away = match code.as_deref() {
+            Some(code) => ["57", "53", "28", "08", "3D"]
+                .iter()
+                .any(|class| code.starts_with(class)),
+            None => matches!(
+                cause,
+                sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)
+            ),
+        };
+        if away {
+            return Self::Away {
+                database: database.clone(),
+                cause: cause.to_string(),
+            };
+        }
+        Self::Other {
+            path: database.clone(),
+            cause,
         }
     }
 
@@ -134,32 +185,32 @@ impl DatabaseError {
     }
 
     /// The same for a migration.
-    pub(crate) fn of_migration(path: &Path, known: i64, source: MigrateError) -> Self {
+    pub(crate) fn of_migration(database: &Location, known: i64, source: MigrateError) -> Self {
         match source {
             MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
-                Self::of(path, source)
+                Self::of(database, source)
             }
             MigrateError::VersionMissing(found) => Self::Newer {
-                path: path.to_path_buf(),
+                path: database.clone(),
                 found,
                 known,
             },
             MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => {
                 Self::Foreign {
-                    path: path.to_path_buf(),
+                    path: database.clone(),
                     version,
                 }
             }
             other => Self::Other {
-                path: path.to_path_buf(),
+                path: database.clone(),
                 cause: sqlx::Error::Migrate(Box::new(other)),
             },
         }
     }
 
     /// Whether waiting may help, so that a start need not fail.
-    pub(crate) const fn is_locked(&self) -> bool {
-        matches!(self, Self::Locked(_))
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Locked(_) | Self::Away { .. })
     }
 }
 
@@ -216,7 +267,7 @@ mod tests {
     fn a_cause_is_told_once() {
         let io = || io::Error::other("the cause");
         let sql = || sqlx::Error::Protocol("the cause".to_owned());
-        let path = Path::new("journal.db");
+        let path = &Location::parse("journal.db");
         let folder = tempfile::tempdir().unwrap();
         let migration = MigrateError::ExecuteMigration(sql(), 1);
         let source = MigrateError::Source("the cause".into());

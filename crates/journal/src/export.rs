@@ -12,14 +12,14 @@
 //! they are escaped and everything is as it was.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use vocab::{CallId, WallTime};
 
+use crate::db::{Location, Value};
 use crate::error::DatabaseError;
 use crate::query::{self, Range};
-use crate::rows::{CallRows, EntryRow, Row, Value};
+use crate::rows::{CallRows, EntryRow, Row};
 
 /// Calls read at a time.
 const PAGE: u32 = 500;
@@ -46,7 +46,11 @@ impl From<io::Error> for ExportError {
 ///
 /// # Errors
 /// If the database fails or the output does not take more.
-pub async fn csv(database: &Path, range: Range, output: impl Write) -> Result<u64, ExportError> {
+pub async fn csv(
+    database: impl Into<Location>,
+    range: Range,
+    output: impl Write,
+) -> Result<u64, ExportError> {
     let mut journal = query::open(database).await?;
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -77,7 +81,11 @@ pub async fn csv(database: &Path, range: Range, output: impl Write) -> Result<u6
 ///
 /// # Errors
 /// If the database fails or the output does not take more.
-pub async fn jsonl(database: &Path, range: Range, output: impl Write) -> Result<u64, ExportError> {
+pub async fn jsonl(
+    database: impl Into<Location>,
+    range: Range,
+    output: impl Write,
+) -> Result<u64, ExportError> {
     let mut journal = query::open(database).await?;
     let mut writer = io::BufWriter::new(output);
     let (mut after, mut written) = (None, 0);
@@ -108,11 +116,12 @@ fn into_io(error: csv::Error) -> io::Error {
 /// A value as text for people and programs alike, before any care for spreadsheets.
 fn plain(column: &str, value: &Value) -> Option<String> {
     match value {
-        Value::Null => None,
+        Value::Null(_) => None,
         Value::Bool(bool) => Some(bool.to_string()),
         Value::Integer(id) if is_id(column) => Some(CallId::from_i64(*id).to_string()),
-        Value::Integer(ms) if column.ends_with("_at") => Some(utc(*ms)),
+        Value::Integer(ms) if column.ends_with("_at") => Some(utc(WallTime::from_unix_millis(*ms))),
         Value::Integer(number) => Some(number.to_string()),
+        Value::Real(number) => Some(number.to_string()),
         Value::Text(text) => Some(text.clone()),
     }
 }
@@ -121,14 +130,37 @@ fn plain(column: &str, value: &Value) -> Option<String> {
 fn is_id(column: &str) -> bool {
     matches!(
         column,
-        "call" | "offer" | "event" | "leg" | "linked_call" | "consultation"
+        "call"
+            | "offer"
+            | "event"
+            | "leg"
+            | "linked_call"
+            | "consultation"
+            | "version"
+            | "written_version"
     )
 }
 
+/// One entry as a JSON value, in the form of the export.
+#[must_use]
+pub fn entry_value(row: &EntryRow) -> serde_json::Value {
+    // A row has nothing that JSON has not.
+    serde_json::to_value(Object(row)).unwrap_or_default()
+}
+
+/// One call with all its rows as a JSON object.
+///
+/// # Errors
+/// None that a row can cause.
+pub fn call_json(rows: &CallRows) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&CallObject(rows))
+}
+
 /// ISO 8601, UTC, milliseconds. A time that no calendar has stays a number.
-fn utc(ms: i64) -> String {
-    let time = WallTime::from_unix_millis(ms).as_unix_millis();
-    jiff::Timestamp::from_millisecond(time)
+#[must_use]
+pub fn utc(time: WallTime) -> String {
+    let ms = time.as_unix_millis();
+    jiff::Timestamp::from_millisecond(ms)
         .map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 
@@ -136,12 +168,12 @@ fn cell(column: &str, value: &Value) -> String {
     let text = plain(column, value).unwrap_or_default();
     match value {
         Value::Text(_) => harmless(&text),
-        Value::Null | Value::Bool(_) | Value::Integer(_) => text,
+        Value::Null(_) | Value::Bool(_) | Value::Integer(_) | Value::Real(_) => text,
     }
 }
 
 /// The text as a spreadsheet may have it.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let mut safe: String = text
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -195,6 +227,8 @@ impl Serialize for CallObject<'_> {
             transfers,
             legs,
             recordings,
+            fields,
+            corrections,
         } = self.0;
         let mut map = to.serialize_map(None)?;
         write_cells(&mut map, entry)?;
@@ -204,6 +238,8 @@ impl Serialize for CallObject<'_> {
         map.serialize_entry("transfer_list", &List(transfers))?;
         map.serialize_entry("leg_list", &List(legs))?;
         map.serialize_entry("recording_list", &List(recordings))?;
+        map.serialize_entry("field_list", &List(fields))?;
+        map.serialize_entry("correction_list", &List(corrections))?;
         map.end()
     }
 }
@@ -213,11 +249,12 @@ fn write_cells<M: SerializeMap>(map: &mut M, row: &impl Row) -> Result<(), M::Er
     let columns = columns_of(row);
     for (column, value) in columns.iter().zip(&values) {
         match value {
-            Value::Null => map.serialize_entry(column, &())?,
+            Value::Null(_) => map.serialize_entry(column, &())?,
             Value::Bool(bool) => map.serialize_entry(column, bool)?,
             Value::Integer(number) if !is_id(column) && !column.ends_with("_at") => {
                 map.serialize_entry(column, number)?;
             }
+            Value::Real(number) => map.serialize_entry(column, number)?,
             Value::Integer(_) | Value::Text(_) => {
                 map.serialize_entry(column, &plain(column, value))?;
             }

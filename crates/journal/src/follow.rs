@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use vocab::Event;
 
 use crate::apply::{self, Cache};
+use crate::db::Location;
 use crate::error::DatabaseError;
 use crate::files::{FileId, Position, Reader};
 use crate::health::Counters;
@@ -44,7 +45,7 @@ impl Applied {
 
 pub(crate) struct Follower {
     pub(crate) dir: PathBuf,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Location,
     pub(crate) boot: u32,
     /// Everything before it is durable.
     pub(crate) durable: watch::Receiver<Position>,
@@ -87,6 +88,9 @@ impl Follower {
     async fn follow(&mut self) -> Result<(), Trouble> {
         let mut connection = store::open(&self.database).await?;
         let failed = |error| DatabaseError::of(&self.database, error);
+        store::bring_up_to_date(&mut connection)
+            .await
+            .map_err(failed)?;
         let from = apply::checkpoint(&mut connection, self.boot)
             .await
             .map_err(failed)?;

@@ -12,6 +12,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender};
 use tokio::sync::watch;
 use vocab::{Event, EventId, WallTime};
 
+use crate::db::Location;
 use crate::error::StartError;
 use crate::files::{self, Position};
 use crate::follow::{Applied, Follower};
@@ -38,8 +39,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 pub struct Settings {
     /// Folder of the event files; made if it is not there.
     pub dir: PathBuf,
-    /// The SQLite file; made if it is not there. May be on another disk.
-    pub database: PathBuf,
+    /// The database. A file is made if it is not there, and may be on another disk.
+    pub database: Location,
     /// Least time between two syncs of the event file; 5 ms is good.
     pub group: Duration,
 }
@@ -47,7 +48,7 @@ pub struct Settings {
 impl Settings {
     /// Settings with the usual grouping of 5 ms.
     #[must_use]
-    pub fn new(dir: impl Into<PathBuf>, database: impl Into<PathBuf>) -> Self {
+    pub fn new(dir: impl Into<PathBuf>, database: impl Into<Location>) -> Self {
         Self {
             dir: dir.into(),
             database: database.into(),
@@ -97,6 +98,38 @@ pub struct Journal {
     sql_thread: JoinHandle<()>,
     done: crossbeam_channel::Receiver<()>,
     counters: Arc<Counters>,
+}
+
+/// Tells how far the database is, to whoever must read what was written a moment ago.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    applied: watch::Receiver<Applied>,
+}
+
+impl Progress {
+    /// From now on [`Self::changed`] waits for what comes after this.
+    pub fn mark_seen(&mut self) {
+        self.applied.borrow_and_update();
+    }
+
+    /// Waits until the database has something new.
+    pub async fn changed(&mut self) {
+        if self.applied.changed().await.is_err() {
+            // The SQL thread ended: nothing more will come.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until the database has an event of this boot. Waits as long as the database takes; put a
+    /// time-out around it.
+    pub async fn reached(&mut self, event: EventId) {
+        let events = u64::from(event.counter()) + 1;
+        // An error means that the SQL thread ended: nothing more will come.
+        let _ = self
+            .applied
+            .wait_for(|applied| applied.events >= events)
+            .await;
+    }
 }
 
 /// What a stop left behind.
@@ -246,13 +279,13 @@ fn lock(dir: &Path) -> Result<File, StartError> {
 }
 
 /// Opens and migrates the database once, on a thread of its own, because the caller may be async.
-fn check_database(database: PathBuf) -> Result<(), StartError> {
+fn check_database(database: Location) -> Result<(), StartError> {
     let runtime = runtime()?;
     let check = thread("journal-check", move || {
         runtime.block_on(store::open(&database)).map(drop)
     })?;
     match check.join() {
-        Ok(Err(error)) if error.is_locked() => {
+        Ok(Err(error)) if error.may_pass() => {
             tracing::warn!(%error, "starting without the database; it follows when it is free");
             Ok(())
         }
@@ -265,7 +298,7 @@ fn check_database(database: PathBuf) -> Result<(), StartError> {
 
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
     tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .map_err(StartError::Thread)
 }
@@ -316,6 +349,14 @@ impl Journal {
     pub fn lag(&self) -> u64 {
         let appended = self.counters.appended.load(Ordering::Relaxed);
         appended.saturating_sub(self.applied.borrow().events)
+    }
+
+    /// A handle that tells how far the database is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            applied: self.applied.clone(),
+        }
     }
 
     /// How the journal is.

@@ -7,11 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
-use sqlx::SqliteConnection;
 use vocab::OperatorId;
 
+use crate::db::{Connection, Location};
 use crate::error::DatabaseError;
 use crate::store;
 
@@ -118,28 +117,35 @@ pub enum OperatorError {
 ///
 /// # Errors
 /// If a field is not allowed, the login or line is taken, or the database cannot be used.
-pub async fn add(database: &Path, operator: Operator) -> Result<Operator, OperatorError> {
+pub async fn add(
+    database: impl Into<Location>,
+    operator: Operator,
+) -> Result<Operator, OperatorError> {
     check_login(&operator.login)?;
     check_text("name", &operator.name)?;
     check_text("line", &operator.line)?;
     check_text("address", operator.address.as_deref().unwrap_or_default())?;
     check_secrets(&operator.login, &operator.ha1_sha256, &operator.ha1_md5)?;
     let skills = skills_json(&operator.skills)?;
+    let database = &database.into();
     let mut connection = store::open(database).await?;
-    let inserted = sqlx::query_scalar::<_, i64>(
-        "INSERT INTO operators (login, name, line, ha1_sha256, ha1_md5, skills, enabled, address)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-    )
-    .bind(&operator.login)
-    .bind(&operator.name)
-    .bind(&operator.line)
-    .bind(&operator.ha1_sha256)
-    .bind(&operator.ha1_md5)
-    .bind(skills)
-    .bind(operator.enabled)
-    .bind(&operator.address)
-    .fetch_one(&mut connection)
-    .await;
+    let inserted: sqlx::Result<Option<(i64,)>> = connection
+        .first(
+            "INSERT INTO operators (login, name, line, ha1_sha256, ha1_md5, skills, enabled, address)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+            &[
+                (&operator.login).into(),
+                (&operator.name).into(),
+                (&operator.line).into(),
+                (&operator.ha1_sha256).into(),
+                (&operator.ha1_md5).into(),
+                skills.into(),
+                operator.enabled.into(),
+                operator.address.clone().into(),
+            ],
+        )
+        .await;
+    let inserted = inserted.map(|row| row.map_or(0, |(id,)| id));
     match inserted {
         Ok(id) => Ok(Operator {
             id: number(id),
@@ -156,24 +162,42 @@ pub async fn add(database: &Path, operator: Operator) -> Result<Operator, Operat
 ///
 /// # Errors
 /// If the database cannot be used.
-pub async fn list(database: &Path) -> Result<Vec<Operator>, OperatorError> {
+pub async fn list(database: impl Into<Location>) -> Result<Vec<Operator>, OperatorError> {
+    let database = &database.into();
     let mut connection = store::open(database).await?;
     read(database, &mut connection).await
+}
+
+/// The operator of a login, if there is one. Reads only, and makes no database.
+///
+/// # Errors
+/// If the database cannot be used.
+pub async fn find(
+    database: impl Into<Location>,
+    login: &str,
+) -> Result<Option<Operator>, OperatorError> {
+    let database = database.into();
+    let mut connection = store::open_reader(&database).await?;
+    let operators = read(&database, &mut connection).await?;
+    let mut operators = operators.into_iter();
+    Ok(operators.find(|operator| operator.login.eq_ignore_ascii_case(login)))
 }
 
 /// Removes an operator. The journal keeps what they did under their name.
 ///
 /// # Errors
 /// If there is none of that login or the database cannot be used.
-pub async fn remove(database: &Path, login: &str) -> Result<(), OperatorError> {
+pub async fn remove(database: impl Into<Location>, login: &str) -> Result<(), OperatorError> {
+    let database = &database.into();
     let mut connection = store::open(database).await?;
-    let result = sqlx::query("DELETE FROM operators WHERE login = ?")
-        .bind(login)
-        .execute(&mut connection);
-    let done = result
+    let done = connection
+        .run(
+            "DELETE FROM operators WHERE lower(login) = lower($1)",
+            &[login.into()],
+        )
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
-    changed_one(login, done.rows_affected())
+    changed_one(login, done)
 }
 
 /// Replaces an operator's secrets (a new password).
@@ -181,36 +205,43 @@ pub async fn remove(database: &Path, login: &str) -> Result<(), OperatorError> {
 /// # Errors
 /// If there is none of that login, the values are no HA1, or the database cannot be used.
 pub async fn set_secrets(
-    database: &Path,
+    database: impl Into<Location>,
     login: &str,
     ha1_sha256: &str,
     ha1_md5: &str,
 ) -> Result<(), OperatorError> {
     check_secrets(login, ha1_sha256, ha1_md5)?;
+    let database = &database.into();
     let mut connection = store::open(database).await?;
-    let done = sqlx::query("UPDATE operators SET ha1_sha256 = ?, ha1_md5 = ? WHERE login = ?")
-        .bind(ha1_sha256)
-        .bind(ha1_md5)
-        .bind(login)
-        .execute(&mut connection)
+    let done = connection
+        .run(
+            "UPDATE operators SET ha1_sha256 = $1, ha1_md5 = $2 WHERE lower(login) = lower($3)",
+            &[ha1_sha256.into(), ha1_md5.into(), login.into()],
+        )
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
-    changed_one(login, done.rows_affected())
+    changed_one(login, done)
 }
 
 /// Allows or forbids an operator to register and be offered calls.
 ///
 /// # Errors
 /// If there is none of that login or the database cannot be used.
-pub async fn set_enabled(database: &Path, login: &str, enabled: bool) -> Result<(), OperatorError> {
+pub async fn set_enabled(
+    database: impl Into<Location>,
+    login: &str,
+    enabled: bool,
+) -> Result<(), OperatorError> {
+    let database = &database.into();
     let mut connection = store::open(database).await?;
-    let done = sqlx::query("UPDATE operators SET enabled = ? WHERE login = ?")
-        .bind(enabled)
-        .bind(login)
-        .execute(&mut connection)
+    let done = connection
+        .run(
+            "UPDATE operators SET enabled = $1 WHERE lower(login) = lower($2)",
+            &[enabled.into(), login.into()],
+        )
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
-    changed_one(login, done.rows_affected())
+    changed_one(login, done)
 }
 
 /// Replaces an operator's skills.
@@ -218,19 +249,21 @@ pub async fn set_enabled(database: &Path, login: &str, enabled: bool) -> Result<
 /// # Errors
 /// If there is none of that login, a skill is not allowed, or the database cannot be used.
 pub async fn set_skills(
-    database: &Path,
+    database: impl Into<Location>,
     login: &str,
     skills: &BTreeMap<String, u8>,
 ) -> Result<(), OperatorError> {
     let json = skills_json(skills)?;
+    let database = &database.into();
     let mut connection = store::open(database).await?;
-    let done = sqlx::query("UPDATE operators SET skills = ? WHERE login = ?")
-        .bind(json)
-        .bind(login)
-        .execute(&mut connection)
+    let done = connection
+        .run(
+            "UPDATE operators SET skills = $1 WHERE lower(login) = lower($2)",
+            &[json.into(), login.into()],
+        )
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
-    changed_one(login, done.rows_affected())
+    changed_one(login, done)
 }
 
 /// Gives an operator's line a fixed address, or takes it away.
@@ -238,19 +271,21 @@ pub async fn set_skills(
 /// # Errors
 /// If there is none of that login, the address is too long, or the database cannot be used.
 pub async fn set_address(
-    database: &Path,
+    database: impl Into<Location>,
     login: &str,
     address: Option<&str>,
 ) -> Result<(), OperatorError> {
     check_text("address", address.unwrap_or_default())?;
+    let database = &database.into();
     let mut connection = store::open(database).await?;
-    let done = sqlx::query("UPDATE operators SET address = ? WHERE login = ?")
-        .bind(address)
-        .bind(login)
-        .execute(&mut connection)
+    let done = connection
+        .run(
+            "UPDATE operators SET address = $1 WHERE lower(login) = lower($2)",
+            &[address.into(), login.into()],
+        )
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
-    changed_one(login, done.rows_affected())
+    changed_one(login, done)
 }
 
 /// Takes down how many voice messages wait for an operator.
@@ -258,34 +293,39 @@ pub async fn set_address(
 /// # Errors
 /// If there is none of that login or the database cannot be used.
 pub async fn set_waiting(
-    database: &Path,
+    database: impl Into<Location>,
     login: &str,
     waiting: WaitingMessages,
 ) -> Result<(), OperatorError> {
     let WaitingMessages { new, old } = waiting;
+    let database = &database.into();
     let mut connection = store::open(database).await?;
-    let done = sqlx::query("UPDATE operators SET waiting_new = ?, waiting_old = ? WHERE login = ?")
-        .bind(new)
-        .bind(old)
-        .bind(login)
-        .execute(&mut connection)
+    let done = connection
+        .run(
+            "UPDATE operators SET waiting_new = $1, waiting_old = $2 WHERE lower(login) = lower($3)",
+            &[new.into(), old.into(), login.into()],
+        )
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
-    changed_one(login, done.rows_affected())
+    changed_one(login, done)
 }
 
 /// How many voice messages wait for each operator who is enabled, by login.
 ///
 /// # Errors
 /// If the database cannot be used.
-pub async fn waiting(database: &Path) -> Result<Vec<(String, WaitingMessages)>, OperatorError> {
+pub async fn waiting(
+    database: impl Into<Location>,
+) -> Result<Vec<(String, WaitingMessages)>, OperatorError> {
+    let database = &database.into();
     let mut connection = store::open_reader(database).await?;
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT login, waiting_new, waiting_old FROM operators WHERE enabled ORDER BY id",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .map_err(|error| DatabaseError::of(database, error))?;
+    let rows: Vec<(String, i64, i64)> = connection
+        .all(
+            "SELECT login, waiting_new, waiting_old FROM operators WHERE enabled ORDER BY id",
+            &[],
+        )
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
     let count = |number: i64| u32::try_from(number).unwrap_or_default();
     let waiting = |(login, new, old)| {
         let (new, old) = (count(new), count(old));
@@ -298,7 +338,8 @@ pub async fn waiting(database: &Path) -> Result<Vec<(String, WaitingMessages)>, 
 ///
 /// # Errors
 /// If the database cannot be used.
-pub async fn version(database: &Path) -> Result<i64, DatabaseError> {
+pub async fn version(database: impl Into<Location>) -> Result<i64, DatabaseError> {
+    let database = &database.into();
     let mut connection = store::open_reader(database).await?;
     read_version(database, &mut connection).await
 }
@@ -306,8 +347,8 @@ pub async fn version(database: &Path) -> Result<i64, DatabaseError> {
 /// A connection kept open to ask often whether operators changed (a few microseconds each time).
 #[derive(Debug)]
 pub struct Watch {
-    database: PathBuf,
-    connection: SqliteConnection,
+    database: Location,
+    connection: Connection,
     seen: Option<i64>,
 }
 
@@ -316,10 +357,11 @@ impl Watch {
     ///
     /// # Errors
     /// If the database cannot be used.
-    pub async fn open(database: &Path) -> Result<Self, DatabaseError> {
-        let connection = store::open_reader(database).await?;
+    pub async fn open(database: impl Into<Location>) -> Result<Self, DatabaseError> {
+        let database = database.into();
+        let connection = store::open_reader(&database).await?;
         Ok(Self {
-            database: database.to_path_buf(),
+            database,
             connection,
             seen: None,
         })
@@ -342,13 +384,14 @@ impl Watch {
 }
 
 async fn read_version(
-    database: &Path,
-    connection: &mut SqliteConnection,
+    database: &Location,
+    connection: &mut Connection,
 ) -> Result<i64, DatabaseError> {
-    sqlx::query_scalar("SELECT version FROM operators_version")
-        .fetch_one(connection)
+    let version: Option<(i64,)> = connection
+        .first("SELECT version FROM operators_version", &[])
         .await
-        .map_err(|error| DatabaseError::of(database, error))
+        .map_err(|error| DatabaseError::of(database, error))?;
+    Ok(version.map_or(0, |(version,)| version))
 }
 
 #[derive(sqlx::FromRow)]
@@ -365,16 +408,17 @@ struct OperatorRow {
 }
 
 async fn read(
-    database: &Path,
-    connection: &mut SqliteConnection,
+    database: &Location,
+    connection: &mut Connection,
 ) -> Result<Vec<Operator>, OperatorError> {
-    let rows: Vec<OperatorRow> = sqlx::query_as(
-        "SELECT id, login, name, line, ha1_sha256, ha1_md5, skills, enabled, address
-         FROM operators ORDER BY length(line), line, id",
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(|error| DatabaseError::of(database, error))?;
+    let rows: Vec<OperatorRow> = connection
+        .all(
+            "SELECT id, login, name, line, ha1_sha256, ha1_md5, skills, enabled, address
+             FROM operators ORDER BY length(line), line, id",
+            &[],
+        )
+        .await
+        .map_err(|error| DatabaseError::of(database, error))?;
     let operator = |row: OperatorRow| {
         let skills = serde_json::from_str(&row.skills).unwrap_or_else(|error| {
             tracing::error!(operator = row.id, %error, "skills in the database are not readable");
@@ -446,16 +490,18 @@ fn is_unique_violation(error: &sqlx::Error) -> bool {
 
 /// Which of the two unique columns is taken, and by whom.
 async fn who_has(
-    database: &Path,
-    connection: &mut SqliteConnection,
+    database: &Location,
+    connection: &mut Connection,
     operator: Operator,
 ) -> Result<OperatorError, DatabaseError> {
-    let holder: Option<String> = sqlx::query_scalar("SELECT login FROM operators WHERE line = ?")
-        .bind(&operator.line)
-        .fetch_optional(connection)
+    let holder: Option<(String,)> = connection
+        .first(
+            "SELECT login FROM operators WHERE line = $1",
+            &[(&operator.line).into()],
+        )
         .await
         .map_err(|error| DatabaseError::of(database, error))?;
-    Ok(match holder {
+    Ok(match holder.map(|(login,)| login) {
         Some(login) if !login.eq_ignore_ascii_case(&operator.login) => OperatorError::LineTaken {
             line: operator.line,
             login,

@@ -1,16 +1,16 @@
 //! Owns the questions that the demo and the command line ask of the journal. Reads only.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
-use vocab::{CallId, Event, WallTime};
+use vocab::{CallId, Event, EventId, WallTime};
 
-use crate::apply::events_of;
+use crate::apply::{self, events_of};
+use crate::db::{Connection, Location, Readable, Value};
 use crate::entry::Entry;
 use crate::error::DatabaseError;
 use crate::rows::{
-    CallRows, EntryRow, LegRow, OfferRow, QueueEntryRow, RecordingRow, Row, SegmentRow, TransferRow,
+    CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, OfferRow, QueueEntryRow, RecordingRow,
+    Row, SegmentRow, TransferRow,
 };
 use crate::store;
 
@@ -21,6 +21,13 @@ pub struct Range {
     pub from: Option<WallTime>,
     /// First moment after it.
     pub to: Option<WallTime>,
+}
+
+impl Range {
+    /// Its bounds as values of a statement.
+    pub(crate) fn values(self) -> [Value; 2] {
+        [self.from, self.to].map(|moment| moment.map(WallTime::as_unix_millis).into())
+    }
 }
 
 /// Totals of a range.
@@ -45,18 +52,19 @@ pub struct Summary {
 /// A connection for reading, while others write.
 #[derive(Debug)]
 pub struct Journal {
-    path: std::path::PathBuf,
-    connection: SqliteConnection,
+    pub(crate) database: Location,
+    pub(crate) connection: Connection,
 }
 
-/// Opens the database at `path` for reading.
+/// Opens the database for reading.
 ///
 /// # Errors
 /// If there is none, or it is broken or newer.
-pub async fn open(path: &Path) -> Result<Journal, DatabaseError> {
-    let connection = store::open_reader(path).await?;
+pub async fn open(database: impl Into<Location>) -> Result<Journal, DatabaseError> {
+    let database = database.into();
+    let connection = store::open_reader(&database).await?;
     Ok(Journal {
-        path: path.to_path_buf(),
+        database,
         connection,
     })
 }
@@ -65,14 +73,9 @@ pub async fn open(path: &Path) -> Result<Journal, DatabaseError> {
 const PAGE: u32 = 500;
 
 impl Journal {
-    /// For the questions of other files.
-    pub(crate) const fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
-    }
-
     /// The error of a question.
     pub(crate) fn failed(&self, error: sqlx::Error) -> DatabaseError {
-        DatabaseError::of(&self.path, error)
+        DatabaseError::of(&self.database, error)
     }
 
     /// Totals of the calls of a range.
@@ -82,54 +85,53 @@ impl Journal {
     pub async fn summary(&mut self, range: Range) -> Result<Summary, DatabaseError> {
         self.read_summary(range)
             .await
-            .map_err(|error| DatabaseError::of(&self.path, error))
+            .map_err(|error| DatabaseError::of(&self.database, error))
     }
 
     async fn read_summary(&mut self, range: Range) -> Result<Summary, sqlx::Error> {
-        let Range { from, to } = range;
-        let (from, to) = (
-            from.map(WallTime::as_unix_millis),
-            to.map(WallTime::as_unix_millis),
-        );
+        let bounds = range.values();
         let mut summary = Summary::default();
-        let outcomes: Vec<(Option<String>, i64)> = sqlx::query_as(
-            "SELECT outcome, count(*) FROM entries
-             WHERE arrived_at >= coalesce(?1, arrived_at) AND arrived_at < coalesce(?2, arrived_at + 1)
-             GROUP BY outcome",
-        )
-        .bind(from)
-        .bind(to)
-        .fetch_all(&mut self.connection)
-        .await?;
+        let outcomes: Vec<(Option<String>, i64)> = self
+            .connection
+            .all(
+                "SELECT outcome, count(*) FROM entries WHERE channel = 'call'
+                 AND arrived_at >= coalesce($1, arrived_at) AND arrived_at < coalesce($2, arrived_at + 1)
+                 GROUP BY outcome",
+                &bounds,
+            )
+            .await?;
         for (outcome, calls) in outcomes {
             summary.calls += unsigned(calls);
             if let Some(outcome) = outcome {
                 summary.outcomes.insert(outcome, unsigned(calls));
             }
         }
-        let (average, longest, talk): (Option<f64>, Option<i64>, i64) = sqlx::query_as(
-            "SELECT avg(CASE WHEN segments > 0 THEN wait_ms END), max(wait_ms),
-                    coalesce(sum(talk_ms), 0) FROM entries
-             WHERE arrived_at >= coalesce(?1, arrived_at) AND arrived_at < coalesce(?2, arrived_at + 1)",
-        )
-        .bind(from)
-        .bind(to)
-        .fetch_one(&mut self.connection)
-        .await?;
+        let figures: Option<(Option<f64>, Option<i64>, i64)> = self
+            .connection
+            .first(
+                "SELECT CAST(avg(CASE WHEN segments > 0 THEN wait_ms END) AS DOUBLE PRECISION),
+                        max(wait_ms), CAST(coalesce(sum(talk_ms), 0) AS BIGINT) FROM entries
+                 WHERE channel = 'call' AND arrived_at >= coalesce($1, arrived_at)
+                   AND arrived_at < coalesce($2, arrived_at + 1)",
+                &bounds,
+            )
+            .await?;
+        let (average, longest, talk) = figures.unwrap_or_default();
         summary.answered_wait_ms_average = average;
         summary.wait_ms_max = longest.map(unsigned);
         summary.talk_ms = unsigned(talk);
-        let (wanted, stored): (i64, i64) = sqlx::query_as(
-            "SELECT count(*), count(r.path) FROM segments s
-             JOIN entries e ON e.call = s.call
-             LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
-             WHERE s.recorded = 1 AND e.arrived_at >= coalesce(?1, e.arrived_at)
-               AND e.arrived_at < coalesce(?2, e.arrived_at + 1)",
-        )
-        .bind(from)
-        .bind(to)
-        .fetch_one(&mut self.connection)
-        .await?;
+        let recordings: Option<(i64, i64)> = self
+            .connection
+            .first(
+                "SELECT count(*), count(r.path) FROM segments s
+                 JOIN entries e ON e.call = s.call
+                 LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
+                 WHERE s.recorded AND e.arrived_at >= coalesce($1, e.arrived_at)
+                   AND e.arrived_at < coalesce($2, e.arrived_at + 1)",
+                &bounds,
+            )
+            .await?;
+        let (wanted, stored) = recordings.unwrap_or_default();
         summary.segments_to_record = unsigned(wanted);
         summary.recordings = unsigned(stored);
         Ok(summary)
@@ -145,15 +147,14 @@ impl Journal {
         limit: u32,
     ) -> Result<Vec<EntryRow>, DatabaseError> {
         let sql = format!(
-            "SELECT {} FROM entries WHERE call < ? ORDER BY call DESC LIMIT ?",
+            "SELECT {} FROM entries WHERE call < $1 ORDER BY call DESC LIMIT $2",
             columns::<EntryRow>()
         );
-        sqlx::query_as::<Sqlite, EntryRow>(AssertSqlSafe(sql))
-            .bind(before.map_or(i64::MAX, CallId::as_i64))
-            .bind(limit)
-            .fetch_all(&mut self.connection)
+        let before = before.map_or(i64::MAX, CallId::as_i64);
+        self.connection
+            .all(&sql, &[before.into(), limit.into()])
             .await
-            .map_err(|error| DatabaseError::of(&self.path, error))
+            .map_err(|error| DatabaseError::of(&self.database, error))
     }
 
     /// Entries of a range in order of arrival, after the call `after`.
@@ -165,18 +166,16 @@ impl Journal {
     ) -> Result<Vec<EntryRow>, DatabaseError> {
         // Without bounds an entry whose arrival was lost is shown as well.
         let sql = format!(
-            "SELECT {} FROM entries WHERE call > ?1 AND (?2 IS NULL OR arrived_at >= ?2)
-             AND (?3 IS NULL OR arrived_at < ?3) ORDER BY call LIMIT ?4",
+            "SELECT {} FROM entries WHERE call > $1 AND ($2 IS NULL OR arrived_at >= $2)
+             AND ($3 IS NULL OR arrived_at < $3) ORDER BY call LIMIT $4",
             columns::<EntryRow>()
         );
-        sqlx::query_as::<Sqlite, EntryRow>(AssertSqlSafe(sql))
-            .bind(after.map_or(-1, CallId::as_i64))
-            .bind(range.from.map(WallTime::as_unix_millis))
-            .bind(range.to.map(WallTime::as_unix_millis))
-            .bind(limit)
-            .fetch_all(&mut self.connection)
+        let [from, to] = range.values();
+        let after = after.map_or(-1, CallId::as_i64);
+        self.connection
+            .all(&sql, &[after.into(), from, to, limit.into()])
             .await
-            .map_err(|error| DatabaseError::of(&self.path, error))
+            .map_err(|error| DatabaseError::of(&self.database, error))
     }
 
     /// All rows of one call.
@@ -186,7 +185,7 @@ impl Journal {
     pub async fn call(&mut self, call: CallId) -> Result<Option<CallRows>, DatabaseError> {
         self.read_call(call)
             .await
-            .map_err(|error| DatabaseError::of(&self.path, error))
+            .map_err(|error| DatabaseError::of(&self.database, error))
     }
 
     async fn read_call(&mut self, call: CallId) -> Result<Option<CallRows>, sqlx::Error> {
@@ -202,6 +201,8 @@ impl Journal {
             transfers: rows_of::<TransferRow>(connection, call).await?,
             legs: rows_of::<LegRow>(connection, call).await?,
             recordings: rows_of::<RecordingRow>(connection, call).await?,
+            fields: rows_of::<FieldRow>(connection, call).await?,
+            corrections: rows_of::<CorrectionRow>(connection, call).await?,
         }))
     }
 
@@ -212,9 +213,45 @@ impl Journal {
     pub async fn events(&mut self, call: CallId) -> Result<Vec<Event>, DatabaseError> {
         let mut events = events_of(&mut self.connection, &[call])
             .await
-            .map_err(|error| DatabaseError::of(&self.path, error))?;
+            .map_err(|error| DatabaseError::of(&self.database, error))?;
         events.sort_by_key(|event| event.id);
         Ok(events)
+    }
+
+    /// The id of the last event; the lowest there can be if there is none.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn last_event(&mut self) -> Result<EventId, DatabaseError> {
+        let last: Option<(i64,)> = self
+            .connection
+            .first("SELECT id FROM events ORDER BY id DESC LIMIT 1", &[])
+            .await
+            .map_err(|error| DatabaseError::of(&self.database, error))?;
+        Ok(EventId::from_i64(last.map_or(0, |(id,)| id)))
+    }
+
+    /// Events after one, in the order of their ids, at most `limit` of them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn events_after(
+        &mut self,
+        after: EventId,
+        limit: u32,
+    ) -> Result<Vec<Event>, DatabaseError> {
+        let rows: Vec<(String,)> = self
+            .connection
+            .all(
+                "SELECT json FROM events WHERE id > $1 ORDER BY id LIMIT $2",
+                &[after.as_i64().into(), limit.into()],
+            )
+            .await
+            .map_err(|error| DatabaseError::of(&self.database, error))?;
+        Ok(rows
+            .iter()
+            .filter_map(|(json,)| apply::read(json))
+            .collect())
     }
 
     /// The newest call whose caller's INVITE had this Call-ID. Looks at every entry.
@@ -225,14 +262,15 @@ impl Journal {
         &mut self,
         sip_call_id: &str,
     ) -> Result<Option<CallId>, DatabaseError> {
-        let call: Option<i64> = sqlx::query_scalar(
-            "SELECT call FROM entries WHERE sip_call_id = ? ORDER BY call DESC LIMIT 1",
-        )
-        .bind(sip_call_id)
-        .fetch_optional(&mut self.connection)
-        .await
-        .map_err(|error| DatabaseError::of(&self.path, error))?;
-        Ok(call.map(CallId::from_i64))
+        let call: Option<(i64,)> = self
+            .connection
+            .first(
+                "SELECT call FROM entries WHERE sip_call_id = $1 ORDER BY call DESC LIMIT 1",
+                &[sip_call_id.into()],
+            )
+            .await
+            .map_err(|error| DatabaseError::of(&self.database, error))?;
+        Ok(call.map(|(call,)| CallId::from_i64(call)))
     }
 
     /// The fold of one call's stored events.
@@ -242,7 +280,7 @@ impl Journal {
     pub async fn entry(&mut self, call: CallId) -> Result<Option<Entry>, DatabaseError> {
         let events = events_of(&mut self.connection, &[call])
             .await
-            .map_err(|error| DatabaseError::of(&self.path, error))?;
+            .map_err(|error| DatabaseError::of(&self.database, error))?;
         Ok(Entry::of(call, &events))
     }
 
@@ -282,31 +320,42 @@ impl Journal {
             return Ok(vec!["it has an entry but no events".to_owned()]);
         };
         let mut problems = entry.check();
-        if self.call(call).await?.as_ref() != Some(&CallRows::of(&entry)) {
+        let (found, expected) = (self.call(call).await?, CallRows::of(&entry));
+        if !self.is_as_stored(found.as_ref(), &expected) {
             problems.push("its rows are not those of its events".to_owned());
         }
         Ok(problems)
     }
 }
 
+impl Journal {
+    /// Whether rows are those that were to be stored. PostgreSQL has no U+0000 in texts, which the
+    /// network may bring, so there both are compared as they print, with U+FFFD for it.
+    fn is_as_stored(&self, found: Option<&CallRows>, expected: &CallRows) -> bool {
+        if found == Some(expected) {
+            return true;
+        }
+        let print =
+            |rows: &CallRows| crate::db::storable(&format!("{rows:?}").replace("\\0", "\0"));
+        self.connection.is_postgres() && found.is_some_and(|found| print(found) == print(expected))
+    }
+}
+
 /// The rows of a table that belong to a call, in the order of the table's key.
-async fn rows_of<R>(connection: &mut SqliteConnection, call: CallId) -> Result<Vec<R>, sqlx::Error>
-where
-    R: Row + for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
-{
+async fn rows_of<R: Row + Readable>(
+    connection: &mut Connection,
+    call: CallId,
+) -> Result<Vec<R>, sqlx::Error> {
     let sql = format!(
-        "SELECT {} FROM {} WHERE call = ? ORDER BY {}",
+        "SELECT {} FROM {} WHERE call = $1 ORDER BY {}",
         columns::<R>(),
         R::TABLE.name,
         R::TABLE.key.join(",")
     );
-    sqlx::query_as::<Sqlite, R>(AssertSqlSafe(sql))
-        .bind(call.as_i64())
-        .fetch_all(connection)
-        .await
+    connection.all(&sql, &[call.as_i64().into()]).await
 }
 
-fn columns<R: Row>() -> String {
+pub(crate) fn columns<R: Row>() -> String {
     R::TABLE.columns.join(",")
 }
 

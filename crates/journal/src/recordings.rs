@@ -48,10 +48,7 @@ impl SegmentRecording {
 /// All columns of [`SegmentRecording`], of segments and of recordings without a segment.
 const SELECT: &str = "SELECT s.call, s.segment, s.recorded, s.talk_ms, s.started_at,
         r.path, r.sha256, r.missing, e.queue,
-        (SELECT json_extract(v.json, '$.fact.value') FROM events v
-         WHERE v.call = s.call AND v.kind = 'field_set'
-           AND json_extract(v.json, '$.fact.field') = 'topic'
-         ORDER BY v.id DESC LIMIT 1) AS topic
+        (SELECT f.value FROM entry_fields f WHERE f.call = s.call AND f.field = 'topic') AS topic
     FROM segments s
     JOIN entries e ON e.call = s.call
     LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment";
@@ -68,19 +65,15 @@ impl Journal {
         after: Option<RecordingKey>,
     ) -> Result<Vec<SegmentRecording>, DatabaseError> {
         let sql = format!(
-            "{SELECT} WHERE (s.call, s.segment) > (?1, ?2)
-               AND (?3 IS NULL OR e.arrived_at >= ?3) AND (?4 IS NULL OR e.arrived_at < ?4)
-             ORDER BY s.call, s.segment LIMIT ?5"
+            "{SELECT} WHERE (s.call, s.segment) > ($1, $2)
+               AND ($3 IS NULL OR e.arrived_at >= $3) AND ($4 IS NULL OR e.arrived_at < $4)
+             ORDER BY s.call, s.segment LIMIT $5"
         );
         let (call, segment) = after.map_or((-1, 0), |key| (key.call.as_i64(), key.segment));
-        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(call)
-            .bind(i64::from(segment))
-            .bind(range.from.map(WallTime::as_unix_millis))
-            .bind(range.to.map(WallTime::as_unix_millis))
-            .bind(PAGE)
-            .fetch_all(self.connection())
-            .await;
+        let [from, to] = range.values();
+        let segment = i64::from(segment);
+        let args = [call.into(), segment.into(), from, to, PAGE.into()];
+        let found = self.connection.all(&sql, &args).await;
         found.map_err(|error| self.failed(error))
     }
 
@@ -92,11 +85,8 @@ impl Journal {
         &mut self,
         call: CallId,
     ) -> Result<Vec<SegmentRecording>, DatabaseError> {
-        let sql = format!("{SELECT} WHERE s.call = ?1 ORDER BY s.segment");
-        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(call.as_i64())
-            .fetch_all(self.connection())
-            .await;
+        let sql = format!("{SELECT} WHERE s.call = $1 ORDER BY s.segment");
+        let found = self.connection.all(&sql, &[call.as_i64().into()]).await;
         found.map_err(|error| self.failed(error))
     }
 
@@ -111,18 +101,14 @@ impl Journal {
         after: Option<RecordingKey>,
     ) -> Result<Vec<SegmentRecording>, DatabaseError> {
         let sql = format!(
-            "{SELECT} WHERE r.path IS NOT NULL AND r.missing IS NOT 'destroyed'
-               AND (r.call, r.segment) > (?1, ?2) AND s.started_at < ?3
-             ORDER BY r.call, r.segment LIMIT ?4"
+            "{SELECT} WHERE r.path IS NOT NULL AND (r.missing IS NULL OR r.missing <> 'destroyed')
+               AND (r.call, r.segment) > ($1, $2) AND s.started_at < $3
+             ORDER BY r.call, r.segment LIMIT $4"
         );
         let (call, segment) = after.map_or((-1, 0), |key| (key.call.as_i64(), key.segment));
-        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(call)
-            .bind(i64::from(segment))
-            .bind(before.as_unix_millis())
-            .bind(PAGE)
-            .fetch_all(self.connection())
-            .await;
+        let (segment, before) = (i64::from(segment), before.as_unix_millis());
+        let args = [call.into(), segment.into(), before.into(), PAGE.into()];
+        let found = self.connection.all(&sql, &args).await;
         found.map_err(|error| self.failed(error))
     }
 
@@ -135,14 +121,14 @@ impl Journal {
         &mut self,
         since: WallTime,
     ) -> Result<(Vec<CallId>, WallTime), DatabaseError> {
-        let found = sqlx::query_as::<_, (i64, i64)>(
-            "SELECT call, max(known_at) FROM recordings WHERE known_at >= ?1 GROUP BY call
-             ORDER BY 2 LIMIT ?2",
-        )
-        .bind(since.as_unix_millis())
-        .bind(PAGE)
-        .fetch_all(self.connection())
-        .await;
+        let found: Result<Vec<(i64, i64)>, _> = self
+            .connection
+            .all(
+                "SELECT call, max(known_at) FROM recordings WHERE known_at >= $1 GROUP BY call
+             ORDER BY 2 LIMIT $2",
+                &[since.as_unix_millis().into(), PAGE.into()],
+            )
+            .await;
         let found = found.map_err(|error| self.failed(error))?;
         let latest = found.last().map_or(since.as_unix_millis(), |(_, at)| *at);
         let calls = found.iter().map(|(call, _)| CallId::from_i64(*call));
@@ -157,12 +143,9 @@ impl Journal {
         &mut self,
         key: RecordingKey,
     ) -> Result<Option<SegmentRecording>, DatabaseError> {
-        let sql = format!("{SELECT} WHERE s.call = ?1 AND s.segment = ?2");
-        let found = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(key.call.as_i64())
-            .bind(i64::from(key.segment))
-            .fetch_optional(self.connection())
-            .await;
+        let sql = format!("{SELECT} WHERE s.call = $1 AND s.segment = $2");
+        let args = [key.call.as_i64().into(), i64::from(key.segment).into()];
+        let found = self.connection.first(&sql, &args).await;
         found.map_err(|error| self.failed(error))
     }
 }

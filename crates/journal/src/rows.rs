@@ -1,34 +1,23 @@
 //! Owns the rows computed from an entry: one definition per table gives the struct, the columns
 //! and the values, so that the fold, the SQL and the exports cannot drift apart.
 
-use std::time::Duration;
+mod fill;
 
-use serde::Serialize;
-use vocab::{CallId, OfferResult, OperatorRef, Party, PathQuality, TransferResult, TransferTarget};
+use vocab::{Event, Fact};
 
-use crate::audio::Leg;
-use crate::entry::{Entry, Moment, Recording};
+use crate::db::Value;
 
-/// One SQL value on its way into or out of the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    Null,
-    Bool(bool),
-    Integer(i64),
-    Text(String),
+use fill::clamp;
+pub(crate) use fill::word;
+
+/// Names of the columns of an entry.
+#[must_use]
+pub fn entry_columns() -> &'static [&'static str] {
+    EntryRow::TABLE.columns
 }
 
-macro_rules! value_from {
-    ($($from:ty => $make:expr),+ $(,)?) => { $(
-        impl From<$from> for Value {
-            fn from(value: $from) -> Self { ($make)(value) }
-        }
-        impl From<Option<$from>> for Value {
-            fn from(value: Option<$from>) -> Self { value.map_or(Self::Null, $make) }
-        }
-    )+ };
-}
-value_from!(bool => Value::Bool, i64 => Value::Integer, String => Value::Text);
+/// Outcome of an entry that was no call.
+pub(crate) const CONTACT: &str = "contact";
 
 /// A table and its columns. All of it is constant text, never input.
 #[derive(Debug)]
@@ -154,6 +143,60 @@ row! {
         round_trip_ms: Option<i64>,
         /// Talk in which one party was not heard.
         one_way_ms: Option<i64>,
+        /// Flow and key of each menu: `main 1 > doctors 2`.
+        menu_path: Option<String>,
+        /// The caller's mark.
+        rating: Option<i64>,
+        /// Work after segments.
+        wrap_up_ms: Option<i64>,
+        /// [`vocab::Channel`] in its JSON spelling.
+        channel: String,
+        /// Who wrote down a contact that was no call.
+        written_by: Option<String>,
+        /// And when, UTC ms.
+        written_at: Option<i64>,
+        /// The caller's full name.
+        full_name: Option<String>,
+        /// Where the caller can be reached.
+        contact_number: Option<String>,
+        /// A place in the tree of topics.
+        topic: Option<String>,
+        /// What was asked.
+        content: Option<String>,
+        /// What was done.
+        action: Option<String>,
+        /// The department that is responsible.
+        department: Option<String>,
+        /// By when it is to have done it, UTC ms.
+        deadline_at: Option<i64>,
+        /// How far it is.
+        execution: Option<String>,
+        /// When it became done or declined, UTC ms.
+        executed_at: Option<i64>,
+        /// Link to the matter in another system.
+        crm: Option<String>,
+        /// The kind of emergency.
+        emergency: Option<String>,
+        /// When it began or was handed on, UTC ms.
+        emergency_at: Option<i64>,
+        /// When the entry was completed, UTC ms.
+        completed_at: Option<i64>,
+        /// By whom.
+        completed_by: Option<String>,
+        /// From the end of talk to completion.
+        entry_delay_ms: Option<i64>,
+        /// End of the last talk with an operator, UTC ms.
+        talk_ended_at: Option<i64>,
+        /// Values that were written over.
+        corrections: i64,
+        /// The last event of the entry.
+        version: i64,
+        /// The last event by which people wrote something; 0 if nobody did.
+        written_version: i64,
+        /// [`vocab::number_key`] of who called, or whom we called; empty if withheld.
+        party_key: String,
+        /// The same of `contact_number`.
+        contact_key: Option<String>,
     }
 }
 
@@ -168,6 +211,8 @@ row! {
         queue: String,
         /// Higher is served first.
         priority: i64,
+        /// What the call asked for: `health 50, uk 1`.
+        skills: String,
         /// UTC ms.
         entered_at: i64,
         /// UTC ms; none while waiting.
@@ -246,6 +291,8 @@ row! {
         held_ms: Option<i64>,
         /// [`vocab::EndedBy`] in its JSON spelling.
         ended_by: Option<String>,
+        /// The operator's work after it.
+        wrap_up_ms: Option<i64>,
         /// What of it one party was not heard.
         one_way_ms: Option<i64>,
     }
@@ -407,6 +454,92 @@ row! {
     }
 }
 
+row! {
+    /// A field that the plan of a call set.
+    FieldRow in "entry_fields" key ["call", "field"] {
+        /// The call.
+        call: i64,
+        /// Its name.
+        field: String,
+        /// The last value; none if it is personal.
+        value: Option<String>,
+        /// UTC ms.
+        set_at: i64,
+    }
+}
+
+row! {
+    /// A value that a person wrote over another one.
+    CorrectionRow in "corrections" key ["event", "field"] {
+        /// The event that wrote the new one.
+        event: i64,
+        /// A column of `entries`, or `completed`.
+        field: String,
+        /// The call.
+        call: i64,
+        /// What stood there.
+        old_value: Option<String>,
+        /// What stands there since.
+        new_value: Option<String>,
+        /// Who.
+        written_by: String,
+        /// UTC ms.
+        written_at: i64,
+        /// Why, where it was said.
+        reason: Option<String>,
+    }
+}
+
+row! {
+    /// What an operator began to do, or chose.
+    TurnRow in "operator_turns" key ["event"] {
+        /// The event.
+        event: i64,
+        /// Who.
+        operator_id: i64,
+        /// Who.
+        operator_login: String,
+        /// Who.
+        operator_name: String,
+        /// At which line.
+        operator_line: String,
+        /// [`vocab::OperatorState`] in its JSON spelling.
+        state: String,
+        /// What the person chose.
+        status: String,
+        /// UTC ms.
+        began_at: i64,
+        /// Monotonic clock of the boot, microseconds.
+        up: i64,
+    }
+}
+
+impl TurnRow {
+    /// The row of an event, if it is of an operator's turn.
+    #[must_use]
+    pub fn of(event: &Event) -> Option<Self> {
+        let Fact::OperatorTurned {
+            operator,
+            state,
+            status,
+        } = &event.fact
+        else {
+            return None;
+        };
+        Some(Self {
+            event: event.id.as_i64(),
+            operator_id: i64::from(operator.id.0),
+            operator_login: operator.login.clone(),
+            operator_name: operator.name.clone(),
+            operator_line: operator.line.clone(),
+            state: word(state),
+            status: status.clone(),
+            began_at: event.at.as_unix_millis(),
+            up: clamp(event.up.as_micros()),
+        })
+    }
+}
+
 /// All rows of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRows {
@@ -424,314 +557,8 @@ pub struct CallRows {
     pub legs: Vec<LegRow>,
     /// Its recordings.
     pub recordings: Vec<RecordingRow>,
-}
-
-impl CallRows {
-    /// The rows of an entry.
-    #[must_use]
-    pub fn of(entry: &Entry) -> Self {
-        Self {
-            entry: entry_row(entry),
-            queue_entries: queue_entry_rows(entry),
-            offers: offer_rows(entry),
-            segments: segment_rows(entry),
-            transfers: transfer_rows(entry),
-            legs: leg_rows(entry),
-            recordings: entry
-                .recordings
-                .values()
-                .map(|r| recording_row(entry, r))
-                .collect(),
-        }
-    }
-}
-
-fn entry_row(entry: &Entry) -> EntryRow {
-    let arrival = entry.arrival.as_ref();
-    let last = entry
-        .segments
-        .iter()
-        .rfind(|segment| segment.operator().is_some());
-    let operator = last.and_then(|segment| segment.operator());
-    let end = entry.end.as_ref();
-    let recording = entry.recordings.get(&1);
-    let file = recording.and_then(|recording| recording.file.as_ref());
-    let text = |pick: fn(&crate::entry::Arrival) -> &String| {
-        arrival.map(pick).cloned().unwrap_or_default()
-    };
-    let person = |pick: fn(&OperatorRef) -> &String| operator.map(pick).cloned();
-    EntryRow {
-        call: entry.call.as_i64(),
-        number: text(|a| &a.number),
-        caller: text(|a| &a.caller),
-        caller_name: text(|a| &a.caller_name),
-        trunk: text(|a| &a.trunk),
-        plan: text(|a| &a.plan),
-        sip_call_id: text(|a| &a.sip_call_id),
-        queue: entry.queues.last().map(|queue| queue.queue.clone()),
-        operator_id: operator.map(|operator| i64::from(operator.id.0)),
-        operator_login: person(|o| &o.login),
-        operator_name: person(|o| &o.name),
-        operator_line: person(|o| &o.line),
-        first_operator_login: entry
-            .segments
-            .iter()
-            .find_map(|segment| Some(segment.operator()?.login.clone())),
-        arrived_at: arrival.map(|a| at(a.moment)),
-        answered_by_engine_at: entry.answered_by_engine.map(at),
-        notice_played_at: entry.notice_played.map(at),
-        queue_entered_at: entry.queues.first().map(|queue| at(queue.entered)),
-        answered_at: entry.segments.first().map(|segment| at(segment.started)),
-        ended_at: end.map(|end| at(end.moment)),
-        wait_ms: entry.wait().map(ms),
-        arrival_wait_ms: entry.wait_from_arrival().map(ms),
-        ring_ms: last.and_then(|segment| entry.ring_of(segment)).map(ms),
-        talk_ms: entry.talk().map(ms),
-        held_ms: entry.held().map(ms),
-        duration_ms: entry.duration().map(ms),
-        offers: count(entry.offers.len()),
-        offers_unanswered: count(
-            entry
-                .offers
-                .iter()
-                .filter_map(|o| o.ended.as_ref())
-                .filter(|e| e.result != OfferResult::Answered)
-                .count(),
-        ),
-        segments: count(entry.segments.len()),
-        outcome: end.map(|end| word(&end.outcome)),
-        ended_by: end.map(|end| word(&end.ended_by)),
-        status: end.and_then(|end| end.status).map(i64::from),
-        reason: end.map(|end| end.reason.clone()),
-        recording_path: file.map(|file| file.path.clone()),
-        recording_sha256: file.map(|file| file.sha256.clone()),
-        recording_ms: file.map(|file| clamp(file.duration_ms)),
-        recording_missing: recording
-            .and_then(|r| r.missing)
-            .map(|reason| word(&reason)),
-        direction: word(&arrival.map(|arrival| arrival.direction).unwrap_or_default()),
-        caller_operator_login: arrival
-            .and_then(|arrival| arrival.operator.as_ref())
-            .map(|operator| operator.login.clone()),
-        linked_call: entry.linked().map(CallId::as_i64),
-        transfers: count(
-            entry
-                .transfers
-                .iter()
-                .filter_map(|transfer| transfer.ended)
-                .filter(|(_, result, _)| *result == TransferResult::Done)
-                .count(),
-        ),
-        mos: entry.mos().map(i64::from),
-        round_trip_ms: entry.round_trip().map(ms),
-        one_way_ms: entry.one_way().map(ms),
-    }
-}
-
-fn queue_entry_rows(entry: &Entry) -> Vec<QueueEntryRow> {
-    let row = |queue: &crate::entry::QueueEntry| QueueEntryRow {
-        event: queue.event.as_i64(),
-        call: entry.call.as_i64(),
-        queue: queue.queue.clone(),
-        priority: i64::from(queue.priority),
-        entered_at: at(queue.entered),
-        left_at: queue.left.map(|(left, _)| at(left)),
-        wait_ms: queue.wait().map(ms),
-        outcome: queue.left.map(|(_, outcome)| word(&outcome)),
-    };
-    entry.queues.iter().map(row).collect()
-}
-
-fn offer_rows(entry: &Entry) -> Vec<OfferRow> {
-    let row = |offer: &crate::entry::Offer| OfferRow {
-        offer: offer.offer.as_i64(),
-        call: entry.call.as_i64(),
-        queue: offer.queue.clone(),
-        operator_id: i64::from(offer.operator.id.0),
-        operator_login: offer.operator.login.clone(),
-        operator_name: offer.operator.name.clone(),
-        operator_line: offer.operator.line.clone(),
-        why: offer.why.clone(),
-        made_at: at(offer.made),
-        ended_at: offer.ended.as_ref().map(|end| at(end.moment)),
-        ring_ms: offer.ring().map(ms),
-        result: offer.ended.as_ref().map(|end| word(&end.result)),
-        status: offer
-            .ended
-            .as_ref()
-            .and_then(|end| end.status)
-            .map(i64::from),
-    };
-    entry.offers.iter().map(row).collect()
-}
-
-fn segment_rows(entry: &Entry) -> Vec<SegmentRow> {
-    let row = |segment: &crate::entry::Segment| SegmentRow {
-        call: entry.call.as_i64(),
-        segment: i64::from(segment.number),
-        operator_id: segment.operator().map(|operator| i64::from(operator.id.0)),
-        operator_login: segment.operator().map(|operator| operator.login.clone()),
-        operator_name: segment.operator().map(|operator| operator.name.clone()),
-        operator_line: segment.operator().map(|operator| operator.line.clone()),
-        outer_number: outer(segment).map(|(number, _)| number.clone()),
-        outer_trunk: outer(segment).map(|(_, trunk)| trunk.clone()),
-        offer: segment.offer.map(vocab::OfferId::as_i64),
-        recorded: segment.recorded,
-        started_at: at(segment.started),
-        ended_at: segment.ended.map(|(ended, _)| at(ended)),
-        ring_ms: entry.ring_of(segment).map(ms),
-        talk_ms: segment.talk().map(ms),
-        held_ms: segment.held().map(ms),
-        ended_by: segment.ended.map(|(_, by)| word(&by)),
-        one_way_ms: segment.one_way().map(ms),
-    };
-    entry.segments.iter().map(row).collect()
-}
-
-fn leg_rows(entry: &Entry) -> Vec<LegRow> {
-    let row = |leg: &Leg| {
-        let (operator, outer) = match &leg.party {
-            Some(Party::Operator(operator)) => (Some(operator), None),
-            Some(Party::Outer { number, trunk }) => (None, Some((number, trunk))),
-            None => (None, None),
-        };
-        let (counts, quality) = (&leg.counts, &leg.quality);
-        let came = |pick: fn(&PathQuality) -> u64| quality.from_peer.as_ref().map(pick).map(clamp);
-        let went = |pick: fn(&PathQuality) -> u64| quality.to_peer.as_ref().map(pick).map(clamp);
-        LegRow {
-            leg: leg.leg.as_i64(),
-            call: entry.call.as_i64(),
-            operator_id: operator.map(|operator| i64::from(operator.id.0)),
-            operator_login: operator.map(|operator| operator.login.clone()),
-            outer_number: outer.map(|(number, _)| number.clone()),
-            outer_trunk: outer.map(|(_, trunk)| trunk.clone()),
-            closed_at: at(leg.closed),
-            codec: quality.codec.map(|codec| word(&codec)),
-            received: clamp(counts.received),
-            sent: clamp(counts.sent),
-            lost: clamp(counts.lost),
-            reordered: clamp(counts.reordered),
-            duplicates: clamp(counts.duplicates),
-            refused: clamp(counts.refused),
-            jitter_us: came(|path| path.jitter_us.into()),
-            jitter_max_us: came(|path| path.jitter_max_us.into()),
-            mos: came(|path| path.mos.into()),
-            peer_lost: went(|path| path.lost),
-            peer_jitter_us: went(|path| path.jitter_us.into()),
-            peer_mos: went(|path| path.mos.into()),
-            round_trip_us: quality.round_trip_us.map(i64::from),
-            silent_ms: leg.silent.map(ms),
-        }
-    };
-    entry.legs.iter().map(row).collect()
-}
-
-/// Number and trunk of a talk with the outer network.
-const fn outer(segment: &crate::entry::Segment) -> Option<(&String, &String)> {
-    match &segment.party {
-        Party::Outer { number, trunk } => Some((number, trunk)),
-        Party::Operator(_) => None,
-    }
-}
-
-fn transfer_rows(entry: &Entry) -> Vec<TransferRow> {
-    let row = |transfer: &crate::entry::Transfer| {
-        let (target_kind, target) = match &transfer.target {
-            TransferTarget::Operator { line } => ("operator", line),
-            TransferTarget::Queue { queue } => ("queue", queue),
-            TransferTarget::Plan { number } => ("plan", number),
-            TransferTarget::Outer { number } => ("outer", number),
-        };
-        TransferRow {
-            call: entry.call.as_i64(),
-            transfer: i64::from(transfer.number),
-            operator_id: i64::from(transfer.by.id.0),
-            operator_login: transfer.by.login.clone(),
-            operator_name: transfer.by.name.clone(),
-            operator_line: transfer.by.line.clone(),
-            kind: word(&transfer.kind),
-            target_kind: target_kind.to_owned(),
-            target: target.clone(),
-            consultation: transfer.consultation.map(CallId::as_i64),
-            requested_at: at(transfer.requested),
-            ended_at: transfer.ended.map(|(ended, _, _)| at(ended)),
-            result: transfer.ended.map(|(_, result, _)| word(&result)),
-            status: transfer
-                .ended
-                .and_then(|(_, _, status)| status)
-                .map(i64::from),
-        }
-    };
-    entry.transfers.iter().map(row).collect()
-}
-
-fn recording_row(entry: &Entry, recording: &Recording) -> RecordingRow {
-    let file = recording.file.as_ref();
-    let number = |pick: fn(&vocab::RecordingFile) -> u64| file.map(pick).map(clamp);
-    let sound = file.and_then(|file| file.sound.as_deref());
-    let heard = sound.map(|sound| &sound.heard);
-    let [caller, operator] = [
-        heard.map(|heard| &heard.caller),
-        heard.map(|heard| &heard.operator),
-    ];
-    let level = |level: Option<i16>| level.map(i64::from);
-    RecordingRow {
-        call: entry.call.as_i64(),
-        segment: i64::from(recording.segment),
-        path: file.map(|file| file.path.clone()),
-        sha256: file.map(|file| file.sha256.clone()),
-        bytes: number(|f| f.bytes),
-        duration_ms: number(|f| f.duration_ms),
-        caller_packets: number(|f| f.caller_packets),
-        caller_lost: number(|f| f.caller_lost),
-        operator_packets: number(|f| f.operator_packets),
-        operator_lost: number(|f| f.operator_lost),
-        dropped: number(|f| f.dropped),
-        repaired: file.map(|file| file.repaired),
-        missing: recording.missing.map(|reason| word(&reason)),
-        known_at: at(recording.known),
-        audio_sha256: sound.map(|sound| sound.audio_sha256.clone()),
-        encoding: sound.map(|sound| sound.encoding.clone()),
-        encrypted: sound.map(|sound| sound.encrypted),
-        paused_ms: sound.map(|sound| clamp(sound.paused_ms)),
-        gaps_ms: sound.map(|sound| clamp(sound.gaps_ms)),
-        caller_speech_ms: caller.map(|side| clamp(side.speech_ms)),
-        caller_silence_ms: caller.map(|side| clamp(side.silence_ms)),
-        caller_level: caller.and_then(|side| level(side.level)),
-        caller_peak: caller.and_then(|side| level(side.peak)),
-        caller_clipped: caller.map(|side| clamp(side.clipped)),
-        operator_speech_ms: operator.map(|side| clamp(side.speech_ms)),
-        operator_silence_ms: operator.map(|side| clamp(side.silence_ms)),
-        operator_level: operator.and_then(|side| level(side.level)),
-        operator_peak: operator.and_then(|side| level(side.peak)),
-        operator_clipped: operator.map(|side| clamp(side.clipped)),
-        dead_air_ms: heard.map(|heard| clamp(heard.dead_air_ms)),
-        dead_air_longest_ms: heard.map(|heard| clamp(heard.dead_air_longest_ms)),
-        talk_over_ms: heard.map(|heard| clamp(heard.talk_over_ms)),
-        unheard: heard.and_then(|heard| heard.unheard.map(|unheard| word(&unheard))),
-    }
-}
-
-/// The JSON spelling of one of vocab's enums, which is also its spelling in SQL.
-pub(crate) fn word(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        Ok(_) | Err(_) => String::new(), // no enum of vocab that is stored has fields
-    }
-}
-
-const fn at(moment: Moment) -> i64 {
-    moment.at.as_unix_millis()
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn count(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn clamp(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
+    /// Fields that its plan set.
+    pub fields: Vec<FieldRow>,
+    /// Values that people wrote over others.
+    pub corrections: Vec<CorrectionRow>,
 }

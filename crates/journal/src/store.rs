@@ -1,319 +1,86 @@
-//! Owns how the SQLite file is opened and brought to this program's schema. Knows no table.
-//!
-//! WAL: readers never stop the writer. `synchronous=FULL`: a committed batch survives a power
-//! loss, so the checkpoint in `applied` never runs ahead of the rows.
+//! Owns how a database is opened and brought to this program's schema, whichever kind it is.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::time::Duration;
-
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
-
+use crate::apply;
+use crate::db::{Connection, Location};
 use crate::error::DatabaseError;
+use crate::{postgres, sqlite};
 
-/// Migrations of the folder `migrations/sqlite`, embedded in the program.
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+/// Version of the fold from events to rows. With another one in the database all rows are computed
+/// anew when the journal starts: to be raised with each column that the fold fills.
+const COMPUTED: i64 = 1;
 
-/// How long a statement waits for another program's lock before it fails and is tried again.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Two programs may migrate a new file at once; the loser looks again this often.
-const MIGRATION_TRIES: u32 = 3;
-
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
-        .synchronous(SqliteSynchronous::Full)
-        .disable_statement_logging()
-}
-
-/// Opens the file for writing, makes it if need be, and migrates it.
-pub(crate) async fn open(path: &Path) -> Result<SqliteConnection, DatabaseError> {
-    create_private(path);
-    match open_once(path).await {
-        // Opening puts right the mode of an empty WAL, which counts from the next time only.
-        Err(DatabaseError::Unwritable { .. }) => open_once(path).await,
-        opened => opened,
-    }
-}
-
-async fn open_once(path: &Path) -> Result<SqliteConnection, DatabaseError> {
-    let connection = options(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal);
-    let mut connection = connection
-        .connect()
-        .await
-        .map_err(|e| DatabaseError::of(path, e))?;
-    let mut ready = run_migrations(path, &mut connection).await;
-    if ready.is_ok() {
-        ready = prove_writable(path, &mut connection).await;
-    }
-    match ready {
-        Ok(()) => Ok(connection),
-        Err(error) => {
-            // Dropped, it would be closed a moment later, in the middle of the next try.
-            drop(connection.close().await);
-            Err(error)
+/// Opens a database for writing, makes a file if need be, and migrates it.
+pub(crate) async fn open(database: &Location) -> Result<Connection, DatabaseError> {
+    match database {
+        Location::File(path) => sqlite::open(path).await.map(Connection::Sqlite),
+        Location::Postgres(url) => {
+            let connection = postgres::open(database, url).await;
+            connection.map(Connection::Postgres)
         }
     }
 }
 
-/// SQLite opens what it may not write for reading, and says so at the first write only: this is
-/// that write, taken back. Another program's lock passes, and at once: whoever writes waits for it.
-async fn prove_writable(
-    path: &Path,
-    connection: &mut SqliteConnection,
-) -> Result<(), DatabaseError> {
-    let failed = |error| DatabaseError::of(path, error);
-    run(connection, "PRAGMA busy_timeout = 0")
-        .await
-        .map_err(failed)?;
-    match run(connection, "BEGIN IMMEDIATE").await.map_err(failed) {
-        Ok(()) => {
-            run(connection, "UPDATE _sqlx_migrations SET success = success")
-                .await
-                .map_err(failed)?;
-            run(connection, "ROLLBACK").await.map_err(failed)?;
+/// Opens a database that exists, for reading only, while others write.
+pub(crate) async fn open_reader(database: &Location) -> Result<Connection, DatabaseError> {
+    match database {
+        Location::File(path) => sqlite::open_reader(path).await.map(Connection::Sqlite),
+        Location::Postgres(url) => {
+            let connection = postgres::open_reader(database, url).await;
+            connection.map(Connection::Postgres)
         }
-        Err(error) if error.is_locked() => {}
-        Err(error) => return Err(error),
-    }
-    let timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
-    run(connection, AssertSqlSafe(timeout))
-        .await
-        .map_err(failed)
-}
-
-async fn run(connection: &mut SqliteConnection, sql: impl SqlSafeStr) -> sqlx::Result<()> {
-    sqlx::query(sql).execute(connection).await.map(drop)
-}
-
-/// Opens a file that exists, for reading only, while others write.
-pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, DatabaseError> {
-    if !path.exists() {
-        return Err(DatabaseError::Missing(path.to_path_buf()));
-    }
-    // Not SQLite's read-only mode: a WAL file without its -shm could not be opened by it.
-    let mut connection = options(path)
-        .create_if_missing(false)
-        .pragma("query_only", "on")
-        .connect()
-        .await
-        .map_err(|e| DatabaseError::of(path, e))?;
-    let applied = applied_versions(&mut connection)
-        .await
-        .map_err(|e| DatabaseError::of_migration(path, latest(), e))?;
-    match applied.last() {
-        Some(&found) if found > latest() => Err(DatabaseError::Newer {
-            path: path.to_path_buf(),
-            found,
-            known: latest(),
-        }),
-        Some(_) => Ok(connection),
-        None => Err(DatabaseError::Missing(path.to_path_buf())),
     }
 }
 
-/// Brings the database at `path` to this program's schema and says which migrations were applied,
-/// as `0001 journal`; none if it was up to date. Makes the file if there is none.
+/// Brings a database to this program's schema and its rows to this program's fold, and says which
+/// migrations were applied, as `0001 journal`; none if it was up to date. Makes a file if there is
+/// none.
 ///
 /// # Errors
-/// If the file is broken, newer, locked or cannot be written.
-pub async fn migrate(path: &Path) -> Result<Vec<String>, DatabaseError> {
-    let before = match open_reader(path).await {
-        Ok(mut connection) => applied_versions(&mut connection)
-            .await
-            .map_err(|e| DatabaseError::of_migration(path, latest(), e))?,
-        Err(DatabaseError::Missing(_)) => Vec::new(),
-        Err(error) => return Err(error),
+/// If the database is broken, newer, locked, away or cannot be written.
+pub async fn migrate(database: impl Into<Location>) -> Result<Vec<String>, DatabaseError> {
+    let database = database.into();
+    let applied = match &database {
+        Location::File(path) => sqlite::migrate(path).await?,
+        Location::Postgres(url) => postgres::migrate(&database, url).await?,
     };
-    open(path).await?;
-    Ok(MIGRATIONS
-        .iter()
-        .filter(|migration| !before.contains(&migration.version))
-        .map(|migration| format!("{:04} {}", migration.version, migration.description))
-        .collect())
+    let mut connection = open(&database).await?;
+    let computed = bring_up_to_date(&mut connection).await;
+    connection.close().await;
+    computed.map_err(|error| DatabaseError::of(&database, error))?;
+    Ok(applied)
 }
 
-async fn run_migrations(
-    path: &Path,
-    connection: &mut SqliteConnection,
-) -> Result<(), DatabaseError> {
-    let mut tried = 0;
-    loop {
-        tried += 1;
-        match MIGRATIONS.run(&mut *connection).await {
-            Ok(()) => return Ok(()),
-            Err(MigrateError::ExecuteMigration(..)) if tried < MIGRATION_TRIES => {}
-            Err(error) => return Err(DatabaseError::of_migration(path, latest(), error)),
-        }
-    }
+/// Computes all rows of a database anew from its events; how many entries there are.
+///
+/// # Errors
+/// If the database cannot be used.
+pub async fn rebuild(database: impl Into<Location>) -> Result<u64, DatabaseError> {
+    let database = database.into();
+    let mut connection = open(&database).await?;
+    let calls = apply::rebuild(&mut connection).await;
+    connection.close().await;
+    calls.map_err(|error| DatabaseError::of(&database, error))
 }
 
-async fn applied_versions(connection: &mut SqliteConnection) -> Result<Vec<i64>, MigrateError> {
-    let exists: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
-            .fetch_optional(&mut *connection)
-            .await?;
-    if exists.is_none() {
-        return Ok(Vec::new());
+/// Computes all rows anew if another fold made them.
+pub(crate) async fn bring_up_to_date(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let version: Option<(i64,)> = connection
+        .first("SELECT version FROM computed", &[])
+        .await?;
+    if version == Some((COMPUTED,)) {
+        return Ok(());
     }
-    let mut versions: Vec<i64> = connection
-        .list_applied_migrations("_sqlx_migrations")
-        .await?
-        .into_iter()
-        .map(|applied| applied.version)
-        .collect();
-    versions.sort_unstable();
-    Ok(versions)
+    let calls = apply::rebuild(connection).await?;
+    if calls > 0 {
+        tracing::info!(calls, "the journal's rows were computed anew");
+    }
+    mark_computed(connection).await
 }
 
-fn latest() -> i64 {
-    MIGRATIONS
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0)
-}
-
-/// The database holds callers' numbers and the secrets of telephones: nobody else may read it.
-/// SQLite gives its WAL the same mode. An error shows itself when SQLite opens the file.
-fn create_private(path: &Path) {
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    drop(created);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn error_of(path: &Path) -> String {
-        open(path).await.map(drop).unwrap_err().to_string()
-    }
-
-    #[tokio::test]
-    async fn migrating_says_what_it_did_and_then_does_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        let done = migrate(&path).await.unwrap();
-        assert_eq!(
-            done,
-            [
-                "0001 journal",
-                "0002 line addresses",
-                "0003 bindings",
-                "0004 transfers",
-                "0005 held time",
-                "0006 waiting messages",
-                "0007 audio quality",
-                "0009 recordings"
-            ]
-        );
-        assert!(migrate(&path).await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_database_is_private() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        open(&path).await.unwrap();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-    }
-
-    #[tokio::test]
-    async fn a_file_that_is_no_database_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        std::fs::write(&path, "hello, I am a text file".repeat(100)).unwrap();
-        let error = error_of(&path).await;
-        assert!(
-            error.contains("journal.db is not a journal database"),
-            "{error}"
-        );
-        assert!(!error.contains('\n'));
-        assert!(migrate(&path).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_newer_schema_is_refused_by_writers_and_readers() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        let mut connection = open(&path).await.unwrap();
-        sqlx::query("INSERT INTO _sqlx_migrations VALUES (99, 'later', '2030-01-01', 1, x'00', 1)")
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        drop(connection);
-        let error = error_of(&path).await;
-        assert!(
-            error.contains("newer hotline (its schema is 99, this program knows 9)"),
-            "{error}"
-        );
-        let error = open_reader(&path).await.map(drop).unwrap_err().to_string();
-        assert!(error.contains("newer hotline"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_folder_that_is_not_there_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let error = error_of(&dir.path().join("nowhere/journal.db")).await;
-        let expected = format!(
-            "cannot write {}: No such",
-            dir.path().join("nowhere").display()
-        );
-        assert!(error.contains(&expected), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_sqlite_opened_for_reading_is_no_writer() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        let mut writer = open(&path).await.unwrap();
-        let mut reader = options(&path).read_only(true).connect().await.unwrap();
-        let error = prove_writable(&path, &mut reader).await.unwrap_err();
-        assert!(matches!(error, DatabaseError::Unwritable { .. }), "{error}");
-        let timeout: i64 = sqlx::query_scalar("PRAGMA busy_timeout")
-            .fetch_one(&mut writer)
-            .await
-            .unwrap();
-        assert_eq!(timeout, 5_000, "the probe put it back");
-    }
-
-    #[tokio::test]
-    async fn a_locked_file_is_opened_without_waiting_for_the_lock() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        let mut other = open(&path).await.unwrap();
-        run(&mut other, "BEGIN EXCLUSIVE").await.unwrap();
-        let begun = std::time::Instant::now();
-        open(&path).await.unwrap();
-        assert!(begun.elapsed() < BUSY_TIMEOUT);
-    }
-
-    #[tokio::test]
-    async fn a_reader_cannot_write() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        open(&path).await.unwrap();
-        let mut reader = open_reader(&path).await.unwrap();
-        assert!(
-            sqlx::query("DELETE FROM events")
-                .execute(&mut reader)
-                .await
-                .is_err()
-        );
-    }
+/// All rows are those of this program's fold.
+pub(crate) async fn mark_computed(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    connection
+        .run("UPDATE computed SET version = $1", &[COMPUTED.into()])
+        .await
+        .map(drop)
 }

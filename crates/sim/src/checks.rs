@@ -62,13 +62,17 @@ fn one_call(call: CallId, events: &[&Event]) -> Result<(), String> {
         return Err("something happened before it arrived".to_owned());
     }
     let end = events.iter().position(|event| is_end(&event)).unwrap_or(0);
-    let of_audio = |event: &Event| {
+    // Audio is finished, and the operator goes on working, when the caller is gone.
+    let may_follow = |event: &Event| {
         matches!(
             event.fact,
-            Fact::RecordingStored { .. } | Fact::RecordingMissing { .. } | Fact::LegMeasured { .. }
+            Fact::RecordingStored { .. }
+                | Fact::RecordingMissing { .. }
+                | Fact::LegMeasured { .. }
+                | Fact::WrapUpEnded { .. }
         )
     };
-    if let Some(late) = events.iter().skip(end + 1).find(|event| !of_audio(event)) {
+    if let Some(late) = events.iter().skip(end + 1).find(|event| !may_follow(event)) {
         return Err(format!("after its end: {:?}", late.fact));
     }
     let entry = journal::Entry::of(call, events.iter().copied());
@@ -230,6 +234,7 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
                 call,
                 queue,
                 priority,
+                ..
             } => {
                 let one = Waiting {
                     queue: queue.clone(),

@@ -16,6 +16,7 @@ use vocab::{
     CallId, Event, EventId, Fact, LegId, LiveCounts, OperatorId, OperatorRef, Time, WallTime,
 };
 
+use crate::duties::Duties;
 use crate::entropy::Entropy;
 use crate::fixed::FixedLines;
 use crate::outgoing::Outgoing;
@@ -68,6 +69,7 @@ pub(crate) struct Context {
     pub(crate) registrar: Registrar,
     pub(crate) outgoing: Outgoing,
     pub(crate) acd: Acd,
+    pub(crate) duties: Duties,
     pub(crate) trunks: Trunks,
     pub(crate) strangers: Strangers,
     pub(crate) plans: Plans,
@@ -112,6 +114,7 @@ impl Context {
             registrar: Registrar::new(settings.registrar),
             outgoing: Outgoing::default(),
             acd,
+            duties: Duties::default(),
             trunks,
             strangers: Strangers::new(settings.strangers.clone(), entropy.number()),
             plans: Plans::default(),

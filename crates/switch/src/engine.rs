@@ -105,6 +105,7 @@ impl Switch {
             Input::Drain => self.draining = true,
             Input::Stop => self.stop(),
             Input::Exit => {
+                self.end_wrap_ups();
                 self.ctx.record(Fact::EngineStopped);
             }
         }
@@ -115,6 +116,7 @@ impl Switch {
         self.pump();
         self.tell_watchers();
         self.pump();
+        self.tell_duties();
         self.keep_alive();
     }
 

@@ -27,6 +27,7 @@ mod bindings;
 mod call;
 mod context;
 mod destination;
+mod duties;
 mod engine;
 mod entropy;
 mod fixed;

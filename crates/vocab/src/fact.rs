@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::Side;
 use crate::{
-    CallId, EventId, LegCounts, LegId, LegQuality, MissingReason, OfferId, OperatorId, PauseReason,
-    RecordingFile, Registration, Time, WallTime,
+    CallId, Contact, EventId, FieldChange, LegCounts, LegId, LegQuality, MissingReason, OfferId,
+    OperatorId, OperatorState, PauseReason, RecordingFile, Registration, Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -206,6 +206,17 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<String>,
     },
+    /// The caller chose at a menu, or was let go on without a choice.
+    MenuChosen {
+        /// Which call.
+        call: CallId,
+        /// The flow in which the menu stands.
+        menu: String,
+        /// The key; empty if the caller never pressed one that means something.
+        key: String,
+        /// The flow that follows; empty if the menu's own goes on.
+        flow: String,
+    },
     /// The caller gave the call a mark.
     CallRated {
         /// Which call.
@@ -221,6 +232,9 @@ pub enum Fact {
         queue: String,
         /// Priority; higher is served first.
         priority: u8,
+        /// What the call asks of an operator besides what the queue asks: skill and least level.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        skills: Vec<(String, u8)>,
     },
     /// A call began to ring at an operator.
     OfferMade {
@@ -349,6 +363,13 @@ pub enum Fact {
         /// Who ended it.
         ended_by: EndedBy,
     },
+    /// The operator's work after a segment is done; it began with the segment's end.
+    WrapUpEnded {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+    },
     /// An operator asked for the other party to be put through to somebody else.
     TransferRequested {
         /// Which call.
@@ -432,6 +453,48 @@ pub enum Fact {
         /// Why.
         reason: MissingReason,
     },
+    /// Somebody reached us another way than by a call, and a person wrote it down.
+    ContactAdded {
+        /// The new entry; its id is of the same numbers as those of calls.
+        call: CallId,
+        /// What is known of it.
+        contact: Box<Contact>,
+    },
+    /// A person wrote fields of an entry. What stood there before is in earlier events.
+    EntryEdited {
+        /// Which entry.
+        call: CallId,
+        /// Who: a login, or the user of a command line.
+        by: String,
+        /// The new values.
+        changes: Vec<FieldChange>,
+    },
+    /// A person marked an entry as completed.
+    EntryCompleted {
+        /// Which entry.
+        call: CallId,
+        /// Who.
+        by: String,
+    },
+    /// A person took the mark of completion back.
+    EntryReopened {
+        /// Which entry.
+        call: CallId,
+        /// Who.
+        by: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// What an operator does changed, or what the operator chose.
+    OperatorTurned {
+        /// Who.
+        operator: OperatorRef,
+        /// What the engine observes from now on. `Reserved` counts as `Ringing`, `Held` as `Talking`.
+        state: OperatorState,
+        /// What the person chose: `available`, `break: REASON`, `training`, `after_call_work`,
+        /// `not_ready`, `off`.
+        status: String,
+    },
     /// A telephone registered, is reached another way, or stays longer than was written.
     TelephoneRegistered {
         /// Which, and the way to it.
@@ -463,12 +526,14 @@ impl Fact {
             | Self::EngineStopped
             | Self::TelephoneRegistered { .. }
             | Self::TelephoneUnregistered { .. }
-            | Self::OperatorReachable { .. } => None,
+            | Self::OperatorReachable { .. }
+            | Self::OperatorTurned { .. } => None,
             Self::CallArrived { call, .. }
             | Self::LegStarted { call, .. }
             | Self::CallAnswered { call }
             | Self::NoticePlayed { call, .. }
             | Self::FieldSet { call, .. }
+            | Self::MenuChosen { call, .. }
             | Self::CallRated { call, .. }
             | Self::QueueEntered { call, .. }
             | Self::OfferMade { call, .. }
@@ -482,6 +547,7 @@ impl Fact {
             | Self::PartySilent { call, .. }
             | Self::LegMeasured { call, .. }
             | Self::SegmentEnded { call, .. }
+            | Self::WrapUpEnded { call, .. }
             | Self::TransferRequested { call, .. }
             | Self::TransferEnded { call, .. }
             | Self::CallJoined { call, .. }
@@ -489,7 +555,11 @@ impl Fact {
             | Self::RecordingPaused { call, .. }
             | Self::RecordingResumed { call, .. }
             | Self::RecordingStored { call, .. }
-            | Self::RecordingMissing { call, .. } => Some(*call),
+            | Self::RecordingMissing { call, .. }
+            | Self::ContactAdded { call, .. }
+            | Self::EntryEdited { call, .. }
+            | Self::EntryCompleted { call, .. }
+            | Self::EntryReopened { call, .. } => Some(*call),
         }
     }
 }

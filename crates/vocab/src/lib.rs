@@ -15,6 +15,7 @@
 //!
 //! Non-goals: behaviour. A type that decides something belongs to the crate that owns the decision.
 
+mod contact;
 mod fact;
 mod id;
 mod live;
@@ -26,13 +27,14 @@ mod registration;
 pub mod srtp;
 mod time;
 
+pub use contact::{Channel, Contact, EXECUTIONS, EntryField, FieldChange, UnknownField};
 pub use fact::{
     Direction, EndedBy, Event, Fact, HeldBy, NotChosen, OfferResult, OperatorRef, Outcome, Party,
     QueueOutcome, TransferKind, TransferResult, TransferTarget,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{LiveCounts, LiveOperator, LiveTrunk, OperatorState, RegistrationState, Snapshot};
-pub use number::Redacted;
+pub use number::{Redacted, number_key};
 pub use quality::{LegCounts, LegQuality, PathQuality};
 pub use recording::{
     Heard, HeardSide, MissingReason, PauseReason, RecordingFile, RecordingSound, Unheard,

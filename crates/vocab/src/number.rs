@@ -1,4 +1,4 @@
-//! Owns how personal text (telephone numbers, names) looks in logs.
+//! Owns how personal text (telephone numbers, names) looks in logs, and when two numbers are one.
 
 use core::fmt;
 
@@ -45,4 +45,24 @@ impl fmt::Debug for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Digits by which numbers are compared, from the end: without the prefix of a country, a trunk, or
+/// none, a number of most plans has ten.
+const KEY_DIGITS: usize = 10;
+
+/// What two spellings of one telephone number have in common: the last ten digits, or all of a short
+/// number; empty for what has no digit.
+///
+/// ```
+/// use vocab::number_key;
+/// assert_eq!(number_key("+7 (4242) 12-34-56"), number_key("84242123456"));
+/// assert_eq!(number_key("112"), "112");
+/// assert_eq!(number_key("anonymous"), "");
+/// ```
+#[must_use]
+pub fn number_key(number: &str) -> String {
+    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    let from = digits.len().saturating_sub(KEY_DIGITS);
+    digits.into_iter().skip(from).collect()
 }

@@ -1,7 +1,7 @@
 //! Owns the questions to a caller: menus, digits, marks, offers. What keys mean, and when a vain
 //! try is the last.
 
-use super::step::{Ask, Step};
+use super::step::{Ask, Chosen, Step};
 use super::{Here, Run, State};
 use crate::step::{Asking, PlanStep, Prompt};
 
@@ -57,12 +57,20 @@ impl Run {
         let step = here.step(&plan)?;
         let (_, asking) = question(step)?;
         let (scold, otherwise) = match self.meant(step, keys) {
-            Meant::Answer(then) => return self.answered_with(step, then),
+            Meant::Answer(then) => {
+                if let Then::Go(flow) = then {
+                    self.chosen(here, keys, flow);
+                }
+                return self.answered_with(step, then);
+            }
             Meant::Again => return self.ask(here, vain),
             Meant::Wrong => (asking.wrong.as_ref(), otherwise(step)),
             Meant::Nothing => (asking.silent.as_ref(), otherwise(step)),
         };
         if vain >= asking.repeats {
+            if matches!(step, PlanStep::Menu(_)) {
+                self.chosen(here, "", otherwise);
+            }
             return self.go(otherwise);
         }
         let vain = vain + 1;
@@ -77,6 +85,20 @@ impl Run {
             }
             None => self.ask(here, vain),
         }
+    }
+
+    /// Takes down for the journal what a menu led to.
+    fn chosen(&mut self, here: Here, key: &str, flow: Option<crate::step::FlowId>) {
+        let name = |flow| {
+            let flow = self.plan.flow(flow);
+            flow.map(|flow| flow.name.clone()).unwrap_or_default()
+        };
+        let choice = Chosen {
+            menu: name(here.flow),
+            key: key.to_owned(),
+            flow: flow.map(name).unwrap_or_default(),
+        };
+        self.choices.push(choice);
     }
 
     fn meant(&mut self, step: &PlanStep, keys: &str) -> Meant {

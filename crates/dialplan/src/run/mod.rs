@@ -34,7 +34,7 @@ use vocab::{Outcome, QueueOutcome};
 use crate::fields::{at_path, bounded, fill, percent, plain};
 use crate::plan::{Plan, limits};
 use crate::step::{FlowId, Hangup, Http, PlanStep, Ring, Whom};
-pub use step::{Ask, Happened, QueueState, Sights, Step, Target};
+pub use step::{Ask, Chosen, Happened, QueueState, Sights, Step, Target};
 
 /// A step of a plan by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,7 @@ pub struct Run {
     unserved: Option<Outcome>,
     steps: u32,
     notes: Vec<String>,
+    choices: Vec<Chosen>,
 }
 
 impl Run {
@@ -128,6 +129,7 @@ impl Run {
             unserved: None,
             steps: 0,
             notes: Vec::new(),
+            choices: Vec::new(),
         }
     }
 
@@ -158,6 +160,11 @@ impl Run {
     /// What was decided without a step since this was asked last, in words.
     pub fn notes(&mut self) -> Vec<String> {
         core::mem::take(&mut self.notes)
+    }
+
+    /// What was chosen at menus since this was asked last.
+    pub fn choices(&mut self) -> Vec<Chosen> {
+        core::mem::take(&mut self.choices)
     }
 
     /// The next step.

@@ -36,6 +36,17 @@ pub enum Happened {
     TalkEnded,
 }
 
+/// What a caller chose at a menu, for the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The flow in which the menu stands.
+    pub menu: String,
+    /// The key; empty if the last try was in vain.
+    pub key: String,
+    /// The flow that follows; empty if the menu's own goes on.
+    pub flow: String,
+}
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {

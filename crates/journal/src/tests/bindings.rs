@@ -65,7 +65,7 @@ fn what_the_database_does_not_have_yet_is_read_from_the_event_files() {
     place.run(BOOT, &History::new(BOOT).all(facts()).events);
     // As if the database had heard of nothing.
     block_on(async {
-        let mut connection = crate::store::open(&place.database()).await.unwrap();
+        let mut connection = crate::sqlite::open(&place.database()).await.unwrap();
         for table in ["bindings", "applied"] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
             sqlx::query(sql).execute(&mut connection).await.unwrap();

@@ -1,12 +1,16 @@
 //! What the tests share: histories of calls written as an engine would state them.
 
 mod bindings;
+mod both;
 mod crash;
+mod desk;
 mod fold;
 mod hostile;
 mod people;
 mod random;
+mod reports;
 mod running;
+mod server;
 mod trouble;
 
 use std::path::{Path, PathBuf};
@@ -112,6 +116,7 @@ pub(crate) fn queued(call: CallId) -> Fact {
         call,
         queue: "operators".into(),
         priority: 5,
+        skills: vec![("health".into(), 50)],
     }
 }
 
@@ -353,7 +358,7 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
 /// All events in SQL, by id.
 pub(crate) fn stored_events(place: &Place) -> Vec<Event> {
     block_on(async {
-        let mut connection = crate::store::open_reader(&place.database()).await.unwrap();
+        let mut connection = crate::sqlite::open_reader(&place.database()).await.unwrap();
         let json: Vec<String> = sqlx::query_scalar("SELECT json FROM events ORDER BY id")
             .fetch_all(&mut connection)
             .await

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use vocab::{EntryField, FieldChange};
 
 use super::*;
 use crate::Entry;
@@ -26,6 +27,48 @@ struct Script {
     failed_offers: Vec<OfferResult>,
     ending: Ending,
     recording_delay: u64,
+    written: Vec<Written>,
+}
+
+/// What a person does to the entry afterwards.
+#[derive(Debug, Clone)]
+enum Written {
+    Edit(Vec<FieldChange>),
+    Complete,
+    Reopen(String),
+}
+
+fn written() -> impl Strategy<Value = Written> {
+    let field = prop::sample::select(EntryField::ALL.to_vec());
+    let value = prop_oneof![
+        Just(None),
+        "[a-z\\PC]{1,12}".prop_map(Some),
+        Just(Some("2026-11-22T08:00:00Z".to_owned())),
+        Just(Some("done".to_owned())),
+    ];
+    let change = (field, value).prop_map(|(field, value)| FieldChange { field, value });
+    prop_oneof![
+        prop::collection::vec(change, 0..4).prop_map(Written::Edit),
+        Just(Written::Complete),
+        "[a-z]{0,8}".prop_map(Written::Reopen),
+    ]
+}
+
+fn stated(call: CallId, written: &Written) -> Fact {
+    let by = "op1".to_owned();
+    match written {
+        Written::Edit(changes) => Fact::EntryEdited {
+            call,
+            by,
+            changes: changes.clone(),
+        },
+        Written::Complete => Fact::EntryCompleted { call, by },
+        Written::Reopen(reason) => Fact::EntryReopened {
+            call,
+            by,
+            reason: reason.clone(),
+        },
+    }
 }
 
 fn script() -> impl Strategy<Value = Script> {
@@ -52,20 +95,32 @@ fn script() -> impl Strategy<Value = Script> {
         prop::collection::vec(failed, 0..4),
         ending,
         0_u64..100_000,
+        prop::collection::vec(written(), 0..5),
     )
         .prop_map(
-            |(begin, delays, failed_offers, ending, recording_delay)| Script {
+            |(begin, delays, failed_offers, ending, recording_delay, written)| Script {
                 begin,
                 delays,
                 failed_offers,
                 ending,
                 recording_delay,
+                written,
             },
         )
 }
 
-/// The script's facts with the moments at which they happen.
+/// The script's facts with the moments at which they happen, and what people write afterwards.
 fn play(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
+    let mut facts = play_call(script, id);
+    let mut now = facts.iter().map(|(ms, _)| *ms).max().unwrap_or(0);
+    for (written, delay) in script.written.iter().zip(script.delays.iter().cycle()) {
+        now += delay;
+        facts.push((now, stated(id, written)));
+    }
+    facts
+}
+
+fn play_call(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
     use Ending as E;
     let mut now = script.begin;
     let mut delays = script.delays.iter().cycle();
@@ -85,6 +140,8 @@ fn play(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
         say(true, ended(id, Outcome::AbandonedEarly, EndedBy::Caller));
         return facts;
     }
+    say(true, chosen(id));
+    say(false, planned(id, "topic"));
     say(true, queued(id));
     let mut n = 0;
     for result in &script.failed_offers {
@@ -131,6 +188,9 @@ fn play(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
                     _ => stored(id, segment),
                 };
                 recordings.push((over + script.recording_delay, fact));
+                let worked = Fact::WrapUpEnded { call: id, segment };
+                recordings.push((over + script.recording_delay / 2, worked));
+                recordings.push((over, rated(id, segment)));
             }
             say(false, ended(id, Outcome::Answered, EndedBy::Operator));
             facts.extend(recordings);
@@ -141,6 +201,28 @@ fn play(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
         say(true, fact);
     }
     facts
+}
+
+fn chosen(call: CallId) -> Fact {
+    Fact::MenuChosen {
+        call,
+        menu: "main".into(),
+        key: "1".into(),
+        flow: "doctors".into(),
+    }
+}
+
+fn planned(call: CallId, field: &str) -> Fact {
+    Fact::FieldSet {
+        call,
+        field: field.into(),
+        value: Some("Vaccination".into()),
+    }
+}
+
+fn rated(call: CallId, segment: u16) -> Fact {
+    let mark = u8::try_from(segment % 5).unwrap() + 1;
+    Fact::CallRated { call, mark }
 }
 
 /// One boot's events of many calls, woven together by time.
@@ -232,7 +314,7 @@ proptest! {
         prop_assert_eq!(&rows, &expected(&scripts, &all));
         prop_assert_eq!(place.problems(), vec![]);
         block_on(async {
-            let mut connection = crate::store::open(&place.database()).await.unwrap();
+            let mut connection = crate::sqlite::open(&place.database()).await.unwrap();
             sqlx::query("DELETE FROM applied").execute(&mut connection).await.unwrap();
         });
         run_piece(&place, octets, &[], &mut all);

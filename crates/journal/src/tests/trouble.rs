@@ -30,7 +30,7 @@ fn a_locked_database_delays_sql_and_loses_and_doubles_nothing() {
             journal.append(event.clone());
         }
         journal.flushed().await;
-        let mut other = crate::store::open(&place.database()).await.unwrap();
+        let mut other = crate::sqlite::open(&place.database()).await.unwrap();
         sqlx::query("BEGIN EXCLUSIVE")
             .execute(&mut other)
             .await
@@ -68,7 +68,7 @@ fn a_database_locked_at_the_start_does_not_stop_it() {
     let mut history = History::new(BOOT + 1);
     answered_call(&mut history, CallId::new(BOOT + 1, 1));
     let journal = block_on(async {
-        let mut other = crate::store::open(&place.database()).await.unwrap();
+        let mut other = crate::sqlite::open(&place.database()).await.unwrap();
         sqlx::query("BEGIN EXCLUSIVE")
             .execute(&mut other)
             .await
@@ -198,7 +198,7 @@ fn refuses_for(file: &'static str, mode: u32, starting: bool) {
     let folder = place.folder.path().to_path_buf();
     as_a_user(&folder, move || {
         block_on(async {
-            let made = crate::store::open(&place.database()).await.unwrap();
+            let made = crate::sqlite::open(&place.database()).await.unwrap();
             sqlx::Connection::close(made).await.unwrap();
         });
         fs::create_dir(place.events()).unwrap();
@@ -227,7 +227,7 @@ fn a_database_that_can_be_written_again_is_used_at_once() {
     let place = Place::new();
     let folder = place.folder.path().to_path_buf();
     as_a_user(&folder, move || {
-        let made = block_on(crate::store::open(&place.database())).unwrap();
+        let made = block_on(crate::sqlite::open(&place.database())).unwrap();
         block_on(sqlx::Connection::close(made)).unwrap();
         let chmod = |file: &Path, mode| {
             fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();

@@ -42,6 +42,7 @@ fn queues(call: CallId) -> Fact {
         call,
         queue: "operators".to_owned(),
         priority: 0,
+        skills: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use dialplan::{Happened, Run, Target};
+use dialplan::{Chosen, Happened, Run, Target};
 use vocab::EventId;
 use vocab::media::MediaCommand;
 
@@ -225,6 +225,22 @@ impl Call {
                 let begun = self.reach_planned(ctx, &destination, planned, None);
                 (!begun).then_some(Happened::NotReached)
             }
+        }
+    }
+
+    /// Writes down what the caller chose at menus.
+    pub(super) fn note_choices(&mut self, ctx: &mut Context) {
+        let Course::Plan(run) = &mut self.course else {
+            return;
+        };
+        for Chosen { menu, key, flow } in run.choices() {
+            let call = self.id;
+            ctx.record(vocab::Fact::MenuChosen {
+                call,
+                menu,
+                key,
+                flow,
+            });
         }
     }
 

@@ -48,6 +48,10 @@ impl Call {
             offer,
             recorded,
         });
+        let theirs = [self.operator_of(self.first), self.operator_of(leg)];
+        for operator in theirs.into_iter().flatten() {
+            ctx.duties.talk_began(operator, call, segment);
+        }
         let (caller, operator) = self.sides(leg);
         let record = recorded.then_some(RecordingKey { call, segment });
         ctx.media(MediaCommand::Bridge {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use acd::{Limits, SkillNeed};
+use acd::{Limits, Need, SkillNeed};
 use dialplan::{Announce, Happened, QueueState, Run, Sights, Step};
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time, WallTime};
@@ -163,6 +163,16 @@ fn needs(skills: &BTreeMap<String, u8>) -> Vec<SkillNeed> {
     skills.iter().map(within).collect()
 }
 
+/// Skills as the journal has them: name and least level, 0 where none is needed.
+fn told(skills: &[SkillNeed]) -> Vec<(String, u8)> {
+    let least = |need: &Need| match need {
+        Need::Required(limits) => limits.min,
+        Need::Preferred => 0,
+    };
+    let skill = |skill: &SkillNeed| (skill.skill.clone(), least(&skill.need));
+    skills.iter().map(skill).collect()
+}
+
 /// A call's place in a queue: what it comes back to.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -201,8 +211,9 @@ impl Call {
         }
     }
 
-    fn next_of_course(&mut self, ctx: &Context, happened: Happened) -> Next {
+    fn next_of_course(&mut self, ctx: &mut Context, happened: Happened) -> Next {
         let next = self.course.next(ctx, happened);
+        self.note_choices(ctx);
         if let Course::Plan(run) = &self.course
             && self.language != run.language()
         {
@@ -424,10 +435,14 @@ impl Call {
 
     /// Waits at a place in a queue, be it a new one or the old one.
     pub(super) fn wait_at(&mut self, ctx: &mut Context, place: Place) {
+        // What the plan asks for comes first: of too many the last are left out.
+        let mut skills = place.skills.clone();
+        skills.extend(self.language_wanted(ctx, place.queue));
         ctx.record(Fact::QueueEntered {
             call: self.id,
             queue: place.name.clone(),
             priority: place.priority,
+            skills: told(&skills),
         });
         self.state = State::Queued {
             queue: place.queue,
@@ -438,9 +453,6 @@ impl Call {
             self.play(ctx, music, true);
         }
         self.announce_later(ctx, place.announce.map(|announce| announce.after));
-        // What the plan asks for comes first: of too many the last are left out.
-        let mut skills = place.skills.clone();
-        skills.extend(self.language_wanted(ctx, place.queue));
         ctx.acd.handle(
             ctx.now,
             acd::Input::Queued(acd::Arrival {
@@ -489,6 +501,7 @@ impl Call {
             call: self.id,
             queue: place.name.clone(),
             priority: place.priority,
+            skills: told(&place.skills),
         });
     }
 

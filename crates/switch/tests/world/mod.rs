@@ -625,6 +625,8 @@ impl World {
                 Fact::CallEnded { call, .. } => assert!(ended.insert(*call), "ended twice"),
                 // The media plane closes a leg after the call has ended.
                 Fact::LegMeasured { call, .. } => assert!(arrived.contains(call)),
+                // The operator's work goes on when the caller is gone.
+                Fact::WrapUpEnded { .. } => {}
                 fact => {
                     if let Some(call) = fact.call() {
                         assert!(!ended.contains(&call), "after the end: {fact:?}");

@@ -47,6 +47,7 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         | Fact::EngineAlive { .. }
         | Fact::EngineStopped
         | Fact::OperatorReachable { .. }
+        | Fact::OperatorTurned { .. }
         | Fact::TelephoneRegistered { .. }
         | Fact::TelephoneUnregistered { .. } => return None,
         Fact::CallArrived {
@@ -121,6 +122,19 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
             Some(value) => format!("{field} = \"{value}\""),
             None => format!("{field} is known"),
         },
+        Fact::MenuChosen {
+            menu, key, flow, ..
+        } => menu_chosen(menu, key, flow),
+        Fact::WrapUpEnded { segment, .. } => format!("work after segment {segment} done"),
+        Fact::ContactAdded { contact, .. } => {
+            format!("entry written down: {}", contact.channel.name())
+        }
+        Fact::EntryEdited { by, changes, .. } => {
+            let fields: Vec<&str> = changes.iter().map(|change| change.field.name()).collect();
+            format!("entry edited by {by}: {}", fields.join(", "))
+        }
+        Fact::EntryCompleted { by, .. } => format!("entry completed by {by}"),
+        Fact::EntryReopened { by, .. } => format!("entry opened again by {by}"),
         Fact::CallRated { mark, .. } => format!("the caller gives the mark {mark}"),
         Fact::CallJoined { into, .. } => format!("joined to call {into}"),
         Fact::CallEnded {
@@ -190,6 +204,12 @@ fn who_calls(caller: &str, name: &str, options: Options) -> String {
     } else {
         format!("{shown} {name:?}")
     }
+}
+
+fn menu_chosen(menu: &str, key: &str, flow: &str) -> String {
+    let chosen = if key.is_empty() { "nothing" } else { key };
+    let leads = if flow.is_empty() { "on" } else { flow };
+    format!("menu of {menu}: {chosen} chosen, leads {leads}")
 }
 
 fn which_plan(plan: &str) -> String {

@@ -1,0 +1,127 @@
+//! Owns the application: what it stands on, and the router made of the table of operations.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, Uri};
+use axum::middleware;
+use jiff::tz::TimeZone;
+use journal::desk::Desk;
+use journal::{Health, Location, Progress};
+use tokio::sync::Semaphore;
+use vocab::{Snapshot, WallTime};
+
+use crate::auth;
+use crate::operation::operations;
+use crate::problem::Problem;
+use crate::token::Tokens;
+
+/// Longest body of a request.
+const BODY_MAX: usize = 256 * 1_024;
+
+/// Questions to the database at once; more wait. Each has a connection of its own.
+const READERS: usize = 8;
+
+/// Streams of events at once; more get 503.
+const STREAMS: usize = 100;
+
+/// What the running engine tells of itself.
+pub trait Live: Send + Sync {
+    /// The picture of this moment.
+    fn snapshot(&self) -> Snapshot;
+    /// How the journal is.
+    fn health(&self) -> Health;
+    /// What the wall clock reads.
+    fn now(&self) -> WallTime;
+}
+
+/// What the API stands on.
+pub struct Console {
+    /// Where wishes of people are carried out.
+    pub desk: Desk,
+    /// The journal's database.
+    pub database: Location,
+    /// How far the database is.
+    pub progress: Progress,
+    /// The engine.
+    pub live: Box<dyn Live>,
+    /// The root of recordings.
+    pub recordings: PathBuf,
+    /// The installation's zone.
+    pub zone: TimeZone,
+    /// Who may come in.
+    pub tokens: Tokens,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// The application in the hands of every request.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) console: Arc<Console>,
+    readers: Arc<Semaphore>,
+    pub(crate) streams: Arc<Semaphore>,
+}
+
+/// A connection to the database, and the place that it takes.
+pub(crate) struct Reader {
+    pub(crate) journal: journal::query::Journal,
+    _place: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl App {
+    /// A connection for reading.
+    pub(crate) async fn reader(&self) -> Result<Reader, Problem> {
+        let place = Arc::clone(&self.readers).acquire_owned().await;
+        let place = place.map_err(|_| {
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the engine is about to stop",
+            )
+        })?;
+        Ok(Reader {
+            journal: journal::query::open(&self.console.database).await?,
+            _place: place,
+        })
+    }
+}
+
+/// The API as a service.
+pub fn router(console: Console) -> Router {
+    let app = App {
+        console: Arc::new(console),
+        readers: Arc::new(Semaphore::new(READERS)),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+    };
+    let mut router = Router::new();
+    for operation in operations() {
+        router = router.route(operation.path, (operation.route)());
+    }
+    router
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), auth::admit))
+        .with_state(app)
+}
+
+async fn unknown(uri: Uri) -> Problem {
+    Problem::not_found(format!("there is nothing at {:?}", uri.path()))
+}
+
+async fn not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this cannot be done here; /api/v1/openapi.json says what can",
+    )
+}
+
+/// Takes requests until the process ends.
+///
+/// # Errors
+/// If the socket fails for good.
+pub async fn serve(listener: tokio::net::TcpListener, router: Router) -> std::io::Result<()> {
+    axum::serve(listener, router).await
+}

@@ -1,0 +1,42 @@
+//! The HTTP API of hotline: journal, recordings, reports, the live picture, events as they happen,
+//! figures for Prometheus.
+//!
+//! Contract: every path is in one table ([`operations`]), of which the router, the rights and the
+//! OpenAPI document are made, so none can drift from the others. Whatever is not in it is 404; what is
+//! in it needs a bearer token with the right it names. Errors are problem details (RFC 9457). Nothing
+//! here decides about calls: it reads the journal, and writes by [`journal::desk::Desk`].
+//!
+//! ```
+//! use console::operations;
+//!
+//! let document = console::openapi();
+//! assert_eq!(document["openapi"], "3.1.0");
+//! for operation in operations() {
+//!     assert!(document["paths"][operation.path][operation.method].is_object());
+//! }
+//! ```
+//!
+//! Non-goals: TLS (a proxy in front has it), pages, roles of people: they come with the console.
+
+// The schemas of the OpenAPI document are one `json!`, which goes deep.
+#![recursion_limit = "256"]
+
+mod app;
+mod auth;
+mod entries;
+mod live;
+mod openapi;
+mod operation;
+mod problem;
+mod prometheus;
+mod query;
+mod recordings;
+mod reports;
+mod stream;
+mod token;
+mod write;
+
+pub use app::{Console, Live, router, serve};
+pub use openapi::document as openapi;
+pub use operation::{Operation, Right, operations};
+pub use token::{Token, TokenError, Tokens, hash};

@@ -1,0 +1,54 @@
+//! Owns the live picture: this moment, and the last minutes of each queue.
+
+use axum::extract::State;
+use axum::response::Response;
+use journal::metrics::Interval;
+use journal::report::{self, By, Kind, Wanted, render};
+use serde_json::{Map, json};
+
+use crate::app::App;
+use crate::entries::as_json;
+use crate::problem::Problem;
+use crate::reports::today;
+
+/// Windows of the live figures, in minutes.
+const WINDOWS: [(&str, i64); 4] = [
+    ("last_5_min", 5),
+    ("last_15_min", 15),
+    ("last_30_min", 30),
+    ("last_60_min", 60),
+];
+
+pub(crate) async fn picture(State(app): State<App>) -> Response {
+    as_json(&json!(app.console.live.snapshot()))
+}
+
+pub(crate) async fn operators(State(app): State<App>) -> Response {
+    as_json(&json!({ "operators": app.console.live.snapshot().operators }))
+}
+
+pub(crate) async fn queues(State(app): State<App>) -> Result<Response, Problem> {
+    let now = app.console.live.now().as_unix_millis();
+    let zone = app.console.zone.clone();
+    let mut ranges = vec![("today", today(now, &zone)?)];
+    ranges.extend(WINDOWS.map(|(name, minutes)| (name, (now - minutes * 60_000, now + 1))));
+    let mut body = Map::new();
+    for (name, range) in ranges {
+        let wanted = Wanted {
+            interval: Interval::Whole,
+            by: By::Queue,
+            ..Wanted::new(Kind::Queue, range, now, zone.clone())
+        };
+        let _place = app.reader().await?;
+        let forms = app.console.desk.forms();
+        let report = report::make(&app.console.database, forms, &wanted).await?;
+        let mut json = render::json(&report);
+        let rows = json
+            .pointer_mut("/tables/queues")
+            .map(serde_json::Value::take);
+        body.insert(name.to_owned(), rows.unwrap_or_default());
+    }
+    let counts = app.console.live.snapshot().counts;
+    body.insert("now".to_owned(), json!(counts));
+    Ok(as_json(&serde_json::Value::Object(body)))
+}

@@ -1,0 +1,390 @@
+//! Owns the table of everything the API has: path, right, parameters, answers, and who carries it out.
+
+use axum::routing::{MethodRouter, get, patch, post};
+
+use crate::app::App;
+use crate::{entries, live, openapi, prometheus, recordings, reports, stream, write};
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// Read entries, figures and the live picture: personal data.
+    Read,
+    /// Write into entries.
+    Write,
+    /// Hear recordings.
+    Listen,
+    /// See the figures for Prometheus: no personal data.
+    Metrics,
+}
+
+impl Right {
+    const NAMES: [(&'static str, Self); 4] = [
+        ("read", Self::Read),
+        ("write", Self::Write),
+        ("listen", Self::Listen),
+        ("metrics", Self::Metrics),
+    ];
+
+    /// The right of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, right)| *right)
+    }
+
+    /// All names, for people.
+    #[must_use]
+    pub fn names() -> String {
+        Self::NAMES.map(|(name, _)| name).join(", ")
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        let found = Self::NAMES.iter().find(|(_, right)| *right == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
+/// A parameter of a query.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in JSON Schema's words: `string`, `integer`, `boolean`, or `date-time`.
+    pub kind: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// What it may be, if only these; else empty.
+    pub one_of: &'static [&'static str],
+}
+
+/// One thing that can be asked for.
+#[derive(Clone, Copy)]
+pub struct Operation {
+    /// `get`, `post` or `patch`.
+    pub method: &'static str,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// What it is, in a sentence.
+    pub summary: &'static str,
+    /// The right it needs.
+    pub right: Right,
+    /// What may stand in the query.
+    pub parameters: &'static [Parameter],
+    /// The schema of the body, if it takes one.
+    pub body: Option<&'static str>,
+    /// What comes back when it goes well: status, kind of content, schema.
+    pub answer: (u16, &'static str, &'static str),
+    /// Statuses of problems, besides those that any may have.
+    pub problems: &'static [u16],
+    pub(crate) route: fn() -> MethodRouter<App>,
+}
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+const fn text(name: &'static str, about: &'static str) -> Parameter {
+    Parameter {
+        name,
+        kind: "string",
+        about,
+        one_of: &[],
+    }
+}
+
+const fn moment(name: &'static str, about: &'static str) -> Parameter {
+    Parameter {
+        kind: "date-time",
+        ..text(name, about)
+    }
+}
+
+const fn number(name: &'static str, about: &'static str) -> Parameter {
+    Parameter {
+        kind: "integer",
+        ..text(name, about)
+    }
+}
+
+const fn flag(name: &'static str, about: &'static str) -> Parameter {
+    Parameter {
+        kind: "boolean",
+        ..text(name, about)
+    }
+}
+
+const fn one_of(
+    name: &'static str,
+    about: &'static str,
+    one_of: &'static [&'static str],
+) -> Parameter {
+    Parameter {
+        one_of,
+        ..text(name, about)
+    }
+}
+
+pub(crate) const FIND: &[Parameter] = &[
+    moment("from", "Entries that came at this moment or later."),
+    moment("to", "Entries that came before this moment."),
+    text("queue", "The last queue they were in."),
+    text("operator", "Login of the operator of the last segment."),
+    text("topic", "A topic, or a fork of the tree of topics."),
+    text("outcome", "What became of them, as the journal spells it."),
+    one_of(
+        "channel",
+        "How they came.",
+        &[
+            "call",
+            "web_form",
+            "email",
+            "chat",
+            "in_person",
+            "letter",
+            "other_call",
+        ],
+    ),
+    one_of(
+        "direction",
+        "Which way they went.",
+        &["inbound", "outbound", "internal"],
+    ),
+    text("person", "A number of the person, however it is spelt."),
+    flag(
+        "completed",
+        "Whether they are completed, of those that are to be.",
+    ),
+    flag("emergency", "Whether they are marked as an emergency."),
+    text(
+        "text",
+        "Words in names, topic, content, what was done or department; all of them.",
+    ),
+    number("limit", "Entries of a page, 1 to 500; 50 without it."),
+    text("cursor", "The `next` of the page before."),
+];
+
+pub(crate) const REPORT: &[Parameter] = &[
+    moment(
+        "from",
+        "First moment inside; without it the midnight that began today.",
+    ),
+    moment(
+        "to",
+        "First moment after it; without it the end of the day of `from`.",
+    ),
+    one_of(
+        "interval",
+        "How the report of queues is cut.",
+        &["15min", "30min", "hour", "day", "week", "month", "whole"],
+    ),
+    one_of(
+        "by",
+        "By what its rows are told apart.",
+        &[
+            "queue", "number", "trunk", "topic", "operator", "line", "all",
+        ],
+    ),
+    text("queue", "Only this queue."),
+    number(
+        "within_ms",
+        "A wait up to this is in time; 20000 without it.",
+    ),
+    number(
+        "short_ms",
+        "Who hangs up within this is left out of the adjusted abandonment; 5000.",
+    ),
+    number("ring_limit_ms", "How long a line may ring; 15000."),
+    number(
+        "repeat_days",
+        "Longest window of first-contact resolution, 1 to 90; 7.",
+    ),
+    one_of(
+        "format",
+        "The form; json without it.",
+        &["json", "csv", "xlsx", "html"],
+    ),
+];
+
+const LAST: &[Parameter] = &[text(
+    "after",
+    "The id of the last event that is known already.",
+)];
+
+/// All operations.
+#[must_use]
+pub fn operations() -> &'static [Operation] {
+    OPERATIONS
+}
+
+const JSON: &str = "application/json";
+
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "get",
+        path: "/api/v1/openapi.json",
+        summary: "This document.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[],
+        route: || get(openapi::serve),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/entries",
+        summary: "Entries of the journal, newest first, page by page.",
+        right: Right::Read,
+        parameters: FIND,
+        body: None,
+        answer: (200, JSON, "EntryPage"),
+        problems: &[400],
+        route: || get(entries::find),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/entries",
+        summary: "Write down a contact that was no call.",
+        right: Right::Write,
+        parameters: &[],
+        body: Some("NewContact"),
+        answer: (201, JSON, "Written"),
+        problems: &[400, 413, 415, 422],
+        route: || post(write::add),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/entries/{id}",
+        summary: "One entry, with its stays in queues, offers, segments, recordings, corrections.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Entry"),
+        problems: &[304, 404],
+        route: || get(entries::one),
+    },
+    Operation {
+        method: "patch",
+        path: "/api/v1/entries/{id}",
+        summary: "Write fields of an entry, or complete it; old values are kept.",
+        right: Right::Write,
+        parameters: &[],
+        body: Some("Change"),
+        answer: (200, JSON, "Written"),
+        problems: &[400, 404, 409, 412, 413, 415, 422],
+        route: || patch(write::change),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/entries/{id}/reopen",
+        summary: "Take the mark of completion back.",
+        right: Right::Write,
+        parameters: &[],
+        body: Some("Reopen"),
+        answer: (200, JSON, "Written"),
+        problems: &[400, 404, 409, 413, 415, 422],
+        route: || post(write::reopen),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/entries/{id}/events",
+        summary: "Every fact of an entry, in order.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[404],
+        route: || get(entries::events),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/entries/{id}/recordings/{segment}",
+        summary: "The recording of a segment, or a range of it (RFC 9110 section 14).",
+        right: Right::Listen,
+        parameters: &[],
+        body: None,
+        answer: (200, "audio/wav", "Audio"),
+        problems: &[206, 304, 404, 410, 416],
+        route: || get(recordings::one),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/persons/{number}",
+        summary: "The history of a number, however it is spelt: newest first, and what is open.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "History"),
+        problems: &[400],
+        route: || get(entries::history),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/reports/{report}",
+        summary: "A report: daily, queue, operator, line, abandoned, overruns or quality.",
+        right: Right::Read,
+        parameters: REPORT,
+        body: None,
+        answer: (200, JSON, "Report"),
+        problems: &[400, 404],
+        route: || get(reports::one),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/live",
+        summary: "The picture of this moment: counts, operators, trunks.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[],
+        route: || get(live::picture),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/operators",
+        summary: "Operators and what each does now.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[],
+        route: || get(live::operators),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/queues",
+        summary: "Queues today and in the last 5, 15, 30 and 60 minutes, and who waits now.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[],
+        route: || get(live::queues),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/events",
+        summary: "Facts as they happen (server-sent events); Last-Event-ID or `after` resumes.",
+        right: Right::Read,
+        parameters: LAST,
+        body: None,
+        answer: (200, "text/event-stream", "Text"),
+        problems: &[400, 503],
+        route: || get(stream::events),
+    },
+    Operation {
+        method: "get",
+        path: "/metrics",
+        summary: "Figures for Prometheus.",
+        right: Right::Metrics,
+        parameters: &[],
+        body: None,
+        answer: (200, "text/plain; version=0.0.4", "Text"),
+        problems: &[],
+        route: || get(prometheus::serve),
+    },
+];

@@ -1,0 +1,177 @@
+//! Owns the reports of operators and of lines.
+
+use std::collections::BTreeMap;
+
+use super::queues::seconds;
+use super::source::Source;
+use super::{Cell, Report, Table, Wanted};
+use crate::forms::Forms;
+use crate::metrics::{EntryDelay, LineFigures, WorkFigures};
+
+/// Operators: what they handled, how long it took, how busy they were, their breaks.
+pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wanted: &Wanted) {
+    let mut work: BTreeMap<i64, WorkFigures> = BTreeMap::new();
+    let mut people = source.people.clone();
+    for talk in &source.talks {
+        let figures = work.entry(talk.operator_id).or_default();
+        figures.add_talk(&talk.talk());
+        people
+            .entry(talk.operator_id)
+            .or_insert_with(|| super::source::Person {
+                name: talk.operator_name.clone(),
+                line: talk.operator_line.clone(),
+            });
+    }
+    for span in &source.spans {
+        let figures = work.entry(span.operator).or_default();
+        figures.add_span(span, wanted.from, wanted.to);
+    }
+    work.retain(|_, figures| *figures != WorkFigures::default());
+    let delays = delays(source, forms, wanted, |entry| entry.operator_name.clone());
+    let mut table = Table::new(
+        "operators",
+        &[
+            "operator",
+            "line",
+            "handled",
+            "talk",
+            "on_hold",
+            "wrap_up",
+            "average_handling",
+            "idle",
+            "present",
+            "occupancy",
+            "entries_due",
+            "entries_completed",
+            "entries_overdue",
+            "average_entry_delay",
+        ],
+    );
+    table.chart = vec!["handled"];
+    let mut breaks = Table::new("breaks", &["operator", "line", "reason", "time"]);
+    let mut named: Vec<(&str, &str, &WorkFigures)> = work
+        .iter()
+        .map(|(id, figures)| {
+            let person = people.get(id);
+            let name = person.map_or("(unknown)", |person| person.name.as_str());
+            (
+                name,
+                person.map_or("", |person| person.line.as_str()),
+                figures,
+            )
+        })
+        .collect();
+    named.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    for (name, line, figures) in named {
+        let delay = delays.get(name).copied().unwrap_or_default();
+        table.rows.push(vec![
+            Cell::Text(name.to_owned()),
+            Cell::Text(line.to_owned()),
+            Cell::Count(figures.handled),
+            Cell::ms(Some(figures.talk_ms)),
+            Cell::ms(Some(figures.held_ms)),
+            Cell::ms(Some(figures.wrap_up_ms)),
+            Cell::millis(figures.aht_ms()),
+            Cell::ms(Some(figures.idle_ms)),
+            Cell::ms(Some(figures.present_ms)),
+            Cell::ratio(figures.occupancy()),
+            Cell::Count(delay.due),
+            Cell::Count(delay.completed),
+            Cell::Count(delay.overruns),
+            Cell::millis(delay.average_ms()),
+        ]);
+        for (reason, ms) in &figures.breaks_ms {
+            breaks.rows.push(vec![
+                Cell::Text(name.to_owned()),
+                Cell::Text(line.to_owned()),
+                Cell::Text(reason.clone()),
+                Cell::ms(Some(*ms)),
+            ]);
+        }
+    }
+    report.notes.push(
+        "occupancy: (talk + hold + wrap-up) / (the same + idle); ringing is neither".to_owned(),
+    );
+    report.tables.push(table);
+    report.tables.push(breaks);
+}
+
+/// Entry delays by whatever `key` says of an entry; entries of no operator are nobody's.
+pub(super) fn delays(
+    source: &Source,
+    forms: &Forms,
+    wanted: &Wanted,
+    key: impl Fn(&super::source::EntryRow) -> Option<String>,
+) -> BTreeMap<String, EntryDelay> {
+    let mut delays: BTreeMap<String, EntryDelay> = BTreeMap::new();
+    for entry in source.entries.iter().filter(|entry| entry.is_inbound()) {
+        let (Some(key), Some(delay)) = (key(entry), entry.delay_ms(wanted.now)) else {
+            continue;
+        };
+        let limit = forms.of(entry.queue.as_deref()).complete_within.as_millis();
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        delays
+            .entry(key)
+            .or_default()
+            .add(delay, entry.completed_at.is_some(), limit);
+    }
+    delays
+}
+
+/// Lines: how soon their telephones were answered, and their entries completed.
+pub(super) fn lines(report: &mut Report, source: &Source, forms: &Forms, wanted: &Wanted) {
+    report.notes.push(format!(
+        "line answer time: from the start of an offer to the answer; an overrun rings longer than {} s",
+        seconds(wanted.ring_limit_ms)
+    ));
+    report.tables.push(line_table(source, forms, wanted));
+}
+
+pub(super) fn line_table(source: &Source, forms: &Forms, wanted: &Wanted) -> Table {
+    let mut lines: BTreeMap<(usize, &str), (LineFigures, &str)> = BTreeMap::new();
+    for offer in &source.offers {
+        // Numeric lines in order of their numbers.
+        let key = (offer.operator_line.len(), offer.operator_line.as_str());
+        let (figures, name) = lines.entry(key).or_default();
+        figures.add(&offer.ringing(), wanted.ring_limit_ms);
+        *name = &offer.operator_name;
+    }
+    let delays = delays(source, forms, wanted, |entry| entry.operator_line.clone());
+    let mut table = Table::new(
+        "lines",
+        &[
+            "line",
+            "operator",
+            "offers",
+            "answered",
+            "unanswered",
+            "withdrawn",
+            "average_answer_time",
+            "longest_ringing",
+            "overruns",
+            "entries_due",
+            "entries_completed",
+            "entries_overdue",
+            "average_entry_delay",
+        ],
+    );
+    for ((_, line), (figures, name)) in lines {
+        let delay = delays.get(line).copied().unwrap_or_default();
+        table.rows.push(vec![
+            Cell::Text(line.to_owned()),
+            Cell::Text(name.to_owned()),
+            Cell::Count(figures.offers),
+            Cell::Count(figures.answered),
+            Cell::Count(figures.unanswered),
+            Cell::Count(figures.withdrawn),
+            Cell::millis(figures.answer_time_ms()),
+            Cell::ms(figures.longest_ms),
+            Cell::Count(figures.overruns),
+            Cell::Count(delay.due),
+            Cell::Count(delay.completed),
+            Cell::Count(delay.overruns),
+            Cell::millis(delay.average_ms()),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,363 @@
+//! Owns the reading of what a report needs: plain rows of a range, in a handful of queries.
+
+use std::collections::BTreeMap;
+
+use vocab::{OperatorState, QueueOutcome};
+
+use super::Wanted;
+use crate::db::{Readable, Value};
+use crate::error::DatabaseError;
+use crate::metrics::{self, Contact, Span, Stay};
+use crate::query::Journal;
+
+/// How long before the range changes of operators' states are read: what an operator did at its start
+/// began earlier, hardly ever so much.
+const TURNS_BEFORE_MS: i64 = 3 * 86_400_000;
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// One stay in a queue, with what it may be told apart by.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct StayRow {
+    pub(crate) queue: String,
+    entered_at: i64,
+    wait_ms: Option<i64>,
+    outcome: Option<String>,
+    arrival_wait_ms: Option<i64>,
+    pub(crate) number: String,
+    pub(crate) trunk: String,
+    pub(crate) topic: Option<String>,
+    pub(crate) operator_name: Option<String>,
+    pub(crate) operator_line: Option<String>,
+}
+
+/// One segment of an operator that is over.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct TalkRow {
+    pub(crate) operator_id: i64,
+    pub(crate) operator_name: String,
+    pub(crate) operator_line: String,
+    talk_ms: i64,
+    held_ms: Option<i64>,
+    wrap_up_ms: Option<i64>,
+    pub(crate) recorded: bool,
+    pub(crate) path: Option<String>,
+    pub(crate) missing: Option<String>,
+    caller_packets: Option<i64>,
+    caller_lost: Option<i64>,
+    operator_packets: Option<i64>,
+    operator_lost: Option<i64>,
+    dropped: Option<i64>,
+}
+
+impl TalkRow {
+    pub(crate) fn talk(&self) -> metrics::Talk {
+        metrics::Talk {
+            talk_ms: unsigned(self.talk_ms),
+            held_ms: unsigned(self.held_ms.unwrap_or(0)),
+            wrap_up_ms: unsigned(self.wrap_up_ms.unwrap_or(0)),
+        }
+    }
+
+    /// Packets kept, lost on the way, and dropped here, of both sides.
+    pub(crate) fn packets(&self) -> (u64, u64, u64) {
+        let sum = |parts: [Option<i64>; 2]| parts.into_iter().flatten().map(unsigned).sum();
+        (
+            sum([self.caller_packets, self.operator_packets]),
+            sum([self.caller_lost, self.operator_lost]),
+            unsigned(self.dropped.unwrap_or(0)),
+        )
+    }
+}
+
+/// One offer that is over.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct OfferRow {
+    pub(crate) call_id: String,
+    pub(crate) queue: String,
+    pub(crate) operator_name: String,
+    pub(crate) operator_line: String,
+    pub(crate) made_at: i64,
+    ring_ms: i64,
+    pub(crate) result: String,
+}
+
+impl OfferRow {
+    pub(crate) fn ringing(&self) -> metrics::Ringing {
+        metrics::Ringing {
+            ring_ms: unsigned(self.ring_ms),
+            answered: self.result == "answered",
+            excused: matches!(self.result.as_str(), "caller_gone" | "withdrawn"),
+        }
+    }
+}
+
+/// One entry.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct EntryRow {
+    pub(crate) call_id: String,
+    pub(crate) arrived_at: i64,
+    pub(crate) channel: String,
+    pub(crate) direction: String,
+    pub(crate) number: String,
+    pub(crate) caller: String,
+    pub(crate) party_key: String,
+    pub(crate) queue: Option<String>,
+    pub(crate) trunk: String,
+    pub(crate) outcome: Option<String>,
+    pub(crate) wait_ms: Option<i64>,
+    pub(crate) talk_ms: Option<i64>,
+    pub(crate) duration_ms: Option<i64>,
+    pub(crate) operator_name: Option<String>,
+    pub(crate) operator_line: Option<String>,
+    pub(crate) full_name: Option<String>,
+    pub(crate) topic: Option<String>,
+    pub(crate) department: Option<String>,
+    pub(crate) deadline_at: Option<i64>,
+    pub(crate) execution: Option<String>,
+    pub(crate) executed_at: Option<i64>,
+    pub(crate) emergency: Option<String>,
+    pub(crate) rating: Option<i64>,
+    pub(crate) talk_ended_at: Option<i64>,
+    pub(crate) completed_at: Option<i64>,
+    entry_delay_ms: Option<i64>,
+}
+
+impl EntryRow {
+    /// How long the entry took to be complete, or has taken; none if there is nothing to complete.
+    pub(crate) fn delay_ms(&self, now: i64) -> Option<u64> {
+        if let Some(ms) = self.entry_delay_ms {
+            return Some(unsigned(ms));
+        }
+        Some(unsigned(now - self.talk_ended_at?))
+    }
+
+    pub(crate) fn is_inbound(&self) -> bool {
+        self.direction == "inbound"
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct TurnRow {
+    event: i64,
+    operator_id: i64,
+    operator_name: String,
+    operator_line: String,
+    state: String,
+    status: String,
+    began_at: i64,
+    up: i64,
+}
+
+/// Who an operator is.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) line: String,
+}
+
+/// Everything that a report may need.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    pub(crate) stays: Vec<(StayRow, Stay)>,
+    pub(crate) talks: Vec<TalkRow>,
+    pub(crate) offers: Vec<OfferRow>,
+    /// In order of arrival.
+    pub(crate) entries: Vec<EntryRow>,
+    /// Answered calls and other contacts, up to the end of the window after the range.
+    pub(crate) contacts: Vec<Contact>,
+    /// Calls after an abandoned one: who called whom, whether they talked, when.
+    pub(crate) later: Vec<LaterRow>,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) people: BTreeMap<i64, Person>,
+}
+
+/// A call that may be a call back, or a second try.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct LaterRow {
+    pub(crate) direction: String,
+    pub(crate) party_key: String,
+    pub(crate) arrived_at: i64,
+}
+
+impl Source {
+    pub(crate) async fn read(
+        journal: &mut Journal,
+        wanted: &Wanted,
+    ) -> Result<Self, DatabaseError> {
+        let read = Self::read_all(journal, wanted).await;
+        read.map_err(|error| DatabaseError::of(&journal.database, error))
+    }
+
+    async fn read_all(journal: &mut Journal, wanted: &Wanted) -> Result<Self, sqlx::Error> {
+        let queue: Value = wanted.queue.clone().into();
+        let range = [wanted.from.into(), wanted.to.into(), queue];
+        let window = i64::from(wanted.repeat_days) * DAY_MS;
+        let mut source = Self {
+            talks: all(journal, TALKS, &range).await?,
+            offers: all(journal, OFFERS, &range).await?,
+            entries: all(journal, ENTRIES, &range).await?,
+            ..Self::default()
+        };
+        let stays: Vec<StayRow> = all(journal, STAYS, &range).await?;
+        source.stays = stays
+            .into_iter()
+            .map(|row| {
+                let stay = stay(&row, wanted.now);
+                (row, stay)
+            })
+            .collect();
+        let after = [wanted.from.into(), wanted.to.saturating_add(window).into()];
+        let contacts: Vec<(String, Option<String>, i64)> = all(journal, CONTACTS, &after).await?;
+        source.contacts = contacts
+            .into_iter()
+            .map(|(number, topic, at)| Contact {
+                number,
+                topic: topic.unwrap_or_default(),
+                at,
+            })
+            .collect();
+        if wanted.kind == super::Kind::Abandoned {
+            source.later = all(journal, LATER, &[wanted.from.into()]).await?;
+        }
+        read_turns(journal, wanted, &mut source).await?;
+        Ok(source)
+    }
+}
+
+const STAYS: &str =
+    "SELECT q.queue, q.entered_at, q.wait_ms, q.outcome, e.arrival_wait_ms, e.number,
+    e.trunk, e.topic, e.operator_name, e.operator_line
+    FROM queue_entries q JOIN entries e ON e.call = q.call
+    WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
+    ORDER BY q.entered_at, q.event";
+
+const TALKS: &str = "SELECT s.operator_id, s.operator_name, s.operator_line, s.talk_ms, s.held_ms,
+    s.wrap_up_ms, s.recorded, r.path, r.missing, r.caller_packets, r.caller_lost,
+    r.operator_packets, r.operator_lost, r.dropped
+    FROM segments s JOIN entries e ON e.call = s.call
+    LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
+    WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
+      AND s.talk_ms IS NOT NULL AND ($3 IS NULL OR e.queue = $3)
+    ORDER BY s.started_at, s.call, s.segment";
+
+const OFFERS: &str = "SELECT e.call_id, o.queue, o.operator_name, o.operator_line, o.made_at,
+    o.ring_ms, o.result FROM offers o JOIN entries e ON e.call = o.call
+    WHERE o.made_at >= $1 AND o.made_at < $2 AND o.result IS NOT NULL AND o.ring_ms IS NOT NULL
+      AND ($3 IS NULL OR o.queue = $3)
+    ORDER BY o.made_at, o.offer";
+
+const ENTRIES: &str =
+    "SELECT call_id, arrived_at, channel, direction, number, caller, party_key, queue,
+    trunk, outcome, wait_ms, talk_ms, duration_ms, operator_name, operator_line, full_name,
+    topic, department, deadline_at, execution, executed_at, emergency, rating,
+    talk_ended_at, completed_at, entry_delay_ms FROM entries
+    WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
+    ORDER BY arrived_at, call";
+
+const CONTACTS: &str = "SELECT coalesce(nullif(contact_key, ''), party_key), topic, arrived_at
+    FROM entries WHERE arrived_at >= $1 AND arrived_at <= $2 AND direction = 'inbound'
+      AND outcome IN ('answered', 'contact') ORDER BY arrived_at, call";
+
+const LATER: &str = "SELECT direction, party_key, arrived_at FROM entries
+    WHERE arrived_at >= $1 AND channel = 'call' AND segments > 0 ORDER BY arrived_at, call";
+
+const TURNS: &str =
+    "SELECT event, operator_id, operator_name, operator_line, state, status, began_at,
+    up FROM operator_turns WHERE began_at >= $1 AND began_at < $2 ORDER BY event";
+
+async fn all<T: Readable>(
+    journal: &mut Journal,
+    sql: &str,
+    args: &[Value],
+) -> Result<Vec<T>, sqlx::Error> {
+    journal.connection.all(sql, args).await
+}
+
+fn stay(row: &StayRow, now: i64) -> Stay {
+    let outcome = row.outcome.as_deref().and_then(outcome);
+    let answered = outcome == Some(QueueOutcome::Answered);
+    Stay {
+        queue: row.queue.clone(),
+        entered_at: row.entered_at,
+        wait_ms: unsigned(row.wait_ms.unwrap_or(now - row.entered_at)),
+        since_arrival_ms: row.arrival_wait_ms.filter(|_| answered).map(unsigned),
+        outcome,
+    }
+}
+
+fn outcome(word: &str) -> Option<QueueOutcome> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+}
+
+/// A boot's first number of events, and that of the next.
+const fn boot_range(boot: i64) -> (i64, i64) {
+    (boot << 32, (boot + 1) << 32)
+}
+
+async fn read_turns(
+    journal: &mut Journal,
+    wanted: &Wanted,
+    source: &mut Source,
+) -> Result<(), sqlx::Error> {
+    let range = [
+        wanted.from.saturating_sub(TURNS_BEFORE_MS).into(),
+        wanted.to.into(),
+    ];
+    let rows: Vec<TurnRow> = all(journal, TURNS, &range).await?;
+    let mut ends = BTreeMap::new();
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let boot = row.event >> 32;
+        let number = u32::try_from(boot).unwrap_or(u32::MAX);
+        if !ends.contains_key(&number) {
+            ends.insert(number, boot_end(journal, boot, wanted.now).await?);
+        }
+        let person = Person {
+            name: row.operator_name,
+            line: row.operator_line,
+        };
+        source.people.insert(row.operator_id, person);
+        let state = serde_json::from_value(serde_json::Value::String(row.state));
+        changes.push(metrics::Time {
+            operator: row.operator_id,
+            boot: number,
+            up_us: unsigned(row.up),
+            at: row.began_at,
+            state: state.unwrap_or(OperatorState::Unreachable),
+            status: row.status,
+        });
+    }
+    source.spans = metrics::spans(&changes, &ends);
+    Ok(())
+}
+
+/// The monotonic time at which a boot ended: its last event; of the newest one that has not said that
+/// it stopped, now.
+async fn boot_end(journal: &mut Journal, boot: i64, now: i64) -> Result<u64, sqlx::Error> {
+    let (from, to) = boot_range(boot);
+    let last: Option<(i64, i64, String)> = journal
+        .connection
+        .first(
+            "SELECT up, at, kind FROM events WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1",
+            &[from.into(), to.into()],
+        )
+        .await?;
+    let Some((up, at, kind)) = last else {
+        return Ok(0);
+    };
+    let newer: Option<(i64,)> = journal
+        .connection
+        .first("SELECT id FROM events WHERE id >= $1 LIMIT 1", &[to.into()])
+        .await?;
+    let up = unsigned(up);
+    if kind == "engine_stopped" || newer.is_some() {
+        return Ok(up);
+    }
+    Ok(up.saturating_add(unsigned(now - at).saturating_mul(1_000)))
+}
+
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

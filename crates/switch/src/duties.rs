@@ -1,0 +1,146 @@
+//! Owns what the journal is told of operators: each change of what they do or chose, and the end of
+//! their work after a talk. Refuses to know why a state changed: the ACD does.
+
+use std::collections::BTreeMap;
+
+use acd::Status;
+use vocab::{CallId, Fact, OperatorId, OperatorState};
+
+use crate::context::Context;
+use crate::engine::Switch;
+
+/// A segment of a call.
+type Talk = (CallId, u16);
+
+/// What was told last, and whose work after a talk goes on. Bounded by the number of operators.
+#[derive(Debug, Default)]
+pub(crate) struct Duties {
+    told: BTreeMap<OperatorId, (OperatorState, String)>,
+    /// The last talk of each operator who talks.
+    talks: BTreeMap<OperatorId, Talk>,
+    wrap_ups: BTreeMap<OperatorId, Talk>,
+}
+
+impl Duties {
+    /// An operator began to talk.
+    pub(crate) fn talk_began(&mut self, operator: OperatorId, call: CallId, segment: u16) {
+        self.talks.insert(operator, (call, segment));
+    }
+
+    /// Operators who talk in a call, or finish the work of it.
+    fn at_work_on(&self, call: CallId) -> Vec<OperatorId> {
+        let of_call = self.talks.iter().chain(&self.wrap_ups);
+        of_call
+            .filter(|(_, (of, _))| *of == call)
+            .map(|(operator, _)| *operator)
+            .collect()
+    }
+}
+
+impl Switch {
+    /// Takes a fact that a person stated, such as a field of an entry; the id of its event.
+    ///
+    /// It is an input like any other: the outputs are to be drained before the next one.
+    pub fn write(&mut self, now: vocab::Time, fact: Fact) -> vocab::EventId {
+        self.ctx.now = self.ctx.now.max(now);
+        let completed = match &fact {
+            Fact::EntryCompleted { call, .. } => Some(*call),
+            _ => None,
+        };
+        let event = self.ctx.record(fact);
+        if let Some(call) = completed {
+            for operator in self.ctx.duties.at_work_on(call) {
+                let input = acd::Input::EntryComplete { operator, call };
+                self.ctx.acd.handle(self.ctx.now, input);
+            }
+        }
+        // What follows from it, an offer to whoever is free now, is done in the same turn.
+        self.handle(now, crate::Input::Deadline);
+        event
+    }
+
+    /// An id for the entry of a contact that was no call.
+    pub fn contact_id(&mut self) -> CallId {
+        self.ctx.call_id()
+    }
+
+    /// Writes down what operators do now, where that is news.
+    pub(crate) fn tell_duties(&mut self) {
+        for operator in self.ctx.acd.changed() {
+            self.ctx.tell_duty(operator);
+        }
+    }
+
+    /// Nobody works on after this.
+    pub(crate) fn end_wrap_ups(&mut self) {
+        let open = core::mem::take(&mut self.ctx.duties.wrap_ups);
+        for (call, segment) in open.into_values() {
+            self.ctx.record(Fact::WrapUpEnded { call, segment });
+        }
+    }
+}
+
+impl Context {
+    fn tell_duty(&mut self, operator: OperatorId) {
+        let state = self.acd.operator_state(operator).map(|(state, _)| state);
+        let state = match state.unwrap_or(OperatorState::Unreachable) {
+            OperatorState::Reserved => OperatorState::Ringing,
+            OperatorState::Held => OperatorState::Talking,
+            other => other,
+        };
+        let status = self.acd.operator_status(operator);
+        let now = (state, status.map_or_else(String::new, status_name));
+        let before = self.duties.told.get(&operator);
+        let never = before.is_none() && state == OperatorState::Unreachable;
+        if never || before == Some(&now) {
+            return;
+        }
+        self.turn_work(operator, state);
+        let Some(reference) = self.operator_ref(operator) else {
+            return;
+        };
+        self.record(Fact::OperatorTurned {
+            operator: reference,
+            state,
+            status: now.1.clone(),
+        });
+        self.duties.told.insert(operator, now);
+    }
+
+    /// The work after a talk begins with the state of that name and ends with any other.
+    fn turn_work(&mut self, operator: OperatorId, state: OperatorState) {
+        match state {
+            OperatorState::WrapUp => {
+                if let Some(talk) = self.duties.talks.remove(&operator) {
+                    self.duties.wrap_ups.insert(operator, talk);
+                }
+                return;
+            }
+            OperatorState::Talking => {}
+            OperatorState::Unreachable
+            | OperatorState::Free
+            | OperatorState::Reserved
+            | OperatorState::Ringing
+            | OperatorState::Held
+            | OperatorState::OtherCall
+            | OperatorState::Resting
+            | OperatorState::Paused => {
+                self.duties.talks.remove(&operator);
+            }
+        }
+        if let Some((call, segment)) = self.duties.wrap_ups.remove(&operator) {
+            self.record(Fact::WrapUpEnded { call, segment });
+        }
+    }
+}
+
+fn status_name(status: &Status) -> String {
+    match status {
+        Status::Available => "available".to_owned(),
+        Status::Break { reason } => format!("break: {reason}"),
+        Status::Training => "training".to_owned(),
+        Status::AfterCallWork => "after_call_work".to_owned(),
+        Status::NotReady => "not_ready".to_owned(),
+        Status::Off => "off".to_owned(),
+    }
+}

@@ -1,0 +1,83 @@
+//! Owns the start of the HTTP API, where the settings have an address for it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use console::{Console, Live, Tokens};
+use journal::Health;
+use journal::desk::Desk;
+use tokio::net::TcpListener;
+use vocab::{Snapshot, WallTime};
+
+use crate::driver::{self, Picture};
+use crate::settings::Settings;
+
+/// The live picture in the hands of the API.
+struct Engine(Arc<Mutex<Picture>>);
+
+impl Engine {
+    fn look<T>(&self, at: impl FnOnce(&Picture) -> T) -> T {
+        at(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Live for Engine {
+    fn snapshot(&self) -> Snapshot {
+        self.look(|picture| picture.snapshot.clone())
+    }
+
+    fn health(&self) -> Health {
+        self.look(|picture| picture.journal)
+    }
+
+    fn now(&self) -> WallTime {
+        driver::wall_clock()
+    }
+}
+
+/// What the API stands on.
+pub(super) struct Parts {
+    pub(super) desk: Desk,
+    pub(super) progress: journal::Progress,
+    pub(super) picture: Arc<Mutex<Picture>>,
+}
+
+/// Takes requests from now on; says where, if anywhere.
+///
+/// # Errors
+/// If the address cannot be used, or the tokens cannot be read.
+pub(super) fn start(
+    runtime: &tokio::runtime::Runtime,
+    settings: &Settings,
+    parts: Parts,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(listen) = settings.api.listen else {
+        return Ok(None);
+    };
+    let tokens = Tokens::load(&settings.api.tokens)?;
+    if !listen.ip().is_loopback() {
+        tracing::warn!(%listen, "the API is in clear text: a proxy with TLS belongs in front of it");
+    }
+    let console = Console {
+        desk: parts.desk,
+        database: settings.journal.database.clone(),
+        progress: parts.progress,
+        live: Box::new(Engine(parts.picture)),
+        recordings: settings.recordings.root.clone(),
+        zone: settings.journal.zone(),
+        tokens,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let listener = runtime.block_on(TcpListener::bind(listen));
+    let listener = listener.with_context(|| format!("cannot take HTTP on {listen}"))?;
+    let address = listener.local_addr()?;
+    let router = console::router(console);
+    runtime.spawn(async move {
+        // It ends with the process.
+        if let Err(error) = console::serve(listener, router).await {
+            tracing::error!(%error, "the API has ended");
+        }
+    });
+    Ok(Some(address))
+}

@@ -1,0 +1,163 @@
+//! Owns the door by which commands of this machine ask the running engine to write into the journal:
+//! a socket in the folder of event files, for the engine's user alone. One line of JSON each way.
+
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use journal::desk::{Answer, Desk, Done, Ledger, Refusal, Stated, Statement, Wish};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+use vocab::EventId;
+
+use crate::driver::Inbox;
+
+/// Longest line: the longest fields of an entry, each octet escaped.
+const LINE_MAX: u64 = 1 << 20;
+/// Commands served at once; more wait.
+const AT_ONCE: usize = 16;
+/// How long a command waits for the engine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What goes back to a command.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reply {
+    Done(Done),
+    Refused(Refusal),
+}
+
+fn socket(events: &Path) -> PathBuf {
+    events.join("control")
+}
+
+/// The ledger of the running engine: facts go through the driver, like its own.
+pub(super) struct Engine {
+    pub(super) inbox: Inbox,
+    pub(super) progress: journal::Progress,
+}
+
+impl Ledger for Engine {
+    fn state(&self, statement: Statement) -> Answer<'_, Result<Stated, String>> {
+        let stated = self.inbox.write(statement);
+        Box::pin(async move {
+            let stated = stated.await;
+            stated.map_err(|_| "the engine is about to stop".to_owned())
+        })
+    }
+
+    fn in_sql(&self, event: EventId) -> Answer<'_, ()> {
+        let mut progress = self.progress.clone();
+        Box::pin(async move { progress.reached(event).await })
+    }
+}
+
+/// Opens the door. The lock of the folder is ours, so a socket that is there is of a dead process.
+pub(super) fn open(
+    events: &Path,
+    runtime: &tokio::runtime::Runtime,
+    desk: Desk,
+) -> anyhow::Result<()> {
+    let path = socket(events);
+    let failed = || format!("cannot open the socket {} for commands", path.display());
+    if let Err(error) = std::fs::remove_file(&path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(error).with_context(failed);
+    }
+    let _entered = runtime.enter();
+    let listener = UnixListener::bind(&path).with_context(failed)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).with_context(failed)?;
+    runtime.spawn(serve(listener, desk));
+    Ok(())
+}
+
+async fn serve(listener: UnixListener, desk: Desk) {
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let desk = desk.clone();
+                tokio::spawn(async move {
+                    let served = tokio::time::timeout(PATIENCE, answer(stream, desk)).await;
+                    if let Ok(Err(error)) = served {
+                        tracing::debug!(%error, "a command went away");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "commands cannot reach the engine");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: tokio::net::UnixStream, desk: Desk) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut read = tokio::io::BufReader::new(read.take(LINE_MAX));
+    read.read_line(&mut line).await?;
+    let reply = match serde_json::from_str::<Wish>(&line) {
+        Ok(wish) => match desk.carry_out(wish).await {
+            Ok(done) => Reply::Done(done),
+            Err(refusal) => Reply::Refused(refusal),
+        },
+        Err(error) => Reply::Refused(Refusal::Unfit {
+            message: format!("the engine does not understand the command: {error}"),
+        }),
+    };
+    let mut text = serde_json::to_string(&reply)?;
+    text.push('\n');
+    write.write_all(text.as_bytes()).await
+}
+
+/// Whether an engine runs with these event files.
+#[must_use]
+pub fn is_running(events: &Path) -> bool {
+    UnixStream::connect(socket(events)).is_ok()
+}
+
+/// Asks the engine that runs with these event files; `None` if none does.
+///
+/// # Errors
+/// If the engine does not answer.
+pub fn ask(events: &Path, wish: &Wish) -> anyhow::Result<Option<Result<Done, Refusal>>> {
+    let path = socket(events);
+    let mut stream = match UnixStream::connect(&path) {
+        Ok(stream) => stream,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot reach {}", path.display()));
+        }
+    };
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut text = serde_json::to_string(wish)?;
+    text.push('\n');
+    stream.write_all(text.as_bytes())?;
+    let mut line = String::new();
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .context("the engine does not answer")?;
+    let reply = serde_json::from_str(&line).context("the engine's answer is not understood")?;
+    Ok(Some(match reply {
+        Reply::Done(done) => Ok(done),
+        Reply::Refused(refusal) => Err(refusal),
+    }))
+}
