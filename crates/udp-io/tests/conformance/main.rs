@@ -4,7 +4,8 @@
 mod endings;
 mod masses;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use udp_io::{
@@ -13,8 +14,19 @@ use udp_io::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+static TESTS: AtomicU16 = AtomicU16::new(1);
+
+thread_local! {
+    /// An address of each test's own: what one sends to a socket that it has closed must not reach a
+    /// socket of another that has got the port meanwhile.
+    static HOST: Ipv4Addr = {
+        let [high, low] = TESTS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        Ipv4Addr::new(127, (std::process::id() % 250) as u8 + 1, high, low)
+    };
+}
+
 fn any() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
+    SocketAddr::from((HOST.with(|host| *host), 0))
 }
 
 /// Receives until `count` packets are there or patience ends.
