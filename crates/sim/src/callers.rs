@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use sip::{ClientTx, Dialog, DialogId, HeaderName, Message, Method, Output};
 
-use crate::agent::{Agent, at_engine, name_addr};
+use crate::endpoint::{Endpoint, at_engine, name_addr};
 use crate::random::Random;
 use crate::room::{Alarm, Room};
 use crate::world::NUMBERS;
@@ -55,7 +55,7 @@ pub(crate) struct Placed {
 }
 
 pub(crate) struct Callers {
-    pub(crate) agent: Agent,
+    pub(crate) endpoint: Endpoint,
     random: Random,
     calls: BTreeMap<u64, Call>,
     by_tx: BTreeMap<ClientTx, u64>,
@@ -69,7 +69,7 @@ pub(crate) struct Callers {
 impl Callers {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            agent: Agent::new(trunk(), Random::new(seed, 2)),
+            endpoint: Endpoint::new(trunk(), Random::new(seed, 2)),
             random: Random::new(seed, 3),
             calls: BTreeMap::new(),
             by_tx: BTreeMap::new(),
@@ -95,21 +95,21 @@ impl Callers {
         let index = self.placed.len() as u64;
         let number = NUMBERS[self.random.below(NUMBERS.len() as u64) as usize];
         let caller = (FIRST_NUMBER + person).to_string();
-        let call_id = format!("{}-{index}@sim", self.agent.token());
-        let tag = self.agent.token();
-        let from = (self.agent.contact(&caller), tag.as_str());
+        let call_id = format!("{}-{index}@sim", self.endpoint.token());
+        let tag = self.endpoint.token();
+        let from = (self.endpoint.contact(&caller), tag.as_str());
         let to = at_engine(Some(number));
         let mut invite = self
-            .agent
+            .endpoint
             .out_of_dialog(Method::Invite, from, to, (&call_id, 1));
-        let contact = name_addr(self.agent.contact(&caller)).to_string();
+        let contact = name_addr(self.endpoint.contact(&caller)).to_string();
         invite.headers.push(HeaderName::Contact, contact);
         invite
             .headers
             .push(HeaderName::Allow, "INVITE, ACK, BYE, CANCEL, OPTIONS");
-        let offer = sdp::offer(&self.agent.local(index));
+        let offer = sdp::offer(&self.endpoint.local(index));
         let invite = invite.with_body("application/sdp", offer.into_bytes());
-        let tx = self.agent.request(room.now, invite.clone());
+        let tx = self.endpoint.request(room.now, invite.clone());
         self.by_tx.insert(tx, index);
         self.newest.insert(person, index);
         let call = Call {
@@ -180,11 +180,12 @@ impl Callers {
                 let id = DialogId::of_incoming(&request);
                 let index = id.and_then(|id| self.by_dialog.get(&id).copied());
                 let Some(index) = index else {
-                    return self.agent.refuse(room.now, tx, &request);
+                    return self.endpoint.refuse(room.now, tx, &request);
                 };
                 match request.method() {
                     Some(Method::Bye) => {
-                        self.agent.respond(room.now, tx, request.respond(200, None));
+                        self.endpoint
+                            .respond(room.now, tx, request.respond(200, None));
                         if matches!(self.calls.get(&index), Some(call) if matches!(call.state, State::Up { .. }))
                         {
                             self.over(index);
@@ -193,10 +194,10 @@ impl Callers {
                     Some(Method::Invite) => {
                         let user = self.calls.get(&index).map_or(0, |call| call.person);
                         let user = (FIRST_NUMBER + user).to_string();
-                        let response = self.agent.described_again(&request, index, &user);
-                        self.agent.respond(room.now, tx, response);
+                        let response = self.endpoint.described_again(&request, index, &user);
+                        self.endpoint.respond(room.now, tx, response);
                     }
-                    _ => self.agent.refuse(room.now, tx, &request),
+                    _ => self.endpoint.refuse(room.now, tx, &request),
                 }
             }
             Output::Send { .. }
@@ -226,16 +227,16 @@ impl Callers {
                 else {
                     return;
                 };
-                let Ok(mut dialog) = Dialog::uac(invite, response, self.agent.flow()) else {
+                let Ok(mut dialog) = Dialog::uac(invite, response, self.endpoint.flow()) else {
                     return;
                 };
                 let placed = &mut self.placed[index as usize];
                 (placed.answered, placed.status) = (true, Some(status));
                 self.by_dialog.insert(dialog.id(), index);
-                self.agent.ack(room.now, tx, dialog.ack(1));
+                self.endpoint.ack(room.now, tx, dialog.ack(1));
                 call.state = if cancelled {
                     // The CANCEL crossed the 200 (RFC 3261 §15: now only a BYE ends it).
-                    let bye = self.agent.request(room.now, dialog.request(Method::Bye));
+                    let bye = self.endpoint.request(room.now, dialog.request(Method::Bye));
                     self.by_tx.insert(bye, index);
                     State::Closing { tx: bye }
                 } else {
@@ -278,12 +279,12 @@ impl Callers {
         };
         match &mut call.state {
             State::Inviting { tx, invite } => {
-                self.agent.cancel(room.now, *tx);
+                self.endpoint.cancel(room.now, *tx);
                 let invite = invite.clone();
                 call.state = State::Cancelling { invite };
             }
             State::Up { dialog } => {
-                let bye = self.agent.request(room.now, dialog.request(Method::Bye));
+                let bye = self.endpoint.request(room.now, dialog.request(Method::Bye));
                 self.by_tx.insert(bye, index);
                 call.state = State::Closing { tx: bye };
             }

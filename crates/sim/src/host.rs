@@ -12,7 +12,7 @@ use vocab::{
     WallTime,
 };
 
-use crate::agent::engine;
+use crate::endpoint::engine;
 use crate::random::Random;
 use crate::room::{Alarm, Event as Happening, Room};
 use crate::scenario::Fault;

@@ -20,9 +20,9 @@
     reason = "indices are those of calls and telephones that this crate numbers itself"
 )]
 
-mod agent;
 mod callers;
 mod checks;
+mod endpoint;
 mod host;
 mod random;
 mod room;

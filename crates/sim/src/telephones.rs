@@ -12,8 +12,8 @@ use core::time::Duration;
 
 use sip::{ClientTx, Dialog, DialogId, HeaderName, Message, Method, Output, ServerTx};
 
-use crate::agent::{Agent, at_engine, name_addr};
 use crate::callers::Callers;
+use crate::endpoint::{Endpoint, at_engine, name_addr};
 use crate::random::Random;
 use crate::room::{Alarm, Room};
 use crate::scenario::Fault;
@@ -43,7 +43,7 @@ struct Leg {
 
 /// One operator's telephone.
 pub(crate) struct Telephone {
-    pub(crate) agent: Agent,
+    pub(crate) endpoint: Endpoint,
     index: usize,
     login: String,
     random: Random,
@@ -58,11 +58,11 @@ pub(crate) struct Telephone {
 
 impl Telephone {
     pub(crate) fn new(seed: u64, index: usize) -> Self {
-        let mut agent = Agent::new(address(index), Random::new(seed, 100 + index as u64));
+        let mut endpoint = Endpoint::new(address(index), Random::new(seed, 100 + index as u64));
         Self {
-            call_id: format!("{}@sim", agent.token()),
-            tag: agent.token(),
-            agent,
+            call_id: format!("{}@sim", endpoint.token()),
+            tag: endpoint.token(),
+            endpoint,
             index,
             login: login(index),
             random: Random::new(seed, 200 + index as u64),
@@ -91,7 +91,7 @@ impl Telephone {
     fn register(&mut self, room: &mut Room) {
         self.cseq += 1;
         let address = at_engine(Some(&self.login));
-        let mut request = self.agent.out_of_dialog(
+        let mut request = self.endpoint.out_of_dialog(
             Method::Register,
             (address.clone(), &self.tag),
             address,
@@ -101,7 +101,7 @@ impl Telephone {
             let uri = sip::Uri { user: None, ..uri };
             request.start = Message::request(Method::Register, uri).start;
         }
-        let contact = name_addr(self.agent.contact(&self.login)).to_string();
+        let contact = name_addr(self.endpoint.contact(&self.login)).to_string();
         request.headers.push(HeaderName::Contact, contact);
         request
             .headers
@@ -110,7 +110,7 @@ impl Telephone {
     }
 
     fn ask(&mut self, room: &mut Room, request: Message, challenged: bool) {
-        let tx = self.agent.request(room.now, request.clone());
+        let tx = self.endpoint.request(room.now, request.clone());
         self.asking = Some((tx, Box::new(request), challenged));
     }
 
@@ -124,7 +124,7 @@ impl Telephone {
         };
         let again = match status {
             401 | 407 if !challenged => {
-                let cnonce = self.agent.token();
+                let cnonce = self.endpoint.token();
                 self.cseq += 1;
                 let cseq = format!("{} REGISTER", self.cseq);
                 request.headers.set(HeaderName::CSeq, cseq);
@@ -157,7 +157,7 @@ impl Telephone {
                     let leg = self.legs.remove(at);
                     if let State::Ringing { invite, .. } = leg.state {
                         let response = invite.respond(487, Some(&leg.tag));
-                        self.agent.respond(room.now, tx, response);
+                        self.endpoint.respond(room.now, tx, response);
                     }
                 }
             }
@@ -190,11 +190,11 @@ impl Telephone {
     }
 
     fn invited(&mut self, room: &mut Room, tx: ServerTx, invite: &Message) {
-        let tag = self.agent.token();
+        let tag = self.endpoint.token();
         let busy = |leg: &Leg| !matches!(leg.state, State::Closing { .. });
         if self.legs.iter().any(busy) {
             // The BYE or CANCEL of the other one is still on its way.
-            self.agent
+            self.endpoint
                 .respond(room.now, tx, invite.respond(486, Some(&tag)));
             return;
         }
@@ -204,9 +204,9 @@ impl Telephone {
             .and_then(|from| from.uri.user)
             .unwrap_or_default();
         let mut ringing = invite.respond(180, Some(&tag));
-        let contact = name_addr(self.agent.contact(&self.login)).to_string();
+        let contact = name_addr(self.endpoint.contact(&self.login)).to_string();
         ringing.headers.push(HeaderName::Contact, contact);
-        self.agent.respond(room.now, tx, ringing);
+        self.endpoint.respond(room.now, tx, ringing);
         let number = self.next_leg;
         self.next_leg += 1;
         self.legs.push(Leg {
@@ -248,23 +248,23 @@ impl Telephone {
         } else {
             200
         };
-        let local = self.agent.local(number);
+        let local = self.endpoint.local(number);
         let session = sdp::answer(&invite.body, &local);
-        let dialog = Dialog::uas(invite, &leg.tag, self.agent.flow());
+        let dialog = Dialog::uas(invite, &leg.tag, self.endpoint.flow());
         match (status, session, dialog) {
             (200, Ok((description, _)), Ok(dialog)) => {
                 let mut response = invite.respond(200, Some(&leg.tag));
-                let contact = name_addr(self.agent.contact(&self.login)).to_string();
+                let contact = name_addr(self.endpoint.contact(&self.login)).to_string();
                 response.headers.push(HeaderName::Contact, contact);
                 let response = response.with_body("application/sdp", description.into_bytes());
                 let dialog = Box::new(dialog);
                 leg.state = State::Answered { tx, dialog };
-                self.agent.respond(room.now, tx, response);
+                self.endpoint.respond(room.now, tx, response);
             }
             (status, ..) => {
                 let status = if status == 200 { 488 } else { status };
                 let response = invite.respond(status, Some(&leg.tag));
-                self.agent.respond(room.now, tx, response);
+                self.endpoint.respond(room.now, tx, response);
                 self.legs.remove(at);
             }
         }
@@ -305,22 +305,27 @@ impl Telephone {
         let Some(at) = at else {
             return match request.method() {
                 // The BYEs crossed.
-                Some(Method::Bye) => self.agent.respond(room.now, tx, request.respond(200, None)),
-                _ => self.agent.refuse(room.now, tx, request),
+                Some(Method::Bye) => {
+                    self.endpoint
+                        .respond(room.now, tx, request.respond(200, None))
+                }
+                _ => self.endpoint.refuse(room.now, tx, request),
             };
         };
         match request.method() {
             Some(Method::Bye) => {
-                self.agent.respond(room.now, tx, request.respond(200, None));
+                self.endpoint
+                    .respond(room.now, tx, request.respond(200, None));
                 self.legs.remove(at);
             }
             Some(Method::Invite) => {
                 let number = self.legs[at].number;
-                let response = self.agent.described_again(request, number, &self.login);
-                self.agent.respond(room.now, tx, response);
+                let response = self.endpoint.described_again(request, number, &self.login);
+                self.endpoint.respond(room.now, tx, response);
             }
             Some(Method::Notify) => {
-                self.agent.respond(room.now, tx, request.respond(200, None));
+                self.endpoint
+                    .respond(room.now, tx, request.respond(200, None));
                 let news = String::from_utf8_lossy(&request.body).into_owned();
                 if news.starts_with("SIP/2.0 200") {
                     // The transfer is done: a telephone hangs up by itself.
@@ -328,7 +333,7 @@ impl Telephone {
                     self.hang_up(room, number);
                 }
             }
-            _ => self.agent.refuse(room.now, tx, request),
+            _ => self.endpoint.refuse(room.now, tx, request),
         }
     }
 
@@ -342,9 +347,9 @@ impl Telephone {
         let mut refer = dialog.request(Method::Refer);
         let to = name_addr(at_engine(Some(target))).to_string();
         refer.headers.push(HeaderName::ReferTo, to);
-        let contact = name_addr(self.agent.contact(&self.login)).to_string();
+        let contact = name_addr(self.endpoint.contact(&self.login)).to_string();
         refer.headers.push(HeaderName::Contact, contact);
-        self.agent.request(room.now, refer);
+        self.endpoint.request(room.now, refer);
         room.count(Fault::Transfers);
     }
 
@@ -356,7 +361,7 @@ impl Telephone {
             return;
         };
         let bye = dialog.request(Method::Bye);
-        let tx = self.agent.request(room.now, bye);
+        let tx = self.endpoint.request(room.now, bye);
         leg.state = State::Closing { tx };
     }
 

@@ -12,9 +12,9 @@ use switch::{Input, Operator, Settings, Switch, Trunk};
 use vocab::media::PromptId;
 use vocab::{OperatorId, OperatorState, QueueId, Time};
 
-use crate::agent::engine;
 use crate::callers::{Callers, trunk};
 use crate::checks;
+use crate::endpoint::engine;
 use crate::host::{Host, recover, wall};
 use crate::random::Random;
 use crate::room::{Alarm, Event, Letter, Room};
@@ -263,8 +263,10 @@ impl World {
             .as_ref()
             .and_then(|host| host.switch.next_deadline());
         let telephones = self.telephones.iter();
-        let telephones = telephones.filter_map(|one| one.agent.next_deadline()).min();
-        let callers = self.callers.agent.next_deadline();
+        let telephones = telephones
+            .filter_map(|one| one.endpoint.next_deadline())
+            .min();
+        let callers = self.callers.endpoint.next_deadline();
         [self.room.next(), switch, telephones, callers]
             .into_iter()
             .flatten()
@@ -280,20 +282,20 @@ impl World {
         }
         if self
             .callers
-            .agent
+            .endpoint
             .next_deadline()
             .is_some_and(|at| at <= now)
         {
-            self.callers.agent.handle_timeout(now);
+            self.callers.endpoint.handle_timeout(now);
             self.hear_callers();
         }
         for n in 0..self.telephones.len() {
             if self.telephones[n]
-                .agent
+                .endpoint
                 .next_deadline()
                 .is_some_and(|at| at <= now)
             {
-                self.telephones[n].agent.handle_timeout(now);
+                self.telephones[n].endpoint.handle_timeout(now);
                 self.hear_telephone(n);
             }
         }
@@ -301,13 +303,13 @@ impl World {
     }
 
     fn hear_callers(&mut self) {
-        while let Some(happened) = self.callers.agent.poll(&mut self.room) {
+        while let Some(happened) = self.callers.endpoint.poll(&mut self.room) {
             self.callers.happened(&mut self.room, happened);
         }
     }
 
     fn hear_telephone(&mut self, n: usize) {
-        while let Some(happened) = self.telephones[n].agent.poll(&mut self.room) {
+        while let Some(happened) = self.telephones[n].endpoint.poll(&mut self.room) {
             self.telephones[n].happened(&mut self.room, &mut self.callers, happened);
         }
     }
@@ -352,11 +354,11 @@ impl World {
             return host.input(&mut self.room, Input::Datagram { flow, bytes });
         }
         let read = if to == trunk() {
-            let read = self.callers.agent.receive(now, &bytes);
+            let read = self.callers.endpoint.receive(now, &bytes);
             self.hear_callers();
             read
         } else if let Some(n) = (0..self.telephones.len()).find(|n| address(*n) == to) {
-            let read = self.telephones[n].agent.receive(now, &bytes);
+            let read = self.telephones[n].endpoint.receive(now, &bytes);
             self.hear_telephone(n);
             read
         } else {

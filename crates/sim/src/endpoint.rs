@@ -22,13 +22,13 @@ const TRANSACTIONS_MAX: usize = 1_000_000;
 /// The codec of everybody.
 pub(crate) const CODECS: [Codec; 1] = [Codec::Pcma];
 
-pub(crate) struct Agent {
+pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     transactions: Transactions,
     random: Random,
 }
 
-impl Agent {
+impl Endpoint {
     pub(crate) fn new(address: SocketAddr, random: Random) -> Self {
         Self {
             address,
