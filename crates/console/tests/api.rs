@@ -492,7 +492,9 @@ async fn reports_have_the_same_figures_in_every_form() {
             .to_owned();
         assert!(told.starts_with(kind), "{told}");
         let body = bytes(response).await;
-        assert!(!String::from_utf8_lossy(&body).contains("<b>Оператор"));
+        // In a page a name is text; a table has it as it is.
+        let page = format == "html";
+        assert!(!page || !String::from_utf8_lossy(&body).contains("<b>Оператор"));
     }
     assert_eq!(
         office.get("/api/v1/reports/weather").await.status(),
