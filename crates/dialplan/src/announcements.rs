@@ -63,7 +63,6 @@ pub(crate) fn prompts(languages: &[String]) -> Vec<PromptRef> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -59,9 +59,11 @@ pub async fn copy(from: impl Into<Location>, to: impl Into<Location>) -> Result<
     if theirs > newest || !has(&mut source, theirs).await.map_err(of_source)? {
         return Err(CopyError::Other(to));
     }
-    let mut copied = Copied::default();
-    copied.events = copy_events(&mut source, &mut target, (&from, &to)).await?;
-    copied.operators = copy_operators(&mut source, &mut target, (&from, &to)).await?;
+    let mut copied = Copied {
+        events: copy_events(&mut source, &mut target, (&from, &to)).await?,
+        operators: copy_operators(&mut source, &mut target, (&from, &to)).await?,
+        ..Copied::default()
+    };
     copy_rest(&mut source, &mut target, (&from, &to)).await?;
     source.roll_back().await;
     copied.entries = apply::rebuild(&mut target).await.map_err(of_target)?;

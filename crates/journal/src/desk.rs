@@ -147,6 +147,10 @@ fn names(fields: &[EntryField]) -> String {
 
 /// What a ledger is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for each thing that a person writes, and lives for a moment"
+)]
 pub enum Statement {
     /// A fact about an entry that exists.
     Fact(Fact),

@@ -1,6 +1,7 @@
 //! Owns the reading of what a report needs: plain rows of a range, in a handful of queries.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use vocab::{OperatorState, QueueOutcome};
 
@@ -311,8 +312,8 @@ async fn read_turns(
     for row in rows {
         let boot = row.event >> 32;
         let number = u32::try_from(boot).unwrap_or(u32::MAX);
-        if !ends.contains_key(&number) {
-            ends.insert(number, boot_end(journal, boot, wanted.now).await?);
+        if let Entry::Vacant(unknown) = ends.entry(number) {
+            unknown.insert(boot_end(journal, boot, wanted.now).await?);
         }
         let person = Person {
             name: row.operator_name,

@@ -14,6 +14,10 @@ use crate::context::Context;
 use crate::destination::Destination;
 
 /// What a call is to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each call, and nearly every call goes through a plan"
+)]
 pub(crate) enum Course {
     /// To go through a plan.
     Plan(Run),
