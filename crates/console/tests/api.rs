@@ -1,5 +1,7 @@
 //! The API over a journal with known calls: rights, pages, versions, ranges, problems, events.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

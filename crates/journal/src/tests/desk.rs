@@ -36,7 +36,7 @@ impl Office {
     fn over(place: Place) -> Self {
         let forms = Forms::parse(FORMS, Duration::from_secs(600)).unwrap();
         let ledger = Arc::new(Offline::start(place.settings(), "test").unwrap());
-        let desk = Desk::new(&place.database(), Arc::new(forms), Arc::clone(&ledger) as _);
+        let desk = Desk::new(place.database(), Arc::new(forms), Arc::clone(&ledger) as _);
         Self {
             place,
             ledger,
