@@ -74,6 +74,5 @@ pub use error::{DatabaseError, StartError};
 pub use health::Health;
 pub use journal::{Journal, Progress, Settings, Stopped, choose_boot, start};
 pub use prune::{Backups, PruneError, Pruned, note_backup, prune};
-pub use recover::Recovery;
+pub use recover::{Recovery, close_interrupted};
 pub use store::{migrate, rebuild};
-pub use unsettled::closing_facts;

@@ -41,46 +41,77 @@ pub struct Recovery {
     pub damaged: u64,
 }
 
+/// The boots whose events were read: what is open in them, and where each stopped.
+#[derive(Default)]
+struct Boots {
+    unsettled: Unsettled,
+    last: BTreeMap<u32, Event>,
+}
+
+impl Boots {
+    fn note(&mut self, file: FileId, event: Event) {
+        let boot = event.id.boot();
+        if self.last.get(&boot).is_none_or(|known| known.id < event.id) {
+            self.last.insert(boot, event.clone());
+        }
+        self.unsettled.note(file, event);
+    }
+
+    /// The events that close what is open, for each boot that has any.
+    fn closing(&self, recovery: &mut Recovery) -> Vec<(u32, Vec<Event>)> {
+        let up = self.unsettled.up();
+        let mut closing = Vec::new();
+        for (boot, last) in &self.last {
+            let calls = up.iter().filter(|entry| entry.arrived_in(*boot));
+            let events = closing_events(last, calls, recovery);
+            if !events.is_empty() {
+                closing.push((*boot, events));
+            }
+        }
+        recovery.last_event_at = self.last.last_key_value().map(|(_, event)| event.at);
+        closing
+    }
+}
+
+/// What a start makes of the events of earlier boots, without a file: the events that close what a
+/// crash left open, and what is awaited after them. For simulations; [`crate::start`] does the same.
+#[must_use]
+pub fn close_interrupted(events: &[Event]) -> (Vec<Event>, Recovery) {
+    let mut boots = Boots::default();
+    let mut recovery = Recovery::default();
+    for event in events {
+        boots.note(FileId::FIRST, event.clone());
+    }
+    let closing = boots.closing(&mut recovery);
+    let closing: Vec<Event> = closing.into_iter().flat_map(|(_, events)| events).collect();
+    for event in &closing {
+        boots.unsettled.note(FileId::FIRST, event.clone());
+    }
+    recovery.recordings_awaited = boots.unsettled.recordings_awaited();
+    (closing, recovery)
+}
+
 /// Closes what earlier boots left open. Returns the calls whose recordings are still awaited.
 pub(crate) fn recover(dir: &Path) -> io::Result<(Recovery, Unsettled)> {
     let files = files::list(dir)?;
-    let mut unsettled = Unsettled::default();
-    let mut last: BTreeMap<u32, Event> = BTreeMap::new();
+    let mut boots = Boots::default();
     let mut reader = Reader::new(dir, unsettled_from(dir, &files)?.at(0));
     while let Some(event) = reader.next(None)? {
-        let boot = event.id.boot();
-        if last.get(&boot).is_none_or(|known| known.id < event.id) {
-            last.insert(boot, event.clone());
-        }
-        unsettled.note(reader.position().file, event);
+        boots.note(reader.position().file, event);
     }
     let mut recovery = Recovery {
-        last_event_at: last.last_key_value().map(|(_, event)| event.at),
         torn: reader.damage.torn,
         damaged: reader.damage.lost,
         ..Recovery::default()
     };
-    let up = unsettled.up();
-    for (boot, event) in last {
-        let calls = up.iter().filter(|entry| entry.arrived_in(boot));
-        let closing = closing_events(&event, calls, &mut recovery);
-        if closing.is_empty() {
-            continue;
-        }
-        let number = files
-            .iter()
-            .filter(|file| file.boot == boot)
-            .map(|file| file.number)
-            .max();
-        let file = FileId {
-            boot,
-            number: number.unwrap_or(0),
-        }
-        .next();
-        write_closing(dir, file, &mut unsettled, closing)?;
+    for (boot, closing) in boots.closing(&mut recovery) {
+        let of_boot = files.iter().filter(|file| file.boot == boot);
+        let number = of_boot.map(|file| file.number).max().unwrap_or(0);
+        let file = FileId { boot, number }.next();
+        write_closing(dir, file, &mut boots.unsettled, closing)?;
     }
-    recovery.recordings_awaited = unsettled.recordings_awaited();
-    Ok((recovery, unsettled))
+    recovery.recordings_awaited = boots.unsettled.recordings_awaited();
+    Ok((recovery, boots.unsettled))
 }
 
 /// Where to begin: as the newest readable header says, or at the first file.

@@ -118,8 +118,7 @@ const fn is_of_recordings(fact: &Fact) -> bool {
 /// engine that died, and this is the one which keeps its identity (offered = sum of outcomes)
 /// without counting the call as the caller's choice (abandoned) or as reached (answered). The
 /// call's own outcome, `Interrupted`, tells such entries apart.
-#[must_use]
-pub fn closing_facts(entry: &Entry) -> Vec<Fact> {
+pub(crate) fn closing_facts(entry: &Entry) -> Vec<Fact> {
     let call = entry.call;
     let mut facts = Vec::new();
     for offer in entry.offers.iter().filter(|offer| offer.ended.is_none()) {

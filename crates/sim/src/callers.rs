@@ -48,10 +48,6 @@ pub(crate) struct Placed {
     pub(crate) sip_call_id: String,
     /// A 2xx came.
     pub(crate) answered: bool,
-    /// The final answer, if one came.
-    pub(crate) status: Option<u16>,
-    /// The BYE of the caller got no answer, or "no such call".
-    pub(crate) parted: bool,
 }
 
 pub(crate) struct Callers {
@@ -121,8 +117,6 @@ impl Callers {
         self.placed.push(Placed {
             sip_call_id: call_id,
             answered: false,
-            status: None,
-            parted: false,
         });
         let patience = self.random.exponential(PATIENCE) + Duration::from_millis(200);
         room.alarm(patience, Alarm::Patience(index));
@@ -217,11 +211,10 @@ impl Callers {
         }
         match &mut call.state {
             State::Closing { tx: bye } if *bye == tx => {
-                self.placed[index as usize].parted = status != 200;
                 self.by_tx.remove(&tx);
                 self.over(index);
             }
-            State::Inviting { invite, .. } | State::Cancelling { invite } if status < 300 => {
+            State::Inviting { .. } | State::Cancelling { .. } if status < 300 => {
                 let cancelled = !matches!(call.state, State::Inviting { .. });
                 let (State::Inviting { invite, .. } | State::Cancelling { invite }) = &call.state
                 else {
@@ -230,8 +223,7 @@ impl Callers {
                 let Ok(mut dialog) = Dialog::uac(invite, response, self.endpoint.flow()) else {
                     return;
                 };
-                let placed = &mut self.placed[index as usize];
-                (placed.answered, placed.status) = (true, Some(status));
+                self.placed[index as usize].answered = true;
                 self.by_dialog.insert(dialog.id(), index);
                 self.endpoint.ack(room.now, tx, dialog.ack(1));
                 call.state = if cancelled {
@@ -246,7 +238,6 @@ impl Callers {
                 };
             }
             State::Inviting { .. } | State::Cancelling { .. } => {
-                self.placed[index as usize].status = Some(status);
                 self.by_tx.remove(&tx);
                 self.over(index);
             }
@@ -260,9 +251,6 @@ impl Callers {
             return;
         };
         let closing = matches!(&call.state, State::Closing { tx: bye } if *bye == tx);
-        if closing {
-            self.placed[index as usize].parted = true;
-        }
         if closing
             || matches!(
                 call.state,

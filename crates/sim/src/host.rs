@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use switch::{Input, Output, Switch};
 use vocab::media::{MediaCommand, MediaEvent, RecordingKey};
 use vocab::{
-    CallId, Event, EventId, Fact, LegCounts, LegId, LegQuality, MissingReason, RecordingFile, Time,
+    CallId, Event, EventId, LegCounts, LegId, LegQuality, MissingReason, RecordingFile, Time,
     WallTime,
 };
 
@@ -372,59 +372,6 @@ fn stored(key: RecordingKey, repaired: bool) -> RecordingFile {
         repaired,
         sound: None,
     }
-}
-
-/// What the journal does at a start: calls that were cut off get their end, as events of the boot
-/// that died. Gives back the recordings of which nothing is known.
-pub(crate) fn recover(events: &mut Vec<Event>) -> Vec<RecordingKey> {
-    let calls: Vec<CallId> = events
-        .iter()
-        .filter_map(|event| match event.fact {
-            Fact::CallArrived { call, .. } => Some(call),
-            _ => None,
-        })
-        .collect();
-    let mut of_call: BTreeMap<CallId, Vec<&Event>> = BTreeMap::new();
-    for event in events.iter() {
-        if let Some(call) = event.fact.call() {
-            of_call.entry(call).or_default().push(event);
-        }
-    }
-    let mut awaited = Vec::new();
-    let mut closing = Vec::new();
-    for call in calls {
-        let of = of_call.get(&call).map(Vec::as_slice).unwrap_or_default();
-        let Some(entry) = journal::Entry::of(call, of.iter().copied()) else {
-            continue;
-        };
-        if entry.end.is_none() {
-            closing.extend(journal::closing_facts(&entry));
-        }
-        let segments = entry.segments.iter().filter(|segment| segment.recorded);
-        for segment in segments {
-            let segment = segment.number;
-            let known = of.iter().any(|event| match event.fact {
-                Fact::RecordingStored { segment: one, .. }
-                | Fact::RecordingMissing { segment: one, .. } => one == segment,
-                _ => false,
-            });
-            if !known {
-                awaited.push(RecordingKey { call, segment });
-            }
-        }
-    }
-    let Some(last) = events.last() else {
-        return awaited;
-    };
-    let (boot, at, up) = (last.id.boot(), last.at, last.up);
-    let first = last.id.counter() + 1;
-    events.extend((first..).zip(closing).map(|(counter, fact)| Event {
-        id: EventId::new(boot, counter),
-        at,
-        up,
-        fact,
-    }));
-    awaited
 }
 
 /// The wall clock of a world: a day in November 2026 to begin with.

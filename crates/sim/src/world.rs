@@ -15,7 +15,7 @@ use vocab::{OperatorId, OperatorState, QueueId, Time};
 use crate::callers::{Callers, trunk};
 use crate::checks;
 use crate::endpoint::engine;
-use crate::host::{Host, recover, wall};
+use crate::host::{Host, wall};
 use crate::random::Random;
 use crate::room::{Alarm, Event, Letter, Room};
 use crate::scenario::{Fault, Scenario};
@@ -224,7 +224,9 @@ impl World {
         let mut awaited = Vec::new();
         let mut bindings = Vec::new();
         if let Some((mut events, wire)) = self.left.take() {
-            awaited = recover(&mut events);
+            let (closing, recovery) = journal::close_interrupted(&events);
+            events.extend(closing);
+            awaited = recovery.recordings_awaited;
             bindings = registrations(&events);
             host.continue_with(events, wire);
         }

@@ -216,8 +216,6 @@ fn a_caller_who_was_answered_and_left_no_trace() {
     let placed = |sip_call_id: String| Placed {
         sip_call_id,
         answered: true,
-        status: Some(200),
-        parted: true,
     };
     let events = history(good());
     let known = placed(format!("{FIRST}@sim"));
