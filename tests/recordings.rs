@@ -9,37 +9,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use harness::journal::{Entry, finished};
-use harness::{Engine, LogOnPanic, Place, Setup, password, text_of};
-use load::{CallerPattern, DurationRange, Load, LoadSettings, OperatorAccount, OperatorBehaviour};
+use harness::people::talking;
+use harness::{Engine, LogOnPanic, Place, Setup, text_of};
 
-/// So many calls of two seconds, one after the other, and the engine stopped after them.
+/// So many calls of two seconds, and the engine stopped after them.
 fn recorded(setup: &Setup, calls: u64) -> (Place, Vec<Entry>) {
     let engine = Engine::start_in(Place::new(setup));
     let _log = LogOnPanic::of(&engine);
-    let net = engine.place.net;
-    let load = Load::start(LoadSettings {
-        caller_address: net.callers,
-        operator_address: net.operators,
-        operators: setup
-            .operators
-            .iter()
-            .map(|login| OperatorAccount::new(login, password(login)))
-            .collect(),
-        behaviour: OperatorBehaviour {
-            answer_delay: DurationRange::exactly(Duration::from_millis(100)),
-            ..OperatorBehaviour::default()
-        },
-        callers: CallerPattern {
-            number: harness::NUMBER.to_owned(),
-            calls: Some(calls),
-            rate: 20.0,
-            at_once: calls as usize,
-            talk: DurationRange::exactly(Duration::from_secs(2)),
-            ..CallerPattern::default()
-        },
-        ..LoadSettings::new(engine.sip)
-    })
-    .unwrap();
+    let load = talking(&engine, &setup.operators, calls, Duration::from_secs(2));
     let entries = finished(&engine.place, calls as usize);
     drop(load);
     harness::until("the manifest of each call", Duration::from_secs(40), || {

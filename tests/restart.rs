@@ -7,33 +7,13 @@ mod harness;
 use std::time::Duration;
 
 use harness::journal::{entries, finished};
-use harness::{Engine, LogOnPanic, Setup, password, until};
-use load::{CallerPattern, DurationRange, Load, LoadSettings, OperatorAccount, OperatorBehaviour};
+use harness::people::talking;
+use harness::{Engine, LogOnPanic, Setup, until};
+use load::Load;
 
-fn talking(engine: &Engine, logins: &[String], calls: u64) -> Load {
-    let net = engine.place.net;
-    let load = Load::start(LoadSettings {
-        caller_address: net.callers,
-        operator_address: net.operators,
-        operators: logins
-            .iter()
-            .map(|login| OperatorAccount::new(login, password(login)))
-            .collect(),
-        behaviour: OperatorBehaviour {
-            answer_delay: DurationRange::exactly(Duration::from_millis(100)),
-            ..OperatorBehaviour::default()
-        },
-        callers: CallerPattern {
-            number: harness::NUMBER.to_owned(),
-            calls: Some(calls),
-            rate: 20.0,
-            at_once: calls as usize,
-            talk: DurationRange::exactly(Duration::from_secs(600)),
-            ..CallerPattern::default()
-        },
-        ..LoadSettings::new(engine.sip)
-    })
-    .unwrap();
+/// So many calls, all of which talk for longer than the test lasts.
+fn all_talking(engine: &Engine, logins: &[String], calls: u64) -> Load {
+    let load = talking(engine, logins, calls, Duration::from_secs(600));
     until("all calls in talk", Duration::from_secs(60), || {
         (load.counts().talking == calls).then_some(())
     });
@@ -47,7 +27,7 @@ fn ten_calls_cut_off_by_a_kill_are_interrupted_and_their_recordings_readable() {
         operators: logins.clone(),
         ..Setup::default()
     });
-    let load = talking(&engine, &logins, 10);
+    let load = all_talking(&engine, &logins, 10);
     // Four seconds of talk, seen by their packets: 2 parties, 10 calls, 50 packets a second.
     let begun = load.counts().rtp_received;
     until("four seconds of talk", Duration::from_secs(30), || {
@@ -97,12 +77,12 @@ fn a_restarted_engine_takes_calls_and_keeps_the_old_entries() {
         operators: logins.clone(),
         ..Setup::default()
     });
-    let load = talking(&engine, &logins, 1);
+    let load = all_talking(&engine, &logins, 1);
     let place = engine.kill();
     drop(load);
     let engine = Engine::start_in(place);
     let _log = LogOnPanic::of(&engine);
-    let load = talking(&engine, &logins, 1);
+    let load = all_talking(&engine, &logins, 1);
     let report = load.stop();
     assert_eq!(report.calls.len(), 1);
     let outcomes: Vec<String> = finished(&engine.place, 2)

@@ -13,6 +13,7 @@ pub mod baresip;
 pub mod journal;
 pub mod kamailio;
 pub mod linphone;
+pub mod people;
 pub mod sipp;
 pub mod wire;
 
