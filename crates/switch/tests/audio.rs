@@ -16,7 +16,7 @@ use sip::Method;
 use switch::{Input, Settings};
 use vocab::media::{MediaCommand, MediaEvent, Side};
 use vocab::{CallId, EndedBy, Fact, LegCounts, LegId, Outcome, Party};
-use world::session::{ask, described, end, kinds, talk};
+use world::session::{ask, described, end, kinds, talk, told};
 use world::{OFFER, World, phone, settings, trunk};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -45,11 +45,7 @@ fn unheard(world: &World) -> Vec<(bool, Side)> {
         Fact::OneWayEnded { silent, .. } => Some((false, *silent)),
         _ => None,
     };
-    world
-        .facts
-        .iter()
-        .filter_map(|event| of(&event.fact))
-        .collect()
+    told(world, of)
 }
 
 fn one_way_now(world: &World) -> u32 {
@@ -141,11 +137,7 @@ fn silences(world: &World) -> Vec<(bool, u64)> {
         } => Some((party.is_none(), *silent_ms)),
         _ => None,
     };
-    world
-        .facts
-        .iter()
-        .filter_map(|event| of(&event.fact))
-        .collect()
+    told(world, of)
 }
 
 #[test]

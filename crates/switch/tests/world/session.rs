@@ -83,15 +83,17 @@ pub fn remotes(world: &World, sends: bool) -> usize {
     world.commands.iter().filter(of).count()
 }
 
+/// What the facts say of something, in order.
+pub fn told<T>(world: &World, of: impl Fn(&Fact) -> Option<T>) -> Vec<T> {
+    let facts = world.facts.iter();
+    facts.filter_map(|event| of(&event.fact)).collect()
+}
+
 pub fn holds(world: &World) -> Vec<(bool, HeldBy)> {
     let of = |fact: &Fact| match fact {
         Fact::HoldStarted { by, .. } => Some((true, *by)),
         Fact::HoldEnded { by, .. } => Some((false, *by)),
         _ => None,
     };
-    world
-        .facts
-        .iter()
-        .filter_map(|event| of(&event.fact))
-        .collect()
+    told(world, of)
 }
