@@ -124,6 +124,8 @@ fn both_ways_of_rtcp_are_gone_and_what_was_reported_is_told_at_the_close() {
     let (at_caller, at_operator) = (caller.at_leg, operator.at_leg);
     let (muxed, mut said) = (operator.socket.try_clone().unwrap(), 0);
     let mut talk = || {
+        // What comes back wakes the reader at once; without a pace the two would flood the engine.
+        std::thread::sleep(Duration::from_millis(1));
         // Each tenth packet of the caller is lost.
         caller.say(1);
         said += 1;
@@ -131,6 +133,7 @@ fn both_ways_of_rtcp_are_gone_and_what_was_reported_is_told_at_the_close() {
         operator.say(2);
     };
     let to_caller = next(&apart, &mut talk);
+    let reported_at = Instant::now();
     assert!(to_caller.ntp.is_some() && to_caller.packets > 0 && to_caller.cname);
     let (fraction, lost) = to_caller.lost.unwrap();
     assert!(fraction > 10 && lost > 0, "{to_caller:?}");
@@ -139,7 +142,11 @@ fn both_ways_of_rtcp_are_gone_and_what_was_reported_is_told_at_the_close() {
 
     // The caller reports with the time of our report; ours that follows has the time of the caller's.
     let middle = (to_caller.ntp.unwrap() >> 16) as u32;
-    let block = ReportBlock::builder(to_caller.ssrc).last_sender_report_timestamp(middle);
+    // In units of 1/65,536 s (RFC 3550, section 6.4.1).
+    let since = reported_at.elapsed().as_secs_f64() * 65_536.0;
+    let block = ReportBlock::builder(to_caller.ssrc)
+        .last_sender_report_timestamp(middle)
+        .delay_since_last_sender_report_timestamp(since as u32);
     let sender = SenderReport::builder(0xfeed).ntp_timestamp(0xabcd << 16);
     let report = Compound::builder().add_packet(sender.add_report_block(block));
     let beside = std::net::SocketAddr::new(at_caller.ip(), at_caller.port() + 1);
