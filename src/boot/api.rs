@@ -8,17 +8,20 @@ use console::{Console, Live, Tokens};
 use journal::Health;
 use journal::desk::Desk;
 use tokio::net::TcpListener;
-use vocab::{Snapshot, WallTime};
+use vocab::{LiveRecording, Snapshot, WallTime};
 
 use crate::driver::{self, Picture};
 use crate::settings::Settings;
 
 /// The live picture in the hands of the API.
-struct Engine(Arc<Mutex<Picture>>);
+struct Engine {
+    picture: Arc<Mutex<Picture>>,
+    recording: recorder::Figures,
+}
 
 impl Engine {
     fn look<T>(&self, at: impl FnOnce(&Picture) -> T) -> T {
-        at(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        at(&self.picture.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -31,6 +34,19 @@ impl Live for Engine {
         self.look(|picture| picture.journal)
     }
 
+    fn recording(&self) -> LiveRecording {
+        let counts = self.recording.counts();
+        LiveRecording {
+            stored: counts.stored,
+            missing: counts.missing,
+            dropped: counts.dropped,
+            spool_bytes: counts.spool_bytes,
+            waiting: counts.waiting as u64,
+            lag_ms: u64::try_from(counts.lag.as_millis()).unwrap_or(u64::MAX),
+            disk_failing: self.recording.disk_failing(),
+        }
+    }
+
     fn now(&self) -> WallTime {
         driver::wall_clock()
     }
@@ -41,6 +57,7 @@ pub(super) struct Parts {
     pub(super) desk: Desk,
     pub(super) progress: journal::Progress,
     pub(super) picture: Arc<Mutex<Picture>>,
+    pub(super) recording: recorder::Figures,
 }
 
 /// Takes requests from now on; says where, if anywhere.
@@ -63,7 +80,10 @@ pub(super) fn start(
         desk: parts.desk,
         database: settings.journal.database.clone(),
         progress: parts.progress,
-        live: Box::new(Engine(parts.picture)),
+        live: Box::new(Engine {
+            picture: parts.picture,
+            recording: parts.recording,
+        }),
         recordings: settings.recordings.root.clone(),
         zone: settings.journal.zone(),
         tokens,

@@ -151,6 +151,7 @@ impl Engine {
             desk,
             progress,
             picture: driver.shared_picture(),
+            recording: recorder.figures(),
         };
         let api = api::start(&runtime, settings, api)?;
         Ok(Self {
@@ -430,6 +431,11 @@ fn take_report(inbox: &Inbox, report: Report) {
             tracing::error!(%path, free, "little room is left for recordings");
         }
         Report::RoomAgain => tracing::info!("there is room for recordings again"),
+        Report::FinaliserLate { lag, waiting } => {
+            let seconds = lag.as_secs();
+            tracing::error!(seconds, waiting, "recordings wait too long to be stored");
+        }
+        Report::FinaliserInTime => tracing::info!("recordings are stored in time again"),
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use journal::desk::Desk;
 use journal::{Health, Location, Progress};
 use tokio::sync::Semaphore;
-use vocab::{Snapshot, WallTime};
+use vocab::{LiveRecording, Snapshot, WallTime};
 
 use crate::auth;
 use crate::operation::operations;
@@ -33,6 +33,8 @@ pub trait Live: Send + Sync {
     fn snapshot(&self) -> Snapshot;
     /// How the journal is.
     fn health(&self) -> Health;
+    /// How recording is.
+    fn recording(&self) -> LiveRecording;
     /// What the wall clock reads.
     fn now(&self) -> WallTime;
 }

@@ -136,9 +136,48 @@ fn text(app: &App) -> String {
         "Whether the event file takes nothing.",
         f64::from(u8::from(health.disk_failing)),
     );
+    recording(&mut page, app.console.live.recording());
     operators(&mut page, &snapshot);
     trunks(&mut page, &snapshot);
     page.0
+}
+
+fn recording(page: &mut Page, live: vocab::LiveRecording) {
+    for (name, help, value) in [
+        ("recordings_stored_total", "Recordings stored.", live.stored),
+        (
+            "recordings_missing_total",
+            "Recordings begun that will not be there.",
+            live.missing,
+        ),
+        (
+            "recording_packets_dropped_total",
+            "Packets that came and could not be kept.",
+            live.dropped,
+        ),
+        (
+            "recording_spool_bytes_total",
+            "Octets written to the spool.",
+            live.spool_bytes,
+        ),
+    ] {
+        page.counter(name, help, exact(value));
+    }
+    page.gauge(
+        "recordings_waiting",
+        "Recordings that are over and not stored yet.",
+        exact(live.waiting),
+    );
+    page.gauge(
+        "recordings_lag_seconds",
+        "How long the one of them that waits longest has waited.",
+        exact(live.lag_ms) / 1_000.0,
+    );
+    page.gauge(
+        "recording_disk_failing",
+        "Whether spool or recordings cannot be written.",
+        f64::from(u8::from(live.disk_failing)),
+    );
 }
 
 fn operators(page: &mut Page, snapshot: &vocab::Snapshot) {

@@ -17,8 +17,9 @@ use journal::{Health, Settings};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use vocab::{
-    CallId, Direction, EndedBy, Event, EventId, Fact, LiveCounts, LiveTrunk, OfferId, OfferResult,
-    OperatorId, OperatorRef, Outcome, Party, QueueOutcome, RecordingFile, Snapshot, Time, WallTime,
+    CallId, Direction, EndedBy, Event, EventId, Fact, LiveCounts, LiveRecording, LiveTrunk,
+    OfferId, OfferResult, OperatorId, OperatorRef, Outcome, Party, QueueOutcome, RecordingFile,
+    Snapshot, Time, WallTime,
 };
 
 const BOOT: u32 = 0x0c00_0000;
@@ -46,6 +47,14 @@ impl Live for Picture {
 
     fn health(&self) -> Health {
         Health::default()
+    }
+
+    fn recording(&self) -> LiveRecording {
+        LiveRecording {
+            waiting: 3,
+            lag_ms: 61_500,
+            ..LiveRecording::default()
+        }
     }
 
     fn now(&self) -> WallTime {
@@ -553,6 +562,11 @@ async fn figures_for_prometheus_name_no_person_and_stay_in_their_labels() {
     assert!(text.contains("hotline_calls 7\n"), "{text}");
     assert!(text.contains("hotline_trunk_calls{trunk=\"a\\\"} evil 1\\n\",direction=\"in\"} 2\n"));
     assert!(!text.contains("Оператор"));
+    assert!(
+        text.contains("hotline_recordings_lag_seconds 61.5\n"),
+        "{text}"
+    );
+    assert!(text.contains("hotline_recordings_waiting 3\n"), "{text}");
     for line in text.lines() {
         assert!(
             line.starts_with("# ") || line.starts_with("hotline_"),

@@ -41,6 +41,8 @@ pub(crate) const PAYLOAD_MAX: usize = 256 << 10;
 pub(crate) const MAGIC: [u8; 8] = *b"hotlineR";
 /// Before each packet in the payload.
 pub(crate) const PACKET_HEADER: usize = 8;
+/// Room for any mark, with what stands before it.
+pub(crate) const MARK_MAX: usize = 32;
 const VERSION: u16 = 2;
 const STOPPED: u16 = 1;
 

@@ -82,6 +82,11 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// As the system says.
     fn cut(&self, length: u64) -> io::Result<()>;
+    /// Sets room aside for so many octets; the file is not longer by it.
+    ///
+    /// # Errors
+    /// As the system says; many file systems cannot.
+    fn reserve(&self, length: u64) -> io::Result<()>;
 }
 
 /// Reads as many bytes as the buffer holds.
@@ -214,5 +219,10 @@ impl DiskFile for File {
 
     fn cut(&self, length: u64) -> io::Result<()> {
         self.set_len(length)
+    }
+
+    fn reserve(&self, length: u64) -> io::Result<()> {
+        let flags = rustix::fs::FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(self, flags, 0, length)?)
     }
 }

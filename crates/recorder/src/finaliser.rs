@@ -14,6 +14,7 @@ use vocab::{MissingReason, RecordingFile, Time, WallTime};
 
 use crate::analysis::Analysis;
 use crate::block::{Mark, Piece, Pieces};
+use crate::carry::Carried;
 use crate::chain::{Chain, Deed};
 use crate::crypt::Keys;
 use crate::disk::{Disk, DiskFile};
@@ -50,6 +51,16 @@ pub(crate) struct Job {
     /// It was paused before there was any audio.
     pub(crate) paused: bool,
     pub(crate) track: Track,
+    /// When the finaliser was told.
+    pub(crate) handed: Instant,
+}
+
+/// What the finaliser is told.
+pub(crate) enum Work {
+    /// A recording is over.
+    Finalise(Job),
+    /// One lasts long: these blocks of it are to lie in its own file.
+    Carry(RecordingKey, Track),
 }
 
 pub(crate) struct Finaliser<R> {
@@ -61,6 +72,7 @@ pub(crate) struct Finaliser<R> {
     retry_after: Duration,
     shared: Arc<Shared>,
     report: R,
+    carried: Carried,
     /// Refused by the disk; tried again in turn.
     refused: VecDeque<Job>,
     failures: u32,
@@ -73,6 +85,7 @@ pub(crate) struct Finaliser<R> {
 pub(crate) struct Parts<R> {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) root: PathBuf,
+    pub(crate) spool: PathBuf,
     pub(crate) format: Format,
     pub(crate) keys: Keys,
     pub(crate) chain: Chain,
@@ -86,6 +99,7 @@ impl<R: Fn(Report)> Finaliser<R> {
         let Parts {
             disk,
             root,
+            spool,
             format,
             keys,
             chain,
@@ -94,6 +108,7 @@ impl<R: Fn(Report)> Finaliser<R> {
             report,
         } = parts;
         let mut made = Self {
+            carried: Carried::new(Arc::clone(&disk), spool),
             disk,
             root,
             format,
@@ -114,11 +129,12 @@ impl<R: Fn(Report)> Finaliser<R> {
     /// A recording out of the spool of an earlier process.
     pub(crate) fn repair(&mut self, job: Job) {
         self.shared.began();
+        self.shared.job_handed();
         self.attempt(job);
     }
 
     /// Runs until the writer is gone and its last job is done.
-    pub(crate) fn run(mut self, work: &Receiver<Job>) {
+    pub(crate) fn run(mut self, work: &Receiver<Work>) {
         // On Linux this is the thread's own; where it is refused, recording works all the same.
         let _ = rustix::process::setpriority_process(None, NICE);
         loop {
@@ -127,11 +143,17 @@ impl<R: Fn(Report)> Finaliser<R> {
             } else {
                 self.next_try
             };
-            let job = work.recv_deadline(wait);
-            match job {
-                // While the disk is in trouble a new job waits behind the others.
-                Ok(job) if !self.refused.is_empty() => self.refused.push_back(job),
-                Ok(job) => self.attempt(job),
+            match work.recv_deadline(wait) {
+                Ok(Work::Carry(key, track)) => self.carry(key, track),
+                Ok(Work::Finalise(mut job)) => {
+                    job.track = self.carried.gather(job.key, job.track);
+                    if self.refused.is_empty() {
+                        self.attempt(job);
+                    } else {
+                        // While the disk is in trouble a new job waits behind the others.
+                        self.refused.push_back(job);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => match self.refused.pop_front() {
                     Some(job) => self.attempt(job),
                     None => self.sign(),
@@ -149,7 +171,23 @@ impl<R: Fn(Report)> Finaliser<R> {
         }
     }
 
+    fn carry(&mut self, key: RecordingKey, track: Track) {
+        if let Err(error) = self.carried.carry(key, track, &mut self.buffer) {
+            // The blocks stay where they are, which costs only room.
+            tracing::warn!(call = %key.call, segment = key.segment, %error,
+                "a long recording keeps the spool files that it shares");
+        }
+    }
+
     fn attempt(&mut self, job: Job) {
+        let before = self.refused.iter().map(|job| job.handed);
+        self.shared.jobs_since(before.chain([job.handed]).min());
+        self.try_to_finalise(job);
+        let left = self.refused.iter().map(|job| job.handed).min();
+        self.shared.jobs_since(left);
+    }
+
+    fn try_to_finalise(&mut self, job: Job) {
         match self.finalise(&job) {
             Ok(result) => {
                 self.tell(job.key, result);
@@ -181,6 +219,7 @@ impl<R: Fn(Report)> Finaliser<R> {
                 (self.report)(Report::Missing { key, reason });
             }
         }
+        self.shared.job_done();
         self.shared.ended();
     }
 

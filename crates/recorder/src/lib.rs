@@ -46,16 +46,19 @@ mod analysis;
 pub mod archive;
 mod block;
 pub mod call;
+mod carry;
 mod chain;
 pub mod export;
 mod finaliser;
 pub mod ledger;
+mod live;
 mod manifest;
 pub mod mend;
 mod mixer;
 mod names;
 mod opus_file;
 mod output;
+mod pen;
 mod repair;
 mod ring;
 mod rtp;
@@ -90,7 +93,7 @@ use crate::watch::Gauge;
 pub use crate::chain::{Chain, Deed, Link};
 pub use crate::manifest::{Archived, Encryption, Gap, Manifest, Part, Pause, SideManifest};
 pub use crate::seal::{Seal, SigningKey};
-pub use crate::shared::Counts;
+pub use crate::shared::{Counts, Figures};
 pub use crate::sound::{Sound, Stored};
 pub use crate::tap::Tap;
 
@@ -118,8 +121,9 @@ pub struct Settings {
     pub signing: Option<Arc<SigningKey>>,
     /// How many taps to make: one per media thread. At least 1.
     pub threads: usize,
-    /// Bytes between each media thread and the writer; at least 65,536. A recorded call fills
-    /// 20 kB a second, so 16 MiB ride out a disk that hangs for 3 s under 250 calls.
+    /// Bytes between each media thread and the writer, which never waits for the disk; at least
+    /// 65,536. A recorded call fills 20 kB a second, so 4 MiB ride out 0.4 s in which the writer
+    /// gets no processor under 500 calls.
     pub ring_bytes: usize,
     /// Longest time between two syncs of the spool: what a power cut can lose. At most 1 s.
     pub sync_every: Duration,
@@ -128,7 +132,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A-law, one tap, 16 MiB of ring, a sync every 500 ms.
+    /// A-law, one tap, 4 MiB of ring, a sync every 500 ms.
     #[must_use]
     pub fn new(root: PathBuf, spool: PathBuf) -> Self {
         Self {
@@ -138,7 +142,7 @@ impl Settings {
             keys: Keys::default(),
             signing: None,
             threads: 1,
-            ring_bytes: 16 << 20,
+            ring_bytes: 4 << 20,
             sync_every: Duration::from_millis(500),
             low_water: 0,
         }
@@ -154,10 +158,16 @@ pub struct Limits {
     pub backlog_bytes: usize,
     /// Recordings at once per tap; a `start` beyond it is refused and reported `Missing`.
     pub live_per_tap: usize,
-    /// Wait before the first retry of a failed write; doubles up to 64 times this.
+    /// Wait before the first retry of what the disk refused. It doubles: for the spool, where audio
+    /// is lost meanwhile, up to 8 times this, for recordings up to 64 times.
     pub retry_after: Duration,
     /// A write that lasts longer is a disk that hangs, and told as [`Report::DiskTrouble`].
     pub hangs_after: Duration,
+    /// A recording that has lasted so long gets a spool file of its own, so that it does not keep
+    /// those that it shares; then again and again.
+    pub carry_after: Duration,
+    /// A finaliser that is so far behind is told as [`Report::FinaliserLate`].
+    pub late_after: Duration,
 }
 
 impl Default for Limits {
@@ -168,6 +178,8 @@ impl Default for Limits {
             live_per_tap: 4_096,
             retry_after: Duration::from_millis(500),
             hangs_after: Duration::from_secs(3),
+            carry_after: Duration::from_secs(600),
+            late_after: Duration::from_secs(60),
         }
     }
 }
@@ -205,6 +217,15 @@ pub enum Report {
     },
     /// There is enough room again on every disk.
     RoomAgain,
+    /// Recordings that are over wait too long for the finaliser. Once per episode.
+    FinaliserLate {
+        /// How long the one that waits longest has waited.
+        lag: Duration,
+        /// How many there are.
+        waiting: usize,
+    },
+    /// The finaliser has caught up.
+    FinaliserInTime,
 }
 
 /// Why the recorder could not start. Each is one plain sentence that holds its cause, which is
@@ -278,6 +299,7 @@ where
     let mut finaliser = Finaliser::new(finaliser::Parts {
         disk: Arc::clone(&disk),
         root: settings.root.clone(),
+        spool: settings.spool.clone(),
         format: settings.format,
         keys: settings.keys.clone(),
         chain: Chain::new(Arc::clone(&disk), &settings.root, settings.signing.clone()),
@@ -303,7 +325,7 @@ where
         .unzip();
     // Unbounded because nothing may wait for it; a job holds 24 bytes per half second of call, and
     // its audio is on disk.
-    let (jobs, work) = crossbeam_channel::unbounded();
+    let (orders, work) = crossbeam_channel::unbounded();
     let finaliser = std::thread::Builder::new()
         .name("recorder-wav".into())
         .spawn(move || finaliser.run(&work))
@@ -314,19 +336,19 @@ where
         [settings.root.clone(), settings.spool.clone()],
     );
     let spool = spool::Spool::new(disk, settings.spool, next_file, limits.spool_file_bytes);
+    let pen = pen::Pen::start(spool, Arc::clone(&shared), gauge, report.clone())
+        .map_err(StartError::Thread)?;
     let writer = writer::Writer::new(writer::Parts {
         rings,
-        spool,
-        jobs,
+        pen,
+        work: orders,
         wall,
         sync_every: settings.sync_every,
         limits,
         shared: Arc::clone(&shared),
         report: report.clone(),
-        gauge,
     });
-    let watch = watch::start(Arc::clone(&shared), limits.hangs_after, report)
-        .map_err(StartError::Thread)?;
+    let watch = watch::start(Arc::clone(&shared), limits, report).map_err(StartError::Thread)?;
     let writer = std::thread::Builder::new()
         .name("recorder-spool".into())
         .spawn(move || writer.run())
@@ -411,6 +433,12 @@ impl Recorder {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.counts()
+    }
+
+    /// What is counted, for another thread.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures(Arc::clone(&self.shared))
     }
 
     fn close(&mut self) {

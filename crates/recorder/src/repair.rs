@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use vocab::media::RecordingKey;
 
@@ -29,10 +30,12 @@ pub(crate) fn run<R: Fn(Report)>(
     let mut paths: Vec<_> = disk
         .list(dir)?
         .into_iter()
-        .filter_map(|path| Some((spool::file_number(&path)?, path)))
+        .filter(|path| spool::has_blocks(path))
+        .map(|path| (spool::file_number(&path), path))
         .collect();
     paths.sort();
-    let next = paths.last().map_or(0, |(number, _)| number + 1);
+    let last = paths.last().and_then(|(number, _)| *number);
+    let next = last.map_or(0, |number| number + 1);
     let mut recordings: BTreeMap<RecordingKey, Blocks> = BTreeMap::new();
     let mut files = Vec::new();
     for (_, path) in &paths {
@@ -96,5 +99,6 @@ fn job(key: RecordingKey, blocks: &Blocks) -> Option<Job> {
         paused: false,
         missing_blocks: (u64::from(last.sequence) + 1 - blocks.len() as u64) as u32,
         track,
+        handed: Instant::now(),
     })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Report;
@@ -25,6 +26,28 @@ pub struct Counts {
     pub packets: u64,
     /// Bytes written to the spool.
     pub spool_bytes: u64,
+    /// Recordings that are over and wait for the finaliser, or are with it.
+    pub waiting: usize,
+    /// How long the one of them that has waited longest has waited.
+    pub lag: Duration,
+}
+
+/// What the recorder counts, for whoever shows it, on any thread.
+#[derive(Debug, Clone)]
+pub struct Figures(pub(crate) Arc<Shared>);
+
+impl Figures {
+    /// Totals since the start.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.counts()
+    }
+
+    /// Whether spool or recordings cannot be written at this moment.
+    #[must_use]
+    pub fn disk_failing(&self) -> bool {
+        self.0.trouble.load(Ordering::Relaxed) != 0
+    }
 }
 
 /// Which thread sees the disk fail; one bit each, so that an episode ends when both are fine.
@@ -47,7 +70,11 @@ impl Default for Born {
 
 impl Born {
     fn ms(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.at(Instant::now())
+    }
+
+    fn at(&self, when: Instant) -> u64 {
+        u64::try_from(when.duration_since(self.0).as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -59,6 +86,9 @@ pub(crate) struct Shared {
     trouble: AtomicU8,
     /// When the writer's present write began, ms after `born` and one; 0 while it does not write.
     writing: AtomicU64,
+    /// When the finaliser was handed the oldest job it has at hand, likewise.
+    oldest: AtomicU64,
+    waiting: AtomicUsize,
     born: Born,
     pub(crate) dropped: AtomicU64,
     pub(crate) started_twice: AtomicU64,
@@ -107,6 +137,29 @@ impl Shared {
         Some(Duration::from_millis(self.born.ms().saturating_sub(began)))
     }
 
+    /// The finaliser gets one more job.
+    pub(crate) fn job_handed(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is done with one.
+    pub(crate) fn job_done(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The oldest job that it has at hand, if any.
+    pub(crate) fn jobs_since(&self, oldest: Option<Instant>) {
+        let ms = oldest.map_or(0, |oldest| self.born.at(oldest) + 1);
+        self.oldest.store(ms, Ordering::Relaxed);
+    }
+
+    /// How far the finaliser is behind.
+    pub(crate) fn lag(&self) -> Duration {
+        let oldest = self.oldest.load(Ordering::Relaxed).checked_sub(1);
+        let lag = oldest.map_or(0, |oldest| self.born.ms().saturating_sub(oldest));
+        Duration::from_millis(lag)
+    }
+
     pub(crate) fn ask_to_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
     }
@@ -146,6 +199,8 @@ impl Shared {
             missing: read(&self.missing),
             packets: read(&self.packets),
             spool_bytes: read(&self.spool_bytes),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            lag: self.lag(),
         }
     }
 }

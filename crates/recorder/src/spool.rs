@@ -10,6 +10,7 @@ use vocab::media::RecordingKey;
 
 use crate::block::{self, HEADER, Header};
 use crate::disk::{Disk, DiskFile, read_exact_at};
+use crate::names;
 
 /// One file of the spool. It is removed when it is sealed and its last recording has let it go.
 pub(crate) struct SpoolFile {
@@ -41,7 +42,14 @@ impl SpoolFile {
         self.file.as_ref()
     }
 
-    fn seal(&self) {
+    /// A new file.
+    pub(crate) fn create(disk: &Arc<dyn Disk>, path: &Path) -> io::Result<Arc<Self>> {
+        let file = disk.create(path)?;
+        Ok(Self::new(disk, path, file, false))
+    }
+
+    /// Nothing is added to it any more.
+    pub(crate) fn seal(&self) {
         self.sealed.store(true, Ordering::SeqCst);
         self.remove_if_done();
     }
@@ -85,9 +93,36 @@ pub(crate) struct Extent {
 pub(crate) struct Track {
     extents: Vec<(u32, Extent)>,
     files: Vec<Arc<SpoolFile>>,
+    /// Blocks that were not readable when they were to be carried elsewhere.
+    damaged: u32,
 }
 
 impl Track {
+    /// One without blocks, of which so many are gone.
+    pub(crate) fn damaged(damaged: u32) -> Self {
+        Self {
+            damaged,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is no block.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.extents.is_empty()
+    }
+
+    /// Adds the blocks of another track behind its own.
+    pub(crate) fn append(&mut self, other: Self) {
+        for (index, extent) in &other.extents {
+            if let Some(file) = other.files.get(*index as usize) {
+                self.add(file, *extent);
+            }
+        }
+        self.damaged += other.damaged;
+        // Held here by now.
+        other.release();
+    }
+
     /// Adds the recording's next block; its file stays until [`Track::release`].
     pub(crate) fn add(&mut self, file: &Arc<SpoolFile>, extent: Extent) {
         let known = self
@@ -110,7 +145,7 @@ impl Track {
         buffer: &mut Vec<u8>,
         mut each: impl FnMut(&Header, &[u8]) -> io::Result<()>,
     ) -> io::Result<u32> {
-        let mut damaged = 0;
+        let mut damaged = self.damaged;
         for (index, extent) in &self.extents {
             let Some(file) = self.files.get(*index as usize) else {
                 continue;
@@ -151,6 +186,9 @@ impl Track {
         self.files.iter().for_each(|file| file.release());
     }
 }
+
+/// A file's room is set aside only where it is at most this part of what is free.
+const RESERVE_PART: u64 = 4;
 
 /// The end of the spool to which the writer appends.
 pub(crate) struct Spool {
@@ -210,6 +248,7 @@ impl Spool {
         }
         let path = self.dir.join(file_name(self.next));
         let opened = self.disk.create(&path).and_then(|file| {
+            self.reserve(file.as_ref());
             self.disk.sync_dir(&self.dir)?;
             Ok(file)
         });
@@ -225,6 +264,19 @@ impl Spool {
         Ok((file, 0))
     }
 
+    /// Has the file's room set aside, so that its writes find their place and a disk that others
+    /// fill takes them still. Where the file system cannot, or the room would be missing elsewhere,
+    /// the file grows as it is written.
+    fn reserve(&self, file: &dyn DiskFile) {
+        let free = self.disk.free(&self.dir).unwrap_or(0);
+        if free / RESERVE_PART < self.rotate_at {
+            return;
+        }
+        if let Err(error) = file.reserve(self.rotate_at) {
+            tracing::debug!(%error, "no room is set aside for the recording spool");
+        }
+    }
+
     /// Lets the current file go. Its recordings must have been entered in their tracks.
     pub(crate) fn close(&mut self) {
         if let Some((file, _)) = self.current.take() {
@@ -236,6 +288,18 @@ impl Spool {
 /// Name of a spool file.
 fn file_name(number: u64) -> String {
     format!("spool-{number:08}.hls")
+}
+
+/// Name of the file of a recording that lasts long.
+pub(crate) fn long_name(key: RecordingKey) -> String {
+    format!("long-{}.hls", names::stem(key))
+}
+
+/// Whether a file holds blocks.
+pub(crate) fn has_blocks(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let long = name.is_some_and(|name| name.starts_with("long-") && name.ends_with(".hls"));
+    long || file_number(path).is_some()
 }
 
 /// The number in a spool file's name; `None` when it is another file.

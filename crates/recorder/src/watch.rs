@@ -1,5 +1,5 @@
-//! Owns the alarms before audio is lost: a disk that hangs, and one that is getting full. The watch
-//! never touches the disk itself, or it would hang with it.
+//! Owns the alarms before audio is lost: a disk that hangs, one that is getting full, a finaliser that
+//! falls behind. The watch never touches the disk itself, or it would hang with it.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,27 +7,30 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::Report;
 use crate::disk::Disk;
 use crate::shared::{Shared, Who};
+use crate::{Limits, Report};
 
 /// How often the watch looks, at most; it looks often enough to see [`crate::Limits::hangs_after`].
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often free space is asked for.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts the watch over the writer.
+/// Starts the watch over writer and finaliser.
 pub(crate) fn start(
     shared: Arc<Shared>,
-    hangs_after: Duration,
+    limits: Limits,
     report: impl Fn(Report) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
+    let look_every = LOOK_EVERY.min(limits.hangs_after / 2);
     std::thread::Builder::new()
         .name("recorder-watch".into())
         .spawn(move || {
+            let mut late = false;
             while !shared.stopping() {
-                watch(&shared, hangs_after, &report);
-                std::thread::park_timeout(LOOK_EVERY.min(hangs_after / 2));
+                watch(&shared, limits.hangs_after, &report);
+                late = look_at_lag(&shared, limits.late_after, late, &report);
+                std::thread::park_timeout(look_every);
             }
         })
 }
@@ -44,7 +47,25 @@ fn watch(shared: &Shared, hangs_after: Duration, report: &impl Fn(Report)) {
     }
 }
 
-/// How full the disks are. Asked by the writer, after a write that came through.
+/// Tells once when the finaliser is late, and once when it is not any more; whether it is.
+fn look_at_lag(
+    shared: &Shared,
+    late_after: Duration,
+    before: bool,
+    report: &impl Fn(Report),
+) -> bool {
+    let lag = shared.lag();
+    let late = lag >= late_after;
+    if late && !before {
+        let waiting = shared.counts().waiting;
+        report(Report::FinaliserLate { lag, waiting });
+    } else if before && !late {
+        report(Report::FinaliserInTime);
+    }
+    late
+}
+
+/// How full the disks are. Asked by the pen, between its writes.
 pub(crate) struct Gauge {
     disk: Arc<dyn Disk>,
     low_water: u64,

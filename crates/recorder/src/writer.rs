@@ -1,9 +1,11 @@
-//! Owns the writer thread: it drains the rings, gathers packets per recording, and writes them as
-//! one block per recording, in one large write and one sync, at least every `sync_every`.
-//! Refuses to look into packets beyond counting audio.
+//! Owns the writer thread: it drains the rings, gathers packets per recording, makes a block per
+//! recording of them at least every `sync_every`, and hands the blocks to the pen.
+//! Refuses to wait for the disk, and to look into packets beyond counting audio.
 //!
-//! While the spool cannot be written the bytes stay in memory up to `Limits::backlog_bytes`; beyond
-//! it audio is dropped, counted in the recording, and taken again when there is room.
+//! While the spool cannot be written, or the disk hangs, the bytes stay in memory up to
+//! `Limits::backlog_bytes`; beyond it audio is dropped, counted in the recording, and taken again
+//! when there is room. What the disk refused is tried again with a wait that doubles up to eight
+//! times [`Limits::retry_after`]; meanwhile nothing newer is written, so blocks keep their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,13 +17,14 @@ use rtrb::Consumer;
 use vocab::media::{RecordingKey, Side};
 use vocab::{MissingReason, Time, WallTime};
 
-use crate::block::{self, Header, Mark};
-use crate::finaliser::Job;
+use crate::block::{self, Mark};
+use crate::finaliser::Work;
+use crate::live::Live;
+use crate::pen::{Batch, Name, Outcome, Pen};
 use crate::ring::{self, Control, Dropped, Record};
-use crate::shared::{Shared, Who, bump};
-use crate::spool::{Extent, Spool, Track};
-use crate::watch::Gauge;
-use crate::{Limits, Report, rtp};
+use crate::shared::{Shared, bump};
+use crate::spool::Track;
+use crate::{Limits, Report};
 
 /// The rings are drained this often, so this is also the longest that audio lives in no buffer of
 /// the writer.
@@ -32,57 +35,33 @@ const DRAIN_STEP: usize = 256 << 10;
 const WRITE_AT: usize = 8 << 20;
 /// Where there is no Stop, the last packet is let sound to its end: the usual 20 ms.
 pub(crate) const LAST_PACKET: Duration = Duration::from_millis(20);
+/// The wait between tries doubles so often: a disk that has room again is to be used soon.
+const RETRY_DOUBLINGS: u32 = 3;
 /// Tries to write at the end, before what is left is given up.
 const LAST_TRIES: u32 = 3;
 
 /// What the writer is made of.
 pub(crate) struct Parts<R> {
     pub(crate) rings: Vec<Consumer<u8>>,
-    pub(crate) spool: Spool,
-    pub(crate) jobs: Sender<Job>,
+    pub(crate) pen: Pen,
+    pub(crate) work: Sender<Work>,
     pub(crate) wall: WallTime,
     pub(crate) sync_every: Duration,
     pub(crate) limits: Limits,
     pub(crate) shared: Arc<Shared>,
     pub(crate) report: R,
-    pub(crate) gauge: Gauge,
-}
-
-/// Names a running recording: ring and handle.
-type Name = (usize, u32);
-
-/// A recording that is being written.
-struct Live {
-    key: RecordingKey,
-    start: Time,
-    first: Time,
-    last: Time,
-    stop: Option<Time>,
-    /// No Stop came: the tap is gone, or the recorder stops.
-    cut: bool,
-    /// Packets not yet in a block.
-    gathered: Vec<u8>,
-    blocks: u32,
-    audio: u64,
-    dropped: [u32; 2],
-    /// Packets dropped here that the blocks do not tell of yet, and when the first of them came.
-    untold: [(u32, Time); 2],
-    /// It was paused before there was any audio.
-    paused: bool,
-    track: Track,
-    /// Its last block is in the batch; when that is on disk, it goes to the finaliser.
-    closed: bool,
 }
 
 pub(crate) struct Writer<R> {
     parts: Parts<R>,
     live: BTreeMap<Name, Live>,
     keys: BTreeSet<RecordingKey>,
-    /// Bytes in `Live::gathered` of all.
+    /// Bytes that `Live` of all have gathered.
     gathered: usize,
-    /// Blocks to be written next, and whose they are.
-    batch: Vec<u8>,
-    entries: Vec<(Name, Extent)>,
+    /// Blocks to be written next.
+    batch: Batch,
+    /// What the disk refused; goes before the batch.
+    refused: Option<Batch>,
     scratch: Vec<u8>,
     failures: u32,
 }
@@ -94,8 +73,8 @@ impl<R: Fn(Report)> Writer<R> {
             live: BTreeMap::new(),
             keys: BTreeSet::new(),
             gathered: 0,
-            batch: Vec::new(),
-            entries: Vec::new(),
+            batch: Batch::default(),
+            refused: None,
             scratch: Vec::new(),
             failures: 0,
         }
@@ -107,16 +86,21 @@ impl<R: Fn(Report)> Writer<R> {
         loop {
             let stopping = self.parts.shared.stopping();
             self.drain_all();
+            if let Some(outcome) = self.parts.pen.look() {
+                due = match self.enter(outcome) {
+                    Written::All => due,
+                    // What was gathered meanwhile is written at once.
+                    Written::AllAgain => Instant::now(),
+                    Written::Refused => Instant::now() + self.retry_wait(),
+                };
+            }
             let now = Instant::now();
             if stopping {
                 break;
             }
-            if now >= due {
-                self.seal_all();
-                self.write();
-                self.parts.gauge.look(&self.parts.report);
-                // From before the write: a slow disk must not stretch the interval.
-                due = now + self.parts.sync_every.max(self.retry_wait());
+            if now >= due && self.hand_over() {
+                due = now + self.parts.sync_every;
+                self.carry();
             }
             let wait = due.saturating_duration_since(Instant::now());
             std::thread::park_timeout(wait.min(DRAIN_EVERY));
@@ -127,7 +111,7 @@ impl<R: Fn(Report)> Writer<R> {
     fn retry_wait(&self) -> Duration {
         match self.failures {
             0 => Duration::ZERO,
-            n => self.parts.limits.retry_after * (1 << (n - 1).min(6)),
+            n => self.parts.limits.retry_after * (1 << (n - 1).min(RETRY_DOUBLINGS)),
         }
     }
 
@@ -166,10 +150,8 @@ impl<R: Fn(Report)> Writer<R> {
                 used += length;
             }
             scratch.drain(..used);
-            // Full rings, as after a disk that hung, must not outgrow the backlog unwritten.
-            if self.failures == 0 && self.gathered + self.batch.len() >= WRITE_AT {
-                self.seal_all();
-                self.write();
+            if self.failures == 0 && self.gathered + self.batch.bytes.len() >= WRITE_AT {
+                self.hand_over();
             }
         }
         self.scratch = scratch;
@@ -227,40 +209,34 @@ impl<R: Fn(Report)> Writer<R> {
 
     /// Puts a mark between the packets. Marks are few and small: the backlog does not stop them.
     fn mark(&mut self, name: Name, at: Time, mark: Mark) {
-        self.make_room(name, at, 32);
+        self.make_room(name, at, block::MARK_MAX);
         if let Some(live) = self.live.get_mut(&name) {
-            let before = live.gathered.len();
-            block::push_mark(&mut live.gathered, live.first, at, mark);
-            live.last = live.last.max(at);
-            self.gathered += live.gathered.len() - before;
+            let before = live.gathered();
+            live.mark(at, mark);
+            self.gathered += live.gathered() - before;
         }
     }
 
     /// Seals what was gathered for a recording if so many more octets at this time do not fit into
     /// its block.
     fn make_room(&mut self, name: Name, at: Time, octets: usize) {
-        let Some(live) = self.live.get_mut(&name) else {
-            return;
-        };
-        let long = live.gathered.len() + block::PACKET_HEADER + octets > block::PAYLOAD_MAX;
-        let far = !live.gathered.is_empty() && at.since(live.first) > Duration::from_secs(3_600);
-        if long || far {
-            self.gathered -= live.gathered.len();
-            seal(
-                live,
-                name,
-                self.parts.wall,
-                &mut self.batch,
-                &mut self.entries,
-            );
-        }
-        if live.gathered.is_empty() {
-            live.first = at;
+        if let Some(live) = self.live.get_mut(&name)
+            && live.is_full(at, octets)
+        {
+            self.gathered -= live.gathered();
+            live.seal(name, self.parts.wall, &mut self.batch);
         }
     }
 
+    /// Bytes in memory that are to be written.
+    fn backlog(&self) -> usize {
+        let refused = self.refused.as_ref().map_or(0, |batch| batch.bytes.len());
+        let busy = self.parts.pen.left();
+        self.gathered + self.batch.bytes.len() + refused + busy
+    }
+
     fn packet(&mut self, name: Name, side: Side, at: Time, rtp: &[u8]) {
-        let used = self.gathered + self.batch.len();
+        let used = self.backlog();
         let Some(live) = self.live.get_mut(&name) else {
             bump(&self.parts.shared.unknown);
             return;
@@ -278,11 +254,9 @@ impl<R: Fn(Report)> Writer<R> {
         let Some(live) = self.live.get_mut(&name) else {
             return;
         };
-        let before = live.gathered.len();
-        if block::push_packet(&mut live.gathered, live.first, at, side, rtp) {
-            live.last = live.last.max(at);
-            live.audio += u64::from(rtp::is_audio(rtp));
-            self.gathered += live.gathered.len() - before;
+        let before = live.gathered();
+        if live.packet(at, side, rtp) {
+            self.gathered += live.gathered() - before;
             self.parts.shared.packets.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -301,16 +275,9 @@ impl<R: Fn(Report)> Writer<R> {
     fn seal_all(&mut self) {
         self.tell_what_was_dropped();
         for (name, live) in &mut self.live {
-            let news = !live.gathered.is_empty() || live.stop.is_some() || live.blocks == 0;
-            if news && !live.closed {
+            if live.has_news() {
                 live.closed = live.stop.is_some();
-                seal(
-                    live,
-                    *name,
-                    self.parts.wall,
-                    &mut self.batch,
-                    &mut self.entries,
-                );
+                live.seal(*name, self.parts.wall, &mut self.batch);
             }
         }
         self.gathered = 0;
@@ -336,73 +303,91 @@ impl<R: Fn(Report)> Writer<R> {
         }
     }
 
-    /// Writes and syncs the batch; what is then durable is entered, and what is also over goes to
-    /// the finaliser. True: nothing is left to write.
-    fn write(&mut self) -> bool {
-        if self.batch.is_empty() {
-            return true;
+    /// Hands to the pen what is to be written next. False: it is busy.
+    fn hand_over(&mut self) -> bool {
+        if self.parts.pen.is_busy() {
+            return false;
         }
-        self.parts.shared.write_begins();
-        let appended = self.parts.spool.append(&self.batch);
-        self.parts.shared.write_ended();
-        let (file, base) = match appended {
-            Ok(place) => place,
-            Err(message) => {
-                self.failures = self.failures.saturating_add(1);
-                self.parts
-                    .shared
-                    .disk_failed(Who::Writer, message, &self.parts.report);
-                return false;
-            }
-        };
-        self.failures = 0;
-        self.parts
-            .shared
-            .disk_works(Who::Writer, &self.parts.report);
-        self.parts
-            .shared
-            .spool_bytes
-            .fetch_add(self.batch.len() as u64, Ordering::Relaxed);
-        let entries = std::mem::take(&mut self.entries);
-        for (name, extent) in &entries {
+        let next = self.refused.take().unwrap_or_else(|| {
+            self.seal_all();
+            std::mem::take(&mut self.batch)
+        });
+        if next.entries.is_empty() {
+            self.batch = next;
+        } else {
+            self.parts.pen.write(next);
+        }
+        true
+    }
+
+    /// Enters what is durable; what is then also over goes to the finaliser.
+    fn enter(&mut self, outcome: Outcome) -> Written {
+        for (name, file, extent) in &outcome.written {
             if let Some(live) = self.live.get_mut(name) {
-                let position = base + extent.position;
-                live.track.add(
-                    &file,
-                    Extent {
-                        position,
-                        ..*extent
-                    },
-                );
+                live.track.add(file, *extent);
+                live.unwritten -= 1;
             }
         }
-        let over: Vec<_> = self.live.extract_if(.., |_, live| live.closed).collect();
+        let over = |live: &Live| live.closed && live.unwritten == 0;
+        let over: Vec<_> = self.live.extract_if(.., |_, live| over(live)).collect();
         for (_, live) in over {
             self.keys.remove(&live.key);
+            self.parts.shared.job_handed();
             // The finaliser outlives this thread unless it panicked; the spool then keeps the audio.
-            let _ = self.parts.jobs.send(live.into_job(self.parts.wall));
+            let _ = self
+                .parts
+                .work
+                .send(Work::Finalise(live.into_job(self.parts.wall)));
         }
-        self.entries = entries;
-        self.entries.clear();
-        self.batch.clear();
-        self.batch.shrink_to(WRITE_AT);
-        true
+        if outcome.trouble.is_some() {
+            self.failures = self.failures.saturating_add(1);
+            self.refused = Some(outcome.rest);
+            return Written::Refused;
+        }
+        if self.batch.bytes.capacity() == 0 {
+            self.batch = outcome.rest;
+        }
+        if std::mem::take(&mut self.failures) == 0 {
+            Written::All
+        } else {
+            Written::AllAgain
+        }
+    }
+
+    /// Lets the finaliser carry the blocks of recordings that have lasted long out of the files that
+    /// they share with others.
+    fn carry(&mut self) {
+        let after = self.parts.limits.carry_after;
+        for live in self.live.values_mut() {
+            if live.last.since(live.carried) < after || live.track.is_empty() {
+                continue;
+            }
+            live.carried = live.last;
+            let track: Track = std::mem::take(&mut live.track);
+            let _ = self.parts.work.send(Work::Carry(live.key, track));
+        }
     }
 
     /// The recorder stops: all that came is written, and what cannot be is given up.
     fn finish(mut self) {
         self.drain_all();
         self.cut(|_| true);
-        self.seal_all();
-        for attempt in 1..=LAST_TRIES {
-            if self.write() {
-                break;
-            }
-            if attempt < LAST_TRIES {
+        let mut tries = 0;
+        loop {
+            if let Some(outcome) = self.parts.pen.wait()
+                && let Written::Refused = self.enter(outcome)
+            {
+                tries += 1;
+                if tries == LAST_TRIES {
+                    break;
+                }
                 std::thread::sleep(self.parts.limits.retry_after);
             }
+            self.hand_over();
+            if !self.parts.pen.is_busy() {
+                break;
+            }
         }
-        self.parts.spool.close();
         for live in std::mem::take(&mut self.live).into_values() {
             tracing::error!(call = %live.key.call, segment = live.key.segment, "recording lost: disk");
             self.missing(live.key, MissingReason::DiskFailed);
@@ -416,98 +401,12 @@ impl<R: Fn(Report)> Writer<R> {
     }
 }
 
-/// Puts what was gathered for a recording into the batch, as a block.
-fn seal(
-    live: &mut Live,
-    name: Name,
-    wall: WallTime,
-    batch: &mut Vec<u8>,
-    entries: &mut Vec<(Name, Extent)>,
-) {
-    let position = batch.len() as u64;
-    let stop = live.stop.filter(|_| live.closed && !live.cut);
-    let header = Header {
-        key: live.key,
-        wall,
-        start: live.start,
-        sequence: live.blocks,
-        first: live.first,
-        last: stop.unwrap_or(live.last),
-        stopped: stop.is_some(),
-        audio: live.audio,
-        dropped: live.dropped,
-    };
-    header.write(&live.gathered, batch);
-    entries.push((
-        name,
-        Extent {
-            position,
-            payload: live.gathered.len() as u32,
-        },
-    ));
-    live.blocks += 1;
-    live.gathered.clear();
-}
-
-impl Live {
-    fn new(key: RecordingKey, start: Time) -> Self {
-        Self {
-            key,
-            start,
-            first: start,
-            last: start,
-            stop: None,
-            cut: false,
-            gathered: Vec::new(),
-            blocks: 0,
-            audio: 0,
-            dropped: [0; 2],
-            untold: [(0, start); 2],
-            paused: false,
-            track: Track::default(),
-            closed: false,
-        }
-    }
-
-    fn drop_packets(&mut self, side: Side, count: u32) {
-        if let Some(dropped) = self.dropped.get_mut(side as usize) {
-            *dropped = dropped.saturating_add(count);
-        }
-    }
-
-    /// One packet of a side more was dropped here.
-    fn owe(&mut self, side: Side, at: Time) {
-        if let Some((count, since)) = self.untold.get_mut(side as usize) {
-            if *count == 0 {
-                *since = at;
-            }
-            *count = count.saturating_add(1);
-        }
-    }
-
-    /// What was dropped here of a side and is told now.
-    fn owed(&mut self, side: Side) -> Option<Dropped> {
-        let (count, since) = self.untold.get_mut(side as usize)?;
-        let count = std::mem::take(count);
-        (count > 0).then_some(Dropped {
-            side,
-            count,
-            since: *since,
-        })
-    }
-
-    fn into_job(self, wall: WallTime) -> Job {
-        Job {
-            key: self.key,
-            wall,
-            start: self.start,
-            stop: self.stop.unwrap_or(self.last),
-            audio: self.audio,
-            dropped: self.dropped,
-            repaired: self.cut,
-            missing_blocks: 0,
-            paused: self.paused,
-            track: self.track,
-        }
-    }
+/// What the disk did with a batch.
+enum Written {
+    /// Took it.
+    All,
+    /// Took it, after it had refused.
+    AllAgain,
+    /// Refused it, or a part.
+    Refused,
 }

@@ -220,15 +220,13 @@ fn a_spool_that_is_full_to_the_end_is_reported_missing() {
 fn a_hung_disk_never_holds_up_the_tap_and_loses_no_start_or_stop() {
     let (mut bench, disk) = bench();
     bench.settings.ring_bytes = 65_536;
-    // So that control records outgrow the ring's reserve and have to wait in the tap.
     bench.limits.live_per_tap = 600;
+    // Memory enough for a few of the calls.
+    bench.limits.backlog_bytes = 400_000;
     let (mut taps, recorder, seen) = bench.start();
     let streams = pair();
     disk.set(|faults| faults.hang = true);
     taps[0].start(key(1_000), START);
-    until("the writer hangs", || {
-        recorder.counts().packets == 0 && taps[0].free() > 57_000
-    });
     let mut longest = Duration::ZERO;
     let packets: Vec<_> = (0..50).map(|n| streams[0].packet(n)).collect();
     for call in 1..=500 {
@@ -278,4 +276,88 @@ fn a_hung_disk_never_holds_up_the_tap_and_loses_no_start_or_stop() {
         stored > 0 && dropped > 0,
         "{stored} stored, {dropped} dropped in them"
     );
+}
+
+#[test]
+fn a_disk_on_which_a_little_room_came_back_takes_a_little() {
+    let (mut bench, disk) = bench();
+    bench.limits.backlog_bytes = 2 << 20;
+    let (mut taps, recorder, seen) = bench.start();
+    let streams = pair();
+    taps[0].start(key(1), START);
+    disk.set(|faults| faults.room = Some(0));
+    // Longer than any single write that would fit.
+    feed(&mut taps[0], key(1), START, &streams, 0..5_000);
+    until("all is taken", || recorder.counts().packets == 10_000);
+    let trouble = seen.recv_timeout(Duration::from_secs(60)).unwrap();
+    disk.set(|faults| faults.room = Some(700_000));
+    until("a little is written", || {
+        recorder.counts().spool_bytes > 256 << 10
+    });
+    disk.set(|faults| faults.room = None);
+    taps[0].stop(key(1), START + Duration::from_secs(100));
+    until("it is stored", || recorder.pending() == 0);
+    recorder.stop();
+    let reports: Vec<_> = [trouble].into_iter().chain(seen).collect();
+    let (disk, files): (Vec<_>, Vec<_>) = reports
+        .into_iter()
+        .partition(|report| !matches!(report, Report::Stored { .. }));
+    assert!(matches!(
+        disk[..],
+        [Report::DiskTrouble { .. }, Report::DiskFine]
+    ));
+    let file = stored(files);
+    assert_eq!((file.caller_packets, file.dropped), (5_000, 0));
+    let ([left, _], _) = read(&bench.settings.root, &file);
+    assert!(likeness(&left, 0, 440.0, 800_000) > 0.99);
+}
+
+#[test]
+fn room_is_set_aside_where_the_disk_can_and_not_needed_where_it_cannot() {
+    use std::os::unix::fs::MetadataExt as _;
+    for no_reserve in [false, true] {
+        let (mut bench, disk) = bench();
+        bench.limits.spool_file_bytes = 1 << 20;
+        disk.set(|faults| faults.no_reserve = no_reserve);
+        let (mut taps, recorder, seen) = bench.start();
+        taps[0].start(key(1), START);
+        feed(&mut taps[0], key(1), START, &pair(), 0..50);
+        until("it is written", || {
+            recorder.counts().spool_bytes > 100 * 180
+        });
+        let files = spool_files(&bench.settings.spool);
+        let found = std::fs::metadata(&files[0]).unwrap();
+        assert!(found.len() < 100_000, "{} octets", found.len());
+        // Where the file system of the tests cannot, there is nothing to see.
+        let probe = std::fs::File::create(bench.dir.path().join("probe")).unwrap();
+        let can = recorder::disk::DiskFile::reserve(&probe, 1 << 20).is_ok();
+        let reserved = found.blocks() * 512 >= 1 << 20;
+        assert_eq!(reserved, can && !no_reserve, "{no_reserve}");
+        taps[0].stop(key(1), START + Duration::from_secs(1));
+        recorder.stop();
+        assert_eq!(stored(seen).caller_packets, 50);
+    }
+}
+
+#[test]
+fn a_disk_that_hangs_longer_than_the_ring_is_long_costs_nothing() {
+    let (mut bench, disk) = bench();
+    bench.settings.ring_bytes = 65_536;
+    let (mut taps, recorder, seen) = bench.start();
+    let streams = pair();
+    disk.set(|faults| faults.hang = true);
+    taps[0].start(key(1), START);
+    // 40 s of a call: seven times what the ring holds.
+    for second in 0..40 {
+        until("the ring has room", || taps[0].free() > 50_000);
+        let range = second * 50..(second + 1) * 50;
+        feed(&mut taps[0], key(1), START, &streams, range);
+    }
+    until("it is in memory", || recorder.counts().packets == 4_000);
+    assert_eq!(recorder.counts().spool_bytes, 0, "the disk hangs");
+    disk.set(|faults| faults.hang = false);
+    taps[0].stop(key(1), START + Duration::from_secs(40));
+    recorder.stop();
+    let file = stored(seen);
+    assert_eq!((file.caller_packets, file.dropped), (2_000, 0));
 }

@@ -33,7 +33,9 @@ pub use fact::{
     QueueOutcome, TransferKind, TransferResult, TransferTarget,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
-pub use live::{LiveCounts, LiveOperator, LiveTrunk, OperatorState, RegistrationState, Snapshot};
+pub use live::{
+    LiveCounts, LiveOperator, LiveRecording, LiveTrunk, OperatorState, RegistrationState, Snapshot,
+};
 pub use number::{Redacted, number_key};
 pub use quality::{LegCounts, LegQuality, PathQuality};
 pub use recording::{

@@ -106,6 +106,25 @@ pub struct LiveTrunk {
     pub calls_out: u32,
 }
 
+/// How recording is: totals since the start and figures of this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveRecording {
+    /// Recordings stored since the start.
+    pub stored: u64,
+    /// Recordings that were begun and will not be there, since the start.
+    pub missing: u64,
+    /// Packets that reached the engine and could not be kept, since the start.
+    pub dropped: u64,
+    /// Octets written to the spool since the start.
+    pub spool_bytes: u64,
+    /// Recordings that are over and are not stored yet.
+    pub waiting: u64,
+    /// How long the one of them that waits longest has waited.
+    pub lag_ms: u64,
+    /// Whether spool or recordings cannot be written.
+    pub disk_failing: bool,
+}
+
 /// The live picture at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {

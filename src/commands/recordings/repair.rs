@@ -23,7 +23,11 @@ pub(super) fn repair(settings: &Settings) -> anyhow::Result<ExitCode> {
                 )
             }
             Report::DiskTrouble { message } => message,
-            Report::DiskFine | Report::LowWater { .. } | Report::RoomAgain => return,
+            Report::DiskFine
+            | Report::LowWater { .. }
+            | Report::RoomAgain
+            | Report::FinaliserLate { .. }
+            | Report::FinaliserInTime => return,
         };
         told.lock()
             .unwrap_or_else(PoisonError::into_inner)

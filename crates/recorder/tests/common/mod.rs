@@ -292,12 +292,14 @@ pub fn likeness(channel: &[i16], position: i64, hz: f64, length: usize) -> f64 {
 pub struct Faults {
     /// Paths with this in them cannot be created or written: the disk is full.
     pub full: Option<&'static str>,
-    /// So many more bytes may be written before it is full, whatever the path.
+    /// Files may grow by so many more bytes before it is full, whatever the path.
     pub room: Option<u64>,
     /// Syncs that fail before they work again.
     pub bad_syncs: u32,
     /// Writes wait.
     pub hang: bool,
+    /// Room cannot be set aside.
+    pub no_reserve: bool,
 }
 
 #[derive(Clone, Default)]
@@ -307,6 +309,14 @@ struct FaultyFile {
     path: PathBuf,
     file: Box<dyn DiskFile>,
     disk: FaultyDisk,
+}
+
+impl FaultyFile {
+    /// Octets of a write that need new room, counted from its end.
+    fn growth(&self, length: u64, position: u64) -> u64 {
+        let end = self.file.length().unwrap();
+        (position + length).saturating_sub(end).min(length)
+    }
 }
 
 fn full() -> io::Error {
@@ -387,7 +397,9 @@ impl Disk for FaultyDisk {
 
 impl DiskFile for FaultyFile {
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
-        let allowed = self.disk.write(&self.path, bytes.len() as u64)? as usize;
+        let growth = self.growth(bytes.len() as u64, position);
+        let refused = growth - self.disk.write(&self.path, growth)?;
+        let allowed = bytes.len() - refused as usize;
         // A full disk takes the first part.
         self.file.write_at(&bytes[..allowed], position)?;
         if allowed < bytes.len() {
@@ -417,5 +429,12 @@ impl DiskFile for FaultyFile {
 
     fn cut(&self, length: u64) -> io::Result<()> {
         self.file.cut(length)
+    }
+
+    fn reserve(&self, length: u64) -> io::Result<()> {
+        if self.disk.0.0.lock().unwrap().no_reserve {
+            return Err(io::Error::from(io::ErrorKind::Unsupported));
+        }
+        self.file.reserve(length)
     }
 }
