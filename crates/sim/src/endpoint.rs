@@ -89,6 +89,21 @@ impl Endpoint {
         }
     }
 
+    /// The description of a stream that is changed by us: held, or as it was.
+    pub(crate) fn changed(&self, session_id: u64, version: u64, held: bool) -> String {
+        let local = sdp::Local {
+            version,
+            ..self.local(session_id)
+        };
+        let offer = sdp::offer(&local);
+        // RFC 3264 §8.4: who holds only sends.
+        if held {
+            offer.replace("a=sendrecv", "a=sendonly")
+        } else {
+            offer
+        }
+    }
+
     /// A datagram came; what the engine sends has to be SIP.
     pub(crate) fn receive(&mut self, now: Time, bytes: &[u8]) -> Result<(), String> {
         match sip::parse_datagram(bytes) {

@@ -23,6 +23,9 @@ const WAIT_FOR_SYNC: Duration = Duration::from_millis(20);
 /// How long each prompt is.
 const PROMPT: Duration = Duration::from_secs(2);
 
+/// What a caller may press.
+const KEYS: [char; 12] = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '*', '#'];
+
 /// A leg of the media plane.
 struct Leg {
     call: CallId,
@@ -70,6 +73,11 @@ impl Host {
             wire: Wire::default(),
             nonsense: None,
         }
+    }
+
+    /// Whether a crash now would lose something.
+    pub(crate) const fn is_writing(&self) -> bool {
+        !self.unsynced.is_empty()
     }
 
     /// Sockets of the media plane that are open.
@@ -234,6 +242,9 @@ impl Host {
                     return;
                 };
                 known.playing = Some(token);
+                if room.has(Fault::Keys) && self.random.chance(300) {
+                    self.press(room, call, leg);
+                }
                 if !repeat {
                     let event = MediaEvent::PlayEnded { call, leg, token };
                     room.after(PROMPT, Happening::Media(boot, event));
@@ -279,6 +290,15 @@ impl Host {
         }
     }
 
+    /// The caller presses a key within the next seconds.
+    fn press(&mut self, room: &mut Room, call: CallId, leg: LegId) {
+        room.count(Fault::Keys);
+        let digit = KEYS[self.random.below(KEYS.len() as u64) as usize];
+        let when = self.random.between(Duration::from_millis(100), PROMPT * 2);
+        let event = MediaEvent::Digit { call, leg, digit };
+        room.after(when, Happening::Media(self.boot, event));
+    }
+
     fn silence(&mut self, leg: LegId) {
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.playing = None;
@@ -307,7 +327,7 @@ impl Host {
                 let known = self.legs.get_mut(leg);
                 known.is_some_and(|known| known.playing.take_if(|now| now == token).is_some())
             }
-            MediaEvent::AudioStarted { leg, call } => {
+            MediaEvent::AudioStarted { leg, call } | MediaEvent::Digit { leg, call, .. } => {
                 self.legs.get(leg).is_some_and(|leg| leg.call == *call)
             }
             _ => true,
@@ -332,8 +352,14 @@ impl Host {
     }
 
     /// The process dies. What comes back is another host with what was on the disk.
-    pub(crate) fn crashed(mut self) -> (Vec<Event>, Wire) {
+    pub(crate) fn crashed(mut self, room: &mut Room) -> (Vec<Event>, Wire) {
         self.wire.crashed();
+        let unsynced = self.unsynced.len();
+        if unsynced > 0 && room.has(Fault::TornWrite) {
+            room.count(Fault::TornWrite);
+            let whole = self.random.below(unsynced as u64 + 1) as usize;
+            self.events.extend(self.unsynced.drain(..whole));
+        }
         (self.events, self.wire)
     }
 

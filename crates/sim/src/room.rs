@@ -36,6 +36,8 @@ pub(crate) enum Alarm {
     Decide(usize, u64),
     /// An operator transfers the caller.
     Refer(usize, u64),
+    /// An operator puts the caller on hold, or comes back.
+    Hold(usize, u64),
     /// An operator has talked enough.
     OperatorDone(usize, u64),
     /// The event file is synced up to what it had when this was set.

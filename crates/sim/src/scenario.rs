@@ -21,6 +21,10 @@ pub enum Fault {
     Garbage,
     /// Operators transfer callers to another queue.
     Transfers,
+    /// Operators put callers on hold and come back, or do not.
+    Holds,
+    /// Callers press keys while something is said to them.
+    Keys,
     /// The event file's disk takes up to a second for a sync.
     SlowDisk,
     /// Recordings cannot be stored.
@@ -29,6 +33,8 @@ pub enum Fault {
     Ports,
     /// The process dies and comes back after a second; what was not synced is gone.
     Crash,
+    /// What a crash finds unsynced is on the disk in part.
+    TornWrite,
     /// Plans and operators are loaded anew.
     Reload,
     /// The wall clock is set, up to two hours either way.
@@ -37,7 +43,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Loss,
         Self::Doubles,
         Self::Delay,
@@ -45,10 +51,13 @@ impl Fault {
         Self::Refusals,
         Self::Garbage,
         Self::Transfers,
+        Self::Holds,
+        Self::Keys,
         Self::SlowDisk,
         Self::FullDisk,
         Self::Ports,
         Self::Crash,
+        Self::TornWrite,
         Self::Reload,
         Self::Clock,
     ];
@@ -64,10 +73,13 @@ impl Fault {
             Self::Refusals => "refusals",
             Self::Garbage => "garbage",
             Self::Transfers => "transfers",
+            Self::Holds => "holds",
+            Self::Keys => "keys",
             Self::SlowDisk => "slow-disk",
             Self::FullDisk => "full-disk",
             Self::Ports => "ports",
             Self::Crash => "crash",
+            Self::TornWrite => "torn-write",
             Self::Reload => "reload",
             Self::Clock => "clock",
         }

@@ -6,6 +6,8 @@
 //! | Answered | - | - | → Up | BYE → Closing | 200 → over | - |
 //! | Up | - | - | - | BYE → Closing | 200 → over | - |
 //! | Closing | - | - | - | - | 200 | over |
+//!
+//! While it is up, a leg may be on hold: `telephones/hold.rs`.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -17,7 +19,10 @@ use crate::endpoint::{Endpoint, at_engine, name_addr};
 use crate::random::Random;
 use crate::room::{Alarm, Room};
 use crate::scenario::Fault;
+use crate::telephones::hold::Hold;
 use crate::world::{NUMBERS, PASSWORD};
+
+mod hold;
 
 /// The lifetime a telephone asks for, seconds.
 const EXPIRES: u32 = 120;
@@ -30,7 +35,7 @@ pub(crate) fn address(index: usize) -> SocketAddr {
 enum State {
     Ringing { tx: ServerTx, invite: Box<Message> },
     Answered { tx: ServerTx, dialog: Box<Dialog> },
-    Up { dialog: Box<Dialog> },
+    Up { dialog: Box<Dialog>, hold: Hold },
     Closing { tx: ClientTx },
 }
 
@@ -83,6 +88,7 @@ impl Telephone {
             Alarm::Register(_) => self.register(room),
             Alarm::Decide(_, leg) => self.decide(room, leg),
             Alarm::Refer(_, leg) => self.refer(room, leg),
+            Alarm::Hold(_, leg) => self.change_hold(room, leg),
             Alarm::OperatorDone(_, leg) => self.hang_up(room, leg),
             _ => {}
         }
@@ -173,6 +179,8 @@ impl Telephone {
             Output::Response { tx, response } => {
                 if self.asking.as_ref().is_some_and(|(asked, ..)| *asked == tx) {
                     self.registered(room, &response);
+                } else if self.is_of_hold(tx) {
+                    self.hold_answered(room, tx, &response);
                 } else if response.status().is_some_and(|status| status >= 200) {
                     self.bye_over(tx);
                 }
@@ -182,6 +190,7 @@ impl Telephone {
                     self.asking = None;
                     room.alarm(Duration::from_secs(5), Alarm::Register(self.index));
                 } else {
+                    self.hold_unanswered(tx);
                     self.bye_over(tx);
                 }
             }
@@ -278,7 +287,8 @@ impl Telephone {
                     dialog,
                 } if *answered == tx => {
                     let dialog = dialog.clone();
-                    leg.state = State::Up { dialog };
+                    let hold = Hold::default();
+                    leg.state = State::Up { dialog, hold };
                 }
                 _ => continue,
             }
@@ -289,13 +299,16 @@ impl Telephone {
             if room.has(Fault::Transfers) && self.random.chance(100) {
                 room.alarm(talk / 2, Alarm::Refer(self.index, leg.number));
             }
+            if room.has(Fault::Holds) && self.random.chance(150) {
+                room.alarm(talk / 3, Alarm::Hold(self.index, leg.number));
+            }
         }
     }
 
     fn in_dialog(&mut self, room: &mut Room, tx: ServerTx, request: &Message) {
         let id = DialogId::of_incoming(request);
         let of = |leg: &Leg| match &leg.state {
-            State::Answered { dialog, .. } | State::Up { dialog } => Some(dialog.id()),
+            State::Answered { dialog, .. } | State::Up { dialog, .. } => Some(dialog.id()),
             State::Ringing { .. } | State::Closing { .. } => None,
         };
         let at = self
@@ -317,6 +330,11 @@ impl Telephone {
                 self.endpoint
                     .respond(room.now, tx, request.respond(200, None));
                 self.legs.remove(at);
+            }
+            Some(Method::Invite) if self.legs[at].is_changing() => {
+                // RFC 3261 §14.2: only one of the two changes the session at a time.
+                let glare = request.respond(491, None);
+                self.endpoint.respond(room.now, tx, glare);
             }
             Some(Method::Invite) => {
                 let number = self.legs[at].number;
@@ -341,7 +359,7 @@ impl Telephone {
     fn refer(&mut self, room: &mut Room, number: u64) {
         let target = NUMBERS[self.random.below(NUMBERS.len() as u64) as usize];
         let leg = self.legs.iter_mut().find(|leg| leg.number == number);
-        let Some(State::Up { dialog }) = leg.map(|leg| &mut leg.state) else {
+        let Some(State::Up { dialog, .. }) = leg.map(|leg| &mut leg.state) else {
             return;
         };
         let mut refer = dialog.request(Method::Refer);
@@ -357,7 +375,7 @@ impl Telephone {
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.number == number) else {
             return;
         };
-        let (State::Answered { dialog, .. } | State::Up { dialog }) = &mut leg.state else {
+        let (State::Answered { dialog, .. } | State::Up { dialog, .. }) = &mut leg.state else {
             return;
         };
         let bye = dialog.request(Method::Bye);

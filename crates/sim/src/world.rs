@@ -23,7 +23,7 @@ use crate::telephones::{Telephone, address, login};
 use crate::{Failure, Report};
 
 /// The numbers of the plans.
-pub(crate) const NUMBERS: [&str; 3] = ["1300", "1301", "1302"];
+pub(crate) const NUMBERS: [&str; 4] = ["1300", "1301", "1302", "1303"];
 /// Of every operator.
 pub(crate) const PASSWORD: &str = "secret";
 /// How long the world is lived after the last call came: no timer of SIP or of a plan is longer.
@@ -32,7 +32,7 @@ const AFTERWARDS: Duration = Duration::from_secs(900);
 /// The end of it in which nothing begins: longer than any transaction lasts (RFC 3261 §17: 32 s).
 const QUIET: Duration = Duration::from_secs(80);
 
-const PLANS: [&str; 3] = [
+const PLANS: [&str; 4] = [
     r#"
 name = "hotline"
 numbers = ["1300"]
@@ -71,6 +71,28 @@ ring = { group = ["101", "102"], time = "8s" }
 [[step]]
 queue = { name = "office", recorded = false }
 "#,
+    r#"
+name = "topics"
+numbers = ["1303"]
+languages = ["en"]
+notice = "none"
+[[step]]
+answer = {}
+[[step]]
+[step.menu]
+name = "topics"
+otherwise = "operators"
+text = { en = "For the office, press 1. To give the number of your account, press 2." }
+keys = { 1 = "office", 2 = "account" }
+[[flow.office]]
+queue = { name = "office", recorded = false }
+[[flow.account]]
+collect = { name = "account", field = "account", digits_max = 4, text = { en = "Your account, please." }, otherwise = "operators" }
+[[flow.account]]
+queue = { name = "operators", priority = 3 }
+[[flow.operators]]
+queue = { name = "operators" }
+"#,
 ];
 
 struct World {
@@ -88,6 +110,8 @@ struct World {
     /// What a crash left behind until the process is back.
     left: Option<(Vec<vocab::Event>, crate::wire::Wire)>,
     lossy_disk: bool,
+    /// The process dies as soon as it has something unsynced.
+    doomed: bool,
     wrong: Option<String>,
 }
 
@@ -174,6 +198,7 @@ impl World {
             set_ahead_ms: 0,
             left: None,
             lossy_disk: false,
+            doomed: false,
             wrong: None,
         }
     }
@@ -255,6 +280,9 @@ impl World {
                 self.happens(event);
             }
             self.deadlines();
+            if self.doomed && self.host.as_ref().is_some_and(Host::is_writing) {
+                self.crash();
+            }
         }
         self.room.now = self.room.now.max(until);
     }
@@ -392,6 +420,7 @@ impl World {
             Alarm::Register(n)
             | Alarm::Decide(n, _)
             | Alarm::Refer(n, _)
+            | Alarm::Hold(n, _)
             | Alarm::OperatorDone(n, _) => {
                 self.telephones[n].alarm(&mut self.room, alarm);
                 self.hear_telephone(n);
@@ -432,13 +461,11 @@ impl World {
                 self.room.cut_off(whose, time);
             }
             Fault::Garbage => self.garbage(),
-            Fault::Crash => {
-                if let Some(host) = self.host.take() {
-                    self.lossy_disk |= host.overdue > 0;
-                    self.left = Some(host.crashed());
-                    self.room.alarm(Duration::from_secs(1), Alarm::Restart);
-                }
+            // Most moments have nothing unsynced.
+            Fault::Crash if self.room.has(Fault::TornWrite) && self.random.chance(500) => {
+                self.doomed = true;
             }
+            Fault::Crash => self.crash(),
             Fault::Reload => {
                 if let Some(host) = &mut self.host {
                     host.input(&mut self.room, plans());
@@ -455,6 +482,15 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn crash(&mut self) {
+        self.doomed = false;
+        if let Some(host) = self.host.take() {
+            self.lossy_disk |= host.overdue > 0;
+            self.left = Some(host.crashed(&mut self.room));
+            self.room.alarm(Duration::from_secs(1), Alarm::Restart);
         }
     }
 

@@ -19,7 +19,7 @@ use vocab::{
     TransferTarget,
 };
 use world::peers::{Peer, with_outer};
-use world::{World, phone, trunk};
+use world::{OFFER, World, phone, trunk};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -131,6 +131,27 @@ fn a_blind_transfer_to_a_line_makes_a_second_segment_and_frees_the_first_operato
     world.assert_quiet();
     assert_eq!(state(&world, 1), OperatorState::Free);
     assert_eq!(state(&world, 2), OperatorState::Free);
+}
+
+#[test]
+fn a_change_of_the_session_that_crosses_our_bye_is_481() {
+    let mut world = world(2);
+    let (_caller, mut first) = world.talk_with(1);
+    assert_eq!(first.refer(&mut world, "<sip:102@198.51.100.1>"), 202);
+    expect_news(&mut world, 1, &["100 Trying"]);
+    let ring = world.request(phone(2), &Method::Invite);
+    world.answer(2, &ring, 200);
+    expect_news(&mut world, 1, &["200 OK"]);
+    let bye = world.request(phone(1), &Method::Bye);
+    let before = world.commands.len();
+    let invite = first.request(&mut world, Method::Invite);
+    let invite = invite.with_body("application/sdp", OFFER.into());
+    world.send(phone(1), &invite);
+    assert_eq!(world.response(phone(1)).status(), Some(481));
+    world.send(phone(1), &bye.respond(200, None));
+    let told = &world.commands[before..];
+    let moved = |command: &MediaCommand| matches!(command, MediaCommand::SetRemote { .. });
+    assert!(!told.iter().any(moved), "{told:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use vocab::LegId;
 use vocab::media::{MediaCommand, Remote};
 
 use super::caller::Refused;
-use super::leg::{Description, decorate};
+use super::leg::{Description, MediaState, decorate};
 use super::session::LegSession;
 use super::{Call, State, caller};
 use crate::context::{Context, Owner};
@@ -61,6 +61,16 @@ impl Call {
         }
     }
 
+    /// Whether the audio of a leg is closed, or was never open.
+    fn is_silenced(&self, leg: LegId) -> bool {
+        let media = if leg == self.caller.id {
+            Some(self.caller.media)
+        } else {
+            self.legs.get(&leg).map(|leg| leg.media)
+        };
+        matches!(media, Some(MediaState::Closing | MediaState::Closed))
+    }
+
     pub(super) fn session(&mut self, leg: LegId) -> Option<&mut LegSession> {
         if leg == self.caller.id {
             return Some(&mut self.caller.session);
@@ -77,7 +87,9 @@ impl Call {
         flow: Flow,
         request: &Message,
     ) {
-        let over = self.state == State::Ended && request.method() != Some(&Method::Bye);
+        // With our BYE the session is over at once (RFC 3261 §15.1.1), and so is what we say of it.
+        let over = self.state == State::Ended || self.is_silenced(leg);
+        let over = over && request.method() != Some(&Method::Bye);
         let Some(parts) = self.parts(leg).filter(|_| !over) else {
             ctx.refuse_known(tx, request, 481);
             return;
