@@ -5,6 +5,7 @@ mod journal;
 mod recordings;
 mod report;
 mod token;
+mod webhook;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use recordings::{
 };
 pub use report::{ReportFormat, ReportWanted};
 pub use token::{TokenAdd, TokenCommand, TokenNamed};
+pub use webhook::{Resend, WebhookCommand, WebhookNamed};
 
 /// The settings file that is read when `--config` is not given.
 const CONFIG: &str = "hotline.toml";
@@ -160,6 +162,13 @@ Examples:
         /// What to do with them.
         #[command(subcommand)]
         command: UserCommand,
+    },
+
+    /// Webhooks: what their servers did not take, and sending it again.
+    Webhook {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: WebhookCommand,
     },
 
     /// Tokens: which programs may use the HTTP API.

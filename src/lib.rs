@@ -10,3 +10,4 @@ pub mod driver;
 pub mod keeping;
 pub mod prompts;
 pub mod settings;
+mod webhooks;

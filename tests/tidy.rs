@@ -105,6 +105,7 @@ const REQUIRED: &[&str] = &[
     "docs/reports.md",
     "docs/settings.md",
     "docs/sip.md",
+    "docs/webhooks.md",
     "dialplans",
     "migrations/postgres",
     "migrations/sqlite",

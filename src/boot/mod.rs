@@ -34,6 +34,7 @@ use vocab::{MissingReason, WallTime};
 use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
 use crate::keeping::Keeping;
 use crate::settings::{Problem, Settings};
+use crate::webhooks;
 use keeper::Keeper;
 use reload::Library;
 
@@ -147,6 +148,7 @@ impl Engine {
         let keeper = Keeper::start(Keeping::of(settings)?, inbox.clone())
             .context("cannot start the keeper of recordings")?;
         let driver = start_driver(inbox, outbox, parts)?;
+        webhooks::start(&runtime, settings, &progress)?;
         let api = api::Parts {
             desk,
             progress,

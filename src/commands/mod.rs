@@ -13,6 +13,7 @@ mod sim;
 mod staffing;
 mod token;
 mod user;
+mod webhook;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sim(wanted) => sim::run(&wanted),
         Command::User { command } => user::run(command),
         Command::Token { command } => token::run(&command),
+        Command::Webhook { command } => webhook::run(command),
         Command::Settings(text) => {
             let preset = text.preset.as_deref().and_then(settings::preset);
             let text = match preset {

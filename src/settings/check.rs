@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use super::check_trunk;
 use super::problem::Problem;
 use super::reader::{Reader, path_of};
+use super::webhooks;
 use super::{Encryption, Settings};
 
 /// Keys in a code with which an operator pauses a recording: what the switch remembers.
@@ -34,6 +35,15 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
     for (at, one) in settings.trunks.iter().enumerate() {
         check_trunk::trunk(one, &path_of("trunk", at), reader, &mut warnings);
     }
+    names(
+        reader,
+        "webhook",
+        settings
+            .webhooks
+            .iter()
+            .map(|webhook| webhook.name.as_str()),
+    );
+    webhooks::check(settings, reader);
     warnings
 }
 

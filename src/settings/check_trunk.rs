@@ -1,7 +1,7 @@
 //! Owns the rules that the settings of one trunk keep among themselves, and its secrets.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Trunk;
 use super::problem::Problem;
@@ -141,7 +141,8 @@ impl Trunk {
     /// # Errors
     /// One sentence saying which file or variable has no password.
     pub fn secret(&self) -> Result<Option<String>, String> {
-        self.read_secret("", &self.secret_file, &self.secret_env)
+        let (file, env) = (&self.secret_file, &self.secret_env);
+        self.read_secret("", file.as_deref(), env.as_deref())
     }
 
     /// The password of our account with the trunk; `None` where it asks for none.
@@ -150,38 +151,42 @@ impl Trunk {
     /// One sentence saying which file or variable has no password.
     pub fn account_secret(&self) -> Result<Option<String>, String> {
         let (file, env) = (&self.account_secret_file, &self.account_secret_env);
-        self.read_secret("account_", file, env)
+        self.read_secret("account_", file.as_deref(), env.as_deref())
     }
 
     fn read_secret(
         &self,
         prefix: &str,
-        file: &Option<PathBuf>,
-        env: &Option<String>,
+        file: Option<&Path>,
+        env: Option<&str>,
     ) -> Result<Option<String>, String> {
-        let name = &self.name;
-        let secret = match (file, env) {
-            (Some(file), _) => {
-                let text = fs::read_to_string(file).map_err(|error| {
-                    let file = file.display();
-                    format!("{prefix}secret_file of trunk {name:?}: {file}: {error}")
-                })?;
-                text.lines()
-                    .next()
-                    .unwrap_or_default()
-                    .trim_end()
-                    .to_owned()
-            }
-            (None, Some(variable)) => std::env::var(variable).map_err(|_| {
-                format!(
-                    "{prefix}secret_env of trunk {name:?}: {variable} is not set in the environment"
-                )
-            })?,
-            (None, None) => return Ok(None),
-        };
-        if secret.is_empty() {
-            return Err(format!("the password of trunk {name:?} is empty"));
-        }
-        Ok(Some(secret))
+        read_secret(&format!("trunk {:?}", self.name), prefix, (file, env))
     }
+}
+
+/// The first line of a file, or an environment variable; `None` where neither is named. `whose`, as
+/// `trunk "carrier"`, and `prefix` of the keys are for what is said if there is nothing.
+pub(super) fn read_secret(
+    whose: &str,
+    prefix: &str,
+    (file, env): (Option<&Path>, Option<&str>),
+) -> Result<Option<String>, String> {
+    let secret = match (file, env) {
+        (Some(file), _) => {
+            let text = fs::read_to_string(file).map_err(|error| {
+                let file = file.display();
+                format!("{prefix}secret_file of {whose}: {file}: {error}")
+            })?;
+            let first = text.lines().next().unwrap_or_default();
+            first.trim_end().to_owned()
+        }
+        (None, Some(variable)) => std::env::var(variable).map_err(|_| {
+            format!("{prefix}secret_env of {whose}: {variable} is not set in the environment")
+        })?,
+        (None, None) => return Ok(None),
+    };
+    if secret.is_empty() {
+        return Err(format!("the password of {whose} is empty"));
+    }
+    Ok(Some(secret))
 }

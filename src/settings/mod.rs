@@ -26,6 +26,7 @@ mod reader;
 mod sections;
 mod trunks;
 mod value;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,7 @@ pub use sections::{
 };
 
 pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
+pub use webhooks::{Topic, Webhook};
 
 pub(crate) use value::duration;
 
@@ -87,6 +89,8 @@ pub struct Settings {
     pub trunks: Vec<Trunk>,
     /// Queues; a queue's place here is its `vocab::QueueId`.
     pub queues: Vec<Queue>,
+    /// Web services that are told what happens.
+    pub webhooks: Vec<Webhook>,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
     places: Places,
@@ -181,7 +185,7 @@ impl Settings {
         self.places.problem(path, message)
     }
 
-    /// The trunks whose passwords are not where the settings say.
+    /// The trunks and webhooks whose secrets are not where the settings say.
     #[must_use]
     pub fn secret_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -196,6 +200,17 @@ impl Settings {
                 let path = reader::path_of("trunk", at);
                 problems.push(self.problem_at(&format!("{path}.{prefix}secret_{kind}"), message));
             }
+        }
+        for (at, webhook) in self.webhooks.iter().enumerate() {
+            if webhook.url.is_none() {
+                continue;
+            }
+            let Err(message) = webhook.secret() else {
+                continue;
+            };
+            let kind = webhook.secret_file.as_ref().map_or("env", |_| "file");
+            let path = reader::path_of("webhook", at);
+            problems.push(self.problem_at(&format!("{path}.secret_{kind}"), message));
         }
         problems
     }
@@ -216,6 +231,7 @@ impl Settings {
         let operator_calls = reader.one();
         let trunks = reader.many();
         let queues = reader.many();
+        let webhooks = reader.many();
         let mut settings = Self {
             sip: sip?,
             limits: limits?,
@@ -232,6 +248,7 @@ impl Settings {
             operator_calls: operator_calls?,
             trunks: trunks?,
             queues: queues?,
+            webhooks: webhooks?,
             warnings: Vec::new(),
             places: reader.places(),
         };

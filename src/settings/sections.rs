@@ -18,6 +18,7 @@ use super::kinds::{
 };
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
+use super::webhooks::Webhook;
 
 /// Every section, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
@@ -36,6 +37,7 @@ pub(super) const SECTIONS: &[Section] = &[
     OperatorCalls::SECTION,
     Trunk::SECTION,
     Queue::SECTION,
+    Webhook::SECTION,
 ];
 
 section! {

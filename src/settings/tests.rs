@@ -162,7 +162,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         ]
     );
     assert!(
-        mistakes("[zzzz]\n")[0].ends_with("queue; the nearest is sip)"),
+        mistakes("[zzzz]\n")[0].ends_with("webhook; the nearest is sip)"),
         "{:?}",
         mistakes("[zzzz]\n")
     );
@@ -528,4 +528,45 @@ fn compare(file: &str, generated: &str) {
 fn generated_texts_are_up_to_date() {
     compare("hotline.sample.toml", &sample());
     compare("docs/settings.md", &reference());
+}
+
+#[test]
+fn a_webhook_that_cannot_work_is_told() {
+    for (text, expected) in [
+        (
+            "url = \"ftp://a\"\nsecret_env = \"A\"",
+            "url: expected http:// or https://",
+        ),
+        (
+            "url = \"https:///a\"\nsecret_env = \"A\"",
+            "url: expected http:// or https://",
+        ),
+        ("url = \"https://a\"", "needs secret_file or secret_env"),
+        (
+            "url = \"https://a\"\nsecret_env = \"A\"\nsecret_file = \"b\"",
+            "one of them",
+        ),
+        (
+            "url = \"https://a\"\nsecret_env = \"A\"\nevents = []",
+            "events: expected at least one",
+        ),
+        (
+            "url = \"https://a\"\nsecret_env = \"A\"\nevents = [\"call.ring\"]",
+            "call.ended",
+        ),
+    ] {
+        let found = mistakes(&format!("[[webhook]]\nname = \"a\"\n{text}\n"));
+        assert!(
+            found.iter().any(|one| one.contains(expected)),
+            "{text}: {found:?}"
+        );
+    }
+    let text =
+        "[[webhook]]\nname = \"a\"\nurl = \"https://a\"\nsecret_env = \"HOTLINE_TEST_UNSET\"\n";
+    let problems = Settings::parse("h.toml", text).unwrap().secret_problems();
+    assert!(
+        problems[0]
+            .to_string()
+            .starts_with("h.toml:4:14: secret_env of webhook \"a\"")
+    );
 }

@@ -10,6 +10,7 @@
 
 pub mod audio;
 pub mod baresip;
+pub mod http;
 pub mod journal;
 pub mod kamailio;
 pub mod linphone;

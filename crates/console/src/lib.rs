@@ -34,6 +34,7 @@ mod recordings;
 mod reports;
 mod stream;
 mod token;
+mod webhooks;
 mod write;
 
 pub use app::{Console, Live, router, serve};

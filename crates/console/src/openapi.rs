@@ -217,6 +217,13 @@ fn schemas() -> Value {
             "additionalProperties": false,
             "properties": { "reason": { "type": "string" } },
         },
+        "Resend": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "events": { "type": "array", "maxItems": 500, "items": { "type": "string" } },
+            },
+        },
         "NewContact": {
             "type": "object",
             "additionalProperties": false,

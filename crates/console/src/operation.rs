@@ -3,7 +3,7 @@
 use axum::routing::{MethodRouter, get, patch, post};
 
 use crate::app::App;
-use crate::{entries, live, openapi, prometheus, recordings, reports, stream, write};
+use crate::{entries, live, openapi, prometheus, recordings, reports, stream, webhooks, write};
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,14 +16,17 @@ pub enum Right {
     Listen,
     /// See the figures for Prometheus: no personal data.
     Metrics,
+    /// Look after what runs by itself: webhooks.
+    Manage,
 }
 
 impl Right {
-    const NAMES: [(&'static str, Self); 4] = [
+    const NAMES: [(&'static str, Self); 5] = [
         ("read", Self::Read),
         ("write", Self::Write),
         ("listen", Self::Listen),
         ("metrics", Self::Metrics),
+        ("manage", Self::Manage),
     ];
 
     /// The right of a name.
@@ -375,6 +378,39 @@ const OPERATIONS: &[Operation] = &[
         answer: (200, "text/event-stream", "Text"),
         problems: &[400, 503],
         route: || get(stream::events),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/webhooks",
+        summary: "Webhooks, and how many letters of each wait or were given up.",
+        right: Right::Manage,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[],
+        route: || get(webhooks::list),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/webhooks/{name}/dead",
+        summary: "Letters that were given up, the oldest first, 500 at most.",
+        right: Right::Manage,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[404],
+        route: || get(webhooks::dead),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/webhooks/{name}/resend",
+        summary: "Send letters again that were given up: those of some events, or all.",
+        right: Right::Manage,
+        parameters: &[],
+        body: Some("Resend"),
+        answer: (200, JSON, "Any"),
+        problems: &[400, 404, 413, 415, 422],
+        route: || post(webhooks::send_again),
     },
     Operation {
         method: "get",

@@ -142,7 +142,7 @@ fn written(status: StatusCode, done: Done) -> Response {
     (status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
 }
 
-fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());

@@ -197,7 +197,7 @@ impl Office {
             Arc::clone(&ledger) as _,
         );
         let tokens = format!(
-            "all {} read,write,listen,metrics\nreader {} read\nmetrics {} metrics\n",
+            "all {} read,write,listen,metrics,manage\nreader {} read\nmetrics {} metrics\n",
             hash("all"),
             hash("reader"),
             hash("metrics")
@@ -278,6 +278,7 @@ fn path_of(path: &str) -> String {
         .replace("{segment}", "1")
         .replace("{number}", "74242123450")
         .replace("{report}", "daily")
+        .replace("{name}", "crm")
 }
 
 #[tokio::test]

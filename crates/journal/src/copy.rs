@@ -65,6 +65,7 @@ pub async fn copy(from: impl Into<Location>, to: impl Into<Location>) -> Result<
         ..Copied::default()
     };
     copy_rest(&mut source, &mut target, (&from, &to)).await?;
+    copy_letters(&mut source, &mut target, (&from, &to)).await?;
     source.roll_back().await;
     copied.entries = apply::rebuild(&mut target).await.map_err(of_target)?;
     store::mark_computed(&mut target).await.map_err(of_target)?;
@@ -234,6 +235,61 @@ const BINDINGS: Table = Table {
     key: &["login", "key"],
     columns: &["login", "key", "until", "json"],
 };
+
+const CURSORS: Table = Table {
+    name: "webhook_cursors",
+    key: &["webhook"],
+    columns: &["webhook", "event"],
+};
+
+const LETTERS: Table = Table {
+    name: "webhook_letters",
+    key: &["webhook", "event"],
+    columns: &[
+        "webhook", "event", "due_at", "since_at", "attempts", "dead_at", "problem",
+    ],
+};
+
+/// What webhooks still have to tell.
+async fn copy_letters(
+    source: &mut Connection,
+    target: &mut Connection,
+    (from, to): Ends<'_>,
+) -> Result<(), DatabaseError> {
+    let of_source = |error| DatabaseError::of(from, error);
+    let of_target = |error| DatabaseError::of(to, error);
+    type Row = (String, i64, i64, i64, i64, Option<i64>, Option<String>);
+    let letters: Vec<Row> = source
+        .all(
+            &format!("SELECT {} FROM {}", LETTERS.columns.join(","), LETTERS.name),
+            &[],
+        )
+        .await
+        .map_err(of_source)?;
+    let values = |(webhook, event, due, since, attempts, dead, problem): Row| -> Vec<Value> {
+        vec![
+            webhook.into(),
+            event.into(),
+            due.into(),
+            since.into(),
+            attempts.into(),
+            dead.into(),
+            problem.into(),
+        ]
+    };
+    let rows: Vec<Vec<Value>> = letters.into_iter().map(values).collect();
+    write(target, &LETTERS, &rows).await.map_err(of_target)?;
+    // After the letters: a cursor never stands before events that have none.
+    let cursors: Vec<(String, i64)> = source
+        .all("SELECT webhook, event FROM webhook_cursors", &[])
+        .await
+        .map_err(of_source)?;
+    let rows: Vec<Vec<Value>> = cursors
+        .into_iter()
+        .map(|(webhook, event)| vec![webhook.into(), event.into()])
+        .collect();
+    write(target, &CURSORS, &rows).await.map_err(of_target)
+}
 
 /// How far the event files are applied, and which telephones are registered.
 async fn copy_rest(

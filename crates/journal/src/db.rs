@@ -94,6 +94,13 @@ impl From<&Self> for Location {
     }
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
 /// What a column that has no value would have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -233,7 +240,7 @@ impl Connection {
     pub(crate) async fn run_with<'a>(
         &mut self,
         sql: &str,
-        args: impl Iterator<Item = &'a Value>,
+        args: impl Iterator<Item = &'a Value> + Send,
     ) -> sqlx::Result<u64> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {

@@ -46,6 +46,7 @@ pub mod forms;
 mod frame;
 mod health;
 mod journal;
+pub mod letters;
 pub mod metrics;
 pub mod operators;
 mod postgres;

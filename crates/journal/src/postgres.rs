@@ -8,10 +8,10 @@
 use std::str::FromStr;
 
 use sqlx::ConnectOptions;
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
-use crate::db::Location;
+use crate::db::{Access, Location};
 use crate::error::DatabaseError;
 
 /// Migrations of the folder `migrations/postgres`, embedded in the program: the same numbers and
@@ -42,19 +42,27 @@ pub(crate) async fn open(database: &Location, url: &str) -> Result<PgConnection,
     let versions = applied_versions(&mut connection).await;
     let versions = versions.map_err(|e| DatabaseError::of_migration(database, latest(), e))?;
     check_newer(database, &versions)?;
-    if versions.last() != Some(&latest()) {
+    let applied = |one: &Migration| versions.contains(&one.version);
+    if !MIGRATIONS.iter().all(applied) {
         let done = MIGRATIONS.run(&mut connection).await;
         done.map_err(|e| DatabaseError::of_migration(database, latest(), e))?;
     }
     Ok(connection)
 }
 
-/// Connects for reading only.
-pub(crate) async fn open_reader(
+/// Connects to a database that has this program's tables, for reading only or for writing as well.
+pub(crate) async fn open_existing(
     database: &Location,
     url: &str,
+    access: Access,
 ) -> Result<PgConnection, DatabaseError> {
-    let read_only = [("default_transaction_read_only", "on")];
+    let read_only = [(
+        "default_transaction_read_only",
+        match access {
+            Access::Read => "on",
+            Access::Write => "off",
+        },
+    )];
     let mut connection = connect(database, url, &read_only).await?;
     let versions = applied_versions(&mut connection).await;
     let versions = versions.map_err(|e| DatabaseError::of_migration(database, latest(), e))?;

@@ -12,6 +12,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 
+use crate::db::Access;
 use crate::error::DatabaseError;
 
 /// Migrations of the folder `migrations/sqlite`, embedded in the program.
@@ -93,15 +94,25 @@ async fn run(connection: &mut SqliteConnection, sql: impl SqlSafeStr) -> sqlx::R
     sqlx::query(sql).execute(connection).await.map(drop)
 }
 
-/// Opens a file that exists, for reading only, while others write.
-pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, DatabaseError> {
+/// Opens a file that exists and has this program's tables, for reading only or for writing as well,
+/// while others write.
+pub(crate) async fn open_existing(
+    path: &Path,
+    access: Access,
+) -> Result<SqliteConnection, DatabaseError> {
     if !path.exists() {
         return Err(DatabaseError::Missing(path.into()));
     }
     // Not SQLite's read-only mode: a WAL file without its -shm could not be opened by it.
     let mut connection = options(path)
         .create_if_missing(false)
-        .pragma("query_only", "on")
+        .pragma(
+            "query_only",
+            match access {
+                Access::Read => "on",
+                Access::Write => "off",
+            },
+        )
         .connect()
         .await
         .map_err(|e| DatabaseError::of(&path.into(), e))?;
@@ -121,7 +132,7 @@ pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, Databas
 
 /// Migrates, and says what was applied. Makes the file if there is none.
 pub(crate) async fn migrate(path: &Path) -> Result<Vec<String>, DatabaseError> {
-    let before = match open_reader(path).await {
+    let before = match open_existing(path, Access::Read).await {
         Ok(mut connection) => applied_versions(&mut connection)
             .await
             .map_err(|e| DatabaseError::of_migration(&path.into(), latest(), e))?,
@@ -212,7 +223,8 @@ mod tests {
                 "0006 waiting messages",
                 "0007 audio quality",
                 "0008 complete entries",
-                "0009 recordings"
+                "0009 recordings",
+                "0013 webhooks"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());
@@ -255,11 +267,16 @@ mod tests {
             .unwrap();
         drop(connection);
         let error = error_of(&path).await;
+        let known = format!("its schema is 99, this program knows {}", latest());
         assert!(
-            error.contains("newer hotline (its schema is 99, this program knows 9)"),
+            error.contains("newer hotline") && error.contains(&known),
             "{error}"
         );
-        let error = open_reader(&path).await.map(drop).unwrap_err().to_string();
+        let error = open_existing(&path, Access::Read)
+            .await
+            .map(drop)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("newer hotline"), "{error}");
     }
 
@@ -305,7 +322,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         open(&path).await.unwrap();
-        let mut reader = open_reader(&path).await.unwrap();
+        let mut reader = open_existing(&path, Access::Read).await.unwrap();
         assert!(
             sqlx::query("DELETE FROM events")
                 .execute(&mut reader)

@@ -1,7 +1,7 @@
 //! Owns how a database is opened and brought to this program's schema, whichever kind it is.
 
 use crate::apply;
-use crate::db::{Connection, Location};
+use crate::db::{Access, Connection, Location};
 use crate::error::DatabaseError;
 use crate::{postgres, sqlite};
 
@@ -22,10 +22,23 @@ pub(crate) async fn open(database: &Location) -> Result<Connection, DatabaseErro
 
 /// Opens a database that exists, for reading only, while others write.
 pub(crate) async fn open_reader(database: &Location) -> Result<Connection, DatabaseError> {
+    open_existing(database, Access::Read).await
+}
+
+/// Opens a database that exists, for writing beside others. It is not migrated: whoever writes the
+/// journal did that.
+pub(crate) async fn open_writer(database: &Location) -> Result<Connection, DatabaseError> {
+    open_existing(database, Access::Write).await
+}
+
+async fn open_existing(database: &Location, access: Access) -> Result<Connection, DatabaseError> {
     match database {
-        Location::File(path) => sqlite::open_reader(path).await.map(Connection::Sqlite),
+        Location::File(path) => {
+            let connection = sqlite::open_existing(path, access).await;
+            connection.map(Connection::Sqlite)
+        }
         Location::Postgres(url) => {
-            let connection = postgres::open_reader(database, url).await;
+            let connection = postgres::open_existing(database, url, access).await;
             connection.map(Connection::Postgres)
         }
     }

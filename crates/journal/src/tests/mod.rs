@@ -6,6 +6,7 @@ mod crash;
 mod desk;
 mod fold;
 mod hostile;
+mod letters;
 mod people;
 mod random;
 mod reports;
@@ -358,7 +359,10 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
 /// All events in SQL, by id.
 pub(crate) fn stored_events(place: &Place) -> Vec<Event> {
     block_on(async {
-        let mut connection = crate::sqlite::open_reader(&place.database()).await.unwrap();
+        let mut connection =
+            crate::sqlite::open_existing(&place.database(), crate::db::Access::Read)
+                .await
+                .unwrap();
         let json: Vec<String> = sqlx::query_scalar("SELECT json FROM events ORDER BY id")
             .fetch_all(&mut connection)
             .await

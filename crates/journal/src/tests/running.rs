@@ -183,7 +183,10 @@ fn the_kind_of_an_event_in_sql_is_its_tag_in_json() {
     history.say(Fact::EngineStopped);
     place.run(BOOT, &history.events);
     let (kinds, equal): (i64, i64) = block_on(async {
-        let mut connection = crate::sqlite::open_reader(&place.database()).await.unwrap();
+        let mut connection =
+            crate::sqlite::open_existing(&place.database(), crate::db::Access::Read)
+                .await
+                .unwrap();
         sqlx::query_as(
             "SELECT count(DISTINCT kind), min(kind = json_extract(json, '$.fact.fact')) FROM events",
         )
