@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use sip::{ClientTx, Dialog, DialogId, HeaderName, Message, Method, Output};
 
 use crate::endpoint::{Endpoint, at_engine, name_addr};
+use crate::outside::Outside;
 use crate::random::Random;
 use crate::room::{Alarm, Room};
 use crate::world::NUMBERS;
@@ -58,6 +59,8 @@ pub(crate) struct Callers {
     by_dialog: BTreeMap<DialogId, u64>,
     /// The newest call of each person.
     newest: BTreeMap<u64, u64>,
+    /// Whom the engine calls by the same trunk.
+    outside: Outside,
     people: u64,
     pub(crate) placed: Vec<Placed>,
 }
@@ -71,6 +74,7 @@ impl Callers {
             by_tx: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
             newest: BTreeMap::new(),
+            outside: Outside::new(seed),
             people: 0,
             placed: Vec::new(),
         }
@@ -78,7 +82,7 @@ impl Callers {
 
     /// Calls that are not over.
     pub(crate) fn up(&self) -> usize {
-        self.calls.len()
+        self.calls.len() + self.outside.up()
     }
 
     /// Somebody new calls.
@@ -138,6 +142,9 @@ impl Callers {
                     self.call(room, *person);
                 }
             }
+            Alarm::PickUp(..) | Alarm::OutsideDone(_) => {
+                self.outside.alarm(room, &mut self.endpoint, alarm);
+            }
             _ => {}
         }
     }
@@ -159,41 +166,42 @@ impl Callers {
     }
 
     pub(crate) fn happened(&mut self, room: &mut Room, happened: Output) {
+        let index = match &happened {
+            Output::Response { tx, .. } | Output::TimedOut { tx } | Output::Failed { tx } => {
+                self.by_tx.get(tx).copied()
+            }
+            Output::Request { request, .. } => {
+                let id = DialogId::of_incoming(request);
+                id.and_then(|id| self.by_dialog.get(&id).copied())
+            }
+            _ => None,
+        };
+        let Some(index) = index else {
+            return self.outside.happened(room, &mut self.endpoint, happened);
+        };
         match happened {
-            Output::Response { tx, response } => {
-                if let Some(index) = self.by_tx.get(&tx).copied() {
-                    self.response(room, index, tx, &response);
-                }
-            }
+            Output::Response { tx, response } => self.response(room, index, tx, &response),
             Output::TimedOut { tx } | Output::Failed { tx } => {
-                if let Some(index) = self.by_tx.remove(&tx) {
-                    self.silence(index, tx);
-                }
+                self.by_tx.remove(&tx);
+                self.silence(index, tx);
             }
-            Output::Request { tx, request, .. } => {
-                let id = DialogId::of_incoming(&request);
-                let index = id.and_then(|id| self.by_dialog.get(&id).copied());
-                let Some(index) = index else {
-                    return self.endpoint.refuse(room.now, tx, &request);
-                };
-                match request.method() {
-                    Some(Method::Bye) => {
-                        self.endpoint
-                            .respond(room.now, tx, request.respond(200, None));
-                        if matches!(self.calls.get(&index), Some(call) if matches!(call.state, State::Up { .. }))
-                        {
-                            self.over(index);
-                        }
+            Output::Request { tx, request, .. } => match request.method() {
+                Some(Method::Bye) => {
+                    self.endpoint
+                        .respond(room.now, tx, request.respond(200, None));
+                    if matches!(self.calls.get(&index), Some(call) if matches!(call.state, State::Up { .. }))
+                    {
+                        self.over(index);
                     }
-                    Some(Method::Invite) => {
-                        let user = self.calls.get(&index).map_or(0, |call| call.person);
-                        let user = (FIRST_NUMBER + user).to_string();
-                        let response = self.endpoint.described_again(&request, index, &user);
-                        self.endpoint.respond(room.now, tx, response);
-                    }
-                    _ => self.endpoint.refuse(room.now, tx, &request),
                 }
-            }
+                Some(Method::Invite) => {
+                    let user = self.calls.get(&index).map_or(0, |call| call.person);
+                    let user = (FIRST_NUMBER + user).to_string();
+                    let response = self.endpoint.described_again(&request, index, &user);
+                    self.endpoint.respond(room.now, tx, response);
+                }
+                _ => self.endpoint.refuse(room.now, tx, &request),
+            },
             Output::Send { .. }
             | Output::Ack { .. }
             | Output::Cancelled { .. }

@@ -4,7 +4,9 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use vocab::{CallId, Event, Fact, OfferId, OperatorId, QueueOutcome, Time, TransferResult};
+use vocab::{
+    CallId, Event, Fact, OfferId, OperatorId, Outcome, QueueOutcome, Time, TransferResult,
+};
 
 use crate::callers::Placed;
 
@@ -303,21 +305,34 @@ fn served_in_turn(
 }
 
 /// Every call that a caller saw answered is in the journal; and none is there that nobody placed.
-pub(crate) fn callers(events: &[Event], placed: &[Placed], lossy_disk: bool) -> Result<(), String> {
-    let known: BTreeMap<&str, usize> = events.iter().fold(BTreeMap::new(), |mut known, event| {
-        if let Fact::CallArrived { sip_call_id, .. } = &event.fact {
-            *known.entry(sip_call_id.as_str()).or_default() += 1;
+pub(crate) fn callers<'a>(
+    events: &[Event],
+    placed: impl IntoIterator<Item = &'a Placed>,
+    lossy_disk: bool,
+) -> Result<(), String> {
+    let cut_off = cut_off_unanswered(events);
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut first: BTreeSet<&str> = BTreeSet::new();
+    for event in events {
+        if let Fact::CallArrived {
+            call, sip_call_id, ..
+        } = &event.fact
+        {
+            first.insert(sip_call_id);
+            if !cut_off.contains(call) {
+                *known.entry(sip_call_id).or_default() += 1;
+            }
         }
-        known
-    });
+    }
     for call in placed {
-        let entries = known.get(call.sip_call_id.as_str()).copied().unwrap_or(0);
+        let call_id = call.sip_call_id.as_str();
+        let entries = known.get(call_id).copied().unwrap_or(0);
         if entries > 1 {
             return Err(format!("{} has {entries} entries", call.sip_call_id));
         }
         // An answer that waited for the disk for too long went out without its event; a crash
         // right then loses it.
-        if call.answered && entries == 0 && !lossy_disk {
+        if call.answered && !first.contains(call_id) && !lossy_disk {
             return Err(format!(
                 "{} was answered and has no entry",
                 call.sip_call_id
@@ -325,6 +340,27 @@ pub(crate) fn callers(events: &[Event], placed: &[Placed], lossy_disk: bool) -> 
         }
     }
     Ok(())
+}
+
+/// Calls that a crash cut off before they were answered. The caller's telephone sends its INVITE again,
+/// and the new process takes it for a call of its own: the old entry stays as `interrupted`.
+fn cut_off_unanswered(events: &[Event]) -> BTreeSet<CallId> {
+    let mut cut_off = BTreeSet::new();
+    for event in events {
+        match event.fact {
+            Fact::CallArrived { call, .. } => {
+                cut_off.insert(call);
+            }
+            Fact::CallAnswered { call } => {
+                cut_off.remove(&call);
+            }
+            Fact::CallEnded { call, outcome, .. } if outcome != Outcome::Interrupted => {
+                cut_off.remove(&call);
+            }
+            _ => {}
+        }
+    }
+    cut_off
 }
 
 /// How calls left the queues, for the report.

@@ -24,6 +24,8 @@ mod callers;
 mod checks;
 mod endpoint;
 mod host;
+mod legs;
+mod outside;
 mod random;
 mod room;
 mod scenario;

@@ -40,6 +40,14 @@ pub(crate) enum Alarm {
     Hold(usize, u64),
     /// An operator has talked enough.
     OperatorDone(usize, u64),
+    /// An operator calls somebody outside.
+    Dial(usize),
+    /// An operator gives up a call that nobody answers.
+    Enough(usize, u64),
+    /// Somebody outside answers, with this status.
+    PickUp(u64, u16),
+    /// Somebody outside has talked enough.
+    OutsideDone(u64),
     /// The event file is synced up to what it had when this was set.
     Synced,
     /// What waits for a sync longer than an answer may.

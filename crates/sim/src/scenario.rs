@@ -23,6 +23,8 @@ pub enum Fault {
     Transfers,
     /// Operators put callers on hold and come back, or do not.
     Holds,
+    /// Operators call people outside, who may be busy or never come; the trunk may be full.
+    Outside,
     /// Callers press keys while something is said to them.
     Keys,
     /// The event file's disk takes up to a second for a sync.
@@ -43,7 +45,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Loss,
         Self::Doubles,
         Self::Delay,
@@ -52,6 +54,7 @@ impl Fault {
         Self::Garbage,
         Self::Transfers,
         Self::Holds,
+        Self::Outside,
         Self::Keys,
         Self::SlowDisk,
         Self::FullDisk,
@@ -74,6 +77,7 @@ impl Fault {
             Self::Garbage => "garbage",
             Self::Transfers => "transfers",
             Self::Holds => "holds",
+            Self::Outside => "outside",
             Self::Keys => "keys",
             Self::SlowDisk => "slow-disk",
             Self::FullDisk => "full-disk",

@@ -1,49 +1,29 @@
-//! Owns the operators' telephones: each registers, rings, and has one talk at a time.
-//!
-//! | leg \ input | made up their mind | CANCEL | ACK | talk over | BYE | BYE answered or not |
-//! |---|---|---|---|---|---|---|
-//! | Ringing | 200 → Answered; 486, 603 → over; or rings on | 487 → over | - | - | - | - |
-//! | Answered | - | - | → Up | BYE → Closing | 200 → over | - |
-//! | Up | - | - | - | BYE → Closing | 200 → over | - |
-//! | Closing | - | - | - | - | 200 | over |
-//!
-//! While it is up, a leg may be on hold: `telephones/hold.rs`.
+//! Owns the operators' telephones: each registers, rings, has one talk at a time, and now and then
+//! calls somebody outside. What becomes of a leg in SIP is in [`crate::legs`].
 
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use sip::{ClientTx, Dialog, DialogId, HeaderName, Message, Method, Output, ServerTx};
+use sip::{ClientTx, DialogId, HeaderName, Message, Method, Output, ServerTx};
 
-use crate::callers::Callers;
+use crate::callers::{Callers, Placed};
 use crate::endpoint::{Endpoint, at_engine, name_addr};
+use crate::legs::{Heard, Legs};
 use crate::random::Random;
 use crate::room::{Alarm, Room};
 use crate::scenario::Fault;
-use crate::telephones::hold::Hold;
 use crate::world::{NUMBERS, PASSWORD};
-
-mod hold;
 
 /// The lifetime a telephone asks for, seconds.
 const EXPIRES: u32 = 120;
+/// Between the calls that an operator makes.
+const DIALS: Duration = Duration::from_secs(180);
+/// How long an operator lets it ring.
+const RINGS: Duration = Duration::from_secs(25);
 
 /// Where a telephone is.
 pub(crate) fn address(index: usize) -> SocketAddr {
     SocketAddr::from(([203, 0, 113, 1 + index as u8], 5060))
-}
-
-enum State {
-    Ringing { tx: ServerTx, invite: Box<Message> },
-    Answered { tx: ServerTx, dialog: Box<Dialog> },
-    Up { dialog: Box<Dialog>, hold: Hold },
-    Closing { tx: ClientTx },
-}
-
-struct Leg {
-    number: u64,
-    tag: String,
-    shown: String,
-    state: State,
 }
 
 /// One operator's telephone.
@@ -52,13 +32,15 @@ pub(crate) struct Telephone {
     index: usize,
     login: String,
     random: Random,
-    legs: Vec<Leg>,
-    next_leg: u64,
+    legs: Legs,
     call_id: String,
     tag: String,
     cseq: u32,
     /// The REGISTER under way, and whether it carries an answer to a challenge.
     asking: Option<(ClientTx, Box<Message>, bool)>,
+    /// The calls that its operator made, and the leg of each.
+    pub(crate) placed: Vec<Placed>,
+    dialled: Vec<u64>,
 }
 
 impl Telephone {
@@ -71,10 +53,11 @@ impl Telephone {
             index,
             login: login(index),
             random: Random::new(seed, 200 + index as u64),
-            legs: Vec::new(),
-            next_leg: 0,
+            legs: Legs::new(&login(index)),
             cseq: 0,
             asking: None,
+            placed: Vec::new(),
+            dialled: Vec::new(),
         }
     }
 
@@ -88,8 +71,12 @@ impl Telephone {
             Alarm::Register(_) => self.register(room),
             Alarm::Decide(_, leg) => self.decide(room, leg),
             Alarm::Refer(_, leg) => self.refer(room, leg),
-            Alarm::Hold(_, leg) => self.change_hold(room, leg),
-            Alarm::OperatorDone(_, leg) => self.hang_up(room, leg),
+            Alarm::Hold(_, leg) => self.hold(room, leg),
+            Alarm::Dial(_) => self.dial(room),
+            Alarm::Enough(_, leg) if self.legs.is_dialling(leg) => {
+                self.legs.hang_up(&mut self.endpoint, room.now, leg);
+            }
+            Alarm::OperatorDone(_, leg) => self.legs.hang_up(&mut self.endpoint, room.now, leg),
             _ => {}
         }
     }
@@ -147,101 +134,87 @@ impl Telephone {
     }
 
     pub(crate) fn happened(&mut self, room: &mut Room, callers: &mut Callers, happened: Output) {
+        let now = room.now;
         match happened {
             Output::Request { tx, request, .. } => match request.method() {
                 Some(Method::Invite) if DialogId::of_incoming(&request).is_none() => {
                     self.invited(room, tx, &request);
                 }
-                _ => self.in_dialog(room, tx, &request),
-            },
-            Output::Ack { tx, .. } => self.acknowledged(room, callers, tx),
-            Output::Cancelled { tx } => {
-                let leg = self.legs.iter().position(
-                    |leg| matches!(&leg.state, State::Ringing { tx: invited, .. } if *invited == tx),
-                );
-                if let Some(at) = leg {
-                    let leg = self.legs.remove(at);
-                    if let State::Ringing { invite, .. } = leg.state {
-                        let response = invite.respond(487, Some(&leg.tag));
-                        self.endpoint.respond(room.now, tx, response);
+                _ => {
+                    let endpoint = &mut self.endpoint;
+                    if let Some(leg) = self.legs.in_dialog(endpoint, now, tx, &request) {
+                        // The transfer is done: a telephone hangs up by itself.
+                        self.legs.hang_up(endpoint, now, leg);
                     }
                 }
-            }
-            Output::AckMissing { tx } => {
-                // RFC 3261 §13.3.1.4: without an ACK the dialog is to be ended by BYE.
-                let leg = self.legs.iter().find(
-                    |leg| matches!(&leg.state, State::Answered { tx: answered, .. } if *answered == tx),
-                );
-                if let Some(number) = leg.map(|leg| leg.number) {
-                    self.hang_up(room, number);
-                }
-            }
-            Output::Response { tx, response } => {
-                if self.asking.as_ref().is_some_and(|(asked, ..)| *asked == tx) {
-                    self.registered(room, &response);
-                } else if self.is_of_hold(tx) {
-                    self.hold_answered(room, tx, &response);
-                } else if response.status().is_some_and(|status| status >= 200) {
-                    self.bye_over(tx);
-                }
-            }
+            },
+            Output::Ack { tx, .. } => self.acknowledged(room, callers, tx),
+            Output::Cancelled { tx } => self.legs.cancelled(&mut self.endpoint, now, tx),
+            Output::AckMissing { tx } => self.legs.never_acknowledged(&mut self.endpoint, now, tx),
+            Output::Response { tx, response } => self.response(room, tx, &response),
             Output::TimedOut { tx } | Output::Failed { tx } => {
                 if self.asking.as_ref().is_some_and(|(asked, ..)| *asked == tx) {
                     self.asking = None;
                     room.alarm(Duration::from_secs(5), Alarm::Register(self.index));
                 } else {
-                    self.hold_unanswered(tx);
-                    self.bye_over(tx);
+                    self.legs.unheard(tx);
                 }
             }
             Output::Send { .. } => {}
         }
     }
 
-    fn invited(&mut self, room: &mut Room, tx: ServerTx, invite: &Message) {
-        let tag = self.endpoint.token();
-        let busy = |leg: &Leg| !matches!(leg.state, State::Closing { .. });
-        if self.legs.iter().any(busy) {
-            // The BYE or CANCEL of the other one is still on its way.
-            self.endpoint
-                .respond(room.now, tx, invite.respond(486, Some(&tag)));
+    fn response(&mut self, room: &mut Room, tx: ClientTx, response: &Message) {
+        if self.asking.as_ref().is_some_and(|(asked, ..)| *asked == tx) {
+            return self.registered(room, response);
+        }
+        let (endpoint, now) = (&mut self.endpoint, room.now);
+        if self.legs.is_of_hold(tx) {
+            if let Some(leg) = self.legs.hold_answered(endpoint, now, tx, response) {
+                let later = Duration::from_secs(2 + self.random.below(18));
+                room.alarm(later, Alarm::Hold(self.index, leg));
+            }
             return;
         }
-        let shown = invite
-            .from()
-            .ok()
-            .and_then(|from| from.uri.user)
-            .unwrap_or_default();
-        let mut ringing = invite.respond(180, Some(&tag));
-        let contact = name_addr(self.endpoint.contact(&self.login)).to_string();
-        ringing.headers.push(HeaderName::Contact, contact);
-        self.endpoint.respond(room.now, tx, ringing);
-        let number = self.next_leg;
-        self.next_leg += 1;
-        self.legs.push(Leg {
-            number,
-            tag,
-            shown,
-            state: State::Ringing {
-                tx,
-                invite: Box::new(invite.clone()),
-            },
-        });
+        match self.legs.heard(endpoint, now, tx, response) {
+            Heard::Challenged(leg) => {
+                let (login, cnonce) = (&self.login, endpoint.token());
+                let sign = |invite: &mut Message| {
+                    sip::authorize(invite, response, login, PASSWORD, &cnonce, 1).is_ok()
+                };
+                self.legs.dial_again(endpoint, now, leg, sign);
+            }
+            Heard::Up(leg) => {
+                let placed = self.dialled.iter().position(|dialled| *dialled == leg);
+                if let Some(placed) = placed {
+                    self.placed[placed].answered = true;
+                }
+                let talk = self.random.exponential(Duration::from_secs(40));
+                room.alarm(talk, Alarm::OperatorDone(self.index, leg));
+            }
+            Heard::Nothing => {}
+        }
+    }
+
+    fn invited(&mut self, room: &mut Room, tx: ServerTx, invite: &Message) {
+        if self.legs.is_busy() {
+            // The BYE or CANCEL of the other one is still on its way.
+            let tag = self.endpoint.token();
+            let busy = invite.respond(486, Some(&tag));
+            return self.endpoint.respond(room.now, tx, busy);
+        }
+        let leg = self.legs.ring(&mut self.endpoint, room.now, tx, invite);
         let delay = self
             .random
             .between(Duration::from_millis(200), Duration::from_secs(8));
-        room.alarm(delay, Alarm::Decide(self.index, number));
+        room.alarm(delay, Alarm::Decide(self.index, leg));
     }
 
-    fn decide(&mut self, room: &mut Room, number: u64) {
+    fn decide(&mut self, room: &mut Room, leg: u64) {
         let refuses = room.has(Fault::Refusals) && self.random.chance(150);
-        let at = self.legs.iter().position(|leg| leg.number == number);
-        let Some(at) = at else { return };
-        let leg = &mut self.legs[at];
-        let State::Ringing { tx, invite } = &leg.state else {
+        if !self.legs.rings(leg) {
             return;
-        };
-        let tx = *tx;
+        }
         let status = if refuses {
             room.count(Fault::Refusals);
             match self.random.below(4) {
@@ -251,145 +224,87 @@ impl Telephone {
                 // It rings until somebody has enough of it, be it the operator after minutes.
                 _ => {
                     let much_later = Duration::from_secs(180);
-                    return room.alarm(much_later, Alarm::Decide(self.index, number));
+                    return room.alarm(much_later, Alarm::Decide(self.index, leg));
                 }
             }
         } else {
             200
         };
-        let local = self.endpoint.local(number);
-        let session = sdp::answer(&invite.body, &local);
-        let dialog = Dialog::uas(invite, &leg.tag, self.endpoint.flow());
-        match (status, session, dialog) {
-            (200, Ok((description, _)), Ok(dialog)) => {
-                let mut response = invite.respond(200, Some(&leg.tag));
-                let contact = name_addr(self.endpoint.contact(&self.login)).to_string();
-                response.headers.push(HeaderName::Contact, contact);
-                let response = response.with_body("application/sdp", description.into_bytes());
-                let dialog = Box::new(dialog);
-                leg.state = State::Answered { tx, dialog };
-                self.endpoint.respond(room.now, tx, response);
-            }
-            (status, ..) => {
-                let status = if status == 200 { 488 } else { status };
-                let response = invite.respond(status, Some(&leg.tag));
-                self.endpoint.respond(room.now, tx, response);
-                self.legs.remove(at);
-            }
-        }
+        self.legs.answer(&mut self.endpoint, room.now, leg, status);
     }
 
     fn acknowledged(&mut self, room: &mut Room, callers: &mut Callers, tx: ServerTx) {
-        for leg in &mut self.legs {
-            match &leg.state {
-                State::Answered {
-                    tx: answered,
-                    dialog,
-                } if *answered == tx => {
-                    let dialog = dialog.clone();
-                    let hold = Hold::default();
-                    leg.state = State::Up { dialog, hold };
-                }
-                _ => continue,
-            }
-            let talk = callers.talks(room, &leg.shown);
-            // A caller who is gone already: the engine's BYE is on its way.
-            let talk = talk.unwrap_or(Duration::from_secs(60));
-            room.alarm(talk, Alarm::OperatorDone(self.index, leg.number));
-            if room.has(Fault::Transfers) && self.random.chance(100) {
-                room.alarm(talk / 2, Alarm::Refer(self.index, leg.number));
-            }
-            if room.has(Fault::Holds) && self.random.chance(150) {
-                room.alarm(talk / 3, Alarm::Hold(self.index, leg.number));
-            }
-        }
-    }
-
-    fn in_dialog(&mut self, room: &mut Room, tx: ServerTx, request: &Message) {
-        let id = DialogId::of_incoming(request);
-        let of = |leg: &Leg| match &leg.state {
-            State::Answered { dialog, .. } | State::Up { dialog, .. } => Some(dialog.id()),
-            State::Ringing { .. } | State::Closing { .. } => None,
-        };
-        let at = self
-            .legs
-            .iter()
-            .position(|leg| id.is_some() && of(leg) == id);
-        let Some(at) = at else {
-            return match request.method() {
-                // The BYEs crossed.
-                Some(Method::Bye) => {
-                    self.endpoint
-                        .respond(room.now, tx, request.respond(200, None))
-                }
-                _ => self.endpoint.refuse(room.now, tx, request),
-            };
-        };
-        match request.method() {
-            Some(Method::Bye) => {
-                self.endpoint
-                    .respond(room.now, tx, request.respond(200, None));
-                self.legs.remove(at);
-            }
-            Some(Method::Invite) if self.legs[at].is_changing() => {
-                // RFC 3261 §14.2: only one of the two changes the session at a time.
-                let glare = request.respond(491, None);
-                self.endpoint.respond(room.now, tx, glare);
-            }
-            Some(Method::Invite) => {
-                let number = self.legs[at].number;
-                let response = self.endpoint.described_again(request, number, &self.login);
-                self.endpoint.respond(room.now, tx, response);
-            }
-            Some(Method::Notify) => {
-                self.endpoint
-                    .respond(room.now, tx, request.respond(200, None));
-                let news = String::from_utf8_lossy(&request.body).into_owned();
-                if news.starts_with("SIP/2.0 200") {
-                    // The transfer is done: a telephone hangs up by itself.
-                    let number = self.legs[at].number;
-                    self.hang_up(room, number);
-                }
-            }
-            _ => self.endpoint.refuse(room.now, tx, request),
-        }
-    }
-
-    /// Transfers the caller to a number of ours, without asking there first.
-    fn refer(&mut self, room: &mut Room, number: u64) {
-        let target = NUMBERS[self.random.below(NUMBERS.len() as u64) as usize];
-        let leg = self.legs.iter_mut().find(|leg| leg.number == number);
-        let Some(State::Up { dialog, .. }) = leg.map(|leg| &mut leg.state) else {
+        let Some(leg) = self.legs.acknowledged(tx) else {
             return;
         };
-        let mut refer = dialog.request(Method::Refer);
-        let to = name_addr(at_engine(Some(target))).to_string();
+        let talk = callers.talks(room, &leg.shown);
+        // A caller who is gone already: the engine's BYE is on its way.
+        let talk = talk.unwrap_or(Duration::from_secs(60));
+        room.alarm(talk, Alarm::OperatorDone(self.index, leg.number));
+        if room.has(Fault::Transfers) && self.random.chance(100) {
+            room.alarm(talk / 2, Alarm::Refer(self.index, leg.number));
+        }
+        if room.has(Fault::Holds) && self.random.chance(150) {
+            room.alarm(talk / 3, Alarm::Hold(self.index, leg.number));
+        }
+    }
+
+    fn hold(&mut self, room: &mut Room, leg: u64) {
+        if self.legs.change_hold(&mut self.endpoint, room.now, leg) {
+            room.count(Fault::Holds);
+        }
+    }
+
+    /// Transfers the caller to a number of ours or outside, without asking there first.
+    fn refer(&mut self, room: &mut Room, leg: u64) {
+        let outside = room.has(Fault::Outside) && self.random.chance(250);
+        let target = if outside {
+            outside_number(&mut self.random)
+        } else {
+            NUMBERS[self.random.below(NUMBERS.len() as u64) as usize].to_owned()
+        };
+        let Some(mut refer) = self.legs.request(&self.endpoint, leg, Method::Refer) else {
+            return;
+        };
+        let to = name_addr(at_engine(Some(&target))).to_string();
         refer.headers.push(HeaderName::ReferTo, to);
-        let contact = name_addr(self.endpoint.contact(&self.login)).to_string();
-        refer.headers.push(HeaderName::Contact, contact);
         self.endpoint.request(room.now, refer);
         room.count(Fault::Transfers);
     }
 
-    fn hang_up(&mut self, room: &mut Room, number: u64) {
-        let Some(leg) = self.legs.iter_mut().find(|leg| leg.number == number) else {
+    /// Calls somebody outside, if nothing else is going on.
+    fn dial(&mut self, room: &mut Room) {
+        let later = self.random.exponential(DIALS);
+        room.alarm(later, Alarm::Dial(self.index));
+        if self.legs.is_busy() {
             return;
-        };
-        let (State::Answered { dialog, .. } | State::Up { dialog, .. }) = &mut leg.state else {
-            return;
-        };
-        let bye = dialog.request(Method::Bye);
-        let tx = self.endpoint.request(room.now, bye);
-        leg.state = State::Closing { tx };
-    }
-
-    fn bye_over(&mut self, tx: ClientTx) {
-        self.legs
-            .retain(|leg| !matches!(&leg.state, State::Closing { tx: bye } if *bye == tx));
+        }
+        let (call_id, tag) = (
+            format!("{}-out@sim", self.endpoint.token()),
+            self.endpoint.token(),
+        );
+        let to = at_engine(Some(&outside_number(&mut self.random)));
+        let from = (at_engine(Some(&self.login)), tag.as_str());
+        let invite = self
+            .endpoint
+            .out_of_dialog(Method::Invite, from, to, (&call_id, 1));
+        let leg = self.legs.dial(&mut self.endpoint, room.now, (invite, tag));
+        room.count(Fault::Outside);
+        self.placed.push(Placed {
+            sip_call_id: call_id,
+            answered: false,
+        });
+        self.dialled.push(leg);
+        room.alarm(RINGS, Alarm::Enough(self.index, leg));
     }
 }
 
 /// The sign-in name of an operator.
 pub(crate) fn login(index: usize) -> String {
     format!("op{}", index + 1)
+}
+
+/// Somebody whom the trunk reaches.
+fn outside_number(random: &mut Random) -> String {
+    format!("+7495{}", 1_000_000 + random.below(9_000_000))
 }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sip::{Datagram, Message, Method};
 use vocab::Time;
 
+use crate::callers::trunk;
+
 /// What the engine has sent so far, and the first thing that it should not have.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
@@ -105,8 +107,11 @@ impl Wire {
         }
     }
 
-    /// Nobody is called while another call of ours rings or talks there.
+    /// Nobody is called while another call of ours rings or talks there; at the trunk are many.
     fn second_call(&mut self, now: Time, to: SocketAddr, message: &Message) {
+        if to == trunk() {
+            return;
+        }
         let call_id = message.call_id().unwrap_or_default().to_owned();
         let in_dialog = message.to().is_ok_and(|to| to.params.get("tag").is_some());
         let calls = self.calls.entry(to).or_default();
@@ -145,6 +150,9 @@ impl Wire {
             return;
         };
         let branch = branch_of(&message);
+        if message.status().is_some() {
+            self.heard.insert(branch.clone());
+        }
         let (Some(calls), Ok(call_id)) = (self.calls.get_mut(&from), message.call_id()) else {
             return;
         };
@@ -163,9 +171,6 @@ impl Wire {
                 calls.remove(call_id);
             }
             None => {}
-        }
-        if message.status().is_some() {
-            self.heard.insert(branch);
         }
     }
 

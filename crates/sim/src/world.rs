@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use acd::QueueSettings;
 use dialplan::Plans;
-use sip::{Flow, Secrets, Transport};
+use sip::{Flow, Secrets, Transport, Uri};
+use switch::trunk::Outbound;
 use switch::{Input, Operator, Settings, Switch, Trunk};
 use vocab::media::PromptId;
 use vocab::{OperatorId, OperatorState, QueueId, Time};
@@ -208,6 +209,10 @@ impl World {
         for n in 0..self.telephones.len() {
             let time = Duration::from_millis(10 + self.random.below(2_000));
             self.room.alarm(time, Alarm::Register(n));
+            if self.room.has(Fault::Outside) {
+                let time = Duration::from_secs(5 + self.random.below(180));
+                self.room.alarm(time, Alarm::Dial(n));
+            }
         }
         self.room.alarm(Duration::from_secs(3), Alarm::Arrival);
         let troubles = [
@@ -411,9 +416,14 @@ impl World {
                 }
             }
             Alarm::Redial(_) if !self.open => {}
+            Alarm::Dial(_) if !self.open => {}
             // The last transactions are over at the end.
             Alarm::Register(_) if self.room.now > self.quiet_from() => {}
-            Alarm::Patience(_) | Alarm::CallerDone(_) | Alarm::Redial(_) => {
+            Alarm::Patience(_)
+            | Alarm::CallerDone(_)
+            | Alarm::Redial(_)
+            | Alarm::PickUp(..)
+            | Alarm::OutsideDone(_) => {
                 self.callers.alarm(&mut self.room, alarm);
                 self.hear_callers();
             }
@@ -421,6 +431,8 @@ impl World {
             | Alarm::Decide(n, _)
             | Alarm::Refer(n, _)
             | Alarm::Hold(n, _)
+            | Alarm::Dial(n)
+            | Alarm::Enough(n, _)
             | Alarm::OperatorDone(n, _) => {
                 self.telephones[n].alarm(&mut self.room, alarm);
                 self.hear_telephone(n);
@@ -553,7 +565,9 @@ impl World {
             ));
         }
         checks::facts(&host.events)?;
-        checks::callers(&host.events, &self.callers.placed, self.lossy_disk)
+        let dialled = self.telephones.iter().flat_map(|one| &one.placed);
+        let placed = self.callers.placed.iter().chain(dialled);
+        checks::callers(&host.events, placed, self.lossy_disk)
     }
 }
 
@@ -570,6 +584,7 @@ fn settings(seed: u64, boot: u32) -> Settings {
     let networks = trunk().ip().to_string().parse().into_iter().collect();
     let mut carrier = Trunk::at("carrier", networks);
     carrier.inbound.trusted = true;
+    carrier.outbound = Some(outbound());
     settings.trunks = vec![carrier];
     let queue = |id, name: &str| QueueSettings {
         length_max: 40,
@@ -579,6 +594,26 @@ fn settings(seed: u64, boot: u32) -> Settings {
     };
     settings.queues = vec![queue(0, "operators"), queue(1, "office")];
     settings
+}
+
+/// The way out, by the same trunk.
+fn outbound() -> Outbound {
+    let address = trunk();
+    let server = Uri::sip(None, sip::Host::Ip(address.ip()), Some(address.port()));
+    Outbound {
+        servers: vec![server],
+        proxy: None,
+        domain: None,
+        from_user: None,
+        contact_user: None,
+        number: None,
+        identity: switch::trunk::Identity::From,
+        early_media: switch::trunk::EarlyMedia::default(),
+        dialling: switch::trunk::Dialling::default(),
+        allowed: vec!["+7".to_owned()],
+        refused: Vec::new(),
+        priority: 0,
+    }
 }
 
 fn operators(n: usize) -> Vec<Operator> {
