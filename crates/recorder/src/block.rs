@@ -6,8 +6,8 @@
 //! | bytes | field |
 //! |---|---|
 //! | 0..8 | `hotlineR` |
-//! | 8..10 | version, 2 (1 had no marks, and is read as well) |
-//! | 10..12 | flags: 1 = the recording was stopped, at `last` |
+//! | 8..10 | version: 3 where payload types were told, else 2 (1 had no marks, and is read as well) |
+//! | 10..12 | flags: 1 = the recording was stopped, at `last`; 2 = a side sent wideband, up to now |
 //! | 12..16 | length of the payload |
 //! | 16..24 | call |
 //! | 24..26 | segment |
@@ -19,7 +19,7 @@
 //! | 56..64 | last arrival (or the stop), µs |
 //! | 64..72 | audio packets so far |
 //! | 72..80 | dropped so far: caller, operator |
-//! | 80..88 | zero |
+//! | 80..88 | payload types that were told: caller, operator; each twice type, number of the codec |
 //! | 88..92 | CRC-32 of the payload |
 //! | 92..96 | CRC-32 of bytes 0..92 |
 //!
@@ -31,6 +31,7 @@
 use vocab::media::{RecordingKey, Side};
 use vocab::{CallId, PauseReason, Time, WallTime};
 
+use crate::codec::Payloads;
 use crate::ring::{Dropped, reason_code, reason_of};
 
 /// Length of a block's header.
@@ -43,8 +44,11 @@ pub(crate) const MAGIC: [u8; 8] = *b"hotlineR";
 pub(crate) const PACKET_HEADER: usize = 8;
 /// Room for any mark, with what stands before it.
 pub(crate) const MARK_MAX: usize = 32;
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
+/// Of blocks in which all payload types are static.
+const VERSION_STATIC: u16 = 2;
 const STOPPED: u16 = 1;
+const WIDEBAND: u16 = 2;
 
 /// What a block says about its recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub(crate) struct Header {
     pub(crate) stopped: bool,
     pub(crate) audio: u64,
     pub(crate) dropped: [u32; 2],
+    pub(crate) payloads: [Payloads; 2],
+    pub(crate) wideband: bool,
 }
 
 impl Header {
@@ -65,8 +71,15 @@ impl Header {
     pub(crate) fn write(&self, payload: &[u8], out: &mut Vec<u8>) {
         let begin = out.len();
         out.extend(MAGIC);
-        out.extend(VERSION.to_le_bytes());
-        out.extend((if self.stopped { STOPPED } else { 0 }).to_le_bytes());
+        let version = if self.payloads == [Payloads::STATIC; 2] {
+            VERSION_STATIC
+        } else {
+            VERSION
+        };
+        out.extend(version.to_le_bytes());
+        let flag = |set: bool, flag: u16| if set { flag } else { 0 };
+        let flags = flag(self.stopped, STOPPED) | flag(self.wideband, WIDEBAND);
+        out.extend(flags.to_le_bytes());
         out.extend((payload.len() as u32).to_le_bytes());
         out.extend(self.key.call.as_u64().to_le_bytes());
         out.extend(self.key.segment.to_le_bytes());
@@ -80,7 +93,9 @@ impl Header {
         self.dropped
             .iter()
             .for_each(|count| out.extend(count.to_le_bytes()));
-        out.extend([0; 8]);
+        self.payloads
+            .iter()
+            .for_each(|payloads| out.extend(payloads.to_bytes()));
         out.extend(crc32fast::hash(payload).to_le_bytes());
         let crc = crc32fast::hash(out.get(begin..).unwrap_or_default());
         out.extend(crc.to_le_bytes());
@@ -98,6 +113,7 @@ impl Header {
         if !(1..=VERSION).contains(&version) || length > PAYLOAD_MAX {
             return None;
         }
+        let flags = u16::from_le_bytes(field(bytes, 10));
         let time = |at| Time::from_micros(u64::from_le_bytes(field(bytes, at)));
         let header = Self {
             key: RecordingKey {
@@ -109,7 +125,9 @@ impl Header {
             sequence: u32::from_le_bytes(field(bytes, 28)),
             first: time(48),
             last: time(56),
-            stopped: u16::from_le_bytes(field(bytes, 10)) & STOPPED != 0,
+            stopped: flags & STOPPED != 0,
+            wideband: flags & WIDEBAND != 0,
+            payloads: [80, 84].map(|at| Payloads::from_bytes(field(bytes, at))),
             audio: u64::from_le_bytes(field(bytes, 64)),
             dropped: [72, 76].map(|at| u32::from_le_bytes(field(bytes, at))),
         };
@@ -246,6 +264,7 @@ impl<'a> Iterator for Pieces<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::AudioCodec;
 
     fn header() -> Header {
         Header {
@@ -261,6 +280,8 @@ mod tests {
             stopped: true,
             audio: 12,
             dropped: [4, 5],
+            payloads: [Payloads::STATIC, Payloads::of(&[(111, AudioCodec::Opus)])],
+            wideband: true,
         }
     }
 

@@ -19,12 +19,11 @@ use crate::chain::{Chain, Deed};
 use crate::crypt::Keys;
 use crate::disk::{Disk, DiskFile};
 use crate::manifest::{self, Encryption, Gap, Manifest, Part, Pause, SideManifest};
-use crate::mixer::{Mixer, SideCounts};
+use crate::mixer::{Kind, Mixer, SideCounts};
 use crate::output::{self, Output, Written, hex};
 use crate::ring::Dropped;
 use crate::shared::{Shared, Who, bump};
 use crate::spool::Track;
-use crate::timeline::RATE;
 use crate::window::Sink;
 use crate::{Format, Report, names, wav};
 
@@ -50,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) missing_blocks: u32,
     /// It was paused before there was any audio.
     pub(crate) paused: bool,
+    /// A side sent wideband.
+    pub(crate) wideband: bool,
     pub(crate) track: Track,
     /// When the finaliser was told.
     pub(crate) handed: Instant,
@@ -256,20 +257,26 @@ impl<R: Fn(Report)> Finaliser<R> {
 
     fn make(&mut self, job: &Job, began: WallTime, place: &Place) -> io::Result<Manifest> {
         self.disk.make_dirs(&place.dir)?;
+        let kind = if job.wideband {
+            Kind::WIDE
+        } else {
+            Kind::narrow(self.format)
+        };
+        let rate = u64::from(kind.rate());
         let length = job.stop.since(job.start);
-        let wanted = length.as_micros() as u64 * RATE as u64 / 1_000_000;
-        let samples = wanted.min(LONGEST.as_secs() * RATE as u64);
+        let wanted = length.as_micros() as u64 * rate / 1_000_000;
+        let samples = wanted.min(LONGEST.as_secs() * rate);
 
         let part = place.part("wav");
         let mut output = Output::create(self.disk.as_ref(), &part, &self.keys)?;
-        output.write_all(&wav::header(self.format, RATE as u32, samples))?;
+        output.write_all(&wav::header(kind.format, kind.rate(), samples))?;
         let listening = Listening {
             output,
-            analysis: Analysis::new(RATE as u32),
-            format: self.format,
+            analysis: Analysis::new(kind.rate()),
+            format: kind.format,
         };
-        let mut mixer = Mixer::new(self.format, job.start, samples as i64, listening);
-        let mut marks = Marks::new(job.start, job.stop);
+        let mut mixer = Mixer::new(kind, job.start, samples as i64, listening);
+        let mut marks = Marks::new(job.start, job.stop, rate);
         let damaged = job
             .track
             .read(job.key, &mut self.buffer, |header, payload| {
@@ -278,7 +285,9 @@ impl<R: Fn(Report)> Finaliser<R> {
                     rest: payload,
                 }) {
                     match piece {
-                        Piece::Packet(side, rtp) => mixer.push(side, at, rtp)?,
+                        Piece::Packet(side, rtp) => {
+                            mixer.push((side, at), rtp, &header.payloads)?;
+                        }
                         Piece::Mark(mark) => marks.take(at, mark, &mut mixer),
                     }
                 }
@@ -288,7 +297,7 @@ impl<R: Fn(Report)> Finaliser<R> {
         let written = listening.output.finish()?;
         let (heard, peaks) = listening.analysis.finish();
         let (gaps, pauses) = marks.finish();
-        let duration_ms = samples * 1_000 / RATE as u64;
+        let duration_ms = samples * 1_000 / rate;
         let ending = self.ending("wav");
         let [caller, operator] = sides;
         let [caller_dropped, operator_dropped] = job.dropped;
@@ -301,8 +310,8 @@ impl<R: Fn(Report)> Finaliser<R> {
             sha256: written.sha256.clone(),
             bytes: written.bytes,
             encryption: encryption(&self.keys, &written),
-            encoding: self.format.name().to_owned(),
-            sample_rate: RATE as u32,
+            encoding: kind.format.name().to_owned(),
+            sample_rate: kind.rate(),
             samples,
             duration_ms,
             started_at: names::rfc3339(began),
@@ -497,16 +506,19 @@ impl Sink for Listening {
 struct Marks {
     start: Time,
     stop: Time,
+    /// Samples a second.
+    rate: u64,
     gaps: Vec<Gap>,
     pauses: Vec<Pause>,
     paused: bool,
 }
 
 impl Marks {
-    const fn new(start: Time, stop: Time) -> Self {
+    const fn new(start: Time, stop: Time, rate: u64) -> Self {
         Self {
             start,
             stop,
+            rate,
             gaps: Vec::new(),
             pauses: Vec::new(),
             paused: false,
@@ -515,7 +527,7 @@ impl Marks {
 
     fn take(&mut self, at: Time, mark: Mark, mixer: &mut Mixer<Listening>) {
         let after = |time: Time| time.since(self.start).as_millis() as u64;
-        let sample = (after(at) * RATE as u64 / 1_000) as i64;
+        let sample = (after(at) * self.rate / 1_000) as i64;
         match mark {
             Mark::Pause(reason) => {
                 mixer.sink().analysis.pause(sample);
@@ -571,13 +583,12 @@ pub(crate) fn hash_of(file: &dyn DiskFile, buffer: &mut Vec<u8>) -> io::Result<S
 
 /// What was dropped shows in the sequence numbers too; it was not lost on the way.
 fn side(counts: SideCounts, dropped: u32, start: Time) -> SideManifest {
-    let names = [(counts.pcma, "PCMA"), (counts.pcmu, "PCMU")];
     let after = |time: Time| time.since(start).as_millis() as u64;
     SideManifest {
-        codecs: names
+        codecs: counts
+            .codecs
             .iter()
-            .filter(|(used, _)| *used)
-            .map(|(_, name)| (*name).into())
+            .map(|codec| codec.name().to_owned())
             .collect(),
         packets: counts.packets,
         lost: counts.lost.saturating_sub(dropped.into()),

@@ -48,6 +48,7 @@ mod block;
 pub mod call;
 mod carry;
 mod chain;
+mod codec;
 pub mod export;
 mod finaliser;
 pub mod ledger;
@@ -91,6 +92,7 @@ use crate::shared::Shared;
 use crate::watch::Gauge;
 
 pub use crate::chain::{Chain, Deed, Link};
+pub use crate::codec::{AudioCodec, Payloads};
 pub use crate::manifest::{Archived, Encryption, Gap, Manifest, Part, Pause, SideManifest};
 pub use crate::seal::{Seal, SigningKey};
 pub use crate::shared::{Counts, Figures};

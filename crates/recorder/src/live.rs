@@ -7,6 +7,7 @@ use vocab::media::{RecordingKey, Side};
 use vocab::{Time, WallTime};
 
 use crate::block::{self, Header, Mark};
+use crate::codec::Payloads;
 use crate::finaliser::Job;
 use crate::pen::{Batch, Name};
 use crate::ring::Dropped;
@@ -33,6 +34,10 @@ pub(crate) struct Live {
     dropped: [u32; 2],
     /// Packets dropped here that the blocks do not tell of yet, and when the first of them came.
     untold: [(u32, Time); 2],
+    /// What payload types of each side mean.
+    payloads: [Payloads; 2],
+    /// A side sent wideband.
+    wideband: bool,
     /// It was paused before there was any audio.
     pub(crate) paused: bool,
     /// Where its blocks lie, but for those that were carried away.
@@ -59,6 +64,8 @@ impl Live {
             audio: 0,
             dropped: [0; 2],
             untold: [(0, start); 2],
+            payloads: [Payloads::STATIC; 2],
+            wideband: false,
             paused: false,
             track: Track::default(),
             carried: start,
@@ -92,8 +99,24 @@ impl Live {
             return false;
         }
         self.last = self.last.max(at);
-        self.audio += u64::from(rtp::is_audio(rtp));
+        let payloads = self.payloads.get(side as usize).copied();
+        if let Some(codec) = rtp::audio(rtp, &payloads.unwrap_or_default()) {
+            self.audio += 1;
+            self.wideband |= codec.is_wideband();
+        }
         true
+    }
+
+    /// Whether payload types mean something else from now on, which needs a new block.
+    pub(crate) fn changes(&self, side: Side, payloads: Payloads) -> bool {
+        self.payloads.get(side as usize) != Some(&payloads)
+    }
+
+    /// Payload types of a side mean this from now on; nothing may be gathered.
+    pub(crate) fn codecs(&mut self, side: Side, payloads: Payloads) {
+        if let Some(told) = self.payloads.get_mut(side as usize) {
+            *told = payloads;
+        }
     }
 
     /// Gathers a mark.
@@ -126,6 +149,8 @@ impl Live {
             stopped: stop.is_some(),
             audio: self.audio,
             dropped: self.dropped,
+            payloads: self.payloads,
+            wideband: self.wideband,
         };
         header.write(&self.gathered, &mut batch.bytes);
         batch.entries.push((
@@ -179,6 +204,7 @@ impl Live {
             repaired: self.cut,
             missing_blocks: 0,
             paused: self.paused,
+            wideband: self.wideband,
             track: self.track,
             handed: std::time::Instant::now(),
         }

@@ -4,13 +4,40 @@
 use std::io;
 
 use vocab::Time;
-use vocab::media::{Codec, Side};
+use vocab::media::Side;
 
 use crate::Format;
+use crate::codec::{AudioCodec, Decoder, Payloads, WIDE_RATE};
 use crate::rtp;
 use crate::sequence::Sequence;
-use crate::timeline::{RATE, Timeline};
-use crate::window::{Fit, Sink, Window};
+use crate::timeline::{Placed, RATE, Timeline};
+use crate::window::{Audio, Fit, Sink, Spot, Window};
+
+/// How the samples of a recording are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) format: Format,
+    /// Samples in a tick: 1 or 2.
+    scale: u32,
+}
+
+impl Kind {
+    /// The telephone's band, in this format.
+    pub(crate) const fn narrow(format: Format) -> Self {
+        Self { format, scale: 1 }
+    }
+
+    /// A wider one, of which A-law would lose what it is for.
+    pub(crate) const WIDE: Self = Self {
+        format: Format::Pcm,
+        scale: WIDE_RATE / RATE as u32,
+    };
+
+    /// Samples a second.
+    pub(crate) const fn rate(self) -> u32 {
+        self.scale * RATE as u32
+    }
+}
 
 /// What became of a side's packets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,8 +52,8 @@ pub(crate) struct SideCounts {
     pub(crate) late: u64,
     /// Not audio: telephone-events and the like, or not RTP.
     pub(crate) other: u64,
-    pub(crate) pcmu: bool,
-    pub(crate) pcma: bool,
+    /// Which codecs it sent, in the order in which they came.
+    pub(crate) codecs: Vec<AudioCodec>,
     /// Arrival of the first and of the last audio packet.
     pub(crate) span: Option<(Time, Time)>,
 }
@@ -36,39 +63,54 @@ struct Lane {
     timeline: Timeline,
     sequence: Sequence,
     counts: SideCounts,
+    decoder: Decoder,
+    /// Where the last packet ended, in ticks.
+    end: i64,
 }
 
 /// Both sides on their way into the window.
 pub(crate) struct Mixer<S> {
+    kind: Kind,
     start: Time,
     caller: Lane,
     operator: Lane,
     window: Window<S>,
+    /// Samples of a packet; kept for its room.
+    samples: Vec<i16>,
 }
 
 impl<S: Sink> Mixer<S> {
     /// For a recording from `start` that is `total` samples long; `sink` gets the frames in order.
-    pub(crate) fn new(format: Format, start: Time, total: i64, sink: S) -> Self {
-        let window = Window::new(format, total, sink);
+    pub(crate) fn new(kind: Kind, start: Time, total: i64, sink: S) -> Self {
+        let window = Window::new(kind.format, kind.scale as usize, total, sink);
         Self {
+            kind,
             start,
             caller: Lane::default(),
             operator: Lane::default(),
             window,
+            samples: Vec::new(),
         }
     }
 
-    /// Takes the next packet in order of arrival.
-    pub(crate) fn push(&mut self, side: Side, arrived: Time, bytes: &[u8]) -> io::Result<()> {
+    /// Takes the next packet in order of arrival; its payload types mean this.
+    pub(crate) fn push(
+        &mut self,
+        (side, arrived): (Side, Time),
+        bytes: &[u8],
+        payloads: &[Payloads; 2],
+    ) -> io::Result<()> {
         let after_us = arrived.as_micros() as i64 - self.start.as_micros() as i64;
         let now = after_us.saturating_mul(RATE) / 1_000_000;
-        let lane = match side {
-            Side::Caller => &mut self.caller,
-            Side::Operator => &mut self.operator,
-        };
-        lane.push(now, arrived, bytes);
+        let [caller, operator] = payloads;
+        let wide = self.kind == Kind::WIDE;
+        let fits = |codec: &AudioCodec| wide || !codec.is_wideband();
+        match side {
+            Side::Caller => self.caller.push((now, arrived), bytes, caller, fits),
+            Side::Operator => self.operator.push((now, arrived), bytes, operator, fits),
+        }
         self.place(Some(now))?;
-        self.window.reach(now + RATE)
+        self.window.reach((now + RATE) * i64::from(self.kind.scale))
     }
 
     /// The recording goes on after a pause: packets that were not recorded are not lost.
@@ -95,7 +137,11 @@ impl<S: Sink> Mixer<S> {
             (Side::Operator, &mut self.operator),
         ] {
             while let Some(placed) = lane.timeline.next(now) {
-                match self.window.put(side, &placed)? {
+                let Some((spot, audio)) = lane.audio(self.kind, &placed, &mut self.samples) else {
+                    lane.counts.other += 1;
+                    continue;
+                };
+                match self.window.put(side, spot, audio)? {
                     Fit::Placed => lane.counts.packets += 1,
                     Fit::Late => lane.counts.late += 1,
                     // Sent before the start or after the stop: no part of the recording.
@@ -108,7 +154,13 @@ impl<S: Sink> Mixer<S> {
 }
 
 impl Lane {
-    fn push(&mut self, now: i64, arrived: Time, bytes: &[u8]) {
+    fn push(
+        &mut self,
+        (now, arrived): (i64, Time),
+        bytes: &[u8],
+        payloads: &Payloads,
+        fits: impl Fn(&AudioCodec) -> bool,
+    ) {
         let Some(rtp) = rtp::parse(bytes) else {
             self.counts.other += 1;
             return;
@@ -117,17 +169,45 @@ impl Lane {
         if !self.sequence.enter(rtp.ssrc, rtp.sequence) {
             return;
         }
-        let Some(codec) = rtp::codec(rtp.payload_type).filter(|_| !rtp.payload.is_empty()) else {
+        let codec = payloads.codec(rtp.payload_type).filter(fits);
+        let Some((codec, ticks)) = codec.and_then(|codec| Some((codec, codec.ticks(rtp.payload)?)))
+        else {
             self.counts.other += 1;
             return;
         };
-        match codec {
-            Codec::Pcmu => self.counts.pcmu = true,
-            Codec::Pcma => self.counts.pcma = true,
+        if !self.counts.codecs.contains(&codec) {
+            self.counts.codecs.push(codec);
         }
         let first = self.counts.span.map_or(arrived, |(first, _)| first);
         self.counts.span = Some((first, arrived));
-        self.timeline.push(now, codec, &rtp);
+        self.timeline.push(now, (codec, ticks), &rtp);
+    }
+
+    /// What a packet sounds like, and where it belongs. None: its payload is none of its codec.
+    fn audio<'a>(
+        &mut self,
+        kind: Kind,
+        placed: &'a Placed,
+        samples: &'a mut Vec<i16>,
+    ) -> Option<(Spot, Audio<'a>)> {
+        let mut spot = Spot {
+            position: placed.position,
+            bridge: placed.bridge,
+        };
+        if let (Kind { scale: 1, .. }, Some(law)) = (kind, placed.codec.law()) {
+            return Some((spot, Audio::Codes(law, &placed.payload)));
+        }
+        if placed.position - placed.bridge as i64 != self.end {
+            self.decoder.gap();
+        }
+        let late = self
+            .decoder
+            .decode(placed.codec, &placed.payload, samples)?;
+        let scale = i64::from(kind.scale);
+        self.end = placed.position + samples.len() as i64 / scale;
+        spot.position = placed.position * scale - late;
+        spot.bridge *= kind.scale as usize;
+        Some((spot, Audio::Samples(samples)))
     }
 
     fn finish(self) -> SideCounts {
@@ -249,10 +329,11 @@ mod tests {
                 frames.extend_from_slice(bytes);
                 Ok(())
             };
-            let mut mixer = Mixer::new(Format::Alaw, Time::ZERO, total, sink);
+            let kind = Kind::narrow(Format::Alaw);
+            let mut mixer = Mixer::new(kind, Time::ZERO, total, sink);
             for (at, side, rtp) in &all {
                 let at = Time::ZERO + Duration::from_micros(*at as u64 * 125);
-                mixer.push(*side, at, rtp).unwrap();
+                mixer.push((*side, at), rtp, &[Payloads::STATIC; 2]).unwrap();
             }
             let (counts, _) = mixer.finish().unwrap();
             prop_assert_eq!(frames.len() as i64, total * 2);

@@ -97,6 +97,7 @@ fn job(key: RecordingKey, blocks: &Blocks) -> Option<Job> {
         dropped: last.dropped,
         repaired: true,
         paused: false,
+        wideband: blocks.values().any(|(header, ..)| header.wideband),
         missing_blocks: (u64::from(last.sequence) + 1 - blocks.len() as u64) as u32,
         track,
         handed: Instant::now(),

@@ -12,6 +12,8 @@
 use vocab::media::{RecordingKey, Side};
 use vocab::{CallId, PauseReason, Time};
 
+use crate::codec::Payloads;
+
 /// Length of a record's header.
 pub(crate) const HEADER: usize = 16;
 
@@ -24,6 +26,8 @@ const DROPPED_OPERATOR: u8 = 5;
 const REFUSED: u8 = 6;
 const PAUSE: u8 = 7;
 const RESUME: u8 = 8;
+const CODECS_CALLER: u8 = 9;
+const CODECS_OPERATOR: u8 = 10;
 
 /// A record as the writer sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub(crate) enum Control {
     Pause(PauseReason),
     /// It goes on.
     Resume,
+    /// From now on payload types of a side mean this.
+    Codecs(Side, Payloads),
     /// A recording that cannot be made: too many at once.
     Refused(RecordingKey),
 }
@@ -123,6 +129,15 @@ pub(crate) fn control(handle: u32, at: Time, what: Control) -> ([u8; CONTROL], u
             (PAUSE, 1)
         }
         Control::Resume => (RESUME, 0),
+        Control::Codecs(side, payloads) => {
+            let told = u128::from(u32::from_le_bytes(payloads.to_bytes()));
+            body = first(told.to_le_bytes());
+            let kind = match side {
+                Side::Caller => CODECS_CALLER,
+                Side::Operator => CODECS_OPERATOR,
+            };
+            (kind, 4)
+        }
     };
     let mut bytes = [0u8; CONTROL];
     let (head, tail) = bytes.split_at_mut(HEADER);
@@ -187,6 +202,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
             since: Time::from_micros(since),
         })
     };
+    let codecs = |side| {
+        let told = body.first_chunk::<4>().copied().unwrap_or_default();
+        Control::Codecs(side, Payloads::from_bytes(told))
+    };
     let control = |what| Record::Control { handle, at, what };
     let record = match (fields >> 96) as u8 {
         AUDIO_CALLER => Record::Packet {
@@ -206,6 +225,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
         DROPPED_OPERATOR => control(dropped(Side::Operator)),
         PAUSE => control(Control::Pause(reason_of(body.first().copied()))),
         RESUME => control(Control::Resume),
+        CODECS_CALLER => control(codecs(Side::Caller)),
+        CODECS_OPERATOR => control(codecs(Side::Operator)),
         REFUSED => control(Control::Refused(key())),
         // Only these kinds are ever written, by this file, in this process.
         _ => control(Control::Stop),
@@ -216,6 +237,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::AudioCodec;
 
     #[test]
     fn records_come_back_as_they_were_written() {
@@ -242,6 +264,8 @@ mod tests {
             Control::Pause(PauseReason::Medical),
             Control::Pause(PauseReason::Other),
             Control::Resume,
+            Control::Codecs(Side::Caller, Payloads::of(&[(111, AudioCodec::Opus)])),
+            Control::Codecs(Side::Operator, Payloads::STATIC),
         ] {
             let (bytes, length) = control(9, at, what);
             let expected = (

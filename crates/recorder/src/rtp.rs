@@ -1,6 +1,6 @@
 //! Owns reading the RTP header (RFC 3550 §5.1), as far as a recording needs it.
 
-use vocab::media::Codec;
+use crate::codec::{AudioCodec, Payloads};
 
 /// A packet's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +39,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Rtp<'_>> {
     })
 }
 
-/// The G.711 law of a static payload type; telephone-events, comfort noise and the like are `None`.
-pub(crate) const fn codec(payload_type: u8) -> Option<Codec> {
-    match payload_type {
-        0 => Some(Codec::Pcmu),
-        8 => Some(Codec::Pcma),
-        _ => None,
-    }
-}
-
-/// Whether a packet is G.711 audio with something in it.
-pub(crate) fn is_audio(bytes: &[u8]) -> bool {
-    parse(bytes).is_some_and(|rtp| codec(rtp.payload_type).is_some() && !rtp.payload.is_empty())
+/// The codec of a packet that is audio with something in it.
+pub(crate) fn audio(bytes: &[u8], payloads: &Payloads) -> Option<AudioCodec> {
+    let rtp = parse(bytes).filter(|rtp| !rtp.payload.is_empty())?;
+    payloads.codec(rtp.payload_type)
 }
 
 #[cfg(test)]
@@ -85,14 +77,14 @@ mod tests {
             payload: &[5, 6],
         };
         assert_eq!(rtp, expected);
-        assert!(is_audio(&bytes));
+        assert_eq!(audio(&bytes, &Payloads::STATIC), Some(AudioCodec::Pcma));
     }
 
     #[test]
     fn lengths_that_do_not_fit_are_refused() {
         let plain = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert!(parse(&plain).is_some());
-        assert!(!is_audio(&plain));
+        assert_eq!(audio(&plain, &Payloads::STATIC), None);
         assert_eq!(parse(&plain[..11]), None);
         for flags in [0x00, 0x40, 0xc0, 0x81, 0x90, 0xa0] {
             let mut bytes = plain;

@@ -11,6 +11,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use vocab::media::{RecordingKey, Side};
 use vocab::{PauseReason, Time};
 
+use crate::codec::Payloads;
 use crate::ring::{self, Control, Dropped};
 use crate::shared::{Shared, bump};
 
@@ -173,6 +174,18 @@ impl Tap {
             let handle = slot.handle;
             self.control(handle, at, Control::Resume);
         }
+    }
+
+    /// Says which payload types of a side are which codec from now on. Without it the static types
+    /// are what RFC 3551 says they are.
+    pub fn codecs(&mut self, key: RecordingKey, side: Side, at: Time, payloads: Payloads) {
+        self.settle();
+        let Some(slot) = self.live.get(&key) else {
+            bump(&self.shared.unknown);
+            return;
+        };
+        let handle = slot.handle;
+        self.control(handle, at, Control::Codecs(side, payloads));
     }
 
     /// Bytes of audio that fit at this moment; for tests and load generators that pace themselves.

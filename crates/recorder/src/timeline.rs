@@ -1,6 +1,6 @@
 //! Owns where the packets of one side lie on the recording's time line. Refuses to decode.
 //!
-//! Positions are in samples of 8 kHz from the start of the recording. A packet's *delay* is its
+//! Positions are in ticks, samples of 8 kHz, whatever the codec's own clock, from the start of the recording. A packet's *delay* is its
 //! arrival minus its RTP timestamp, both in samples: constant for a steady sender on a perfect
 //! network. The smallest delay in sight is the one least disturbed by the network; it is the
 //! *offset* that turns timestamps into positions. It is looked for in the second after a packet, so
@@ -17,8 +17,7 @@
 
 use std::collections::VecDeque;
 
-use vocab::media::Codec;
-
+use crate::codec::AudioCodec;
 use crate::rtp::Rtp;
 
 /// Samples per second.
@@ -43,7 +42,7 @@ pub(crate) struct Placed {
     pub(crate) position: i64,
     /// So many samples before it continue what was there.
     pub(crate) bridge: usize,
-    pub(crate) codec: Codec,
+    pub(crate) codec: AudioCodec,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -52,7 +51,8 @@ struct Waiting {
     arrival: i64,
     timestamp: i64,
     run: u32,
-    codec: Codec,
+    codec: AudioCodec,
+    ticks: usize,
     payload: Vec<u8>,
 }
 
@@ -68,7 +68,9 @@ struct Last {
     ssrc: u32,
     sequence: u16,
     rtp_timestamp: u32,
+    /// In units of the codec's clock.
     timestamp: i64,
+    units: i64,
     delay: i64,
 }
 
@@ -85,26 +87,37 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Takes an audio packet, no duplicate, that arrived so many samples after the start.
-    pub(crate) fn push(&mut self, arrival: i64, codec: Codec, rtp: &Rtp<'_>) {
-        let timestamp = self.extend(arrival, rtp);
+    /// Takes an audio packet, no duplicate, that arrived so many ticks after the start and lasts so
+    /// many.
+    pub(crate) fn push(
+        &mut self,
+        arrival: i64,
+        (codec, ticks): (AudioCodec, usize),
+        rtp: &Rtp<'_>,
+    ) {
+        let timestamp = self.extend(arrival, codec.units(), rtp);
         let payload = rtp.payload.to_vec();
         self.waiting.push_back(Waiting {
             arrival,
             timestamp,
             run: self.run,
             codec,
+            ticks,
             payload,
         });
     }
 
-    /// Unwraps the timestamp and begins a new run where one is due.
-    fn extend(&mut self, arrival: i64, rtp: &Rtp<'_>) -> i64 {
+    /// Unwraps the timestamp, in ticks, and begins a new run where one is due: also with another
+    /// clock, whose timestamps say nothing about those before.
+    fn extend(&mut self, arrival: i64, units: i64, rtp: &Rtp<'_>) -> i64 {
         let fresh = i64::from(rtp.timestamp);
-        let last = self.last.filter(|last| last.ssrc == rtp.ssrc);
-        let timestamp = last.map_or(fresh, |last| {
+        let last = self
+            .last
+            .filter(|last| (last.ssrc, last.units) == (rtp.ssrc, units));
+        let unwrapped = last.map_or(fresh, |last| {
             last.timestamp + i64::from(rtp.timestamp.wrapping_sub(last.rtp_timestamp) as i32)
         });
+        let timestamp = unwrapped.div_euclid(units);
         let delay = arrival - timestamp;
         if let Some(last) = last {
             let step = rtp.sequence.wrapping_sub(last.sequence) as i16;
@@ -124,7 +137,8 @@ impl Timeline {
             ssrc: rtp.ssrc,
             sequence: rtp.sequence,
             rtp_timestamp: rtp.timestamp,
-            timestamp,
+            timestamp: unwrapped,
+            units,
             delay,
         });
         timestamp
@@ -156,6 +170,7 @@ impl Timeline {
         let Waiting {
             timestamp,
             codec,
+            ticks,
             payload,
             ..
         } = self.waiting.pop_front()?;
@@ -166,7 +181,7 @@ impl Timeline {
         } else {
             0
         };
-        self.end = position + payload.len() as i64;
+        self.end = position + ticks as i64;
         Some(Placed {
             position,
             bridge,
@@ -244,7 +259,7 @@ mod tests {
                 ssrc: sent.ssrc,
                 payload: &payload,
             };
-            timeline.push(sent.arrival, Codec::Pcma, &rtp);
+            timeline.push(sent.arrival, (AudioCodec::Pcma, payload.len()), &rtp);
             out.extend(std::iter::from_fn(|| timeline.next(Some(sent.arrival))));
         }
         out.extend(std::iter::from_fn(|| timeline.next(None)));

@@ -6,14 +6,40 @@ use std::io;
 use vocab::media::{Codec, Side};
 
 use crate::Format;
-use crate::timeline::{Placed, RATE};
+use crate::timeline::RATE;
 use g711::{ALAW_TO_LINEAR, SILENCE_ALAW, ULAW_TO_ALAW, ULAW_TO_LINEAR};
 
-/// Samples per channel in memory. A packet may come this late, less the step, the look-ahead and a
+/// Ticks per channel in memory. A packet may come this late, less the step, the look-ahead and a
 /// second: eight seconds.
 const OPEN: usize = 16 * RATE as usize;
 /// Written at once.
 const STEP: usize = 6 * RATE as usize;
+
+/// What is put into a recording.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Audio<'a> {
+    /// Codes of a law.
+    Codes(Codec, &'a [u8]),
+    /// Linear samples.
+    Samples(&'a [i16]),
+}
+
+impl Audio<'_> {
+    const fn len(self) -> usize {
+        match self {
+            Self::Codes(_, codes) => codes.len(),
+            Self::Samples(samples) => samples.len(),
+        }
+    }
+}
+
+/// Where it belongs, in samples.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spot {
+    pub(crate) position: i64,
+    /// So many samples before it continue what was there.
+    pub(crate) bridge: usize,
+}
 
 /// How a packet fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +55,8 @@ pub(crate) enum Fit {
 /// Interleaved frames, caller left and operator right, on their way to `sink`.
 pub(crate) struct Window<S> {
     format: Format,
+    /// Samples in a tick.
+    scale: usize,
     /// Sample that is first in `open`.
     base: i64,
     /// Length of the recording.
@@ -50,12 +78,13 @@ impl<F: FnMut(&[u8]) -> io::Result<()>> Sink for F {
 }
 
 impl<S: Sink> Window<S> {
-    pub(crate) fn new(format: Format, total: i64, sink: S) -> Self {
-        let samples = usize::try_from(total).unwrap_or(0).min(OPEN);
+    pub(crate) fn new(format: Format, scale: usize, total: i64, sink: S) -> Self {
+        let samples = usize::try_from(total).unwrap_or(0).min(OPEN * scale);
         let mut open = vec![0; samples * format.frame()];
         silence(format, &mut open);
         Self {
             format,
+            scale,
             base: 0,
             total,
             open,
@@ -67,33 +96,42 @@ impl<S: Sink> Window<S> {
     pub(crate) fn reach(&mut self, position: i64) -> io::Result<()> {
         let samples = (self.open.len() / self.format.frame()) as i64;
         while self.base + samples < position.min(self.total) {
-            self.flush(STEP)?;
+            self.flush(STEP * self.scale)?;
         }
         Ok(())
     }
 
-    /// Puts a packet in its place; a later one wins.
-    pub(crate) fn put(&mut self, side: Side, placed: &Placed) -> io::Result<Fit> {
-        let end = placed.position + placed.payload.len() as i64;
-        if end <= 0 || placed.position >= self.total {
+    /// Puts the audio of a packet in its place; a later one wins.
+    pub(crate) fn put(&mut self, side: Side, spot: Spot, audio: Audio<'_>) -> io::Result<Fit> {
+        let Spot { position, bridge } = spot;
+        let end = position + audio.len() as i64;
+        if end <= 0 || position >= self.total {
             return Ok(Fit::Outside);
         }
         self.reach(end)?;
         if end <= self.base {
             return Ok(Fit::Late);
         }
-        let skip = usize::try_from(self.base - placed.position).unwrap_or(0);
-        let at = usize::try_from(placed.position - self.base).unwrap_or(0);
-        self.bridge(side, at, placed.bridge);
-        let payload = placed.payload.get(skip..).unwrap_or_default();
-        let (frame, format, codec) = (self.format.frame(), self.format, placed.codec);
+        let skip = usize::try_from(self.base - position).unwrap_or(0);
+        let at = usize::try_from(position - self.base).unwrap_or(0);
+        self.bridge(side, at, bridge);
+        let (frame, format) = (self.format.frame(), self.format);
         let frames = self
             .open
             .get_mut(at * frame..)
             .unwrap_or_default()
             .chunks_exact_mut(frame);
-        for (frame, code) in frames.zip(payload) {
-            encode(format, codec, *code, channel(frame, side));
+        match audio {
+            Audio::Codes(codec, codes) => {
+                for (frame, code) in frames.zip(codes.get(skip..).unwrap_or_default()) {
+                    encode(format, codec, *code, channel(frame, side));
+                }
+            }
+            Audio::Samples(samples) => {
+                for (frame, sample) in frames.zip(samples.get(skip..).unwrap_or_default()) {
+                    encode_sample(format, *sample, channel(frame, side));
+                }
+            }
         }
         Ok(Fit::Placed)
     }
@@ -119,7 +157,7 @@ impl<S: Sink> Window<S> {
     /// Writes up to the end, and gives the sink back.
     pub(crate) fn finish(mut self) -> io::Result<S> {
         while self.base < self.total {
-            self.flush(OPEN)?;
+            self.flush(OPEN * self.scale)?;
         }
         Ok(self.sink)
     }
@@ -200,28 +238,40 @@ fn encode(format: Format, codec: Codec, code: u8, to: &mut [u8]) {
     }
 }
 
+fn encode_sample(format: Format, sample: i16, to: &mut [u8]) {
+    match format {
+        Format::Alaw => to.fill(g711::encode(Codec::Pcma, sample)),
+        Format::Pcm => {
+            let octets = sample.to_le_bytes();
+            to.iter_mut().zip(octets).for_each(|(to, from)| *to = from);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn placed(position: i64, payload: &[u8]) -> Placed {
-        Placed {
+    fn placed(position: i64, codes: &[u8]) -> (Spot, Vec<u8>) {
+        let spot = Spot {
             position,
             bridge: 0,
-            codec: Codec::Pcma,
-            payload: payload.to_vec(),
-        }
+        };
+        (spot, codes.to_vec())
     }
 
-    fn written(total: i64, packets: &[(Side, Placed)]) -> (Vec<u8>, Vec<Fit>) {
+    fn written(total: i64, packets: &[(Side, (Spot, Vec<u8>))]) -> (Vec<u8>, Vec<Fit>) {
         let mut out = Vec::new();
-        let mut window = Window::new(Format::Alaw, total, |bytes: &[u8]| {
+        let mut window = Window::new(Format::Alaw, 1, total, |bytes: &[u8]| {
             out.extend_from_slice(bytes);
             Ok(())
         });
         let fits = packets
             .iter()
-            .map(|(side, placed)| window.put(*side, placed).unwrap())
+            .map(|(side, (spot, codes))| {
+                let audio = Audio::Codes(Codec::Pcma, codes);
+                window.put(*side, *spot, audio).unwrap()
+            })
             .collect();
         let _ = window.finish().unwrap();
         (out, fits)
@@ -261,10 +311,9 @@ mod tests {
 
     #[test]
     fn a_tiny_gap_holds_the_last_sample_of_its_own_side() {
-        let next = Placed {
-            bridge: 2,
-            ..placed(4, &[9])
-        };
+        let (mut spot, codes) = placed(4, &[9]);
+        spot.bridge = 2;
+        let next = (spot, codes);
         let (out, _) = written(
             5,
             &[(Side::Operator, placed(1, &[8, 7])), (Side::Operator, next)],

@@ -18,6 +18,7 @@ use vocab::media::{RecordingKey, Side};
 use vocab::{MissingReason, Time, WallTime};
 
 use crate::block::{self, Mark};
+use crate::codec::Payloads;
 use crate::finaliser::Work;
 use crate::live::Live;
 use crate::pen::{Batch, Name, Outcome, Pen};
@@ -201,9 +202,22 @@ impl<R: Fn(Report)> Writer<R> {
                 }
                 self.mark(name, at, Mark::Pause(reason));
             }
-            Control::Resume => {
-                self.mark(name, at, Mark::Resume);
+            Control::Resume => self.mark(name, at, Mark::Resume),
+            Control::Codecs(side, payloads) => self.codecs(name, side, payloads),
+        }
+    }
+
+    /// A block says of its packets what their payload types mean, so another meaning needs another.
+    fn codecs(&mut self, name: Name, side: Side, payloads: Payloads) {
+        let Some(live) = self.live.get_mut(&name) else {
+            return;
+        };
+        if live.changes(side, payloads) {
+            if live.gathered() > 0 {
+                self.gathered -= live.gathered();
+                live.seal(name, self.parts.wall, &mut self.batch);
             }
+            live.codecs(side, payloads);
         }
     }
 
