@@ -105,7 +105,7 @@ fn changes(set: Vec<SetField>) -> Vec<vocab::FieldChange> {
 }
 
 /// Who writes: as said, or the user of this machine.
-fn who(said: Option<String>) -> String {
+pub(super) fn who(said: Option<String>) -> String {
     said.or_else(|| std::env::var("USER").ok())
         .filter(|name| !name.trim().is_empty())
         .unwrap_or_else(|| "command line".to_owned())

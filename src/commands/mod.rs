@@ -6,6 +6,7 @@ mod check;
 mod dialplan;
 mod entry;
 mod journal;
+mod operators;
 mod recordings;
 mod report;
 mod serve;
@@ -38,7 +39,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Call { command } => call::run(command),
         Command::Recordings { command } => recordings::run(command),
         Command::Dialplan { command } => dialplan::run(command),
-        Command::Acd { command } => acd::run(&command),
+        Command::Acd { command } => acd::run(command),
+        Command::Operators { command } => operators::run(command),
         Command::Staffing(wanted) => staffing::run(&wanted),
         Command::Sim(wanted) => sim::run(&wanted),
         Command::User { command } => user::run(command),

@@ -12,6 +12,7 @@ mod random;
 mod reports;
 mod running;
 mod server;
+mod standing;
 mod trouble;
 
 use std::path::{Path, PathBuf};
