@@ -2,10 +2,10 @@
 //! `main` dispatches.
 
 mod journal;
-mod operators;
 mod recordings;
 mod report;
 mod token;
+mod voicemail;
 mod webhook;
 
 use std::ops::RangeInclusive;
@@ -19,15 +19,12 @@ pub use journal::{
     BackupJournal, Contact, CopyJournal, Edit, Export, ExportFormat, JournalCommand, PruneJournal,
     Reopen, RestoreJournal, SetField, ShowEntry, TextFormat,
 };
-pub use operators::{
-    CallFor, CallInto, ChosenStatus, Given, NewPriority, NewSkills, OfOperator, OfQueue,
-    OperatorsCommand, SignIn, StatusName,
-};
 pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
 };
 pub use report::{ReportFormat, ReportWanted};
 pub use token::{TokenAdd, TokenCommand, TokenNamed};
+pub use voicemail::{MessageHeard, MessageList, VoicemailCommand};
 pub use webhook::{Resend, WebhookCommand, WebhookNamed};
 
 /// The settings file that is read when `--config` is not given.
@@ -131,26 +128,18 @@ Examples:
         command: RecordingsCommand,
     },
 
-    /// The queues: why a call went to whom; orders about waiting calls and queues.
+    /// Messages that callers left: which nobody has heard.
+    Voicemail {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: VoicemailCommand,
+    },
+
+    /// The queues: why a call went to whom.
     Acd {
         /// What to tell.
         #[command(subcommand)]
         command: AcdCommand,
-    },
-
-    /// Operators at work: who is there, signing in and out, statuses and breaks.
-    #[command(after_help = "\
-Orders go to the running engine, which writes each into the journal with who gave it. What was
-chosen outlasts a restart.
-
-Examples:
-  hotline operators show
-  hotline operators sign-in ivanova --line 105
-  hotline operators status ivanova break --reason lunch")]
-    Operators {
-        /// What to do.
-        #[command(subcommand)]
-        command: OperatorsCommand,
     },
 
     /// How many operators a load needs, by the formulas of Erlang.
@@ -243,11 +232,54 @@ Example:
         format: Drawing,
     },
 
+    /// Set the emergency switch of a plan, or show how all stand.
+    #[command(after_help = "\
+While it is on, new calls begin in the plan's emergency flow; calls that are up go on. It wins over
+`emergency = { on = … }` in the file, holds at once and over restarts, and who set it stands in the
+journal. `file` gives it back to the file.
+
+Examples:
+  hotline dialplan emergency
+  hotline dialplan emergency sakhalin-1300 on
+  hotline dialplan emergency sakhalin-1300 file")]
+    Emergency(Emergency),
+
     /// Print the JSON Schema of dialplans, for editors.
     #[command(after_help = "\
 Example:
   hotline dialplan schema > dialplan.schema.json")]
     Schema,
+}
+
+/// Which emergency switch, and how.
+#[derive(Debug, Clone, Args)]
+pub struct Emergency {
+    /// The plan, by its name; without it all are shown.
+    #[arg(value_name = "PLAN", requires = "to")]
+    pub plan: Option<String>,
+
+    /// How it is to stand.
+    #[arg(value_name = "on|off|file", value_enum)]
+    pub to: Option<EmergencyTo>,
+
+    /// Who; without it the user of this machine.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+
+    /// Whose plans and journal.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// How an emergency switch is to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmergencyTo {
+    /// New calls begin in the emergency flow.
+    On,
+    /// They do not.
+    Off,
+    /// As the plan's file says.
+    File,
 }
 
 /// A call to be tried.
@@ -349,24 +381,6 @@ Examples:
   hotline acd explain --last 1
   hotline acd explain 0cff1234-0000002a")]
     Explain(AcdExplain),
-
-    /// Give a waiting call another priority.
-    Priority(NewPriority),
-
-    /// Take a waiting call for an operator who asks for it.
-    Pull(CallFor),
-
-    /// Offer a waiting call to this operator, whatever the skills.
-    Assign(CallFor),
-
-    /// Move a waiting call into another queue, with the waiting time it has.
-    Move(CallInto),
-
-    /// A queue takes calls again.
-    Open(OfQueue),
-
-    /// A queue takes no more calls, until it is opened again; those in it go on.
-    Close(OfQueue),
 }
 
 /// Which call is explained.

@@ -25,10 +25,13 @@ fn place_of(
     change: fn(String, &Setup) -> String,
 ) -> Place {
     let more = queues.iter().map(|queue| {
-        format!("[[queue]]\nname = \"{queue}\"\nring_time = \"20s\"\nwrap_up = \"0s\"\n")
+        format!(
+            "[[queue]]\nname = \"{queue}\"\nring_time = \"20s\"\nwrap_up = \"0s\"\n\
+             leave_unserved_after = \"10s\"\n"
+        )
     });
     let setup = Setup {
-        operators: vec!["anna".to_owned()],
+        operators: vec!["anna".to_owned(), "boris".to_owned()],
         more: more.collect(),
         ..Setup::default()
     };
@@ -56,6 +59,18 @@ fn place_of(
 
 fn as_it_is(text: String, _: &Setup) -> String {
     text
+}
+
+/// Complaints at once, to a department whose lines are those of the tests.
+fn departments(text: String, _: &Setup) -> String {
+    let queue = "queue = { name = \"sales\", music = \"music/waiting.wav\", priority = 3 }";
+    assert!(text.contains(queue));
+    text.replacen(
+        queue,
+        "set = { field = \"topic\", value = \"complaint\" }",
+        1,
+    )
+    .replace("[\"201\", \"203\"]", "[\"101\", \"102\"]")
 }
 
 /// The plan with its hours replaced: what is tried here is not the clock of the machine.
@@ -133,6 +148,57 @@ fn sakhalin_tells_its_hours_when_it_is_closed() {
     let entry = one(&engine.place);
     assert_eq!(entry.end(), ("served", "engine"), "{entry:?}");
     assert_eq!(queues(&entry), [] as [&str; 0]);
+}
+
+#[test]
+fn sakhalin_takes_a_message_when_it_is_closed() {
+    let engine = Engine::start_in(place_of("sakhalin-1300", SAKHALIN, false, as_it_is));
+    let _log = LogOnPanic::of(&engine);
+    caller(&engine, "uac-talk", "1300", "", 8_000).succeed();
+    let entry = until("the message", SOON, || {
+        let entry = harness::journal::entries(&engine.place).pop()?;
+        (!entry.text("recording_path").is_empty()).then_some(entry)
+    });
+    assert_eq!(entry.end(), ("message", "caller"), "{entry:?}");
+    assert_eq!(
+        entry.rows("message_list")[0].text("mailbox"),
+        "sakhalin-1300"
+    );
+    entry.check_recording(&engine.place);
+}
+
+#[test]
+fn mospolytech_takes_a_message_when_nobody_is_signed_in() {
+    let queues_of_it = ["admission", "study", "reception"];
+    let place = place_of("mospolytech", &queues_of_it, true, as_it_is);
+    let engine = Engine::start_in(place);
+    let _log = LogOnPanic::of(&engine);
+    caller(&engine, "uac-key-talk", "0523", "2", 8_000).succeed();
+    let entry = one(&engine.place);
+    assert_eq!(queues(&entry), ["study"], "{entry:?}");
+    let stay = &entry.rows("queue_list")[0];
+    assert_eq!(stay.text("outcome"), "overflowed", "{entry:?}");
+}
+
+#[test]
+fn ksamata_rings_a_department_at_once_and_who_answers_first_has_the_call() {
+    let place = place_of("ksamata-8800", &["sales", "support"], true, departments);
+    let engine = Engine::start_in(place);
+    let _log = LogOnPanic::of(&engine);
+    let first = sipp::operators(&engine, "uas-answer", &["anna"], |_| {});
+    let other = sipp::operators(&engine, "uas-rings-elsewhere", &["boris"], |_| {});
+    caller(&engine, "uac-key-key-talk", "88007001580", "3;1", 3_000).succeed();
+    first.succeed();
+    other.succeed();
+    let entry = one(&engine.place);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    let mut offers = entry.offers();
+    offers.sort();
+    let expected = [("anna", "answered"), ("boris", "withdrawn")];
+    assert_eq!(
+        offers,
+        expected.map(|(who, how)| (who.to_owned(), how.to_owned()))
+    );
 }
 
 #[test]

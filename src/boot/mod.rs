@@ -4,7 +4,6 @@ mod api;
 pub mod control;
 mod keeper;
 mod operators;
-mod orders;
 mod plans;
 mod queues;
 mod reload;
@@ -39,7 +38,9 @@ use crate::webhooks;
 use keeper::Keeper;
 use reload::Library;
 
-pub use plans::{Loaded, Mistake as PlanMistake, load as load_plans, read_calendars, read_plan};
+pub use plans::{
+    Loaded, Mistake as PlanMistake, load as load_plans, read_calendars, read_plan, read_plans,
+};
 pub use signalling::Certificates;
 
 /// How long the peers get to answer our BYEs at a stop.
@@ -117,9 +118,7 @@ impl Engine {
                 .context("cannot start the media threads")?
         };
         let switch = Switch::new(translate::switch(settings, boot, &listening)?);
-        let zone = settings.journal.zone();
         inbox.input(Input::Wall(driver::wall_clock()));
-        inbox.input(driver::local_clock(&zone, driver::wall_clock()));
         change.hand(&inbox);
         let operators = runtime.block_on(operators::follow(
             &settings.journal.database,
@@ -127,17 +126,14 @@ impl Engine {
             inbox.clone(),
         ))?;
         runtime.spawn(operators);
-        restore_standing(&runtime, settings, boot, &inbox);
         restore_bindings(&runtime, settings, boot, (&addresses, &inbox));
+        restore_emergencies(&runtime, settings, boot, &inbox);
         let ledger = control::Engine {
             inbox: inbox.clone(),
             progress: journal.progress(),
         };
         let desk = Desk::new(&settings.journal.database, forms, Arc::new(ledger));
-        let orders = orders::Orders {
-            inbox: inbox.clone(),
-            database: settings.journal.database.clone(),
-        };
+        control::open(&settings.journal.events, &runtime, desk.clone())?;
         let progress = journal.progress();
         let answer_wait = settings.journal.answer_wait;
         let resolve = signalling::resolver(settings, &runtime, inbox.clone());
@@ -151,21 +147,13 @@ impl Engine {
             journal,
             tracer,
             answer_wait,
-            zone,
         };
         let keeper = Keeper::start(Keeping::of(settings)?, inbox.clone())
             .context("cannot start the keeper of recordings")?;
         let driver = start_driver(inbox, outbox, parts)?;
         webhooks::start(&runtime, settings, &progress)?;
-        let counter = control::Counter {
-            desk: desk.clone(),
-            orders: orders.clone(),
-            picture: driver.shared_picture(),
-        };
-        control::open(&settings.journal.events, &runtime, counter)?;
         let api = api::Parts {
             desk,
-            orders,
             progress,
             picture: driver.shared_picture(),
             recording: recorder.figures(),
@@ -328,19 +316,33 @@ fn restore_bindings(
     }
 }
 
-/// Hands in what stood at the last event: who was on duty, which queues were closed. Without it the
-/// engine starts as well, and everybody is as if nothing had been chosen.
-fn restore_standing(
+/// Hands in the emergency switches that people have set. Should they not be readable, the plans' files
+/// count, and that is told as loudly as can be.
+fn restore_emergencies(
     runtime: &tokio::runtime::Runtime,
     settings: &Settings,
     boot: u32,
     inbox: &Inbox,
 ) {
     let ours = &settings.journal;
-    let load = journal::standing::load(&ours.events, &ours.database, boot);
+    let load = journal::emergencies::load(&ours.events, &ours.database, boot);
     match runtime.block_on(load) {
-        Ok(standing) => inbox.input(Input::Standing(standing)),
-        Err(error) => tracing::error!(%error, "what operators chose is not taken up again"),
+        Ok(events) => {
+            let switched: BTreeMap<String, bool> = events.iter().filter_map(switched).collect();
+            for (plan, on) in &switched {
+                tracing::warn!(plan, on, "the emergency switch stands as a person set it");
+            }
+            inbox.input(Input::Emergencies(switched));
+        }
+        Err(error) => tracing::error!(%error, "the emergency switches are not known"),
+    }
+}
+
+/// The plan and the place of its switch, where it is not as the file says.
+fn switched(event: &vocab::Event) -> Option<(String, bool)> {
+    match &event.fact {
+        vocab::Fact::EmergencySwitched { plan, on, .. } => Some((plan.clone(), (*on)?)),
+        _ => None,
     }
 }
 

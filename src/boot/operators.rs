@@ -1,12 +1,13 @@
 //! Owns the watch on the table of operators: what `hotline user` changes, the running engine
 //! knows within a second.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use journal::Location;
 use journal::operators::{Operator, WaitingMessages, Watch};
+use journal::{Location, messages};
 use sip::subscription::Waiting;
 use switch::{FixedAddress, Input};
 
@@ -15,6 +16,49 @@ use crate::driver::Inbox;
 /// How often the table is asked whether it changed.
 const EVERY: Duration = Duration::from_millis(500);
 
+/// What waits for operators: what a voice mail system beside the engine tells (`hotline user
+/// waiting`), and the messages of our own callers.
+struct Waitings {
+    database: Location,
+    messages: messages::Watch,
+    left: BTreeMap<String, WaitingMessages>,
+    told: BTreeMap<String, Waiting>,
+}
+
+impl Waitings {
+    async fn open(database: &Location) -> anyhow::Result<Self> {
+        Ok(Self {
+            database: database.clone(),
+            messages: messages::Watch::open(database).await?,
+            left: BTreeMap::new(),
+            told: BTreeMap::new(),
+        })
+    }
+
+    /// Hands in what is different from what was handed in before; after the table, by which the
+    /// operators are known. `anew`: the table is another one.
+    async fn hand_in(&mut self, inbox: &Inbox, anew: bool) -> anyhow::Result<()> {
+        match self.messages.changes().await? {
+            Some(left) => self.left = left,
+            None if anew => {}
+            None => return Ok(()),
+        }
+        for (login, beside) in journal::operators::waiting(&self.database).await? {
+            let ours = self.left.get(&login).copied().unwrap_or_default();
+            let waiting = Waiting {
+                new: beside.new.saturating_add(ours.new),
+                old: beside.old.saturating_add(ours.old),
+            };
+            let before = self.told.insert(login.clone(), waiting);
+            // Who left the table for a while is forgotten by the switch, which takes the same twice.
+            if anew || before.unwrap_or_default() != waiting {
+                inbox.input(Input::MessagesWaiting { login, waiting });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Hands the table to the engine; the future that comes back goes on watching it.
 pub(super) async fn follow(
     database: &Location,
@@ -22,23 +66,27 @@ pub(super) async fn follow(
     inbox: Inbox,
 ) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let mut watch = Watch::open(database).await?;
+    let mut waitings = Waitings::open(database).await?;
     if let Some(operators) = watch.changes().await? {
         hand_in(&inbox, &listening, operators);
-        hand_in_waiting(&inbox, database).await?;
+        waitings.hand_in(&inbox, true).await?;
     }
-    let database = database.clone();
     Ok(async move {
         loop {
             tokio::time::sleep(EVERY).await;
-            match watch.changes().await {
+            let anew = match watch.changes().await {
                 Ok(Some(operators)) => {
                     hand_in(&inbox, &listening, operators);
-                    if let Err(error) = hand_in_waiting(&inbox, &database).await {
-                        tracing::warn!(%error, "the waiting messages cannot be read");
-                    }
+                    true
                 }
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "the table of operators cannot be read"),
+                Ok(None) => false,
+                Err(error) => {
+                    tracing::warn!(%error, "the table of operators cannot be read");
+                    continue;
+                }
+            };
+            if let Err(error) = waitings.hand_in(&inbox, anew).await {
+                tracing::warn!(%error, "the waiting messages cannot be read");
             }
         }
     })
@@ -51,7 +99,7 @@ pub(super) async fn read_once(
     inbox: &Inbox,
 ) -> anyhow::Result<()> {
     hand_in(inbox, listening, journal::operators::list(database).await?);
-    hand_in_waiting(inbox, database).await
+    Waitings::open(database).await?.hand_in(inbox, true).await
 }
 
 fn hand_in(inbox: &Inbox, listening: &[SocketAddr], operators: Vec<Operator>) {
@@ -75,15 +123,6 @@ fn hand_in(inbox: &Inbox, listening: &[SocketAddr], operators: Vec<Operator>) {
         .collect();
     tracing::info!(operators = operators.len(), "operators loaded");
     inbox.input(Input::Operators(operators));
-}
-
-/// Hands in how many voice messages wait; after the table, by which the operators are known.
-async fn hand_in_waiting(inbox: &Inbox, database: &Location) -> anyhow::Result<()> {
-    for (login, WaitingMessages { new, old }) in journal::operators::waiting(database).await? {
-        let waiting = Waiting { new, old };
-        inbox.input(Input::MessagesWaiting { login, waiting });
-    }
-    Ok(())
 }
 
 /// The way to a line's fixed address, if there is one.

@@ -145,6 +145,14 @@ pub(super) fn with_notices(loaded: Loaded) -> Result<Loaded, Vec<Mistake>> {
     Ok(loaded)
 }
 
+/// Every plan of the folder, without its prompts.
+///
+/// # Errors
+/// Every mistake found.
+pub fn read_plans(settings: &Settings) -> Result<Vec<Arc<Plan>>, Vec<Mistake>> {
+    Ok(read_all(settings)?.iter().cloned().collect())
+}
+
 fn read_all(settings: &Settings) -> Result<Plans, Vec<Mistake>> {
     let folder = &settings.dialplans.folder;
     let at_folder =

@@ -25,6 +25,10 @@ impl media::Tap for Adapter {
     fn stop(&mut self, key: RecordingKey, at: Time) {
         self.0.stop(key, at);
     }
+
+    fn discard(&mut self, key: RecordingKey, at: Time) {
+        self.0.discard(key, at);
+    }
 }
 
 /// The recorder's taps as the media plane wants them.

@@ -26,6 +26,7 @@ pub(super) fn run(command: DialplanCommand) -> anyhow::Result<ExitCode> {
             })?;
             Ok(ExitCode::SUCCESS)
         }
+        DialplanCommand::Emergency(asked) => super::emergency::run(asked),
         DialplanCommand::Schema => {
             let mut text = serde_json::to_string_pretty(&dialplan::schema())?;
             text.push('\n');

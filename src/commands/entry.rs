@@ -128,7 +128,7 @@ fn operator(settings: &Settings, login: &str) -> anyhow::Result<OperatorRef> {
 }
 
 /// By the running engine, or else by ourselves.
-fn carry_out(settings: &Settings, wish: Wish) -> anyhow::Result<Done> {
+pub(super) fn carry_out(settings: &Settings, wish: Wish) -> anyhow::Result<Done> {
     if let Some(reply) = control::ask(&settings.journal.events, &wish)? {
         return Ok(reply?);
     }
@@ -209,6 +209,16 @@ fn in_words(entry: &Entry, rows: &journal::rows::CallRows) -> String {
         );
         line("segment", Some(told));
     }
+    for message in &rows.messages {
+        let length = message.length_ms.map(seconds).unwrap_or_default();
+        let heard = match (&message.heard_by, message.kept) {
+            (Some(by), _) => format!("heard by {by}"),
+            (None, true) => "not heard".to_owned(),
+            (None, false) => "not kept".to_owned(),
+        };
+        let told = format!("{} {}, {length}, {heard}", message.segment, message.mailbox);
+        line("message", Some(told));
+    }
     line("outcome", row.outcome.clone());
     line("ended by", row.ended_by.clone());
     line("reason", row.reason.clone());
@@ -239,16 +249,16 @@ fn in_words(entry: &Entry, rows: &journal::rows::CallRows) -> String {
     text
 }
 
-fn moment(ms: i64) -> String {
+pub(super) fn moment(ms: i64) -> String {
     export::utc(WallTime::from_unix_millis(ms))
 }
 
-fn seconds(ms: i64) -> String {
+pub(super) fn seconds(ms: i64) -> String {
     format!("{}.{:03} s", ms / 1_000, ms % 1_000)
 }
 
 /// What a caller or a person gave must not steer the terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => ' ',
         c if c.is_control() => '\u{fffd}',

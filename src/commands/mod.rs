@@ -4,9 +4,9 @@ mod acd;
 mod call;
 mod check;
 mod dialplan;
+mod emergency;
 mod entry;
 mod journal;
-mod operators;
 mod recordings;
 mod report;
 mod serve;
@@ -14,6 +14,7 @@ mod sim;
 mod staffing;
 mod token;
 mod user;
+mod voicemail;
 mod webhook;
 
 use std::io::Write;
@@ -38,9 +39,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Report(wanted) => report::run(&wanted),
         Command::Call { command } => call::run(command),
         Command::Recordings { command } => recordings::run(command),
+        Command::Voicemail { command } => voicemail::run(command),
         Command::Dialplan { command } => dialplan::run(command),
-        Command::Acd { command } => acd::run(command),
-        Command::Operators { command } => operators::run(command),
+        Command::Acd { command } => acd::run(&command),
         Command::Staffing(wanted) => staffing::run(&wanted),
         Command::Sim(wanted) => sim::run(&wanted),
         Command::User { command } => user::run(command),

@@ -42,7 +42,7 @@ pub enum Source {
     File(PathBuf),
     /// Its text, made into speech now or earlier.
     Speech,
-    /// The waiting music of this program.
+    /// The waiting music of this program, or its tone before a message.
     Music,
     /// It could not be made: a tone stands in for it.
     Tone,
@@ -168,6 +168,9 @@ fn audio(
     }
     if is_music(prompt) {
         return Ok((music::waiting(), Source::Music));
+    }
+    if prompt.name == dialplan::VOICEMAIL_TONE {
+        return Ok((music::beep(), Source::Music));
     }
     let looked: Vec<_> = candidates
         .iter()

@@ -66,6 +66,16 @@ pub(super) fn tone() -> Vec<i16> {
         .collect()
 }
 
+/// The tone after which a message is left: half a second of 1,000 Hz.
+pub(super) fn beep() -> Vec<i16> {
+    let (length, edge) = (RATE as usize / 2, RATE as usize / 100);
+    let sample = |at: usize| {
+        let rise = at.min(length - at).min(edge) as f64 / edge as f64;
+        linear(0.2 * rise * (TAU * 1_000.0 * at as f64 / f64::from(RATE)).sin())
+    };
+    (0..length).map(sample).collect()
+}
+
 /// Adds a sound to the mix; what runs over the end goes on at the beginning.
 fn lay(mix: &mut [f64], start: usize, length: usize, sound: impl Fn(usize) -> f64) {
     let whole = mix.len().max(1);

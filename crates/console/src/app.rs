@@ -15,7 +15,6 @@ use vocab::{LiveRecording, Snapshot, WallTime};
 
 use crate::auth;
 use crate::operation::operations;
-use crate::orders::Orders;
 use crate::problem::Problem;
 use crate::token::Tokens;
 
@@ -48,8 +47,6 @@ pub struct Console {
     pub database: Location,
     /// How far the database is.
     pub progress: Progress,
-    /// Where orders to the queues are carried out.
-    pub orders: Box<dyn Orders>,
     /// The engine.
     pub live: Box<dyn Live>,
     /// The root of recordings.

@@ -84,6 +84,10 @@ pub(crate) fn program(report: &mut Report<'_>, checked: &Checked<'_>) {
                 let message = "the call is answered already; expected one `answer`";
                 report.mistake_with_help(&placed.at, message, "remove this step");
             }
+            PlanStep::Voicemail(_) if ways.iter().any(|known| !known.answered) => {
+                let message = "calls come here that are not answered: no message can be left";
+                report.mistake_with_help(&placed.at, message, "put an `answer` before it");
+            }
             PlanStep::Hangup(_) if ways.iter().all(|known| known.answered) => {
                 if let Some(status) = &placed.status {
                     let message = "`status` is for calls that were not answered; this one was";
@@ -219,7 +223,13 @@ impl Walk {
                 ways.extend(on);
                 ways
             }
-            PlanStep::Queue(queue) => self.talk(queue.after, known),
+            PlanStep::Queue(queue) => {
+                let mut ways = self.talk(queue.after, known);
+                for flow in queue.overflow.values() {
+                    ways.extend(self.or_on(Some(*flow), known));
+                }
+                ways
+            }
             PlanStep::Ring(ring) => self.talk(ring.after, known),
             PlanStep::If(fork) => {
                 let mut ways = self.or_on(fork.then, known);
@@ -265,9 +275,7 @@ fn loops(report: &mut Report<'_>, flows: &[PlacedFlow]) {
             if placed.step.waits() {
                 break;
             }
-            // After the talk is after a wait.
-            let talk = matches!(placed.step, PlanStep::Queue(_) | PlanStep::Ring(_));
-            for (_, to) in placed.step.ways().into_iter().filter(|_| !talk) {
+            for to in at_once(&placed.step) {
                 edges
                     .entry(id)
                     .or_default()
@@ -291,6 +299,16 @@ fn loops(report: &mut Report<'_>, flows: &[PlacedFlow]) {
                 report.mistake_with_help(at, message, help);
             }
         }
+    }
+}
+
+/// The flows to which a step may lead without any wait. After the talk is after one; a queue may refuse
+/// at once.
+fn at_once(step: &PlanStep) -> Vec<FlowId> {
+    match step {
+        PlanStep::Ring(_) => Vec::new(),
+        PlanStep::Queue(queue) => queue.overflow.values().copied().collect(),
+        other => other.ways().into_iter().map(|(_, flow)| flow).collect(),
     }
 }
 

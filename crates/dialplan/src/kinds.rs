@@ -264,6 +264,31 @@ pub const KINDS: &[Kind] = &[
                 "From one announcement to the next; 1min unless said otherwise.",
             ),
             AFTER,
+            may(
+                "on_full",
+                Shape::Name,
+                "The flow of calls for which the queue has no room; without it the next step.",
+            ),
+            may(
+                "on_timeout",
+                Shape::Name,
+                "The flow of calls that have waited as long as they may.",
+            ),
+            may(
+                "on_closed",
+                Shape::Name,
+                "The flow of calls that come when the queue is closed.",
+            ),
+            may(
+                "on_nobody",
+                Shape::Name,
+                "The flow when nobody is signed in or can be reached; that of `on_closed` without it.",
+            ),
+            may(
+                "on_break",
+                Shape::Name,
+                "The flow when all are on a break; that of `on_closed` without it.",
+            ),
         ],
     },
     Kind {
@@ -275,6 +300,11 @@ pub const KINDS: &[Kind] = &[
                 "group",
                 Shape::Texts,
                 "Operators by line or login, called one after the other.",
+            ),
+            may(
+                "at_once",
+                Shape::Flag,
+                "Whether all of the group ring at once; who answers first has the call.",
             ),
             may("number", Shape::Text, "A number of the outer network."),
             may(
@@ -298,11 +328,26 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         name: "voicemail",
-        meaning: "Records a message of the caller.",
+        meaning: "Records a message of the caller, after a greeting and a tone.",
         keys: &[
             NAME,
             TEXT,
             FILE,
+            may(
+                "box",
+                Shape::Name,
+                "Where the message is kept; the name of the plan unless said otherwise.",
+            ),
+            may(
+                "lines",
+                Shape::Texts,
+                "Operators for whom it waits, by line or login: their telephones show it.",
+            ),
+            may(
+                "shortest",
+                Shape::Time,
+                "Where less is said, it is thrown away; 1s unless said otherwise.",
+            ),
             may(
                 "longest",
                 Shape::Time,
@@ -312,6 +357,11 @@ pub const KINDS: &[Kind] = &[
                 "silence",
                 Shape::Time,
                 "Silence that ends it; 5s unless said otherwise.",
+            ),
+            may(
+                "end",
+                Shape::Key,
+                "The key that ends it; # unless said otherwise.",
             ),
         ],
     },

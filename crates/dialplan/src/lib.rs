@@ -66,9 +66,11 @@ pub use diagnostic::Diagnostic;
 pub use hours::{Clockwork, Hours, Span, Verdict, Zone};
 pub use kinds::{KINDS, Key, Kind, Shape};
 pub use parse::parse;
-pub use plan::{Emergency, Plan, PromptRef, limits};
+pub use plan::{Emergency, Plan, PromptRef, VOICEMAIL_TONE, limits};
 pub use plans::Plans;
-pub use run::{Ask, Chosen, Happened, QueueState, Run, Sights, Step, Target};
+pub use run::{
+    Ask, Chosen, Happened, QueueState, Run, Sights, Step, Target, Unserved, VoiceMessage,
+};
 pub use schema::schema;
 pub use spelling::nearest;
 pub use step::{

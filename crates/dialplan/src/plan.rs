@@ -47,6 +47,9 @@ pub mod limits {
     pub const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 }
 
+/// The prompt without words after which a message is left. A WAV file of the name replaces it.
+pub const VOICEMAIL_TONE: &str = "voicemail-tone";
+
 /// A plan: the numbers it serves and what happens to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -135,6 +138,17 @@ impl Plan {
                 text: None,
                 file: Some(music.to_owned()),
             }));
+        }
+        if self
+            .steps()
+            .any(|step| matches!(step, PlanStep::Voicemail(_)))
+        {
+            prompts.push(PromptRef {
+                name: VOICEMAIL_TONE.to_owned(),
+                language: String::new(),
+                text: None,
+                file: None,
+            });
         }
         if self.announces() {
             prompts.extend(announcements::prompts(&self.languages));

@@ -3,6 +3,8 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use crate::run::Unserved;
+
 /// A flow by its place in [`crate::Plan::flows`]; the first is where a call begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId(pub usize);
@@ -187,6 +189,23 @@ pub struct Queue {
     pub announce: Option<Announce>,
     /// What follows the talk if the caller is still there.
     pub after: Option<FlowId>,
+    /// Where a call goes on that is not served, by the cause; without it with the next step.
+    pub overflow: BTreeMap<Unserved, FlowId>,
+}
+
+impl Queue {
+    /// Where a call goes on that is not served for this cause. Who is not there or on a break is as
+    /// good as closed where the plan does not tell them apart.
+    #[must_use]
+    pub fn overflow(&self, cause: Unserved) -> Option<FlowId> {
+        let named = self.overflow.get(&cause).copied();
+        match cause {
+            Unserved::Nobody | Unserved::OnBreak => {
+                named.or_else(|| self.overflow.get(&Unserved::Closed).copied())
+            }
+            Unserved::Full | Unserved::WaitedTooLong | Unserved::Closed => named,
+        }
+    }
 }
 
 /// When a waiting caller is told the place in the queue and the expected wait: see
@@ -202,8 +221,10 @@ pub struct Announce {
 /// Somebody certain who is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ring {
-    /// Whom, one after the other. Fields in braces are filled in.
+    /// Whom. Fields in braces are filled in.
     pub whom: Whom,
+    /// Whether all of a group ring at once, and not one after the other.
+    pub at_once: bool,
     /// How long each may ring.
     pub time: Duration,
     /// Played meanwhile, relative to the folder of the plan.
@@ -217,7 +238,7 @@ pub struct Ring {
 /// Who is to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whom {
-    /// Operators by line or login, one after the other.
+    /// Operators by line or login.
     Operators(Vec<String>),
     /// A number of the outer network.
     Number(String),
@@ -246,10 +267,18 @@ pub struct Transfer {
 pub struct Voicemail {
     /// What is said before the tone.
     pub prompt: Prompt,
+    /// Where the message is kept; none: under the name of the plan.
+    pub mailbox: Option<String>,
+    /// Operators for whom it waits, by line or login.
+    pub lines: Vec<String>,
     /// Longest message.
     pub longest: Duration,
+    /// Where less is said, it is thrown away.
+    pub shortest: Duration,
     /// Silence that ends it.
     pub silence: Duration,
+    /// The key that ends it.
+    pub end: char,
 }
 
 /// An offer to call back.
@@ -445,7 +474,12 @@ impl PlanStep {
                 add("no choice", menu.otherwise);
             }
             Self::Collect(collect) => add("no digits", collect.otherwise),
-            Self::Queue(queue) => add("after the talk", queue.after),
+            Self::Queue(queue) => {
+                add("after the talk", queue.after);
+                for (cause, flow) in &queue.overflow {
+                    add(cause.key(), Some(*flow));
+                }
+            }
             Self::Ring(ring) => add("after the talk", ring.after),
             Self::Http(http) => add("no reply", http.otherwise),
             Self::If(fork) => {

@@ -104,7 +104,7 @@ impl Trial {
                     answered = true;
                     Happened::Answered
                 }
-                Step::Say { .. } | Step::Music { .. } | Step::Voicemail { .. } => Happened::Said,
+                Step::Say { .. } | Step::Music { .. } | Step::Voicemail(_) => Happened::Said,
                 Step::Ask(_) => Happened::Keyed(keys.next().cloned().unwrap_or_default()),
                 Step::Set { .. } | Step::Rate { .. } | Step::CallBack { .. } => Happened::Noted,
                 Step::Queue { .. } => Happened::QueueLeft(end),
@@ -196,6 +196,7 @@ impl Trial {
             } => {
                 let whom = match target {
                     Target::Operator(operator) => format!("operator {operator}"),
+                    Target::Operators(group) => format!("operators {} at once", group.join(", ")),
                     Target::Number(number) => format!("number {number}"),
                 };
                 let with = with(music.as_deref(), *recorded);
@@ -209,16 +210,13 @@ impl Trial {
                 };
                 format!("{how}, at most {}", written(*timeout))
             }
-            Step::Voicemail {
-                prompt,
-                language,
-                longest,
-                ..
-            } => {
+            Step::Voicemail(message) => {
+                let (prompt, language) = (&message.prompt, &message.language);
                 let heard = self.heard(prompt, language);
-                let longest = written(*longest);
+                let (longest, mailbox) = (written(message.longest), &message.mailbox);
                 format!(
-                    "record a message of at most {longest} after {prompt} ({language}): {heard}"
+                    "record a message of at most {longest} for {mailbox} after {prompt} \
+                     ({language}): {heard}"
                 )
             }
             Step::CallBack { queue } => format!("note that {queue} is to call back"),
@@ -280,6 +278,7 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Closed => "closed",
         Outcome::RefusedFull => "refused, full",
         Outcome::Served => "served",
+        Outcome::Message => "message",
         Outcome::UnknownNumber => "unknown number",
         Outcome::Unreached => "unreached",
         Outcome::Failed => "failed",

@@ -9,13 +9,14 @@ use vocab::{CallId, Event, EventId, Fact};
 
 use crate::bindings;
 use crate::db::{Connection, Value};
+use crate::emergencies;
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
 use crate::rows::{
-    BreakRow, CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, OfferRow, QueueEntryRow,
+    CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, MessageRow, OfferRow, QueueEntryRow,
     RecordingRow, Row, SegmentRow, Table, TransferRow, TurnRow,
 };
-use crate::{standing, words};
+use crate::words;
 
 /// Rows of one statement: the largest first, so that a handful of statements is prepared per
 /// table. 256 rows of the widest table stay below SQLite's 32,766 parameters.
@@ -89,22 +90,18 @@ async fn write(
     let texts: BTreeSet<CallId> = texts.filter_map(|event| event.fact.call()).collect();
     write_rows(connection, cache, &touched, &texts).await?;
     bindings::write(connection, batch).await?;
-    write_of_people(connection, batch).await?;
+    emergencies::write(connection, batch).await?;
+    write_turns(connection, batch).await?;
     if let Some(last) = batch.last() {
         write_checkpoint(connection, last.id, position).await?;
     }
     Ok(touched)
 }
 
-/// What operators did and chose beyond calls.
-async fn write_of_people(connection: &mut Connection, batch: &[Event]) -> Result<(), sqlx::Error> {
+async fn write_turns(connection: &mut Connection, batch: &[Event]) -> Result<(), sqlx::Error> {
     let turns = batch.iter().filter_map(TurnRow::of);
     let turns: Vec<_> = turns.map(|turn| turn.values()).collect();
-    insert(connection, &TurnRow::TABLE, &turns, OnConflict::TakeNew).await?;
-    let breaks = batch.iter().filter_map(BreakRow::of);
-    let breaks: Vec<_> = breaks.map(|taken| taken.values()).collect();
-    insert(connection, &BreakRow::TABLE, &breaks, OnConflict::TakeNew).await?;
-    standing::write(connection, batch).await
+    insert(connection, &TurnRow::TABLE, &turns, OnConflict::TakeNew).await
 }
 
 /// Computes all rows of calls and operators anew from the stored events: after a migration that
@@ -133,32 +130,26 @@ pub(crate) async fn rebuild(connection: &mut Connection) -> Result<u64, sqlx::Er
         connection.commit().await?;
         calls += page.len() as u64;
     }
-    rebuild_of_people(connection).await?;
+    rebuild_turns(connection).await?;
     Ok(calls)
 }
 
-async fn rebuild_of_people(connection: &mut Connection) -> Result<(), sqlx::Error> {
-    let kinds = ["operator_turned", "break_taken"].into_iter();
-    let kinds: Vec<String> = kinds
-        .chain(standing::KINDS)
-        .map(|kind| format!("'{kind}'"))
-        .collect();
-    // All of it is constant text.
-    let sql = format!(
-        "SELECT id, json FROM events WHERE id > $1 AND kind IN ({}) ORDER BY id LIMIT $2",
-        kinds.join(",")
-    );
+async fn rebuild_turns(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let mut after = -1;
     loop {
         let page: Vec<(i64, String)> = connection
-            .all(&sql, &[Value::Integer(after), Value::Integer(PAGE)])
+            .all(
+                "SELECT id, json FROM events WHERE id > $1 AND kind = 'operator_turned'
+                 ORDER BY id LIMIT $2",
+                &[Value::Integer(after), Value::Integer(PAGE)],
+            )
             .await?;
         let Some((last, _)) = page.last() else {
             return Ok(());
         };
         after = *last;
         let events: Vec<Event> = page.iter().filter_map(|(_, json)| read(json)).collect();
-        write_of_people(connection, &events).await?;
+        write_turns(connection, &events).await?;
     }
 }
 
@@ -261,6 +252,9 @@ pub const fn kind(fact: &Fact) -> &'static str {
         Fact::MenuChosen { .. } => "menu_chosen",
         Fact::CallRated { .. } => "call_rated",
         Fact::CallEnded { .. } => "call_ended",
+        Fact::MessageStarted { .. } => "message_started",
+        Fact::MessageEnded { .. } => "message_ended",
+        Fact::MessageHeard { .. } => "message_heard",
         Fact::RecordingPaused { .. } => "recording_paused",
         Fact::RecordingResumed { .. } => "recording_resumed",
         Fact::RecordingStored { .. } => "recording_stored",
@@ -270,9 +264,7 @@ pub const fn kind(fact: &Fact) -> &'static str {
         Fact::EntryCompleted { .. } => "entry_completed",
         Fact::EntryReopened { .. } => "entry_reopened",
         Fact::OperatorTurned { .. } => "operator_turned",
-        Fact::OperatorOnDuty { .. } => "operator_on_duty",
-        Fact::BreakTaken { .. } => "break_taken",
-        Fact::Ordered { .. } => "ordered",
+        Fact::EmergencySwitched { .. } => "emergency_switched",
         Fact::OperatorReachable { .. } => "operator_reachable",
         Fact::TelephoneRegistered { .. } => "telephone_registered",
         Fact::TelephoneUnregistered { .. } => "telephone_unregistered",
@@ -289,6 +281,7 @@ async fn write_rows(
     let mut queue_entries = Vec::new();
     let mut offers = Vec::new();
     let mut segments = Vec::new();
+    let mut messages = Vec::new();
     let mut transfers = Vec::new();
     let mut legs = Vec::new();
     let mut recordings = Vec::new();
@@ -309,6 +302,7 @@ async fn write_rows(
         queue_entries.extend(rows.queue_entries.iter().map(Row::values));
         offers.extend(rows.offers.iter().map(Row::values));
         segments.extend(rows.segments.iter().map(Row::values));
+        messages.extend(rows.messages.iter().map(Row::values));
         transfers.extend(rows.transfers.iter().map(Row::values));
         legs.extend(rows.legs.iter().map(Row::values));
         recordings.extend(rows.recordings.iter().map(Row::values));
@@ -320,6 +314,7 @@ async fn write_rows(
     insert(connection, &QueueEntryRow::TABLE, &queue_entries, newer).await?;
     insert(connection, &OfferRow::TABLE, &offers, newer).await?;
     insert(connection, &SegmentRow::TABLE, &segments, newer).await?;
+    insert(connection, &MessageRow::TABLE, &messages, newer).await?;
     insert(connection, &TransferRow::TABLE, &transfers, newer).await?;
     insert(connection, &LegRow::TABLE, &legs, newer).await?;
     insert(connection, &RecordingRow::TABLE, &recordings, newer).await?;

@@ -5,7 +5,7 @@
 
 use vocab::{OfferResult, Outcome, Party, QueueOutcome};
 
-use crate::entry::{Entry, Moment, Segment};
+use crate::entry::{Entry, Message, Moment, Segment};
 
 impl Entry {
     /// Says, in words, each invariant that does not hold. Empty for a sound entry.
@@ -83,13 +83,22 @@ impl Entry {
 
     /// Segments are numbered from 1, follow each other, and lie within the call.
     fn check_segments(&self, problems: &mut Vec<String>) {
-        for (segment, expected) in self.segments.iter().zip(1_u16..) {
-            let number = segment.number;
+        let messages = self.messages.iter().map(|message| message.segment);
+        let talks = self.segments.iter().map(|segment| segment.number);
+        let mut numbers: Vec<u16> = talks.chain(messages).collect();
+        numbers.sort_unstable();
+        for (number, expected) in numbers.into_iter().zip(1_u16..) {
             if number != expected {
                 problems.push(format!(
                     "segment {number} stands where {expected} is expected"
                 ));
             }
+        }
+        for message in self.messages.iter().filter(|one| one.ended.is_none()) {
+            problems.push(format!("message {} never ended", message.segment));
+        }
+        for segment in &self.segments {
+            let number = segment.number;
             self.check_offer_of(segment, problems);
             let Some((ended, _)) = segment.ended else {
                 problems.push(format!("segment {number} never ended"));
@@ -165,6 +174,7 @@ impl Entry {
             Outcome::Abandoned => !talked && left(QueueOutcome::Abandoned),
             Outcome::TimedOut => !talked && left(QueueOutcome::TimedOut),
             Outcome::Closed => !talked,
+            Outcome::Message => !talked && self.messages.iter().any(Message::is_kept),
             Outcome::RefusedFull => !talked && !left(QueueOutcome::Answered),
             Outcome::AbandonedEarly | Outcome::Served | Outcome::UnknownNumber => {
                 !talked && self.queues.is_empty() && self.offers.is_empty()
@@ -195,11 +205,9 @@ impl Entry {
             ));
         }
         for (number, recording) in &self.recordings {
-            if !self
-                .segments
-                .iter()
-                .any(|segment: &Segment| segment.number == *number)
-            {
+            let talk = self.segments.iter().any(|one| one.number == *number);
+            let message = self.messages.iter().any(|one| one.segment == *number);
+            if !talk && !message {
                 problems.push(format!("a recording belongs to no segment: {number}"));
             }
             if let Some(file) = &recording.file

@@ -65,6 +65,26 @@ pub enum Wish {
         /// Why, in words.
         reason: String,
     },
+    /// Note that a message of a caller was heard.
+    Heard {
+        /// Which call.
+        call: CallId,
+        /// Which message of it; none: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        segment: Option<u16>,
+        /// Who: a login, or the user of a command line.
+        by: String,
+    },
+    /// Set the emergency switch of a plan.
+    Emergency {
+        /// Which plan, by name.
+        plan: String,
+        /// On or off; none: as the plan's file says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<bool>,
+        /// Who: a login, or the user of a command line.
+        by: String,
+    },
     /// Write down a contact that was no call.
     Add {
         /// What is known of it.
@@ -248,8 +268,39 @@ impl Desk {
                 let reason = check::reason(&reason)?;
                 self.state(Fact::EntryReopened { call, by, reason }).await
             }
+            Wish::Emergency { plan, on, by } => {
+                let by = check::by(by)?;
+                self.state(Fact::EmergencySwitched { plan, on, by }).await
+            }
+            Wish::Heard { call, segment, by } => self.heard(call, segment, by).await,
             Wish::Add { contact, complete } => self.add(*contact, complete).await,
         }
+    }
+
+    /// Messages that were heard already stay as they are.
+    async fn heard(&self, call: CallId, segment: Option<u16>, by: String) -> Result<Done, Refusal> {
+        let by = check::by(by)?;
+        let entry = self.entry(call).await?;
+        let kept = entry.messages.iter().filter(|message| {
+            message.is_kept() && segment.is_none_or(|wanted| wanted == message.segment)
+        });
+        let kept: Vec<_> = kept.collect();
+        if kept.is_empty() {
+            return Err(Refusal::Unfit {
+                message: format!("the call {call} left no such message"),
+            });
+        }
+        let mut done = Done {
+            call,
+            event: None,
+            in_sql: true,
+        };
+        for message in kept.into_iter().filter(|message| message.heard.is_none()) {
+            let (segment, by) = (message.segment, by.clone());
+            let fact = Fact::MessageHeard { call, segment, by };
+            done = self.state(fact).await?;
+        }
+        Ok(done)
     }
 
     async fn add(&self, contact: Contact, complete: bool) -> Result<Done, Refusal> {

@@ -9,6 +9,7 @@
 //! (a damaged file), the wall clock is used, never below zero.
 
 mod figures;
+mod messages;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::audio::{Leg, OneWay};
 use crate::written::Written;
 
 use figures::planned;
+pub use messages::Message;
 
 /// When something happened, in both times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,6 +245,8 @@ pub struct Entry {
     pub offers: Vec<Offer>,
     /// Segments, in order.
     pub segments: Vec<Segment>,
+    /// Messages, in order.
+    pub messages: Vec<Message>,
     /// Transfers, in order.
     pub transfers: Vec<Transfer>,
     /// Legs whose audio is over, in the order in which they ended.
@@ -288,6 +292,7 @@ impl Entry {
             queues: Vec::new(),
             offers: Vec::new(),
             segments: Vec::new(),
+            messages: Vec::new(),
             transfers: Vec::new(),
             legs: Vec::new(),
             silences: BTreeMap::new(),
@@ -314,14 +319,13 @@ impl Entry {
             | Fact::EngineAlive { .. }
             | Fact::EngineStopped
             | Fact::OperatorReachable { .. }
+            | Fact::EmergencySwitched { .. }
             | Fact::OperatorTurned { .. }
-            | Fact::OperatorOnDuty { .. }
-            | Fact::BreakTaken { .. }
             | Fact::TelephoneRegistered { .. }
             | Fact::TelephoneUnregistered { .. } => {} // of no call, so filtered out by `of`
             Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
-            // For the SIP trace, and for who asks who ordered what; no figure of an entry comes of it.
-            Fact::LegStarted { .. } | Fact::Ordered { .. } => {}
+            // For the SIP trace; no figure of an entry comes from it.
+            Fact::LegStarted { .. } => {}
             Fact::CallAnswered { .. } => {
                 self.answered_by_engine.get_or_insert(moment);
             }
@@ -421,6 +425,9 @@ impl Entry {
                 status: *status,
                 reason: reason.clone(),
             }),
+            Fact::MessageStarted { .. } | Fact::MessageEnded { .. } | Fact::MessageHeard { .. } => {
+                self.message(event)
+            }
             // In the events alone: the file that is stored says how long the pauses were.
             Fact::RecordingPaused { .. } | Fact::RecordingResumed { .. } => {}
             Fact::RecordingStored { segment, file, .. } => {

@@ -229,6 +229,7 @@ impl Serialize for CallObject<'_> {
             recordings,
             fields,
             corrections,
+            messages,
         } = self.0;
         let mut map = to.serialize_map(None)?;
         write_cells(&mut map, entry)?;
@@ -240,6 +241,7 @@ impl Serialize for CallObject<'_> {
         map.serialize_entry("recording_list", &List(recordings))?;
         map.serialize_entry("field_list", &List(fields))?;
         map.serialize_entry("correction_list", &List(corrections))?;
+        map.serialize_entry("message_list", &List(messages))?;
         map.end()
     }
 }

@@ -9,8 +9,8 @@ use crate::db::{Connection, Location, Readable, Value};
 use crate::entry::Entry;
 use crate::error::DatabaseError;
 use crate::rows::{
-    CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, OfferRow, QueueEntryRow, RecordingRow,
-    Row, SegmentRow, TransferRow,
+    CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, MessageRow, OfferRow, QueueEntryRow,
+    RecordingRow, Row, SegmentRow, TransferRow,
 };
 use crate::store;
 
@@ -123,7 +123,7 @@ impl Journal {
         let recordings: Option<(i64, i64)> = self
             .connection
             .first(
-                "SELECT count(*), count(r.path) FROM segments s
+                "SELECT count(*), count(r.path) FROM recorded_parts s
                  JOIN entries e ON e.call = s.call
                  LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
                  WHERE s.recorded AND e.arrived_at >= coalesce($1, e.arrived_at)
@@ -198,6 +198,7 @@ impl Journal {
             queue_entries: rows_of::<QueueEntryRow>(connection, call).await?,
             offers: rows_of::<OfferRow>(connection, call).await?,
             segments: rows_of::<SegmentRow>(connection, call).await?,
+            messages: rows_of::<MessageRow>(connection, call).await?,
             transfers: rows_of::<TransferRow>(connection, call).await?,
             legs: rows_of::<LegRow>(connection, call).await?,
             recordings: rows_of::<RecordingRow>(connection, call).await?,

@@ -11,7 +11,7 @@ use crate::query::{Journal, Range};
 /// Segments read at a time.
 const PAGE: u32 = 1_000;
 
-/// A segment, and what is known of its recording.
+/// A talk or a message, and what is known of its recording.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct SegmentRecording {
     call: i64,
@@ -45,11 +45,11 @@ impl SegmentRecording {
     }
 }
 
-/// All columns of [`SegmentRecording`], of segments and of recordings without a segment.
+/// All columns of [`SegmentRecording`], of talks and messages.
 const SELECT: &str = "SELECT s.call, s.segment, s.recorded, s.talk_ms, s.started_at,
         r.path, r.sha256, r.missing, e.queue,
         (SELECT f.value FROM entry_fields f WHERE f.call = s.call AND f.field = 'topic') AS topic
-    FROM segments s
+    FROM recorded_parts s
     JOIN entries e ON e.call = s.call
     LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment";
 

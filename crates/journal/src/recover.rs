@@ -137,11 +137,14 @@ fn closing_events<'a>(
             .segments
             .iter()
             .filter(|segment| segment.ended.is_none());
+        let messages = entry.messages.iter().filter(|one| one.ended.is_none());
+        let open = open.map(|segment| segment.number);
+        let open = open.chain(messages.map(|message| message.segment));
         recovery
             .segments_open
             .extend(open.map(|segment| RecordingKey {
                 call: entry.call,
-                segment: segment.number,
+                segment,
             }));
         for fact in closing_facts(entry) {
             counter = counter.saturating_add(1);

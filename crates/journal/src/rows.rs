@@ -257,6 +257,36 @@ row! {
 }
 
 row! {
+    /// One message of a caller.
+    MessageRow in "messages" key ["call", "segment"] {
+        /// The call.
+        call: i64,
+        /// Number of its recording within the call.
+        segment: i64,
+        /// Where it is kept.
+        mailbox: String,
+        /// Logins for whom it waits, with a comma between two.
+        waits_for: String,
+        /// UTC ms.
+        started_at: i64,
+        /// UTC ms; none while it is left.
+        ended_at: Option<i64>,
+        /// How long it is.
+        length_ms: Option<i64>,
+        /// [`vocab::MessageEnd`] in its JSON spelling.
+        ended_by: Option<String>,
+        /// Whether it is over and somebody is to hear it.
+        kept: bool,
+        /// UTC ms; none: nobody has heard it.
+        heard_at: Option<i64>,
+        /// Who heard it first.
+        heard_by: Option<String>,
+        /// The last event of it.
+        version: i64,
+    }
+}
+
+row! {
     /// One talk with an operator.
     SegmentRow in "segments" key ["call", "segment"] {
         /// The call.
@@ -540,60 +570,6 @@ impl TurnRow {
     }
 }
 
-row! {
-    /// A break that an operator has ended.
-    BreakRow in "breaks_taken" key ["event"] {
-        /// The event.
-        event: i64,
-        /// Who.
-        operator_id: i64,
-        /// Who.
-        operator_login: String,
-        /// Who.
-        operator_name: String,
-        /// At which line.
-        operator_line: String,
-        /// The reason.
-        reason: String,
-        /// When it ended, UTC ms.
-        ended_at: i64,
-        /// How long it lasted.
-        lasted_ms: i64,
-        /// Whether a supervisor permitted what the rules did not.
-        by_leave: bool,
-        /// By how much the day's limit was overrun.
-        over_ms: i64,
-    }
-}
-
-impl BreakRow {
-    /// The row of an event, if it is of a break.
-    pub(crate) fn of(event: &Event) -> Option<Self> {
-        let Fact::BreakTaken {
-            operator,
-            reason,
-            lasted_ms,
-            by_leave,
-            over_ms,
-        } = &event.fact
-        else {
-            return None;
-        };
-        Some(Self {
-            event: event.id.as_i64(),
-            operator_id: i64::from(operator.id.0),
-            operator_login: operator.login.clone(),
-            operator_name: operator.name.clone(),
-            operator_line: operator.line.clone(),
-            reason: reason.clone(),
-            ended_at: event.at.as_unix_millis(),
-            lasted_ms: i64::try_from(*lasted_ms).unwrap_or(i64::MAX),
-            by_leave: *by_leave,
-            over_ms: i64::try_from(*over_ms).unwrap_or(i64::MAX),
-        })
-    }
-}
-
 /// All rows of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRows {
@@ -605,6 +581,8 @@ pub struct CallRows {
     pub offers: Vec<OfferRow>,
     /// Its segments.
     pub segments: Vec<SegmentRow>,
+    /// Its messages.
+    pub messages: Vec<MessageRow>,
     /// Its transfers.
     pub transfers: Vec<TransferRow>,
     /// Its legs.

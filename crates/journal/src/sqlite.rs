@@ -224,7 +224,9 @@ mod tests {
                 "0007 audio quality",
                 "0008 complete entries",
                 "0009 recordings",
-                "0013 webhooks"
+                "0010 messages",
+                "0013 webhooks",
+                "0014 emergencies"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());

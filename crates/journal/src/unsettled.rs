@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use vocab::media::RecordingKey;
-use vocab::{CallId, EndedBy, Event, Fact, OfferResult, Outcome, QueueOutcome, TransferResult};
+use vocab::{
+    CallId, EndedBy, Event, Fact, MessageEnd, OfferResult, Outcome, QueueOutcome, TransferResult,
+};
 
 use crate::entry::Entry;
 use crate::files::FileId;
@@ -106,6 +108,7 @@ const fn is_of_recordings(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::SegmentStarted { .. }
+            | Fact::MessageStarted { .. }
             | Fact::CallEnded { .. }
             | Fact::RecordingStored { .. }
             | Fact::RecordingMissing { .. }
@@ -145,6 +148,15 @@ pub(crate) fn closing_facts(entry: &Entry) -> Vec<Fact> {
             call,
             segment: segment.number,
             ended_by: EndedBy::Engine,
+        });
+    }
+    // What was said is repaired out of the spool, and somebody is to hear it.
+    for message in entry.messages.iter().filter(|one| one.ended.is_none()) {
+        facts.push(Fact::MessageEnded {
+            call,
+            segment: message.segment,
+            ended_by: MessageEnd::Engine,
+            kept: true,
         });
     }
     for transfer in entry.transfers.iter().filter(|t| t.ended.is_none()) {

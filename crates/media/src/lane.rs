@@ -7,7 +7,7 @@
 //! open, as none is opened while anything waits there, and each call has but a few commands to
 //! give before it waits for an answer or is over.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,8 @@ const RING_RESERVE: usize = 4;
 pub(crate) enum Control {
     Command(MediaCommand),
     Prompts(BTreeMap<PromptId, Audio>),
+    /// Nothing will play these any more.
+    Forget(BTreeSet<PromptId>),
 }
 
 /// The end of those who give commands.
@@ -114,6 +116,11 @@ impl Lane {
     pub(crate) fn hand_prompts(&self, prompts: BTreeMap<PromptId, Audio>) {
         // Fails only if the thread has ended, and then nobody plays anything.
         let _ = self.sender.send(Control::Prompts(prompts));
+    }
+
+    /// Says which prompts nothing will play any more.
+    pub(crate) fn hand_forgotten(&self, prompts: BTreeSet<PromptId>) {
+        let _ = self.sender.send(Control::Forget(prompts));
     }
 
     fn put_aside(&self, command: MediaCommand) -> Handed {
@@ -207,7 +214,7 @@ mod tests {
         match inbox.next()? {
             Control::Command(MediaCommand::Play { token, .. }) => Some(token),
             Control::Command(other) => panic!("{other:?}"),
-            Control::Prompts(_) => panic!("prompts"),
+            Control::Prompts(_) | Control::Forget(_) => panic!("prompts"),
         }
     }
 

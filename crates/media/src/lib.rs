@@ -49,6 +49,7 @@ pub mod rtp;
 #[doc(hidden)]
 pub mod script;
 mod silence;
+mod speech;
 mod srtp;
 mod tap;
 mod worker;

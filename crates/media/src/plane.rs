@@ -1,7 +1,7 @@
 //! Owns the media threads: starts them, picks the one that has the call, says whether all live,
 //! stops them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -251,6 +251,15 @@ impl Media {
         }
     }
 
+    /// Lets go of prompts that nothing will play any more; what plays now plays on.
+    pub fn forget_prompts(&self, prompts: &BTreeSet<PromptId>) {
+        for thread in &self.threads {
+            thread.waker.wake_by_ref();
+            thread.lane.hand_forgotten(prompts.clone());
+            thread.waker.wake_by_ref();
+        }
+    }
+
     /// Commands that found their thread too far behind, since the start.
     pub fn overflows(&self) -> u64 {
         self.overflows.load(Ordering::Relaxed)
@@ -316,6 +325,8 @@ impl Media {
             | MediaCommand::Stop { .. }
             | MediaCommand::Bridge { .. }
             | MediaCommand::Unbridge { .. }
+            | MediaCommand::Record { .. }
+            | MediaCommand::EndRecord { .. }
             | MediaCommand::PauseRecording { .. }
             | MediaCommand::ResumeRecording { .. } => return,
         };
@@ -377,6 +388,7 @@ impl Orders {
             match self.inbox.next() {
                 Some(Control::Command(command)) => worker.command(now, command),
                 Some(Control::Prompts(prompts)) => worker.add_prompts(prompts),
+                Some(Control::Forget(prompts)) => worker.forget_prompts(&prompts),
                 None => return false,
             }
         }

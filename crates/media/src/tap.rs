@@ -20,6 +20,9 @@ pub trait Tap: Send {
 
     /// A recording is over; no packet of it follows.
     fn stop(&mut self, key: RecordingKey, at: Time);
+
+    /// A recording is over of which nothing is to be kept; no packet of it follows.
+    fn discard(&mut self, key: RecordingKey, at: Time);
 }
 
 /// Records nothing.
@@ -36,4 +39,6 @@ impl Tap for NoTap {
     fn resume(&mut self, _key: RecordingKey, _at: Time) {}
 
     fn stop(&mut self, _key: RecordingKey, _at: Time) {}
+
+    fn discard(&mut self, _key: RecordingKey, _at: Time) {}
 }

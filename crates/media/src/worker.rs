@@ -2,11 +2,12 @@
 //! Knows no clock and no thread: `turn` is told the time, so it runs on simulated sockets too.
 
 mod keying;
+mod message;
 mod play;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -26,6 +27,7 @@ use crate::rtcp;
 use crate::srtp::{GROWTH_MAX, Srtp};
 use crate::tap::Tap;
 use keying::Keying;
+use message::{Message, Wanted};
 use play::Playing;
 use watch::Round;
 
@@ -68,6 +70,8 @@ struct Leg {
     playing: Option<Playing>,
     keying: Option<Keying>,
     bridge: Option<Bridge>,
+    /// What its peer says to nobody, and is recorded.
+    message: Option<Box<Message>>,
     /// The protection of its packets, where that was agreed on.
     srtp: Option<Box<Srtp>>,
 }
@@ -102,6 +106,11 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
     /// More prompts, or new versions; what plays now plays on.
     pub(crate) fn add_prompts(&mut self, prompts: BTreeMap<PromptId, Audio>) {
         self.prompts.extend(prompts);
+    }
+
+    /// Prompts that nothing will play any more; what plays now plays on.
+    pub(crate) fn forget_prompts(&mut self, prompts: &BTreeSet<PromptId>) {
+        self.prompts.retain(|id, _| !prompts.contains(id));
     }
 
     pub(crate) const fn udp(&mut self) -> &mut U {
@@ -161,6 +170,23 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 self.bridge(now, caller, operator, record);
             }
             MediaCommand::Unbridge { leg, .. } => self.unbridge(now, self.socket_of(leg)),
+            MediaCommand::Record {
+                leg,
+                record: key,
+                least,
+                silence,
+                ..
+            } => {
+                let wanted = Wanted {
+                    key,
+                    least,
+                    silence,
+                };
+                self.begin_message(now, leg, &wanted);
+            }
+            MediaCommand::EndRecord { leg, keep, .. } => {
+                self.end_message(now, self.socket_of(leg), keep);
+            }
             MediaCommand::PauseRecording { leg, reason, .. } => {
                 if let Some(key) = self.recording_of(leg) {
                     self.tap.pause(key, now, reason);
@@ -228,6 +254,12 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 leg: leg.id,
                 digit,
             });
+        }
+        if let (Some(message), Kind::Audio(law)) = (&mut leg.message, arrival.kind) {
+            let bytes = packet.bytes();
+            let payload = bytes.get(arrival.header.payload()).unwrap_or_default();
+            message.hear(self.tap.as_mut(), now, (law, payload), bytes);
+            message::tell(&self.report, now, leg);
         }
         let Some(bridge) = leg.bridge else {
             return;
@@ -298,6 +330,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 playing: None,
                 keying: None,
                 bridge: None,
+                message: None,
                 srtp: None,
             });
         }
@@ -350,6 +383,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             self.unbridge(now, Some(socket));
             self.stop_playing(Some(socket));
             self.stop_keying(Some(socket));
+            self.end_message(now, Some(socket), true);
         }
         self.start_recording(now, record);
         if let Some(key) = record {
@@ -409,6 +443,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
     fn close(&mut self, now: Time, leg: LegId) {
         let socket = self.socket_of(leg);
         self.unbridge(now, socket);
+        self.end_message(now, socket, true);
         self.stop_playing(socket);
         self.by_id.remove(&leg);
         let place = socket.and_then(|socket| self.legs.get_mut(socket.index()));

@@ -33,6 +33,8 @@ impl Tap for Count {
     fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
     fn resume(&mut self, _key: RecordingKey, _at: Time) {}
     fn stop(&mut self, _key: RecordingKey, _at: Time) {}
+
+    fn discard(&mut self, _key: RecordingKey, _at: Time) {}
 }
 
 /// One packet from a peer to the other, without an allocation of our own.

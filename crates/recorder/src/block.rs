@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0..8 | `hotlineR` |
 //! | 8..10 | version: 3 where payload types were told, else 2 (1 had no marks, and is read as well) |
-//! | 10..12 | flags: 1 = the recording was stopped, at `last`; 2 = a side sent wideband, up to now |
+//! | 10..12 | flags: 1 = the recording was stopped, at `last`; 2 = a side sent wideband, up to now; 4 = nothing of it is to be kept |
 //! | 12..16 | length of the payload |
 //! | 16..24 | call |
 //! | 24..26 | segment |
@@ -49,6 +49,7 @@ const VERSION: u16 = 3;
 const VERSION_STATIC: u16 = 2;
 const STOPPED: u16 = 1;
 const WIDEBAND: u16 = 2;
+const DISCARDED: u16 = 4;
 
 /// What a block says about its recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub(crate) struct Header {
     pub(crate) first: Time,
     pub(crate) last: Time,
     pub(crate) stopped: bool,
+    pub(crate) discarded: bool,
     pub(crate) audio: u64,
     pub(crate) dropped: [u32; 2],
     pub(crate) payloads: [Payloads; 2],
@@ -78,7 +80,9 @@ impl Header {
         };
         out.extend(version.to_le_bytes());
         let flag = |set: bool, flag: u16| if set { flag } else { 0 };
-        let flags = flag(self.stopped, STOPPED) | flag(self.wideband, WIDEBAND);
+        let flags = flag(self.stopped, STOPPED)
+            | flag(self.wideband, WIDEBAND)
+            | flag(self.discarded, DISCARDED);
         out.extend(flags.to_le_bytes());
         out.extend((payload.len() as u32).to_le_bytes());
         out.extend(self.key.call.as_u64().to_le_bytes());
@@ -128,6 +132,7 @@ impl Header {
             stopped: flags & STOPPED != 0,
             wideband: flags & WIDEBAND != 0,
             payloads: [80, 84].map(|at| Payloads::from_bytes(field(bytes, at))),
+            discarded: flags & DISCARDED != 0,
             audio: u64::from_le_bytes(field(bytes, 64)),
             dropped: [72, 76].map(|at| u32::from_le_bytes(field(bytes, at))),
         };
@@ -278,6 +283,7 @@ mod tests {
             first: Time::from_micros(1 << 40),
             last: Time::from_micros((1 << 40) + 9),
             stopped: true,
+            discarded: true,
             audio: 12,
             dropped: [4, 5],
             payloads: [Payloads::STATIC, Payloads::of(&[(111, AudioCodec::Opus)])],

@@ -47,6 +47,8 @@ pub(crate) struct Job {
     pub(crate) repaired: bool,
     /// Blocks of which only the number is known.
     pub(crate) missing_blocks: u32,
+    /// Nothing of it is to be kept.
+    pub(crate) discarded: bool,
     /// It was paused before there was any audio.
     pub(crate) paused: bool,
     /// A side sent wideband.
@@ -226,6 +228,9 @@ impl<R: Fn(Report)> Finaliser<R> {
 
     /// Makes the file; `Err` is the disk's trouble, in a sentence.
     fn finalise(&mut self, job: &Job) -> Result<Result<RecordingFile, MissingReason>, String> {
+        if job.discarded {
+            return Ok(Err(MissingReason::TooShort));
+        }
         let began = job.wall + job.start.since(Time::ZERO);
         let place = Place::new(&self.root, began, job.key);
         let root = self.root.display().to_string();

@@ -38,6 +38,8 @@ pub(crate) struct Live {
     payloads: [Payloads; 2],
     /// A side sent wideband.
     wideband: bool,
+    /// Nothing of it is to be kept.
+    pub(crate) discarded: bool,
     /// It was paused before there was any audio.
     pub(crate) paused: bool,
     /// Where its blocks lie, but for those that were carried away.
@@ -66,6 +68,7 @@ impl Live {
             untold: [(0, start); 2],
             payloads: [Payloads::STATIC; 2],
             wideband: false,
+            discarded: false,
             paused: false,
             track: Track::default(),
             carried: start,
@@ -147,6 +150,7 @@ impl Live {
             first: self.first,
             last: stop.unwrap_or(self.last),
             stopped: stop.is_some(),
+            discarded: self.discarded,
             audio: self.audio,
             dropped: self.dropped,
             payloads: self.payloads,
@@ -203,6 +207,7 @@ impl Live {
             dropped: self.dropped,
             repaired: self.cut,
             missing_blocks: 0,
+            discarded: self.discarded,
             paused: self.paused,
             wideband: self.wideband,
             track: self.track,

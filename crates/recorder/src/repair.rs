@@ -96,6 +96,7 @@ fn job(key: RecordingKey, blocks: &Blocks) -> Option<Job> {
         audio: last.audio,
         dropped: last.dropped,
         repaired: true,
+        discarded: last.discarded,
         paused: false,
         wideband: blocks.values().any(|(header, ..)| header.wideband),
         missing_blocks: (u64::from(last.sequence) + 1 - blocks.len() as u64) as u32,

@@ -28,6 +28,7 @@ const PAUSE: u8 = 7;
 const RESUME: u8 = 8;
 const CODECS_CALLER: u8 = 9;
 const CODECS_OPERATOR: u8 = 10;
+const DISCARD: u8 = 11;
 
 /// A record as the writer sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) enum Control {
     Start(RecordingKey),
     /// It ends.
     Stop,
+    /// It ends, and nothing of it is kept.
+    Discard,
     /// Packets of a side did not fit.
     Dropped(Dropped),
     /// From now on nothing is to be kept, until it is resumed.
@@ -112,6 +115,7 @@ pub(crate) fn control(handle: u32, at: Time, what: Control) -> ([u8; CONTROL], u
             )
         }
         Control::Stop => (STOP, 0),
+        Control::Discard => (DISCARD, 0),
         Control::Dropped(Dropped { side, count, since }) => {
             let since = u128::from(since.as_micros() & TIME);
             body = first((u128::from(count) | since << 32).to_le_bytes());
@@ -227,6 +231,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
         RESUME => control(Control::Resume),
         CODECS_CALLER => control(codecs(Side::Caller)),
         CODECS_OPERATOR => control(codecs(Side::Operator)),
+        DISCARD => control(Control::Discard),
         REFUSED => control(Control::Refused(key())),
         // Only these kinds are ever written, by this file, in this process.
         _ => control(Control::Stop),
@@ -250,6 +255,7 @@ mod tests {
             Control::Start(key),
             Control::Refused(key),
             Control::Stop,
+            Control::Discard,
             Control::Dropped(Dropped {
                 side: Side::Caller,
                 count: 7,

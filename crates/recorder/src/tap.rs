@@ -134,6 +134,15 @@ impl Tap {
 
     /// Ends a recording at this time, which also sets its length.
     pub fn stop(&mut self, key: RecordingKey, at: Time) {
+        self.end(key, at, Control::Stop);
+    }
+
+    /// Ends a recording of which nothing is to be kept: it is reported missing, as too short.
+    pub fn discard(&mut self, key: RecordingKey, at: Time) {
+        self.end(key, at, Control::Discard);
+    }
+
+    fn end(&mut self, key: RecordingKey, at: Time, how: Control) {
         self.settle();
         let Some(slot) = self.live.remove(&key) else {
             bump(&self.shared.unknown);
@@ -146,7 +155,7 @@ impl Tap {
                 self.control(slot.handle, at, Control::Dropped(dropped));
             }
         }
-        self.control(slot.handle, at, Control::Stop);
+        self.control(slot.handle, at, how);
     }
 
     /// Keeps nothing of a recording from now on, until [`Self::resume`] or [`Self::stop`]. What is

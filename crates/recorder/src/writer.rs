@@ -185,9 +185,10 @@ impl<R: Fn(Report)> Writer<R> {
                 self.live.insert(name, Live::new(key, at));
             }
             Control::Refused(key) => self.missing(key, MissingReason::DiskFailed),
-            Control::Stop => {
+            Control::Stop | Control::Discard => {
                 if let Some(live) = self.live.get_mut(&name) {
                     live.stop = Some(at.max(live.start));
+                    live.discarded = what == Control::Discard;
                 }
             }
             Control::Dropped(dropped) => {

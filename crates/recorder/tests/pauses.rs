@@ -121,6 +121,32 @@ fn a_recording_that_was_only_paused_says_so() {
 }
 
 #[test]
+fn of_a_recording_that_is_thrown_away_nothing_is_left_also_after_a_crash() {
+    let bench = Bench::new();
+    let (mut taps, recorder, seen) = bench.start();
+    let (streams, tap) = (pair(), &mut taps[0]);
+    tap.start(key(1), START);
+    feed(tap, key(1), START, &streams, 0..100);
+    until("it is durable", || recorder.counts().packets == 200);
+    tap.start(key(2), START);
+    tap.discard(key(1), at(2_000));
+    let reason = match seen.recv().unwrap() {
+        Report::Missing { reason, .. } => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(reason, MissingReason::TooShort);
+    let copy = bench.copy_spool();
+    recorder.stop();
+    let (dir, reports) = Bench::repair(copy.path());
+    let stored = |report: &Report| matches!(report, Report::Stored { .. });
+    assert!(!reports.iter().any(stored), "{reports:?}");
+    let root = dir.path().join("recordings");
+    let days = std::fs::read_dir(&root).unwrap().flatten();
+    let names: Vec<_> = days.map(|day| day.file_name()).collect();
+    assert!(!names.iter().any(|name| name == "2026"), "{names:?}");
+}
+
+#[test]
 fn a_gap_has_its_side_its_times_and_its_packets() {
     let mut bench = Bench::new();
     let disk = FaultyDisk::default();

@@ -101,7 +101,10 @@ impl Host {
             }
             Output::Media(command) => self.media(room, command),
             // Nothing in these worlds has a name, shows a certificate, or is a web service.
-            Output::ExpectName { .. } | Output::Resolve { .. } | Output::Fetch { .. } => {}
+            Output::ExpectName { .. }
+            | Output::ForgetPrompts(_)
+            | Output::Resolve { .. }
+            | Output::Fetch { .. } => {}
         }
     }
 
@@ -205,6 +208,8 @@ impl Host {
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
+            | MediaCommand::Record { leg, .. }
+            | MediaCommand::EndRecord { leg, .. }
             | MediaCommand::PauseRecording { leg, .. }
             | MediaCommand::ResumeRecording { leg, .. }
             | MediaCommand::Close { leg, .. }
@@ -269,7 +274,19 @@ impl Host {
                     }
                 }
             }
-            MediaCommand::Unbridge { leg, .. } => self.end_recording(room, leg),
+            MediaCommand::Record {
+                call, leg, record, ..
+            } => {
+                self.end_recording(room, leg);
+                if let Some(known) = self.legs.get_mut(&leg) {
+                    known.recording = Some(record);
+                }
+                let event = MediaEvent::Spoken { call, leg };
+                room.after(soon * 100, Happening::Media(boot, event));
+            }
+            MediaCommand::EndRecord { leg, .. } | MediaCommand::Unbridge { leg, .. } => {
+                self.end_recording(room, leg);
+            }
             MediaCommand::Close { call, leg } => {
                 self.end_recording(room, leg);
                 self.legs.remove(&leg);

@@ -1,6 +1,5 @@
 //! Owns the door: which requests outside a dialog are taken, from whom, for which number.
 
-use dialplan::Run;
 use sip::{DialogId, Flow, HeaderName, Message, Method, Replaces, Scheme, ServerTx};
 use vocab::{CallId, Direction, EndedBy, Fact, OperatorId, Outcome, Redacted};
 
@@ -273,7 +272,7 @@ impl Switch {
 
     fn errand_by_plan(&self, read: &Reading) -> Option<Errand> {
         Some(Errand {
-            course: Course::Plan(Run::new(
+            course: Course::Plan(self.ctx.run(
                 self.plan(read)?,
                 &read.caller.number,
                 &read.dialled.number,
@@ -308,7 +307,7 @@ impl Switch {
                     .operators
                     .get(&operator)
                     .map(|one| one.line.as_str());
-                Course::Plan(Run::new(plan, line.unwrap_or_default(), &number))
+                Course::Plan(self.ctx.run(plan, line.unwrap_or_default(), &number))
             }
             Destination::Queue { name, priority } => Course::Queue {
                 name,

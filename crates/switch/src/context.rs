@@ -4,9 +4,10 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use acd::Acd;
-use dialplan::Plans;
+use dialplan::{Plan, Plans, Run};
 use sip::{
     ClientTx, DialogId, Flow, HeaderName, Host, Message, Registrar, Scheme, ServerTx, Transactions,
     Transport, Uri,
@@ -59,6 +60,30 @@ pub(crate) enum Timer {
     Linger,
 }
 
+/// What can be played: (name, language), or (name, "") for a sound without words. A call keeps those
+/// with which it began.
+#[derive(Debug, Default)]
+pub(crate) struct Prompts(pub(crate) BTreeMap<(String, String), PromptId>);
+
+impl Prompts {
+    /// The sound of a name: in the language, or without words.
+    pub(crate) fn find(&self, name: &str, language: &str) -> Option<PromptId> {
+        let key = |language: &str| (name.to_owned(), language.to_owned());
+        self.0
+            .get(&key(language))
+            .or_else(|| self.0.get(&key("")))
+            .copied()
+    }
+
+    /// A piece of music, for calls whose plan names none.
+    pub(crate) fn any_music(&self) -> Option<PromptId> {
+        self.0
+            .iter()
+            .find(|((name, language), _)| language.is_empty() && name != dialplan::VOICEMAIL_TONE)
+            .map(|(_, id)| *id)
+    }
+}
+
 /// Names one set timer.
 pub(crate) type TimerKey = (Time, CallId, Timer);
 
@@ -73,6 +98,8 @@ pub(crate) struct Context {
     pub(crate) trunks: Trunks,
     pub(crate) strangers: Strangers,
     pub(crate) plans: Plans,
+    /// Emergency switches as people set them, by plan: they win over the files.
+    pub(crate) emergencies: BTreeMap<String, bool>,
     pub(crate) entropy: Entropy,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
     pub(crate) logins: BTreeMap<String, OperatorId>,
@@ -86,7 +113,9 @@ pub(crate) struct Context {
     pub(crate) counts: LiveCounts,
     /// Calls to which something happened in this turn.
     pub(crate) touched: BTreeSet<CallId>,
-    prompts: BTreeMap<(String, String), PromptId>,
+    pub(crate) prompts: Arc<Prompts>,
+    /// Those before, as long as a call has them.
+    retired: Vec<Arc<Prompts>>,
     server_owners: BTreeMap<ServerTx, Owner>,
     client_owners: BTreeMap<ClientTx, Owner>,
     /// Whose leg each open socket is.
@@ -108,7 +137,6 @@ impl Context {
         let mut entropy = Entropy::new(settings.seed);
         let mut acd = Acd::new(settings.boot);
         acd.handle(Time::ZERO, acd::Input::Queues(settings.queues.clone()));
-        acd.handle(Time::ZERO, acd::Input::Breaks(settings.breaks.clone()));
         Self {
             now: Time::ZERO,
             transactions: Transactions::new(settings.timers, settings.transactions_max),
@@ -119,6 +147,7 @@ impl Context {
             trunks,
             strangers: Strangers::new(settings.strangers.clone(), entropy.number()),
             plans: Plans::default(),
+            emergencies: BTreeMap::new(),
             entropy,
             operators: BTreeMap::new(),
             logins: BTreeMap::new(),
@@ -128,7 +157,8 @@ impl Context {
             early_dialogs: BTreeMap::new(),
             counts: LiveCounts::default(),
             touched: BTreeSet::new(),
-            prompts: BTreeMap::new(),
+            prompts: Arc::default(),
+            retired: Vec::new(),
             server_owners: BTreeMap::new(),
             client_owners: BTreeMap::new(),
             media_legs: BTreeMap::new(),
@@ -203,6 +233,8 @@ impl Context {
             | MediaEvent::OneWayBegan { leg, .. }
             | MediaEvent::OneWayEnded { leg, .. }
             | MediaEvent::Silent { leg, .. }
+            | MediaEvent::Spoken { leg, .. }
+            | MediaEvent::Quiet { leg, .. }
             | MediaEvent::Digit { leg, .. } => self.media_legs.get(leg).copied(),
         }
     }
@@ -513,36 +545,46 @@ impl Context {
 
     // Plans and operators.
 
-    pub(crate) fn set_plans(
-        &mut self,
-        plans: Plans,
-        prompts: BTreeMap<(String, String), PromptId>,
-    ) {
+    /// A call on its way through a plan, by the switch as it stands now.
+    pub(crate) fn run(&self, plan: Arc<Plan>, caller: &str, number: &str) -> Run {
+        let switched = self.emergencies.get(&plan.name).copied();
+        Run::new(plan, caller, number).switched(switched)
+    }
+
+    /// A person set the emergency switch of a plan. Calls that are up go on as they began.
+    pub(crate) fn set_emergency(&mut self, plan: &str, on: Option<bool>) {
+        match on {
+            Some(on) => self.emergencies.insert(plan.to_owned(), on),
+            None => self.emergencies.remove(plan),
+        };
+    }
+
+    pub(crate) fn set_plans(&mut self, plans: Plans, prompts: Prompts) {
         self.plans = plans;
-        self.prompts = prompts;
+        let before = core::mem::replace(&mut self.prompts, Arc::new(prompts));
+        self.retired.push(before);
+        self.forget_prompts();
     }
 
-    /// The sound of a name: in the language, or without words.
-    pub(crate) fn prompt(&self, name: &str, language: &str) -> Option<PromptId> {
-        let key = |language: &str| (name.to_owned(), language.to_owned());
-        self.prompts
-            .get(&key(language))
-            .or_else(|| self.prompts.get(&key("")))
-            .copied()
+    /// Lets go of prompts that no plan has any more, once no call that began with them is up.
+    pub(crate) fn forget_prompts(&mut self) {
+        let (gone, retired) = core::mem::take(&mut self.retired)
+            .into_iter()
+            .partition(|prompts: &Arc<Prompts>| Arc::strong_count(prompts) == 1);
+        self.retired = retired;
+        let gone: Vec<Arc<Prompts>> = gone;
+        let in_use = self.retired.iter().chain([&self.prompts]);
+        let in_use: BTreeSet<PromptId> = in_use.flat_map(|one| one.0.values().copied()).collect();
+        let gone = gone.iter().flat_map(|one| one.0.values().copied());
+        let gone: BTreeSet<PromptId> = gone.filter(|id| !in_use.contains(id)).collect();
+        if !gone.is_empty() {
+            self.outputs.push_back(Output::ForgetPrompts(gone));
+        }
     }
 
-    /// A piece of music, for calls whose plan names none.
-    pub(crate) fn any_music(&self) -> Option<PromptId> {
-        self.prompts
-            .iter()
-            .find(|((_, language), _)| language.is_empty())
-            .map(|(_, id)| *id)
-    }
-
-    /// The line of an operator: the one signed in to, else the own.
-    pub(crate) fn line_of<'a>(&'a self, operator: &'a Operator) -> &'a str {
-        let signed_in = self.acd.operator_line(operator.id);
-        signed_in.unwrap_or(&operator.line)
+    /// Whether there is anything to let go of, for those who ask often.
+    pub(crate) fn has_retired_prompts(&self) -> bool {
+        !self.retired.is_empty()
     }
 
     pub(crate) fn operator_ref(&self, id: OperatorId) -> Option<OperatorRef> {
@@ -551,7 +593,7 @@ impl Context {
             id,
             login: operator.login.clone(),
             name: operator.name.clone(),
-            line: self.line_of(operator).to_owned(),
+            line: operator.line.clone(),
         })
     }
 

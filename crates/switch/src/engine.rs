@@ -11,7 +11,7 @@ use vocab::{CallId, Fact, LiveCounts, OperatorId, Time, WallTime};
 use crate::admission::only_session;
 use crate::authentication::Guard;
 use crate::call::Call;
-use crate::context::{Context, Timer};
+use crate::context::{Context, Prompts, Timer};
 use crate::input::Input;
 use crate::message::Messages;
 use crate::output::Output;
@@ -92,13 +92,11 @@ impl Switch {
                 });
             }
             Input::Wall(wall) => self.on_wall(wall),
-            Input::Clock { day, time } => {
-                let input = acd::Input::Clock { day, time };
-                self.ctx.acd.handle(self.ctx.now, input);
+            Input::Plans { plans, prompts } => {
+                self.ctx.set_plans(plans, Prompts(prompts));
             }
-            Input::Standing(standing) => self.resume(standing),
-            Input::Plans { plans, prompts } => self.ctx.set_plans(plans, prompts),
             Input::Operators(operators) => self.set_operators(operators),
+            Input::Emergencies(switched) => self.ctx.emergencies = switched,
             Input::MessagesWaiting { login, waiting } => self.set_waiting(&login, waiting),
             Input::Bindings {
                 registrations,
@@ -428,7 +426,7 @@ impl Switch {
         self.sweep(owner.call);
     }
 
-    pub(crate) fn on_acd(&mut self, output: acd::Output) {
+    fn on_acd(&mut self, output: acd::Output) {
         match output {
             acd::Output::Offer {
                 offer,
@@ -446,7 +444,7 @@ impl Switch {
             acd::Output::Dismissed {
                 call, cause, then, ..
             } => self.tell(call, |call, ctx| {
-                call.queue_over(ctx, cause.outcome(&then));
+                call.queue_over(ctx, cause.outcome(&then), cause);
             }),
             acd::Output::Moved { call, to, .. } => {
                 self.tell(call, |call, ctx| call.queue_moved(ctx, to));
@@ -456,24 +454,16 @@ impl Switch {
             }
             acd::Output::StatusChanged { operator, status } => {
                 tracing::info!(?operator, ?status, "status");
-                self.ctx.duties.status_changed(operator, &status);
             }
-            acd::Output::BreakTaken(taken) => self.break_taken(&taken),
-            acd::Output::BreakTooLong { operator, reason } => {
-                tracing::warn!(
-                    ?operator,
-                    reason,
-                    "a break lasts longer than the day's limit"
-                );
-            }
-            // What a command comes to is told where it is given.
-            acd::Output::NeedsLeave { .. }
-            | acd::Output::LineTaken { .. }
-            | acd::Output::Commanded { .. } => {}
-            // Nobody asks for callbacks yet.
+            // Nobody asks for callbacks, breaks and lines, or gives commands yet.
             acd::Output::Dial { .. }
             | acd::Output::CallbackKept { .. }
-            | acd::Output::CallbackOver { .. } => {}
+            | acd::Output::CallbackOver { .. }
+            | acd::Output::NeedsLeave { .. }
+            | acd::Output::BreakTooLong { .. }
+            | acd::Output::BreakTaken(_)
+            | acd::Output::LineTaken { .. }
+            | acd::Output::Commanded { .. } => {}
         }
     }
 
@@ -495,7 +485,6 @@ impl Switch {
                 let queues = self.ctx.settings.members.get(&operator.login);
                 acd::OperatorSettings {
                     queues: queues.cloned().unwrap_or_default(),
-                    attendance: self.ctx.settings.attendance,
                     ..acd::OperatorSettings::new(operator.id, operator.skills.clone())
                 }
             })
@@ -548,6 +537,10 @@ impl Switch {
             && let Some(mut call) = self.calls.remove(&id)
         {
             call.forget(&mut self.ctx);
+            drop(call);
+            if self.ctx.has_retired_prompts() {
+                self.ctx.forget_prompts();
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use dialplan::Plans;
 use sip::subscription::Waiting;
 use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
-use vocab::{CallId, MissingReason, RecordingFile, Registration, Standing, WallTime};
+use vocab::{CallId, MissingReason, RecordingFile, Registration, WallTime};
 
 use crate::settings::Operator;
 
@@ -65,16 +65,6 @@ pub enum Input {
     },
     /// The wall clock reads this now. Given at the start, and again when the clock was set.
     Wall(WallTime),
-    /// The local clock reads this now; given with each [`Input::Wall`], and when the zone's offset
-    /// changes.
-    Clock {
-        /// Days since 1970-01-01, by the local calendar.
-        day: u32,
-        /// Since midnight.
-        time: Duration,
-    },
-    /// What stood at the last event of the journal. Given once, after the clock and the operators.
-    Standing(Standing),
     /// The plans were loaded. Live calls finish on the plan they began with.
     Plans {
         /// All plans.
@@ -82,6 +72,9 @@ pub enum Input {
         /// What can be played: (name, language), or (name, "") for a sound without words.
         prompts: BTreeMap<(String, String), PromptId>,
     },
+    /// Emergency switches as people set them: by plan. Given once, before the first call; later ones
+    /// come as facts that are written.
+    Emergencies(BTreeMap<String, bool>),
     /// The whole table of operators, as it stands now.
     Operators(Vec<Operator>),
     /// Voice messages that wait for an operator are so many now.

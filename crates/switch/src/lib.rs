@@ -37,7 +37,6 @@ mod join;
 mod line_calls;
 mod locator;
 mod message;
-mod orders;
 mod outgoing;
 mod output;
 mod registration;

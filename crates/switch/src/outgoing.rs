@@ -82,6 +82,18 @@ pub(crate) struct Outgoing {
     refused: BTreeMap<SocketAddr, Time>,
 }
 
+/// Why an INVITE of ours is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Withdrawn {
+    /// Nobody wants it any more.
+    Unwanted,
+    /// Another telephone answered: a display is not to count it among the missed calls.
+    AnsweredElsewhere,
+}
+
+/// RFC 3326 §3.1, as telephones know it.
+const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 impl Outgoing {
     /// The next request that found no way.
     pub(crate) fn poll(&mut self) -> Option<ClientTx> {
@@ -310,15 +322,25 @@ impl Context {
     }
 
     /// Withdraws an INVITE of ours (RFC 3261 §9.1). An outcome still follows.
-    pub(crate) fn cancel(&mut self, tx: ClientTx) {
+    pub(crate) fn cancel(&mut self, tx: ClientTx, why: Withdrawn) {
         let Some(request) = self.outgoing.requests.get_mut(&tx) else {
-            self.transactions.cancel(self.now, tx);
+            self.send_cancel(tx, why);
             return;
         };
         request.cancelled = true;
         match request.state {
-            State::Sent { tx, .. } => self.transactions.cancel(self.now, tx),
+            State::Sent { tx, .. } => self.send_cancel(tx, why),
             State::Locating { .. } => self.give_up(tx),
+        }
+    }
+
+    fn send_cancel(&mut self, tx: ClientTx, why: Withdrawn) {
+        match why {
+            Withdrawn::Unwanted => self.transactions.cancel(self.now, tx),
+            Withdrawn::AnsweredElsewhere => {
+                self.transactions
+                    .cancel_because(self.now, tx, COMPLETED_ELSEWHERE);
+            }
         }
     }
 

@@ -1,14 +1,17 @@
 //! Owns what the switch wants done.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use sip::{Flow, Question};
-use vocab::media::MediaCommand;
+use vocab::media::{MediaCommand, PromptId};
 use vocab::{CallId, Event, EventId};
 
 /// What to do.
 #[derive(Debug)]
 pub enum Output {
+    /// Nothing will play these prompts any more: their audio need not be kept.
+    ForgetPrompts(BTreeSet<PromptId>),
     /// Send a datagram.
     Send {
         /// Where.

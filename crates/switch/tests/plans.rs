@@ -510,6 +510,37 @@ fn a_live_call_finishes_on_the_plan_it_began_with() {
 }
 
 #[test]
+fn audio_of_a_plan_that_is_gone_is_kept_for_the_calls_that_began_with_it_and_no_longer() {
+    let mut world = menu(true).with_operators(1);
+    let mut caller = Caller::of(&mut world);
+    let before = played(&world);
+    let refuse = dialplan::parse("test.toml", &plan("[[step]]\nhangup = { status = 603 }\n"));
+    let plans = dialplan::Plans::new(vec![std::sync::Arc::new(refuse.unwrap())]).unwrap();
+    let kept = vocab::media::PromptId(2);
+    let prompts = [(("music/waiting.wav".to_owned(), String::new()), kept)].into();
+    world.input(Input::Plans { plans, prompts });
+    caller.press(&mut world, '9');
+    let heard = played(&world);
+    assert_eq!(
+        heard[before.len()..],
+        [WRONG_EN, MENU_EN],
+        "its own plan's words"
+    );
+    assert!(world.forgotten.is_empty(), "a call may still play them");
+    let bye = world.in_dialog(&caller.invite, &caller.answer, Method::Bye);
+    let mut bye = bye;
+    bye.headers.set(HeaderName::CSeq, "9 BYE");
+    world.send(trunk(), &bye);
+    world.pass(200 * SECOND);
+    let gone = world.forgotten.contains(&vocab::media::PromptId(MENU_EN));
+    assert!(
+        gone && !world.forgotten.contains(&kept),
+        "{:?}",
+        world.forgotten
+    );
+}
+
+#[test]
 fn a_telephone_that_dies_while_a_plan_rings_it_costs_nobody_the_turn() {
     let steps = r#"
         [[step]]

@@ -46,10 +46,15 @@ pub fn redact(message: &mut [u8]) {
     let (mut in_head, mut in_credentials) = (true, false);
     // What people write to each other is nobody's to read (RFC 3428 §11).
     let letter = message.starts_with(b"MESSAGE ");
+    // Digits that a caller enters may be a number of a policy or a card; which, only the plan knows.
+    let keys = message.starts_with(b"INFO ");
     for line in message.split_mut(|octet| *octet == b'\n') {
         if !in_head {
             if letter {
                 line.fill(MASK);
+            }
+            if keys {
+                redact_key(line);
             }
             if KEYS.iter().any(|key| line.starts_with(key)) {
                 let after = line.iter().position(|octet| *octet == b':').unwrap_or(0) + 1;
@@ -66,6 +71,26 @@ pub fn redact(message: &mut [u8]) {
         }
         if in_credentials {
             redact_credentials(line);
+        }
+    }
+}
+
+/// The key in a line of `application/dtmf-relay`, or the whole of `application/dtmf`; which of the two
+/// a body is its own form tells.
+fn redact_key(line: &mut [u8]) {
+    let key = |octet: &u8| matches!(octet, b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D' | b'a'..=b'd');
+    let named = line
+        .get(..6)
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"signal"));
+    let from = match line.iter().position(|octet| matches!(octet, b'=' | b':')) {
+        Some(at) if named => at + 1,
+        Some(_) => return,
+        None if line.trim_ascii().len() <= 2 => 0,
+        None => return,
+    };
+    for octet in line.get_mut(from..).unwrap_or_default() {
+        if key(octet) {
+            *octet = MASK;
         }
     }
 }
@@ -188,6 +213,27 @@ mod tests {
         assert_eq!(redacted(text), expected);
         let other = text.replacen("MESSAGE", "INVITE", 1);
         assert_eq!(redacted(&other), other);
+    }
+
+    #[test]
+    fn keys_that_are_pressed_are_unreadable_and_how_long_is_not() {
+        for (body, expected) in [
+            (
+                "Signal=5\r\nDuration=160\r\n",
+                "Signal=x\r\nDuration=160\r\n",
+            ),
+            ("signal= *\r\n", "signal= x\r\n"),
+            ("7", "x"),
+            ("11\r\n", "xx\r\n"),
+        ] {
+            let head = "INFO sip:1300@h SIP/2.0\r\nContent-Length: 9\r\n\r\n";
+            assert_eq!(
+                redacted(&format!("{head}{body}")),
+                format!("{head}{expected}")
+            );
+        }
+        let other = "INFO sip:1300@h SIP/2.0\r\n\r\n<media_control><picture/></media_control>";
+        assert_eq!(redacted(other), other);
     }
 
     #[test]

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::Side;
 use crate::{
-    CallId, Contact, Duty, EventId, FieldChange, LegCounts, LegId, LegQuality, MissingReason,
-    OfferId, OperatorId, OperatorState, Order, PauseReason, Rank, RecordingFile, Registration,
-    Time, WallTime,
+    CallId, Contact, EventId, FieldChange, LegCounts, LegId, LegQuality, MissingReason, OfferId,
+    OperatorId, OperatorState, PauseReason, RecordingFile, Registration, Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -418,6 +417,38 @@ pub enum Fact {
         /// Why, in words, where outcome and party do not say it.
         reason: String,
     },
+    /// The caller began to leave a message: after the tone.
+    MessageStarted {
+        /// Which call.
+        call: CallId,
+        /// Number of its recording within the call; talks and messages are counted together.
+        segment: u16,
+        /// Where it is kept.
+        mailbox: String,
+        /// Logins of the operators for whom it waits.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        waits_for: Vec<String>,
+    },
+    /// The message is over.
+    MessageEnded {
+        /// Which call.
+        call: CallId,
+        /// Which recording of it.
+        segment: u16,
+        /// By what.
+        ended_by: MessageEnd,
+        /// False: less was said than the plan wants, and it is thrown away.
+        kept: bool,
+    },
+    /// A person listened to a message, or says so.
+    MessageHeard {
+        /// Which call.
+        call: CallId,
+        /// Which recording of it.
+        segment: u16,
+        /// Who: a login, or the user of a command line.
+        by: String,
+    },
     /// Nothing more of a segment is recorded until it is resumed, or to its end.
     RecordingPaused {
         /// Which call.
@@ -496,37 +527,6 @@ pub enum Fact {
         /// `not_ready`, `off`.
         status: String,
     },
-    /// Somebody gave an order to the queues, and it was carried out.
-    Ordered {
-        /// Who.
-        by: String,
-        /// As whom.
-        rank: Rank,
-        /// What.
-        order: Order,
-    },
-    /// An operator signed in or out, or another status holds.
-    OperatorOnDuty {
-        /// Who.
-        operator: OperatorRef,
-        /// All that was chosen.
-        duty: Box<Duty>,
-        /// Who chose it: the operator, a supervisor, or `engine` after offers that nobody took.
-        by: String,
-    },
-    /// A break came to its end.
-    BreakTaken {
-        /// Who was on it.
-        operator: OperatorRef,
-        /// The reason.
-        reason: String,
-        /// How long it lasted, milliseconds.
-        lasted_ms: u64,
-        /// Whether the rules did not permit it, and a supervisor did.
-        by_leave: bool,
-        /// By how much the day's limit was overrun, milliseconds.
-        over_ms: u64,
-    },
     /// A telephone registered, is reached another way, or stays longer than was written.
     TelephoneRegistered {
         /// Which, and the way to it.
@@ -538,6 +538,16 @@ pub enum Fact {
         login: String,
         /// `key` of the registration.
         key: String,
+    },
+    /// A person set the emergency switch of a plan: it wins over what the plan's file says.
+    EmergencySwitched {
+        /// Which plan, by name.
+        plan: String,
+        /// On or off; none: as the file says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<bool>,
+        /// Who: a login, or the user of a command line.
+        by: String,
     },
     /// A telephone of an operator became reachable or stopped being so.
     OperatorReachable {
@@ -559,10 +569,8 @@ impl Fact {
             | Self::TelephoneRegistered { .. }
             | Self::TelephoneUnregistered { .. }
             | Self::OperatorReachable { .. }
-            | Self::OperatorTurned { .. }
-            | Self::OperatorOnDuty { .. }
-            | Self::BreakTaken { .. } => None,
-            Self::Ordered { order, .. } => order.call(),
+            | Self::EmergencySwitched { .. }
+            | Self::OperatorTurned { .. } => None,
             Self::CallArrived { call, .. }
             | Self::LegStarted { call, .. }
             | Self::CallAnswered { call }
@@ -587,6 +595,9 @@ impl Fact {
             | Self::TransferEnded { call, .. }
             | Self::CallJoined { call, .. }
             | Self::CallEnded { call, .. }
+            | Self::MessageStarted { call, .. }
+            | Self::MessageEnded { call, .. }
+            | Self::MessageHeard { call, .. }
             | Self::RecordingPaused { call, .. }
             | Self::RecordingResumed { call, .. }
             | Self::RecordingStored { call, .. }
@@ -657,6 +668,8 @@ pub enum Outcome {
     RefusedFull,
     /// The plan ended the call by itself (an announcement and no queue).
     Served,
+    /// Nobody talked to the caller, who left a message.
+    Message,
     /// The number dialled belongs to no plan (404).
     UnknownNumber,
     /// The one whom an operator called did not answer, or the operator gave up first.
@@ -665,6 +678,22 @@ pub enum Outcome {
     Failed,
     /// The engine stopped or crashed while the call was up.
     Interrupted,
+}
+
+/// What ended a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageEnd {
+    /// Nothing more was said.
+    Silence,
+    /// The caller pressed the key.
+    Key,
+    /// The caller hung up.
+    HungUp,
+    /// It was as long as one may be.
+    Longest,
+    /// The call was ended otherwise: a failure, a stop, a crash.
+    Engine,
 }
 
 /// Who put the other on hold.

@@ -21,7 +21,6 @@ mod id;
 mod live;
 pub mod media;
 mod number;
-mod order;
 mod quality;
 mod recording;
 mod registration;
@@ -30,15 +29,14 @@ mod time;
 
 pub use contact::{Channel, Contact, EXECUTIONS, EntryField, FieldChange, UnknownField};
 pub use fact::{
-    Direction, EndedBy, Event, Fact, HeldBy, NotChosen, OfferResult, OperatorRef, Outcome, Party,
-    QueueOutcome, TransferKind, TransferResult, TransferTarget,
+    Direction, EndedBy, Event, Fact, HeldBy, MessageEnd, NotChosen, OfferResult, OperatorRef,
+    Outcome, Party, QueueOutcome, TransferKind, TransferResult, TransferTarget,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{
     LiveCounts, LiveOperator, LiveRecording, LiveTrunk, OperatorState, RegistrationState, Snapshot,
 };
 pub use number::{Redacted, number_key};
-pub use order::{Duty, Instruction, Order, OrderRefusal, Rank, Standing};
 pub use quality::{LegCounts, LegQuality, PathQuality};
 pub use recording::{
     Heard, HeardSide, MissingReason, PauseReason, RecordingFile, RecordingSound, Unheard,

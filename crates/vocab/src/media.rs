@@ -4,6 +4,7 @@
 //! one media thread in the order they were given.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -184,6 +185,28 @@ pub enum MediaCommand {
         /// Either leg of the bridge.
         leg: LegId,
     },
+    /// Record what the peer of a leg says to nobody: a message. A bridge ends it.
+    Record {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// Into which recording.
+        record: RecordingKey,
+        /// So much is to be said before it counts: then `Spoken` is told.
+        least: Duration,
+        /// After such a silence `Quiet` is told.
+        silence: Duration,
+    },
+    /// The message is over.
+    EndRecord {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// False: it is thrown away.
+        keep: bool,
+    },
     /// Keep nothing of the recording of a bridge, until `ResumeRecording` or its end.
     PauseRecording {
         /// The call.
@@ -221,6 +244,8 @@ impl MediaCommand {
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
             | Self::Unbridge { call, .. }
+            | Self::Record { call, .. }
+            | Self::EndRecord { call, .. }
             | Self::PauseRecording { call, .. }
             | Self::ResumeRecording { call, .. }
             | Self::Close { call, .. } => *call,
@@ -239,6 +264,8 @@ impl MediaCommand {
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
             | Self::Unbridge { call, .. }
+            | Self::Record { call, .. }
+            | Self::EndRecord { call, .. }
             | Self::PauseRecording { call, .. }
             | Self::ResumeRecording { call, .. }
             | Self::Close { call, .. } => *call = name,
@@ -294,6 +321,20 @@ pub enum MediaEvent {
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
     },
+    /// So much was said in a message that it counts.
+    Spoken {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Nothing more is said in a message.
+    Quiet {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+    },
     /// In a bridge nothing is heard of a leg's peer, which ought to send, while the other party
     /// speaks.
     OneWayBegan {
@@ -342,6 +383,8 @@ impl MediaEvent {
             | Self::PlayEnded { call, .. }
             | Self::AudioStarted { call, .. }
             | Self::Digit { call, .. }
+            | Self::Spoken { call, .. }
+            | Self::Quiet { call, .. }
             | Self::OneWayBegan { call, .. }
             | Self::OneWayEnded { call, .. }
             | Self::Silent { call, .. }
@@ -358,6 +401,8 @@ impl MediaEvent {
             | Self::PlayEnded { leg, .. }
             | Self::AudioStarted { leg, .. }
             | Self::Digit { leg, .. }
+            | Self::Spoken { leg, .. }
+            | Self::Quiet { leg, .. }
             | Self::OneWayBegan { leg, .. }
             | Self::OneWayEnded { leg, .. }
             | Self::Silent { leg, .. }

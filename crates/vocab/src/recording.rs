@@ -108,6 +108,8 @@ pub enum MissingReason {
     NotRequired,
     /// It was paused from its start to its end.
     Paused,
+    /// A message in which less was said than the plan wants.
+    TooShort,
     /// It was destroyed when its time was over; the act says when and by which rule.
     Destroyed,
 }

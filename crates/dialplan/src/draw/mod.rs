@@ -26,6 +26,9 @@ fn label(plan: &Plan, step: &PlanStep) -> String {
         PlanStep::Survey(survey) => format!("{kind} {}", survey.prompt.name),
         PlanStep::Queue(queue) => format!("{kind} {}, priority {}", queue.name, queue.priority),
         PlanStep::Ring(ring) => match &ring.whom {
+            Whom::Operators(operators) if ring.at_once => {
+                format!("{kind} {} at once", operators.join(", "))
+            }
             Whom::Operators(operators) => format!("{kind} {}", operators.join(", ")),
             Whom::Number(number) => format!("{kind} {number}"),
         },

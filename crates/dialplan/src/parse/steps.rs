@@ -11,6 +11,7 @@ use crate::fields::names_in;
 use crate::kinds::{CHOICE_KEYS, QUEUE_STATES, keys_of, names};
 use crate::plan::limits;
 use crate::read::{At, Span, Table, date};
+use crate::run::Unserved;
 use crate::speech::Tongue;
 use crate::spelling::{advice, one_of};
 use crate::step::{
@@ -302,6 +303,10 @@ impl Reader<'_, '_> {
         let skills = self.skills(body);
         let announce = self.announce(body);
         let after = self.flow_id(body, "after");
+        let overflow = Unserved::ALL
+            .into_iter()
+            .filter_map(|cause| Some((cause, self.flow_id(body, cause.key())?)))
+            .collect();
         let name = name?;
         self.marks.queues.push(At {
             value: name.value.to_owned(),
@@ -317,6 +322,7 @@ impl Reader<'_, '_> {
             skills,
             announce,
             after,
+            overflow,
         })))
     }
 
@@ -372,6 +378,7 @@ impl Reader<'_, '_> {
         let music = self.wav(body, "music");
         let recorded = body.flag(self.report, "recorded").unwrap_or(true);
         let after = self.flow_id(body, "after");
+        let at_once = body.flag(self.report, "at_once").unwrap_or(false);
         let ways: Vec<&str> = ["operator", "group", "number"]
             .into_iter()
             .filter(|key| body.value(key).is_some())
@@ -386,6 +393,11 @@ impl Reader<'_, '_> {
             self.report.mistake_with_help(at, message, help);
             return None;
         };
+        if let Some(value) = body.value("at_once").filter(|_| at_once && *way != "group") {
+            let message = "`at_once` is for a `group`; this rings one alone";
+            let help = "remove it, or give `group = [\"101\", \"102\"]`";
+            self.report.mistake_with_help(&value.span(), message, help);
+        }
         let whom = match *way {
             "operator" => Whom::Operators(vec![self.filled(body, "operator")?]),
             "group" => {
@@ -414,6 +426,7 @@ impl Reader<'_, '_> {
         };
         Some(PlanStep::Ring(Box::new(Ring {
             whom,
+            at_once,
             time: time.unwrap_or(SECOND * 25),
             music,
             recorded,
@@ -424,12 +437,25 @@ impl Reader<'_, '_> {
     fn voicemail(&mut self, body: Table<'_>, at: &Span) -> Option<PlanStep> {
         let prompt = self.prompt(body, "a `voicemail`", at);
         let longest = body.time(self.report, "longest", SECOND..=HOUR);
+        let shortest = body.time(self.report, "shortest", Duration::ZERO..=SECOND * 60);
         let silence = body.time(self.report, "silence", SECOND..=SECOND * 60);
-        self.unsupported("`voicemail`", at);
+        let mailbox = body.text(self.report, "box");
+        let end = body.text(self.report, "end");
+        let end = end.and_then(|end| self.key(&end)).unwrap_or('#');
+        let lines = body.texts(self.report, "lines");
+        if let Some(lines) = lines.as_ref().filter(|lines| lines.value.len() > 20) {
+            let message = format!("`lines` has at most 20, found {}", lines.value.len());
+            self.report.mistake(&lines.span, message);
+        }
+        let lines = lines.into_iter().flat_map(|lines| lines.value);
         Some(PlanStep::Voicemail(Box::new(Voicemail {
             prompt: prompt?,
+            mailbox: mailbox.map(|mailbox| mailbox.value.to_owned()),
+            lines: lines.map(|line| line.value.to_owned()).collect(),
             longest: longest.unwrap_or(SECOND * 180),
+            shortest: shortest.unwrap_or(SECOND),
             silence: silence.unwrap_or(SECOND * 5),
+            end,
         })))
     }
 

@@ -9,8 +9,9 @@
 //! Asking            Keyed: an answer / again / vain / the last    its flow, Set, Rate / Ask / Say, Ask / next step
 //! Scolding          Said                                          Ask
 //! Noting            Noted                                         next step
-//! Queueing          QueueLeft: answered, overflowed / nobody / caller gone; TalkEnded
-//!                                                                 Talk / next step / Hangup; `after`, or Hangup
+//! Queueing          QueueLeft: answered, overflowed / nobody / caller gone; NotServed; TalkEnded
+//!                                                                 Talk / next step / Hangup; the cause's flow, or
+//!                                                                 next step; `after`, or Hangup
 //! Calling           NotReached / TalkEnded                        next target, next step / `after`, or Hangup
 //! Transferring      NotReached / TalkEnded, QueueLeft             Hangup
 //! Fetching          Fetched: useful / not                         next step / its flow
@@ -32,9 +33,9 @@ use std::sync::Arc;
 use vocab::{Outcome, QueueOutcome};
 
 use crate::fields::{at_path, bounded, fill, percent, plain};
-use crate::plan::{Plan, limits};
+use crate::plan::{Emergency, Plan, limits};
 use crate::step::{FlowId, Hangup, Http, PlanStep, Ring, Whom};
-pub use step::{Ask, Chosen, Happened, QueueState, Sights, Step, Target};
+pub use step::{Ask, Chosen, Happened, QueueState, Sights, Step, Target, Unserved, VoiceMessage};
 
 /// A step of a plan by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,7 @@ enum State {
     },
     Noting,
     Queueing {
+        here: Here,
         after: Option<FlowId>,
     },
     Calling {
@@ -99,6 +101,8 @@ pub struct Run {
     language: String,
     fields: BTreeMap<String, String>,
     state: State,
+    /// How a person set the emergency switch, in place of the plan.
+    switched: Option<bool>,
     /// Flows that wait for the end of the one above.
     stack: Vec<Frame>,
     /// How the last queue or call let go of a caller whom nobody answered.
@@ -125,12 +129,19 @@ impl Run {
             plan,
             language,
             state: State::New,
+            switched: None,
             stack: Vec::new(),
             unserved: None,
             steps: 0,
             notes: Vec::new(),
             choices: Vec::new(),
         }
+    }
+
+    /// The same, with the emergency switch as a person set it; none: as the plan says.
+    #[must_use]
+    pub fn switched(self, switched: Option<bool>) -> Self {
+        Self { switched, ..self }
     }
 
     /// The plan of the call.
@@ -177,7 +188,9 @@ impl Run {
     fn react(&mut self, happened: Happened) -> Option<Step> {
         match (self.state.clone(), happened) {
             (State::New, Happened::Started) => {
-                let emergency = self.plan.emergency.filter(|emergency| emergency.on);
+                let emergency = self.plan.emergency;
+                let on = |one: &Emergency| self.switched.unwrap_or(one.on);
+                let emergency = emergency.filter(on);
                 if emergency.is_some() {
                     self.note("the emergency switch is on".to_owned());
                 }
@@ -194,8 +207,11 @@ impl Run {
             | (State::Noting, Happened::Noted) => None,
             (State::Asking { here, vain }, Happened::Keyed(keys)) => self.keyed(here, vain, &keys),
             (State::Scolding { here, vain }, Happened::Said) => self.ask(here, vain),
-            (State::Queueing { after }, Happened::QueueLeft(outcome)) => {
-                self.queue_left(after, outcome)
+            (State::Queueing { here, after }, Happened::QueueLeft(outcome)) => {
+                self.queue_left(Some(here), after, outcome)
+            }
+            (State::Queueing { here, .. }, Happened::NotServed(cause)) => {
+                self.not_served(Some(here), cause)
             }
             (State::Calling { here, target, .. }, Happened::NotReached) => {
                 self.unserved = Some(Outcome::Unreached);
@@ -207,9 +223,14 @@ impl Run {
                 let outcome = self.unserved.unwrap_or(Outcome::Unreached);
                 Some(self.end(Some(outcome), Hangup::DEFAULT))
             }
-            (State::Transferring, Happened::QueueLeft(outcome)) => self.queue_left(None, outcome),
+            (State::Transferring, Happened::QueueLeft(outcome)) => {
+                self.queue_left(None, None, outcome)
+            }
+            (State::Transferring, Happened::NotServed(cause)) => self.not_served(None, cause),
             (
-                State::Queueing { after } | State::Calling { after, .. } | State::Talking { after },
+                State::Queueing { after, .. }
+                | State::Calling { after, .. }
+                | State::Talking { after },
                 Happened::TalkEnded,
             ) => self.talk_ended(after),
             (State::Transferring, Happened::TalkEnded) => self.talk_ended(None),
@@ -313,7 +334,8 @@ impl Run {
             | PlanStep::Survey(_)
             | PlanStep::Callback(_) => self.ask(here, 0),
             PlanStep::Queue(queue) => {
-                self.state = State::Queueing { after: queue.after };
+                let after = queue.after;
+                self.state = State::Queueing { here, after };
                 Some(Step::Queue {
                     queue: queue.name.clone(),
                     music: queue.music.clone(),
@@ -332,12 +354,16 @@ impl Run {
             }
             PlanStep::Voicemail(voicemail) => {
                 self.state = State::Saying;
-                Some(Step::Voicemail {
+                Some(Step::Voicemail(Box::new(VoiceMessage {
                     prompt: voicemail.prompt.name.clone(),
                     language: self.language.clone(),
+                    mailbox: voicemail.mailbox.as_ref().unwrap_or(&plan.name).clone(),
+                    lines: voicemail.lines.clone(),
                     longest: voicemail.longest,
+                    shortest: voicemail.shortest,
                     silence: voicemail.silence,
-                })
+                    end: voicemail.end,
+                })))
             }
             PlanStep::Http(http) => Some(self.fetch(here, http)),
             PlanStep::Set(set) => {
@@ -391,11 +417,15 @@ impl Run {
         };
         let Ring {
             whom,
+            at_once,
             time,
             music,
             recorded,
             after,
         } = ring.as_ref();
+        if *at_once && target == 0 {
+            return self.call_at_once(here, ring);
+        }
         let named = fill(whom.targets().get(target)?, &self.fields, plain);
         if named.is_empty() {
             // The field has no value: there is nobody to call.
@@ -416,6 +446,29 @@ impl Run {
             time: *time,
             music: music.clone(),
             recorded: *recorded,
+        })
+    }
+
+    /// Calls all of a group; after the last was called in vain the plan goes on.
+    fn call_at_once(&mut self, here: Here, ring: &Ring) -> Option<Step> {
+        let targets = ring.whom.targets();
+        let named = targets.iter().map(|one| fill(one, &self.fields, plain));
+        let named: Vec<String> = named.filter(|one| !one.is_empty()).collect();
+        if named.is_empty() {
+            self.note("nobody to call".to_owned());
+            self.unserved = Some(Outcome::Unreached);
+            return None;
+        }
+        self.state = State::Calling {
+            here,
+            target: targets.len(),
+            after: ring.after,
+        };
+        Some(Step::Ring {
+            target: Target::Operators(named),
+            time: ring.time,
+            music: ring.music.clone(),
+            recorded: ring.recorded,
         })
     }
 
@@ -470,8 +523,34 @@ impl Run {
         None
     }
 
-    fn queue_left(&mut self, after: Option<FlowId>, outcome: QueueOutcome) -> Option<Step> {
-        let unserved = match outcome {
+    /// Whether the plan sends a call that its queue does not serve for this cause elsewhere.
+    #[must_use]
+    pub fn overflows(&self, cause: Unserved) -> bool {
+        let State::Queueing { here, .. } = self.state else {
+            return false;
+        };
+        self.overflow(here, cause).is_some()
+    }
+
+    fn overflow(&self, here: Here, cause: Unserved) -> Option<FlowId> {
+        match here.step(&self.plan)? {
+            PlanStep::Queue(queue) => queue.overflow(cause),
+            _ => None,
+        }
+    }
+
+    fn not_served(&mut self, here: Option<Here>, cause: Unserved) -> Option<Step> {
+        self.unserved = Some(cause.outcome());
+        self.go(here.and_then(|here| self.overflow(here, cause)))
+    }
+
+    fn queue_left(
+        &mut self,
+        here: Option<Here>,
+        after: Option<FlowId>,
+        outcome: QueueOutcome,
+    ) -> Option<Step> {
+        let cause = match outcome {
             QueueOutcome::Answered | QueueOutcome::Overflowed => {
                 self.state = State::Talking { after };
                 return Some(Step::Talk);
@@ -481,12 +560,11 @@ impl Run {
             }
             // The callback makes its own call; this one has no outcome of the plan's.
             QueueOutcome::CallbackTaken => return Some(self.end(None, Hangup::DEFAULT)),
-            QueueOutcome::TimedOut => Outcome::TimedOut,
-            QueueOutcome::Closed => Outcome::Closed,
-            QueueOutcome::RefusedFull => Outcome::RefusedFull,
+            QueueOutcome::TimedOut => Unserved::WaitedTooLong,
+            QueueOutcome::Closed => Unserved::Closed,
+            QueueOutcome::RefusedFull => Unserved::Full,
         };
-        self.unserved = Some(unserved);
-        None
+        self.not_served(here, cause)
     }
 
     /// What follows a talk is the end, but for a flow that was asked for.

@@ -26,6 +26,8 @@ pub enum Happened {
     Noted,
     /// The call left the queue: the answer to [`Step::Queue`].
     QueueLeft(QueueOutcome),
+    /// The queue let the call go, or did not take it: an answer to [`Step::Queue`] that says more.
+    NotServed(Unserved),
     /// Who was called did not answer, or nobody is there: an answer to [`Step::Ring`] and
     /// [`Step::Transfer`].
     NotReached,
@@ -34,6 +36,54 @@ pub enum Happened {
     /// The talk is over and the caller is still there. Follows [`Step::Talk`]; may also be said in
     /// place of the answer to a [`Step::Queue`], [`Step::Ring`] or [`Step::Transfer`].
     TalkEnded,
+}
+
+/// Why a queue does not serve a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unserved {
+    /// It has as many calls as it may.
+    Full,
+    /// The call has waited as long as one may.
+    WaitedTooLong,
+    /// It is closed.
+    Closed,
+    /// Nobody who serves it is signed in, or has a telephone that can be reached.
+    Nobody,
+    /// All who serve it are on a break, in training or not ready.
+    OnBreak,
+}
+
+impl Unserved {
+    /// What the call is if nothing better follows.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Full => Outcome::RefusedFull,
+            Self::WaitedTooLong => Outcome::TimedOut,
+            Self::Closed | Self::Nobody | Self::OnBreak => Outcome::Closed,
+        }
+    }
+
+    /// The key of a `queue` that says where such a call goes.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Full => "on_full",
+            Self::WaitedTooLong => "on_timeout",
+            Self::Closed => "on_closed",
+            Self::Nobody => "on_nobody",
+            Self::OnBreak => "on_break",
+        }
+    }
+
+    /// All causes.
+    pub const ALL: [Self; 5] = [
+        Self::Full,
+        Self::WaitedTooLong,
+        Self::Closed,
+        Self::Nobody,
+        Self::OnBreak,
+    ];
 }
 
 /// What a caller chose at a menu, for the journal.
@@ -128,16 +178,7 @@ pub enum Step {
         timeout: Duration,
     },
     /// Record a message, then say [`Happened::Said`].
-    Voicemail {
-        /// As in [`Step::Say`].
-        prompt: String,
-        /// As in [`Step::Say`].
-        language: String,
-        /// Longest message.
-        longest: Duration,
-        /// Silence that ends it.
-        silence: Duration,
-    },
+    Voicemail(Box<VoiceMessage>),
     /// The caller wants to be called back: take note, and hang up.
     CallBack {
         /// The queue that calls.
@@ -154,6 +195,27 @@ pub enum Step {
         /// Cause of ITU-T Q.850, if the plan gives one.
         cause: Option<u8>,
     },
+}
+
+/// A message to be left, after a greeting and a tone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoiceMessage {
+    /// The greeting, as in [`Step::Say`]. It says that a message is recorded.
+    pub prompt: String,
+    /// As in [`Step::Say`].
+    pub language: String,
+    /// Where it is kept.
+    pub mailbox: String,
+    /// Operators for whom it waits, by line or login.
+    pub lines: Vec<String>,
+    /// Longest message.
+    pub longest: Duration,
+    /// Where less is said, it is thrown away.
+    pub shortest: Duration,
+    /// Silence that ends it.
+    pub silence: Duration,
+    /// The key that ends it.
+    pub end: char,
 }
 
 /// Keys to be gathered from a caller.
@@ -180,6 +242,8 @@ pub struct Ask {
 pub enum Target {
     /// An operator, by line or login.
     Operator(String),
+    /// Several at once: who answers first has the call.
+    Operators(Vec<String>),
     /// A number of the outer network.
     Number(String),
 }

@@ -66,7 +66,10 @@ fn queued() -> Walk {
     for happened in [Happened::Started, Happened::Answered, Happened::Said] {
         walk.next(happened);
     }
-    assert_eq!(walk.run.state, State::Queueing { after: None });
+    assert!(matches!(
+        walk.run.state,
+        State::Queueing { after: None, .. }
+    ));
     walk
 }
 
@@ -433,6 +436,86 @@ fn the_emergency_switch_takes_new_calls_to_its_flow() {
     };
     assert_eq!(Walk::steps(&steps(true)).start(), say("alarm", "ru"));
     assert_eq!(Walk::steps(&steps(false)).start(), Step::Answer);
+}
+
+#[test]
+fn a_person_at_the_emergency_switch_wins_over_the_file() {
+    for (file, person, alarm) in [
+        (true, Some(false), false),
+        (false, Some(true), true),
+        (true, None, true),
+    ] {
+        let mut walk = Walk::steps(&format!(
+            "emergency = {{ on = {file}, flow = \"alarm\" }}\n[[step]]\nanswer = {{}}\n\
+             [[flow.alarm]]\nsay = {{ name = \"alarm\", file = \"a.wav\" }}\n"
+        ));
+        walk.run = walk.run.switched(person);
+        let first = if alarm {
+            say("alarm", "ru")
+        } else {
+            Step::Answer
+        };
+        assert_eq!(walk.start(), first, "{file} {person:?}");
+    }
+}
+
+#[test]
+fn a_call_that_is_not_served_goes_where_its_cause_leads() {
+    let steps = r#"
+        [[step]]
+        queue = { name = "q", on_full = "full", on_closed = "closed", on_break = "pause" }
+        [[step]]
+        say = { name = "sorry", file = "s.wav" }
+        [[flow.full]]
+        say = { name = "full", file = "s.wav" }
+        [[flow.closed]]
+        say = { name = "closed", file = "s.wav" }
+        [[flow.pause]]
+        transfer = { to = "+74951112233" }
+    "#;
+    let led = |cause: Unserved| {
+        let mut walk = Walk::steps(steps);
+        walk.start();
+        let overflows = walk.run.overflows(cause);
+        (walk.next(Happened::NotServed(cause)), overflows)
+    };
+    let to = "+74951112233".to_owned();
+    assert_eq!(led(Unserved::Full), (say("full", "ru"), true));
+    assert_eq!(led(Unserved::Closed), (say("closed", "ru"), true));
+    assert_eq!(led(Unserved::Nobody), (say("closed", "ru"), true));
+    assert_eq!(led(Unserved::OnBreak), (Step::Transfer { to }, true));
+    assert_eq!(led(Unserved::WaitedTooLong), (say("sorry", "ru"), false));
+    let mut walk = Walk::steps(steps);
+    walk.start();
+    let full = walk.next(Happened::QueueLeft(QueueOutcome::RefusedFull));
+    assert_eq!(full, say("full", "ru"), "as a trial tells it");
+    assert_eq!(
+        walk.next(Happened::Said),
+        say("sorry", "ru"),
+        "it comes back"
+    );
+    let end = hangup(Some(Outcome::RefusedFull));
+    assert_eq!(walk.next(Happened::Said), end);
+}
+
+#[test]
+fn a_group_may_be_called_at_once_without_those_of_whom_nothing_is_known() {
+    let steps = r#"
+        [[step]]
+        http = { url = "http://x/", save = { manager = "line" } }
+        [[step]]
+        ring = { group = ["101", "{manager}", "103"], at_once = true }
+        [[step]]
+        say = { name = "sorry", file = "s.wav" }
+    "#;
+    let mut walk = Walk::steps(steps);
+    walk.start();
+    let Step::Ring { target, .. } = walk.next(Happened::Fetched(None)) else {
+        panic!("nobody is called");
+    };
+    let both = ["101", "103"].map(str::to_owned).to_vec();
+    assert_eq!(target, Target::Operators(both));
+    assert_eq!(walk.next(Happened::NotReached), say("sorry", "ru"));
 }
 
 #[test]

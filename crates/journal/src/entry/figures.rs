@@ -119,12 +119,13 @@ impl Entry {
         self.joined.or(consults)
     }
 
-    /// Segments that are to have a recording and of which nothing is known yet.
+    /// Talks and messages that are to have a recording and of which nothing is known yet.
     pub fn recordings_awaited(&self) -> impl Iterator<Item = u16> {
-        self.segments
-            .iter()
-            .filter(|segment| segment.recorded && !self.recordings.contains_key(&segment.number))
-            .map(|segment| segment.number)
+        let talks = self.segments.iter().filter(|segment| segment.recorded);
+        let talks = talks.map(|segment| segment.number);
+        let messages = self.messages.iter().map(|message| message.segment);
+        let wanted = talks.chain(messages);
+        wanted.filter(|number| !self.recordings.contains_key(number))
     }
 
     /// Whether the call belongs to a boot: its ids are made of it.

@@ -9,8 +9,8 @@ use vocab::{
 };
 
 use super::{
-    CONTACT, CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, OfferRow, QueueEntryRow,
-    RecordingRow, SegmentRow, TransferRow,
+    CONTACT, CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, MessageRow, OfferRow,
+    QueueEntryRow, RecordingRow, SegmentRow, TransferRow,
 };
 use crate::audio::Leg;
 use crate::entry::{Entry, Moment, Recording};
@@ -24,6 +24,7 @@ impl CallRows {
             queue_entries: queue_entry_rows(entry),
             offers: offer_rows(entry),
             segments: segment_rows(entry),
+            messages: message_rows(entry),
             transfers: transfer_rows(entry),
             legs: leg_rows(entry),
             recordings: entry
@@ -284,6 +285,24 @@ fn segment_rows(entry: &Entry) -> Vec<SegmentRow> {
         one_way_ms: segment.one_way().map(ms),
     };
     entry.segments.iter().map(row).collect()
+}
+
+fn message_rows(entry: &Entry) -> Vec<MessageRow> {
+    let row = |message: &crate::entry::Message| MessageRow {
+        call: entry.call.as_i64(),
+        segment: i64::from(message.segment),
+        mailbox: message.mailbox.clone(),
+        waits_for: message.waits_for.join(","),
+        started_at: at(message.started),
+        ended_at: message.ended.map(|(ended, ..)| at(ended)),
+        length_ms: message.length().map(ms),
+        ended_by: message.ended.map(|(_, by, _)| word(&by)),
+        kept: message.is_kept(),
+        heard_at: message.heard.as_ref().map(|(heard, _)| at(*heard)),
+        heard_by: message.heard.as_ref().map(|(_, by)| by.clone()),
+        version: message.version.as_i64(),
+    };
+    entry.messages.iter().map(row).collect()
 }
 
 fn leg_rows(entry: &Entry) -> Vec<LegRow> {

@@ -7,12 +7,12 @@ mod desk;
 mod fold;
 mod hostile;
 mod letters;
+mod messages;
 mod people;
 mod random;
 mod reports;
 mod running;
 mod server;
-mod standing;
 mod trouble;
 
 use std::path::{Path, PathBuf};

@@ -90,6 +90,8 @@ impl Tap for RingTap {
     fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
     fn resume(&mut self, _key: RecordingKey, _at: Time) {}
     fn stop(&mut self, _key: RecordingKey, _at: Time) {}
+
+    fn discard(&mut self, _key: RecordingKey, _at: Time) {}
 }
 
 #[derive(Debug, Clone, Copy)]

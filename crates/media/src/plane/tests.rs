@@ -54,6 +54,7 @@ impl Tap for Notes {
     fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {}
     fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
     fn resume(&mut self, _key: RecordingKey, _at: Time) {}
+    fn discard(&mut self, _key: RecordingKey, _at: Time) {}
     fn stop(&mut self, _key: RecordingKey, _at: Time) {
         self.0.send("stop").unwrap();
     }

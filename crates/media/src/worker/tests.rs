@@ -1,5 +1,6 @@
 //! One thread's legs on simulated sockets and told time: commands in any order, prompts, bridges.
 
+mod message;
 mod srtp;
 
 use std::cell::RefCell;
@@ -22,6 +23,7 @@ enum Tapped {
     Pause(RecordingKey, PauseReason),
     Resume(RecordingKey),
     Stop(RecordingKey),
+    Discard(RecordingKey),
 }
 
 #[derive(Clone, Default)]
@@ -45,6 +47,9 @@ impl Tap for Notes {
     }
     fn stop(&mut self, key: RecordingKey, _at: Time) {
         self.0.lock().unwrap().push(Tapped::Stop(key));
+    }
+    fn discard(&mut self, key: RecordingKey, _at: Time) {
+        self.0.lock().unwrap().push(Tapped::Discard(key));
     }
 }
 
@@ -242,6 +247,20 @@ fn music_repeats_without_a_gap_until_stopped() {
     assert_eq!(got, want);
     world.pass_ms(100);
     assert_eq!((world.heard(), world.events()), (vec![], vec![]));
+}
+
+#[test]
+fn a_prompt_that_is_forgotten_plays_on_and_not_again() {
+    let mut world = World::new();
+    world.connect(1);
+    world.play(1, false, 7);
+    world.worker.forget_prompts(&[PromptId(1)].into());
+    world.pass_ms(500);
+    assert_eq!(world.heard().len(), 7, "what plays is heard to its end");
+    assert_eq!(world.events(), [ended(7)]);
+    assert!(world.worker.prompts.is_empty());
+    world.play(1, false, 8);
+    assert_eq!((world.heard(), world.events()), (vec![], vec![ended(8)]));
 }
 
 #[test]
@@ -566,7 +585,7 @@ proptest! {
         for note in world.notes.0.lock().unwrap().iter() {
             match note {
                 Tapped::Start(key) => prop_assert!(running.insert(*key)),
-                Tapped::Stop(key) => prop_assert!(running.remove(key)),
+                Tapped::Stop(key) | Tapped::Discard(key) => prop_assert!(running.remove(key)),
                 Tapped::Packet(key, _, _) | Tapped::Pause(key, _) | Tapped::Resume(key) => {
                     prop_assert!(running.contains(key));
                 }

@@ -56,6 +56,9 @@ impl Tap for Notes {
     fn stop(&mut self, key: RecordingKey, _at: Time) {
         self.0.lock().unwrap().push(Tapped::Stop(key));
     }
+    fn discard(&mut self, key: RecordingKey, _at: Time) {
+        self.0.lock().unwrap().push(Tapped::Stop(key));
+    }
 }
 
 pub struct World {

@@ -43,6 +43,8 @@ pub struct Transactions {
 #[derive(Debug)]
 struct ClientSlot {
     machine: Client,
+    /// What a CANCEL of it says (RFC 3326).
+    cancel_reason: Option<&'static str>,
     flow: Flow,
     key: Arc<str>,
     armed: Armed,
@@ -129,6 +131,7 @@ impl Transactions {
     pub fn reserve(&mut self) -> ClientTx {
         let id = self.clients.insert(ClientSlot {
             machine: Client::Other(client::Other::Terminated),
+            cancel_reason: None,
             flow: NOWHERE,
             key: Arc::from(""),
             armed: Armed::default(),
@@ -220,6 +223,14 @@ impl Transactions {
     /// §9.1). A final response or `TimedOut` still follows; a 2xx may have crossed the CANCEL.
     pub fn cancel(&mut self, now: Time, tx: ClientTx) {
         self.step_client(now, now, tx, client::Input::Cancel);
+    }
+
+    /// The same, and the CANCEL says why in a Reason header field with this value (RFC 3326).
+    pub fn cancel_because(&mut self, now: Time, tx: ClientTx, reason: &'static str) {
+        if let Some(slot) = self.clients.get_mut(tx.0) {
+            slot.cancel_reason.get_or_insert(reason);
+        }
+        self.cancel(now, tx);
     }
 
     /// A connection was lost, or could not be opened, or the network took a datagram to nobody.
@@ -419,6 +430,7 @@ impl Transactions {
         let placeholder = Client::Other(client::Other::Terminated);
         let slot = ClientSlot {
             machine: placeholder,
+            cancel_reason: None,
             flow,
             key: Arc::clone(&key),
             armed: Armed::default(),
@@ -491,7 +503,10 @@ impl Transactions {
         slot.machine = machine.handle(input, &mut turn);
         slot.armed = turn.armed;
         self.deadlines.rearm(Owner::Client(tx), old, slot.armed);
-        let cancel = slot.machine.take_cancel();
+        let mut cancel = slot.machine.take_cancel();
+        if let (Some(cancel), Some(reason)) = (&mut cancel, slot.cancel_reason) {
+            cancel.headers.set(HeaderName::Reason, reason);
+        }
         if slot.machine.is_terminated()
             && let Some(slot) = self.clients.remove(tx.0)
         {

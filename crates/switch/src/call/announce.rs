@@ -61,7 +61,7 @@ impl Call {
         let names = told(place, wait);
         let prompts = names
             .iter()
-            .filter_map(|name| ctx.prompt(name, &self.language));
+            .filter_map(|name| self.prompts.find(name, &self.language));
         prompts.collect()
     }
 

@@ -198,12 +198,13 @@ impl Call {
             .is_some_and(|leg| matches!(leg.who, Who::Offered { .. }));
         let awaited = match &self.state {
             State::Queued { .. } => offered,
-            State::Reaching { leg, .. } => *leg == id,
+            State::Reaching { .. } => self.is_reached(id),
             State::Opening
             | State::Answering
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Leaving(_)
             | State::Referred
             | State::Talking { .. }
             | State::Ended => false,
@@ -226,6 +227,7 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
+        leg.answered_elsewhere = true;
         leg.withdraw_all(ctx);
         leg.sip = Sip::Confirmed;
         leg.remote = Some(remote);

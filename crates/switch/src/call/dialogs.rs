@@ -111,6 +111,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Leaving(_)
             | State::Queued { .. }
             | State::Referred
             | State::Talking { .. }

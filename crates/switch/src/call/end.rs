@@ -31,7 +31,10 @@ impl Call {
                     EndedBy::Engine => OfferResult::Withdrawn,
                     EndedBy::Caller | EndedBy::Operator | EndedBy::Outer => OfferResult::CallerGone,
                 };
-                self.stop_reaching(ctx, leg, result);
+                let group = core::mem::take(&mut self.together);
+                for leg in group.into_iter().chain([leg]) {
+                    self.stop_reaching(ctx, leg, result);
+                }
                 self.transfer_dropped(ctx, by);
             }
             State::Referred => {
@@ -43,7 +46,9 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_) => {}
+            State::Leaving(leaving) => self.end_leaving(ctx, leaving, by),
         }
+        let outcome = self.with_message(outcome);
         ctx.counts.calls = ctx.counts.calls.saturating_sub(1);
         let status = (!self.caller.is_answered()).then_some(status);
         ctx.record(Fact::CallEnded {
@@ -65,7 +70,7 @@ impl Call {
 
     /// Ends the call because something technical went wrong.
     pub(crate) fn fail(&mut self, ctx: &mut Context, status: u16, reason: &str) {
-        let outcome = if self.segments > 0 {
+        let outcome = if self.talked {
             Outcome::Answered
         } else {
             Outcome::Failed
@@ -75,7 +80,7 @@ impl Call {
 
     /// Ends the call because the engine stops.
     pub(crate) fn interrupt(&mut self, ctx: &mut Context) {
-        let outcome = if self.segments > 0 {
+        let outcome = if self.talked {
             Outcome::Answered
         } else {
             Outcome::Interrupted
@@ -89,11 +94,12 @@ impl Call {
             Outcome::Abandoned => QueueOutcome::Abandoned,
             Outcome::TimedOut => QueueOutcome::TimedOut,
             Outcome::RefusedFull => QueueOutcome::RefusedFull,
-            Outcome::Answered if self.segments > 0 => QueueOutcome::Abandoned,
+            Outcome::Answered if self.talked => QueueOutcome::Abandoned,
             Outcome::Answered
             | Outcome::AbandonedEarly
             | Outcome::Closed
             | Outcome::Served
+            | Outcome::Message
             | Outcome::UnknownNumber
             | Outcome::Unreached
             | Outcome::Failed

@@ -43,6 +43,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Leaving(_)
             | State::Queued { .. }
             | State::Reaching { .. }
             | State::Referred
@@ -76,6 +77,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Leaving(_)
             | State::Referred
             | State::Talking { .. }
             | State::Ended => None,

@@ -22,7 +22,7 @@ pub(crate) struct Asking {
 impl Call {
     /// Plays the prompt, then waits for keys.
     pub(super) fn ask(&mut self, ctx: &mut Context, ask: Ask) {
-        let prompt = ctx.prompt(&ask.prompt, &ask.language);
+        let prompt = self.prompts.find(&ask.prompt, &ask.language);
         if prompt.is_none() {
             tracing::error!(call = %self.id, prompt = ask.prompt, "prompt is not loaded; skipped");
         }
@@ -53,6 +53,9 @@ impl Call {
 
     /// A key of a party, by whichever way.
     pub(super) fn key_pressed(&mut self, ctx: &mut Context, leg: LegId, key: char) {
+        if self.message_key(ctx, leg, key) {
+            return;
+        }
         let (call, first) = (self.id, self.first);
         let State::Asking(asking) = &mut self.state else {
             // To a person or to nobody: it is heard, and means nothing to the plan.

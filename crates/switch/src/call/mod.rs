@@ -4,7 +4,7 @@
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
 //! one certain party, `segment` the talks, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
-//! presses, `announce` what a waiting caller is told, `planned` the steps that wait, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
+//! presses, `announce` what a waiting caller is told, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -13,6 +13,7 @@
 //! | Saying    | -            | -           | next step    | -             | -                     | Ended                | 603                  | Ended                   |
 //! | Asking    | -            | -           | waits for keys | -           | -                     | Ended                | 603                  | next step               |
 //! | Waiting   | -            | -           | -            | -             | -                     | Ended                | 603                  | next step               |
+//! | Leaving   | -            | -           | see `voicemail` | -         | -                     | Ended                | 603                  | next step               |
 //! | Queued    | -            | -           | -            | Talking       | -                     | Ended                | 603                  | next step               |
 //! | Reaching  | -            | -           | -            | Talking       | - (it transferred)    | Ended                | 491                  | see `transfer`, or Ended |
 //! | Referred  | -            | -           | -            | -             | - (it transferred)    | Ended                | 491                  | Reaching, see `referral` |
@@ -49,16 +50,18 @@ mod sent;
 mod session;
 mod steps;
 mod transfer;
+mod voicemail;
 mod who;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dialplan::Step;
 use sip::{Dialog, Flow, Message, ServerTx};
 use vocab::media::{MediaCommand, MediaEvent};
 use vocab::{CallId, Direction, EndedBy, Fact, LegId, OperatorId, QueueId, Time};
 
-use crate::context::{Context, Owner, Timer, TimerKey};
+use crate::context::{Context, Owner, Prompts, Timer, TimerKey};
 use crate::trunk::Seat;
 use crate::turns;
 use account::LegAccount;
@@ -79,6 +82,7 @@ pub(crate) use steps::Course;
 use steps::Place;
 pub(crate) use transfer::Asked;
 use transfer::Transfer;
+use voicemail::Leaving;
 use who::Engagement;
 
 /// What admission learned of a new call.
@@ -115,6 +119,8 @@ pub(crate) enum State {
     Asking(Box<Asking>),
     /// A step waits for its time.
     Waiting(Waited),
+    /// A message is left, or the greeting before it plays.
+    Leaving(Box<Leaving>),
     /// It waits for an operator.
     Queued {
         queue: QueueId,
@@ -154,6 +160,8 @@ pub(crate) struct Call {
     /// The party whom the call is about.
     first: LegId,
     course: Course,
+    /// What its plan can play.
+    prompts: Arc<Prompts>,
     /// Where it last waited.
     place: Option<Place>,
     transfer: Option<Transfer>,
@@ -168,7 +176,12 @@ pub(crate) struct Call {
     language: String,
     /// The number is for the journal, not for the operator's display.
     private: bool,
+    /// Number of the last recording: of a talk or of a message.
     segments: u16,
+    /// Somebody talked to the first party.
+    talked: bool,
+    /// The caller left a message that is kept.
+    message_left: bool,
     play_token: u32,
     /// Who ended the last segment, until the plan goes on.
     segment_ended_by: Option<EndedBy>,
@@ -176,6 +189,8 @@ pub(crate) struct Call {
     announcement: Announcement,
     /// A step that waits until the caller can hear it.
     deferred: Option<Step>,
+    /// Whom the plan calls besides the one of `State::Reaching`: who answers first has the call.
+    together: Vec<LegId>,
     /// How the plan calls somebody, while it does.
     planned: Option<Planned>,
     /// Plans through which it was handed on.
@@ -246,6 +261,7 @@ impl Call {
             legs: BTreeMap::new(),
             first: leg,
             course: arrival.course,
+            prompts: Arc::clone(&ctx.prompts),
             place: None,
             transfer: None,
             referral: None,
@@ -256,10 +272,13 @@ impl Call {
             language,
             private: arrival.private,
             segments: 0,
+            talked: false,
+            message_left: false,
             play_token: 0,
             segment_ended_by: None,
             announcement: Announcement::default(),
             deferred: None,
+            together: Vec::new(),
             planned: None,
             plans: 0,
             step_timer: None,
@@ -335,6 +354,8 @@ impl Call {
                     self.answered(ctx);
                 }
             }
+            MediaEvent::Spoken { leg, .. } => self.message_spoken(leg),
+            MediaEvent::Quiet { leg, .. } => self.message_quiet(ctx, leg),
             MediaEvent::Digit { leg, digit, .. } => self.key_pressed(ctx, leg, digit),
             MediaEvent::OneWayBegan { leg, .. } => self.one_way_began(ctx, leg),
             MediaEvent::OneWayEnded { leg, .. } => self.one_way_ended(ctx, leg),

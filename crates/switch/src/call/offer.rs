@@ -58,6 +58,10 @@ impl Call {
         let found = self.legs.iter().find(|(_, leg)| open(leg));
         // None: this call took it back itself, when the caller hung up.
         if let Some(id) = found.map(|(id, _)| *id) {
+            let talks = matches!(self.state, State::Talking { .. });
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.answered_elsewhere = talks;
+            }
             self.take_back(ctx, id, result);
         }
     }

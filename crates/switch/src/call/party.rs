@@ -82,6 +82,8 @@ pub(crate) struct PartyLeg {
     pub(super) seat: Option<Seat>,
     /// The peer's audio is let through before the answer.
     pub(super) early: bool,
+    /// Another telephone has answered, here or elsewhere: who still rings is told so.
+    pub(super) answered_elsewhere: bool,
 }
 
 impl PartyLeg {
@@ -105,6 +107,7 @@ impl PartyLeg {
             failure: None,
             seat: None,
             early: false,
+            answered_elsewhere: false,
         }
     }
 
@@ -125,6 +128,7 @@ impl PartyLeg {
             failure: None,
             seat: None,
             early: false,
+            answered_elsewhere: false,
         }
     }
 

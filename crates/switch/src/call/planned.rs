@@ -1,10 +1,11 @@
 //! Owns the steps of a plan that wait for a time, for somebody certain, or for a web service.
 
 use core::time::Duration;
+use std::sync::Arc;
 
-use dialplan::{Chosen, Happened, Run, Target};
-use vocab::EventId;
+use dialplan::{Chosen, Happened, Target};
 use vocab::media::MediaCommand;
+use vocab::{EventId, LegId, MessageEnd};
 
 use super::reach::Purpose;
 use super::steps::Asked;
@@ -51,7 +52,7 @@ impl Call {
 
     /// Plays music for a while; says whether there is any.
     pub(super) fn play_for(&mut self, ctx: &mut Context, music: &str, time: Duration) -> bool {
-        let Some(prompt) = ctx.prompt(music, "") else {
+        let Some(prompt) = self.prompts.find(music, "") else {
             tracing::error!(call = %self.id, music, "music is not loaded; skipped");
             return false;
         };
@@ -71,6 +72,10 @@ impl Call {
         let happened = match self.state {
             State::Asking(_) => {
                 self.keyed(ctx);
+                return;
+            }
+            State::Leaving(_) => {
+                self.message_over(ctx, MessageEnd::Longest);
                 return;
             }
             State::Waiting(Waited::Ringing) => Happened::Waited,
@@ -136,6 +141,7 @@ impl Call {
         music: Option<&str>,
     ) -> bool {
         let found = match target {
+            Target::Operators(group) => return self.ring_group(ctx, group, planned, music),
             Target::Operator(name) => Destination::operator(ctx, name),
             Target::Number(number) => Destination::outer(ctx, number).ok(),
         };
@@ -147,6 +153,35 @@ impl Call {
         self.reach_planned(ctx, &destination, planned, music)
     }
 
+    /// Calls all of a group at once who can be called; says whether there was anybody.
+    fn ring_group(
+        &mut self,
+        ctx: &mut Context,
+        group: &[String],
+        planned: Planned,
+        music: Option<&str>,
+    ) -> bool {
+        let mut ringing: Vec<LegId> = Vec::new();
+        for name in group {
+            let Some(destination) = Destination::operator(ctx, name) else {
+                tracing::warn!(call = %self.id, name, "a plan rings somebody whom nobody knows");
+                continue;
+            };
+            let music = music.filter(|_| ringing.is_empty());
+            let rings = match ringing.is_empty() {
+                true => self.reach_planned(ctx, &destination, planned, music),
+                false => self.reach(ctx, &destination, Purpose::Plan).is_ok(),
+            };
+            if let (true, State::Reaching { leg, .. }) = (rings, &self.state) {
+                ringing.push(*leg);
+            }
+        }
+        // The last one stands in the state.
+        let any = ringing.pop().is_some();
+        self.together = ringing;
+        any
+    }
+
     fn reach_planned(
         &mut self,
         ctx: &mut Context,
@@ -154,7 +189,7 @@ impl Call {
         planned: Planned,
         music: Option<&str>,
     ) -> bool {
-        let music = music.and_then(|music| ctx.prompt(music, ""));
+        let music = music.and_then(|music| self.prompts.find(music, ""));
         self.planned = Some(Planned {
             music: music.is_some(),
             ..planned
@@ -198,7 +233,8 @@ impl Call {
                     tracing::warn!(call = %self.id, "plans transfer a call in a circle");
                     return Some(Happened::NotReached);
                 }
-                let run = Run::new(plan, &self.caller_number, &number);
+                let run = ctx.run(plan, &self.caller_number, &number);
+                self.prompts = Arc::clone(&ctx.prompts);
                 self.language = run.language().to_owned();
                 self.course = Course::Plan(run);
                 Some(Happened::Started)

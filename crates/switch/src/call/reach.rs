@@ -195,18 +195,21 @@ impl Call {
         tx: ClientTx,
         response: &Message,
     ) {
-        let State::Reaching { leg, purpose } = self.state else {
+        let State::Reaching { purpose, .. } = self.state else {
             return;
         };
-        if leg != id {
+        if !self.is_reached(id) {
             return;
         }
         let music = self.planned.is_some_and(|planned| planned.music);
         if purpose == Purpose::Plan && music {
             return;
         }
-        let heard =
-            self.hears_early_audio(id) && self.let_early_audio_through(ctx, id, tx, response);
+        // Of several who ring at once nobody is heard before the answer.
+        let alone = self.together.is_empty();
+        let heard = alone
+            && self.hears_early_audio(id)
+            && self.let_early_audio_through(ctx, id, tx, response);
         match purpose {
             Purpose::Dialled | Purpose::Plan if heard => {
                 self.caller.open_early(ctx);
@@ -264,6 +267,7 @@ impl Call {
         let State::Reaching { purpose, .. } = self.state else {
             return;
         };
+        self.take_back_others(ctx, id);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -296,8 +300,7 @@ impl Call {
 
     /// It rang as long as it may.
     pub(super) fn rang_in_vain(&mut self, ctx: &mut Context, id: LegId) {
-        let awaited = matches!(self.state, State::Reaching { leg, .. } if leg == id);
-        if awaited && self.legs.get(&id).is_some_and(PartyLeg::is_awaited) {
+        if self.is_reached(id) && self.legs.get(&id).is_some_and(PartyLeg::is_awaited) {
             self.take_back(ctx, id, OfferResult::NoAnswer);
             self.reach_failed(ctx, id, OfferResult::NoAnswer, None);
         }
@@ -314,6 +317,18 @@ impl Call {
         let State::Reaching { leg, purpose } = self.state else {
             return;
         };
+        if !self.is_reached(id) {
+            return;
+        }
+        self.together.retain(|other| *other != id);
+        if leg == id
+            && let Some(other) = self.together.pop()
+        {
+            // Another of the group rings on.
+            let leg = other;
+            self.state = State::Reaching { leg, purpose };
+            return;
+        }
         if leg != id {
             return;
         }
@@ -345,6 +360,31 @@ impl Call {
             | TransferResult::Withdrawn => "the called party cannot be reached",
         };
         self.end(ctx, Outcome::Unreached, by, failure.status, reason);
+    }
+
+    /// Whether a leg is one of those that are called now.
+    pub(super) fn is_reached(&self, id: LegId) -> bool {
+        let State::Reaching { leg, .. } = self.state else {
+            return false;
+        };
+        leg == id || self.together.contains(&id)
+    }
+
+    /// Somebody of a group has answered: the others stop ringing.
+    fn take_back_others(&mut self, ctx: &mut Context, answered: LegId) {
+        let State::Reaching { leg, .. } = self.state else {
+            return;
+        };
+        let group = core::mem::take(&mut self.together);
+        for other in group.into_iter().chain([leg]) {
+            if other == answered {
+                continue;
+            }
+            if let Some(leg) = self.legs.get_mut(&other) {
+                leg.answered_elsewhere = true;
+            }
+            self.stop_reaching(ctx, other, OfferResult::Withdrawn);
+        }
     }
 
     /// Stops calling a party: the one who waits for it has gone, or the call ends.

@@ -181,6 +181,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Leaving(_)
             | State::Reaching { .. }
             | State::Referred
             | State::Talking { .. }

@@ -34,7 +34,7 @@ impl Call {
         self.segments = self.segments.saturating_add(1);
         ctx.counts.talking += 1;
         let segment = self.segments;
-        if segment == 1 {
+        if !core::mem::replace(&mut self.talked, true) {
             ctx.counts.answered += 1;
         }
         tracing::info!(call = %call, segment, outer = matches!(party, Party::Outer { .. }), "talk");
@@ -151,7 +151,7 @@ impl Call {
 
     /// What the call is if its first party hangs up now.
     pub(super) fn outcome_when_first_leaves(&self) -> Outcome {
-        if self.segments > 0 {
+        if self.talked {
             return Outcome::Answered;
         }
         match self.state {
@@ -167,6 +167,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Leaving(_)
             | State::Referred
             | State::Talking { .. }
             | State::Ended => match &self.course {

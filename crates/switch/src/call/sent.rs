@@ -11,6 +11,7 @@ use super::account::{Credentials, LegAccount};
 use super::leg::Description;
 use super::party::{PartyLeg, Sip};
 use crate::context::{Context, Owner};
+use crate::outgoing::Withdrawn;
 use crate::way::{Next, Way};
 
 /// Where an INVITE of ours stands.
@@ -186,15 +187,19 @@ impl PartyLeg {
     pub(super) fn withdraw(&mut self, ctx: &mut Context, tx: ClientTx) {
         if let Some(sent) = self.sent(tx).filter(|sent| sent.is_awaited()) {
             sent.stage = Stage::Withdrawn;
-            ctx.cancel(tx);
+            ctx.cancel(tx, Withdrawn::Unwanted);
         }
     }
 
     /// Takes all INVITEs back.
     pub(super) fn withdraw_all(&mut self, ctx: &mut Context) {
+        let why = match self.answered_elsewhere {
+            true => Withdrawn::AnsweredElsewhere,
+            false => Withdrawn::Unwanted,
+        };
         for sent in self.invites.iter_mut().filter(|sent| sent.is_awaited()) {
             sent.stage = Stage::Withdrawn;
-            ctx.cancel(sent.tx);
+            ctx.cancel(sent.tx, why);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use acd::{Limits, Need, SkillNeed};
-use dialplan::{Announce, Happened, QueueState, Run, Sights, Step};
+use dialplan::{Announce, Happened, QueueState, Run, Sights, Step, Unserved};
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time, WallTime};
 
@@ -47,6 +47,20 @@ impl Course {
         }
     }
 
+    /// How a call left its queue, and what its course is told of that. A plan that sends it elsewhere
+    /// for this cause makes it one that overflowed.
+    fn after_queue(&self, outcome: QueueOutcome, cause: acd::Cause) -> (QueueOutcome, Happened) {
+        let (Self::Plan(run), true) = (self, is_plans(outcome)) else {
+            return (outcome, Happened::QueueLeft(outcome));
+        };
+        let cause = unserved(cause);
+        let outcome = match run.overflows(cause) {
+            true => QueueOutcome::Overflowed,
+            false => outcome,
+        };
+        (outcome, Happened::NotServed(cause))
+    }
+
     fn next(&mut self, ctx: &Context, happened: Happened) -> Next {
         match self {
             Self::Plan(run) => {
@@ -80,6 +94,7 @@ impl Course {
                 | Happened::Keyed(_)
                 | Happened::Noted
                 | Happened::NotReached
+                | Happened::NotServed(_)
                 | Happened::Fetched(_)
                 | Happened::TalkEnded => hangup(None),
             }),
@@ -100,6 +115,30 @@ const fn hangup(outcome: Option<Outcome>) -> Step {
         outcome,
         status: 480,
         cause: None,
+    }
+}
+
+/// Whether a plan says what becomes of a call that left its queue so.
+const fn is_plans(outcome: QueueOutcome) -> bool {
+    match outcome {
+        QueueOutcome::TimedOut | QueueOutcome::Closed | QueueOutcome::RefusedFull => true,
+        QueueOutcome::Answered
+        | QueueOutcome::Abandoned
+        | QueueOutcome::Overflowed
+        | QueueOutcome::CallbackTaken => false,
+    }
+}
+
+/// Why a queue does not serve a call, as plans tell causes apart.
+const fn unserved(cause: acd::Cause) -> Unserved {
+    match cause {
+        acd::Cause::Full => Unserved::Full,
+        acd::Cause::WaitedTooLong => Unserved::WaitedTooLong,
+        acd::Cause::Closed => Unserved::Closed,
+        acd::Cause::Unstaffed(acd::Unstaffed::AllOnBreak) => Unserved::OnBreak,
+        acd::Cause::Unstaffed(acd::Unstaffed::NobodySignedIn | acd::Unstaffed::NobodyReachable) => {
+            Unserved::Nobody
+        }
     }
 }
 
@@ -128,7 +167,7 @@ impl Sights for Scene<'_> {
 /// Whether a step is nothing without a caller who hears it.
 const fn is_for_ears(step: &Step) -> bool {
     match step {
-        Step::Say { .. } | Step::Music { .. } | Step::Ask(_) => true,
+        Step::Say { .. } | Step::Music { .. } | Step::Ask(_) | Step::Voicemail(_) => true,
         Step::Queue {
             music, announce, ..
         } => music.is_some() || announce.is_some(),
@@ -139,7 +178,6 @@ const fn is_for_ears(step: &Step) -> bool {
         | Step::Rate { .. }
         | Step::Transfer { .. }
         | Step::Fetch { .. }
-        | Step::Voicemail { .. }
         | Step::CallBack { .. }
         | Step::Talk
         | Step::Hangup { .. } => false,
@@ -298,7 +336,11 @@ impl Call {
                 self.fetch(ctx, url, body, timeout);
                 None
             }
-            Step::Voicemail { .. } | Step::CallBack { .. } => {
+            Step::Voicemail(asked) => {
+                self.leave_message(ctx, *asked);
+                None
+            }
+            Step::CallBack { .. } => {
                 // Such a plan is refused before it takes calls.
                 ctx.bug("a plan has a step that is not supported", Some(self.id));
                 self.fail(ctx, 501, "a step of the plan is not supported");
@@ -360,7 +402,7 @@ impl Call {
         } else {
             language
         };
-        let Some(id) = ctx.prompt(&prompt, language) else {
+        let Some(id) = self.prompts.find(&prompt, language) else {
             tracing::error!(call = %self.id, prompt, language, "prompt is not loaded; skipped");
             return false;
         };
@@ -386,7 +428,10 @@ impl Call {
     }
 
     pub(super) fn play_ended(&mut self, ctx: &mut Context, token: u32) {
-        if self.question_ended(ctx, token) || self.announced(ctx, token) {
+        if self.question_ended(ctx, token)
+            || self.announced(ctx, token)
+            || self.message_prompt_ended(ctx, token)
+        {
             return;
         }
         let State::Saying {
@@ -423,7 +468,7 @@ impl Call {
             name: settings.name.clone(),
             music: asked
                 .music
-                .and_then(|name| ctx.prompt(name, &self.language)),
+                .and_then(|name| self.prompts.find(name, &self.language)),
             priority: asked.priority,
             since: ctx.now,
             recorded: asked.recorded,
@@ -510,11 +555,17 @@ impl Call {
     }
 
     /// The ACD let the call go without an operator.
-    pub(crate) fn queue_over(&mut self, ctx: &mut Context, outcome: QueueOutcome) {
+    pub(crate) fn queue_over(
+        &mut self,
+        ctx: &mut Context,
+        outcome: QueueOutcome,
+        cause: acd::Cause,
+    ) {
         let State::Queued { name, .. } = &self.state else {
             return;
         };
         let queue = name.clone();
+        let (outcome, happened) = self.course.after_queue(outcome, cause);
         ctx.record(Fact::QueueLeft {
             call: self.id,
             queue,
@@ -525,14 +576,14 @@ impl Call {
             leg: self.first,
         });
         self.state = State::Opening;
-        self.advance(ctx, Happened::QueueLeft(outcome));
+        self.advance(ctx, happened);
     }
 
     /// The plan ends the call.
     fn hang_up(&mut self, ctx: &mut Context, outcome: Option<Outcome>, status: u16) {
         let by = self.segment_ended_by.take().unwrap_or(EndedBy::Engine);
         let outcome = match outcome {
-            _ if self.segments > 0 => Outcome::Answered,
+            _ if self.talked => Outcome::Answered,
             Some(outcome) => outcome,
             None => Outcome::Served,
         };

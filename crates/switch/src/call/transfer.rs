@@ -14,7 +14,9 @@
 //!
 //! Only a call that never was in a queue ends then, as there is nobody to give it to.
 
-use dialplan::{Happened, Run};
+use std::sync::Arc;
+
+use dialplan::Happened;
 use sip::{HeaderName, Host, Message, Method, NameAddr, Refer, ServerTx, Uri, refer};
 use vocab::{
     CallId, EndedBy, Fact, LegId, OperatorId, TransferKind, TransferResult, TransferTarget,
@@ -105,6 +107,7 @@ impl Call {
             | State::Saying { .. }
             | State::Asking(_)
             | State::Waiting(_)
+            | State::Leaving(_)
             | State::Queued { .. }
             | State::Reaching { .. }
             | State::Talking { .. }
@@ -228,7 +231,8 @@ impl Call {
             Destination::Queue { name, priority } => self.transfer_to_queue(ctx, name, priority),
             Destination::Plan { plan, number } => {
                 self.transfer_done(ctx);
-                let run = Run::new(plan, &self.caller_number, &number);
+                let run = ctx.run(plan, &self.caller_number, &number);
+                self.prompts = Arc::clone(&ctx.prompts);
                 self.course = Course::Plan(run);
                 self.advance(ctx, Happened::Started);
             }
@@ -256,7 +260,9 @@ impl Call {
         let place = Place {
             queue,
             name,
-            music: before.and_then(|place| place.music).or(ctx.any_music()),
+            music: before
+                .and_then(|place| place.music)
+                .or(self.prompts.any_music()),
             priority: priority
                 .or(before.map(|place| place.priority))
                 .unwrap_or_default(),
@@ -343,7 +349,7 @@ impl Call {
 
     pub(super) fn play_music(&mut self, ctx: &mut Context) {
         let music = self.place.as_ref().and_then(|place| place.music);
-        if let Some(music) = music.or(ctx.any_music()) {
+        if let Some(music) = music.or(self.prompts.any_music()) {
             self.play(ctx, music, true);
         }
     }

@@ -194,12 +194,12 @@ fn a_cancelled_request_takes_no_further_way() {
     let tx = w.request("sip:example.com;transport=tcp");
     w.answer_two_servers();
     let (first, _) = w.one();
-    w.ctx.cancel(tx);
+    w.ctx.cancel(tx, Withdrawn::Unwanted);
     assert_eq!(w.lose(first), Some((tx, None)));
     assert_eq!(w.sent(), []);
     // Before it is located, nothing goes out at all.
     let tx = w.request("sip:other.example;transport=tcp");
-    w.ctx.cancel(tx);
+    w.ctx.cancel(tx, Withdrawn::Unwanted);
     assert_eq!(w.ctx.outgoing.poll(), Some(tx));
     for question in w.questions() {
         w.answer(question, Answer::Srv(Vec::new()));

@@ -54,6 +54,8 @@ pub struct World {
     pub now: Time,
     pub facts: Vec<Event>,
     pub commands: Vec<MediaCommand>,
+    /// Prompts whose audio need not be kept.
+    pub forgotten: BTreeSet<vocab::media::PromptId>,
     /// Questions to web services.
     pub fetches: Vec<(vocab::CallId, u32, String)>,
     inboxes: BTreeMap<SocketAddr, VecDeque<Message>>,
@@ -131,6 +133,7 @@ impl World {
             now: Time::ZERO,
             facts: Vec::new(),
             commands: Vec::new(),
+            forgotten: BTreeSet::new(),
             fetches: Vec::new(),
             inboxes: BTreeMap::new(),
             legs: BTreeSet::new(),
@@ -222,6 +225,10 @@ impl World {
                 inbox.push_back(message);
                 None
             }
+            Output::ForgetPrompts(prompts) => {
+                self.forgotten.extend(prompts);
+                None
+            }
             Output::ExpectName { .. } => None,
             Output::Fetch {
                 call,
@@ -285,6 +292,8 @@ impl World {
             MediaCommand::SetRemote { leg, .. }
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
+            | MediaCommand::Record { leg, .. }
+            | MediaCommand::EndRecord { leg, .. }
             | MediaCommand::PauseRecording { leg, .. }
             | MediaCommand::ResumeRecording { leg, .. } => {
                 assert!(

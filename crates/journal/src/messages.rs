@@ -1,0 +1,141 @@
+//! Owns the questions about messages of callers: which nobody has heard, and how many wait for whom.
+//! Reads only; who heard one says so at the [`crate::desk`].
+
+use std::collections::BTreeMap;
+
+use sqlx::FromRow;
+
+use crate::db::{Connection, Location};
+use crate::error::DatabaseError;
+use crate::operators::WaitingMessages;
+use crate::query::Journal;
+use crate::store;
+
+/// Messages told at once; there are more when there are so many.
+pub const PAGE: u32 = 1_000;
+
+/// A message, with what is known of its call and its recording.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, serde::Serialize)]
+pub struct LeftMessage {
+    /// The call; [`vocab::CallId::from_i64`] gives the id.
+    pub call: i64,
+    /// Number of its recording within the call.
+    pub segment: i64,
+    /// Where it is kept.
+    pub mailbox: String,
+    /// The caller's number; empty if withheld.
+    pub caller: String,
+    /// The number dialled.
+    pub number: String,
+    /// Logins for whom it waits, with a comma between two.
+    pub waits_for: String,
+    /// UTC ms.
+    pub started_at: i64,
+    /// How long it is.
+    pub length_ms: Option<i64>,
+    /// UTC ms; none: nobody has heard it.
+    pub heard_at: Option<i64>,
+    /// Who heard it first.
+    pub heard_by: Option<String>,
+    /// Path of the audio below the root of recordings, once it is stored.
+    pub path: Option<String>,
+    /// [`vocab::MissingReason`] in its JSON spelling.
+    pub missing: Option<String>,
+}
+
+/// Which messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Also those that were heard.
+    pub heard: bool,
+    /// Only those kept there.
+    pub mailbox: Option<String>,
+}
+
+impl Journal {
+    /// The messages that are kept, oldest first; at most [`PAGE`].
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn messages(&mut self, wanted: &Wanted) -> Result<Vec<LeftMessage>, DatabaseError> {
+        let sql = "SELECT m.call, m.segment, m.mailbox, e.caller, e.number, m.waits_for,
+                m.started_at, m.length_ms, m.heard_at, m.heard_by, r.path, r.missing
+            FROM messages m JOIN entries e ON e.call = m.call
+            LEFT JOIN recordings r ON r.call = m.call AND r.segment = m.segment
+            WHERE m.kept AND ($1 = 1 OR m.heard_at IS NULL)
+              AND ($2 = '' OR m.mailbox = $2)
+            ORDER BY m.started_at, m.call, m.segment LIMIT $3";
+        let mailbox = wanted.mailbox.clone().unwrap_or_default();
+        let args = [i64::from(wanted.heard).into(), mailbox.into(), PAGE.into()];
+        let found = self.connection.all(sql, &args).await;
+        found.map_err(|error| self.failed(error))
+    }
+}
+
+/// A connection kept open to ask often whether messages changed.
+#[derive(Debug)]
+pub struct Watch {
+    database: Location,
+    connection: Connection,
+    seen: Option<i64>,
+}
+
+impl Watch {
+    /// Begins to watch; the first [`Watch::changes`] gives the numbers as they are.
+    ///
+    /// # Errors
+    /// If the database cannot be used.
+    pub async fn open(database: impl Into<Location>) -> Result<Self, DatabaseError> {
+        let database = database.into();
+        let connection = store::open_reader(&database).await?;
+        Ok(Self {
+            database,
+            connection,
+            seen: None,
+        })
+    }
+
+    /// How many wait for each login, if any message changed since the last call. What was destroyed
+    /// waits for nobody.
+    ///
+    /// # Errors
+    /// If the database cannot be used; ask again later.
+    pub async fn changes(
+        &mut self,
+    ) -> Result<Option<BTreeMap<String, WaitingMessages>>, DatabaseError> {
+        let failed = |error| DatabaseError::of(&self.database, error);
+        // The version first: a change between the two reads is then seen again, not missed.
+        let last: Option<(Option<i64>,)> = self
+            .connection
+            .first("SELECT max(version) FROM messages", &[])
+            .await
+            .map_err(failed)?;
+        let version = last.and_then(|(version,)| version).unwrap_or_default();
+        if self.seen == Some(version) {
+            return Ok(None);
+        }
+        let rows: Vec<(String, i64, i64)> = self
+            .connection
+            .all(
+                "SELECT m.waits_for, sum(CASE WHEN m.heard_at IS NULL THEN 1 ELSE 0 END), count(*)
+                 FROM messages m
+                 LEFT JOIN recordings r ON r.call = m.call AND r.segment = m.segment
+                 WHERE m.kept AND m.waits_for <> '' AND coalesce(r.missing, '') <> 'destroyed'
+                 GROUP BY m.waits_for",
+                &[],
+            )
+            .await
+            .map_err(failed)?;
+        self.seen = Some(version);
+        let mut waiting: BTreeMap<String, WaitingMessages> = BTreeMap::new();
+        for (logins, new, all) in rows {
+            let count = |number: i64| u32::try_from(number).unwrap_or_default();
+            for login in logins.split(',') {
+                let known = waiting.entry(login.to_owned()).or_default();
+                known.new = known.new.saturating_add(count(new));
+                known.old = known.old.saturating_add(count(all - new));
+            }
+        }
+        Ok(Some(waiting))
+    }
+}
