@@ -2,6 +2,7 @@
 //! `main` dispatches.
 
 mod journal;
+mod operators;
 mod recordings;
 mod report;
 mod token;
@@ -18,6 +19,10 @@ use vocab::WallTime;
 pub use journal::{
     BackupJournal, Contact, CopyJournal, Edit, Export, ExportFormat, JournalCommand, PruneJournal,
     Reopen, RestoreJournal, SetField, ShowEntry, TextFormat,
+};
+pub use operators::{
+    CallFor, CallInto, ChosenStatus, Given, NewPriority, NewSkills, OfOperator, OfQueue,
+    OperatorsCommand, SignIn, StatusName,
 };
 pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
@@ -135,11 +140,26 @@ Examples:
         command: VoicemailCommand,
     },
 
-    /// The queues: why a call went to whom.
+    /// The queues: why a call went to whom; orders about waiting calls and queues.
     Acd {
         /// What to tell.
         #[command(subcommand)]
         command: AcdCommand,
+    },
+
+    /// Operators at work: who is there, signing in and out, statuses and breaks.
+    #[command(after_help = "\
+Orders go to the running engine, which writes each into the journal with who gave it. What was
+chosen outlasts a restart.
+
+Examples:
+  hotline operators show
+  hotline operators sign-in ivanova --line 105
+  hotline operators status ivanova break --reason lunch")]
+    Operators {
+        /// What to do.
+        #[command(subcommand)]
+        command: OperatorsCommand,
     },
 
     /// How many operators a load needs, by the formulas of Erlang.
@@ -381,6 +401,24 @@ Examples:
   hotline acd explain --last 1
   hotline acd explain 0cff1234-0000002a")]
     Explain(AcdExplain),
+
+    /// Give a waiting call another priority.
+    Priority(NewPriority),
+
+    /// Take a waiting call for an operator who asks for it.
+    Pull(CallFor),
+
+    /// Offer a waiting call to this operator, whatever the skills.
+    Assign(CallFor),
+
+    /// Move a waiting call into another queue, with the waiting time it has.
+    Move(CallInto),
+
+    /// A queue takes calls again.
+    Open(OfQueue),
+
+    /// A queue takes no more calls, until it is opened again; those in it go on.
+    Close(OfQueue),
 }
 
 /// Which call is explained.

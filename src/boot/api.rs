@@ -55,6 +55,7 @@ impl Live for Engine {
 /// What the API stands on.
 pub(super) struct Parts {
     pub(super) desk: Desk,
+    pub(super) orders: super::orders::Orders,
     pub(super) progress: journal::Progress,
     pub(super) picture: Arc<Mutex<Picture>>,
     pub(super) recording: recorder::Figures,
@@ -80,6 +81,7 @@ pub(super) fn start(
         desk: parts.desk,
         database: settings.journal.database.clone(),
         progress: parts.progress,
+        orders: Box::new(parts.orders),
         live: Box::new(Engine {
             picture: parts.picture,
             recording: parts.recording,

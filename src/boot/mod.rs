@@ -4,6 +4,7 @@ mod api;
 pub mod control;
 mod keeper;
 mod operators;
+mod orders;
 mod plans;
 mod queues;
 mod reload;
@@ -118,7 +119,9 @@ impl Engine {
                 .context("cannot start the media threads")?
         };
         let switch = Switch::new(translate::switch(settings, boot, &listening)?);
+        let zone = settings.journal.zone();
         inbox.input(Input::Wall(driver::wall_clock()));
+        inbox.input(driver::local_clock(&zone, driver::wall_clock()));
         change.hand(&inbox);
         let operators = runtime.block_on(operators::follow(
             &settings.journal.database,
@@ -126,6 +129,7 @@ impl Engine {
             inbox.clone(),
         ))?;
         runtime.spawn(operators);
+        restore_standing(&runtime, settings, boot, &inbox);
         restore_bindings(&runtime, settings, boot, (&addresses, &inbox));
         restore_emergencies(&runtime, settings, boot, &inbox);
         let ledger = control::Engine {
@@ -133,7 +137,10 @@ impl Engine {
             progress: journal.progress(),
         };
         let desk = Desk::new(&settings.journal.database, forms, Arc::new(ledger));
-        control::open(&settings.journal.events, &runtime, desk.clone())?;
+        let orders = orders::Orders {
+            inbox: inbox.clone(),
+            database: settings.journal.database.clone(),
+        };
         let progress = journal.progress();
         let answer_wait = settings.journal.answer_wait;
         let resolve = signalling::resolver(settings, &runtime, inbox.clone());
@@ -147,13 +154,21 @@ impl Engine {
             journal,
             tracer,
             answer_wait,
+            zone,
         };
         let keeper = Keeper::start(Keeping::of(settings)?, inbox.clone())
             .context("cannot start the keeper of recordings")?;
         let driver = start_driver(inbox, outbox, parts)?;
         webhooks::start(&runtime, settings, &progress)?;
+        let counter = control::Counter {
+            desk: desk.clone(),
+            orders: orders.clone(),
+            picture: driver.shared_picture(),
+        };
+        control::open(&settings.journal.events, &runtime, counter)?;
         let api = api::Parts {
             desk,
+            orders,
             progress,
             picture: driver.shared_picture(),
             recording: recorder.figures(),
@@ -313,6 +328,22 @@ fn restore_bindings(
             listening: listening.to_vec(),
         }),
         Err(error) => tracing::error!(%error, "registered telephones are not taken up again"),
+    }
+}
+
+/// Hands in what stood at the last event: who was on duty, which queues were closed. Without it the
+/// engine starts as well, and everybody is as if nothing had been chosen.
+fn restore_standing(
+    runtime: &tokio::runtime::Runtime,
+    settings: &Settings,
+    boot: u32,
+    inbox: &Inbox,
+) {
+    let ours = &settings.journal;
+    let load = journal::standing::load(&ours.events, &ours.database, boot);
+    match runtime.block_on(load) {
+        Ok(standing) => inbox.input(Input::Standing(standing)),
+        Err(error) => tracing::error!(%error, "what operators chose is not taken up again"),
     }
 }
 

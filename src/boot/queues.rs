@@ -8,7 +8,7 @@ use acd::{
 };
 use vocab::QueueId;
 
-use crate::settings::{self, CallLanguage, Levels, Settings, Strategy};
+use crate::settings::{self, CallLanguage, Levels, Settings, Strategy, WrapUpEnd};
 
 fn numbered(settings: &Settings) -> impl Iterator<Item = (QueueId, &settings::Queue)> {
     (0..).map(QueueId).zip(&settings.queues)
@@ -53,6 +53,24 @@ pub(super) fn members(settings: &Settings) -> BTreeMap<String, Vec<Membership>> 
     members
 }
 
+/// What makes an operator present.
+pub(super) const fn attendance(settings: &Settings) -> acd::Attendance {
+    match settings.duty.attendance {
+        settings::Attendance::Telephone => acd::Attendance::ByTelephone,
+        settings::Attendance::SignIn => acd::Attendance::BySignIn,
+    }
+}
+
+/// The kinds of breaks.
+pub(super) fn breaks(settings: &Settings) -> Vec<acd::BreakSettings> {
+    let one = |found: &settings::Break| acd::BreakSettings {
+        reason: found.reason.clone(),
+        daily_max: found.daily_max,
+        hours: found.hours.iter().map(|hours| hours.0).collect(),
+    };
+    settings.breaks.iter().map(one).collect()
+}
+
 /// Where the language of a call is a skill.
 pub(super) fn languages(settings: &Settings) -> BTreeMap<QueueId, Need> {
     let need = |(id, found): (QueueId, &settings::Queue)| match found.call_language {
@@ -81,7 +99,11 @@ fn queue(settings: &Settings, id: QueueId, found: &settings::Queue) -> QueueSett
         on_wait_max: overflow(&found.wait_max_to),
         length_max: found.length_max,
         on_full: overflow(&found.full_to),
-        wrap_up: WrapUp::Fixed(found.wrap_up),
+        wrap_up: match found.wrap_up_until {
+            WrapUpEnd::Time => WrapUp::Fixed(found.wrap_up),
+            WrapUpEnd::Ready => WrapUp::Optional(found.wrap_up),
+            WrapUpEnd::Entry => WrapUp::UntilEntry(found.wrap_up),
+        },
         skills: one.chain(skills).chain(preferred).collect(),
         relaxation: found.relax.iter().map(|step| step.0.clone()).collect(),
         strategy: strategy(found.strategy),

@@ -142,6 +142,8 @@ pub(super) fn switch(
         strangers: super::trunks::strangers(sip),
         queues: super::queues::queues(settings),
         members: super::queues::members(settings),
+        attendance: super::queues::attendance(settings),
+        breaks: super::queues::breaks(settings),
         languages: super::queues::languages(settings),
         operator_calls: switch::OperatorCalls {
             at_once_max: settings.operator_calls.at_once,

@@ -10,7 +10,8 @@ pub enum TokenCommand {
     /// Make a token and print it, once: the file keeps its hash only.
     #[command(after_help = "\
 Rights: read (entries, figures, the live picture), write (into entries), listen (to recordings),
-metrics (figures for Prometheus, nothing personal), manage (webhooks).
+duty (sign in and out, status, breaks by the rules: what operators choose), supervise (any order
+to the queues), metrics (figures for Prometheus, nothing personal), manage (webhooks).
 
 Examples:
   hotline token add crm --right read,write
@@ -33,7 +34,7 @@ pub struct TokenAdd {
 
     /// What it may do.
     #[arg(long, value_name = "RIGHT", value_delimiter = ',', required = true,
-        value_parser = ["read", "write", "listen", "metrics", "manage"])]
+        value_parser = ["read", "write", "listen", "duty", "supervise", "metrics", "manage"])]
     pub right: Vec<String>,
 
     /// Whose API.

@@ -1,18 +1,43 @@
-//! Owns `hotline acd`: why calls went to whom.
+//! Owns `hotline acd`: why calls went to whom, and the orders about waiting calls and queues.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use vocab::{Event, Fact, OperatorRef};
+use vocab::{Event, Fact, OperatorRef, Order, Rank};
 
 use super::call::find;
 use crate::cli::{AcdCommand, AcdExplain};
 
-pub(super) fn run(command: &AcdCommand) -> anyhow::Result<ExitCode> {
-    match command {
-        AcdCommand::Explain(explain) => self::explain(explain),
-    }
+pub(super) fn run(command: AcdCommand) -> anyhow::Result<ExitCode> {
+    let (given, order) = match command {
+        AcdCommand::Explain(explain) => return self::explain(&explain),
+        AcdCommand::Priority(wanted) => {
+            let (call, priority) = (wanted.call, wanted.priority);
+            (wanted.given, Order::Priority { call, priority })
+        }
+        AcdCommand::Pull(wanted) => {
+            let (call, operator) = (wanted.call, wanted.operator);
+            (wanted.given, Order::Pull { call, operator })
+        }
+        AcdCommand::Assign(wanted) => {
+            let (call, operator) = (wanted.call, wanted.operator);
+            (wanted.given, Order::Assign { call, operator })
+        }
+        AcdCommand::Move(wanted) => {
+            let (call, queue) = (wanted.call, wanted.queue);
+            (wanted.given, Order::Move { call, queue })
+        }
+        AcdCommand::Open(wanted) => {
+            let queue = wanted.queue;
+            (wanted.given, Order::OpenQueue { queue })
+        }
+        AcdCommand::Close(wanted) => {
+            let queue = wanted.queue;
+            (wanted.given, Order::CloseQueue { queue })
+        }
+    };
+    super::operators::give(given, Rank::Supervisor, order)
 }
 
 fn explain(explain: &AcdExplain) -> anyhow::Result<ExitCode> {
@@ -90,7 +115,7 @@ fn seconds(time: Duration) -> String {
 }
 
 /// A named value as the journal writes it, with spaces.
-fn word(of: &impl serde::Serialize) -> String {
+pub(super) fn word(of: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(of).unwrap_or_default();
     value.as_str().unwrap_or_default().replace('_', " ")
 }

@@ -7,6 +7,7 @@ mod dialplan;
 mod emergency;
 mod entry;
 mod journal;
+mod operators;
 mod recordings;
 mod report;
 mod serve;
@@ -41,7 +42,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Recordings { command } => recordings::run(command),
         Command::Voicemail { command } => voicemail::run(command),
         Command::Dialplan { command } => dialplan::run(command),
-        Command::Acd { command } => acd::run(&command),
+        Command::Acd { command } => acd::run(command),
+        Command::Operators { command } => operators::run(command),
         Command::Staffing(wanted) => staffing::run(&wanted),
         Command::Sim(wanted) => sim::run(&wanted),
         Command::User { command } => user::run(command),

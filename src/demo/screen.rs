@@ -221,6 +221,7 @@ mod tests {
     fn picture(operators: u32) -> Picture {
         let operators = (0..operators)
             .map(|n| LiveOperator {
+                status: String::new(),
                 id: OperatorId(n),
                 name: format!("Operator {n}"),
                 line: (101 + n).to_string(),

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
 use dialplan::Plans;
+use jiff::tz::TimeZone;
 use journal::Journal;
 use journal::desk::{Stated, Statement};
 use media::{Audio, Media};
@@ -20,7 +21,7 @@ use switch::{Input, Output, Switch};
 use tokio::sync::oneshot;
 use transport::{Datagram, Sink, Transport};
 use vocab::media::PromptId;
-use vocab::{CallId, EventId, Fact, Snapshot, Time, WallTime};
+use vocab::{CallId, EventId, Fact, Instruction, OrderRefusal, Snapshot, Time, WallTime};
 
 use hold::Hold;
 use trace::Trace;
@@ -48,6 +49,8 @@ enum Message {
     Durable(EventId),
     /// What a person states, and where its event's id goes.
     Write(Statement, oneshot::Sender<Stated>),
+    /// What a person orders, and where its event's id goes.
+    Order(Instruction, oneshot::Sender<Result<EventId, OrderRefusal>>),
     /// New plans with the audio that is new in them.
     Plans {
         plans: Plans,
@@ -99,6 +102,14 @@ impl Inbox {
         let (answer, stated) = oneshot::channel();
         let _ = self.messages.send(Message::Write(statement, answer));
         stated
+    }
+
+    /// Hands in what a person orders. No answer comes if the driver ends first.
+    #[must_use]
+    pub fn order(&self, wanted: Instruction) -> oneshot::Receiver<Result<EventId, OrderRefusal>> {
+        let (answer, carried_out) = oneshot::channel();
+        let _ = self.messages.send(Message::Order(wanted, answer));
+        carried_out
     }
 
     /// Everything up to this event is on disk.
@@ -191,6 +202,8 @@ pub struct Parts {
     pub tracer: ::trace::Tracer,
     /// The longest an answer waits for the disk.
     pub answer_wait: Duration,
+    /// Where the local clock is, for breaks and hours.
+    pub zone: TimeZone,
 }
 
 /// The running driver.
@@ -284,6 +297,8 @@ struct Loop {
     journal_behind: bool,
     /// Wall time at time zero, milliseconds, as last told to the switch.
     wall_zero: i64,
+    /// Local time less UTC, seconds, as last told to the switch.
+    offset: Option<i32>,
 }
 
 impl Loop {
@@ -301,6 +316,7 @@ impl Loop {
             journal_behind: false,
             clock_at: Time::ZERO,
             wall_zero: i64::MIN,
+            offset: None,
         }
     }
 
@@ -367,6 +383,12 @@ impl Loop {
             }
             Message::Durable(event) => self.hold.set_durable(event),
             Message::Write(statement, answer) => self.write(statement, answer),
+            Message::Order(wanted, answer) => {
+                let carried_out = self.parts.switch.order(self.now(), &wanted);
+                self.drain();
+                // Who asked may have gone: what was ordered is done.
+                let _ = answer.send(carried_out);
+            }
             Message::Plans {
                 plans,
                 prompts,
@@ -506,6 +528,12 @@ impl Loop {
             self.wall_zero = zero;
             self.trace.set_wall(zero);
             self.handle(now, Input::Wall(wall));
+            self.offset = None;
+        }
+        let offset = offset_of(&self.parts.zone, wall);
+        if self.offset != Some(offset) {
+            self.offset = Some(offset);
+            self.handle(now, local_clock(&self.parts.zone, wall));
         }
     }
 
@@ -547,6 +575,24 @@ impl Loop {
         self.trace.settle();
         self.renew_picture();
         self.parts
+    }
+}
+
+/// Seconds by which local time is ahead of UTC.
+fn offset_of(zone: &TimeZone, wall: WallTime) -> i32 {
+    let at = jiff::Timestamp::from_millisecond(wall.as_unix_millis()).unwrap_or_default();
+    zone.to_offset(at).seconds()
+}
+
+/// What the local clock reads, for the switch.
+#[must_use]
+pub fn local_clock(zone: &TimeZone, wall: WallTime) -> Input {
+    let local = wall.as_unix_millis() + i64::from(offset_of(zone, wall)) * 1_000;
+    let day = 86_400_000;
+    let of_day = u64::try_from(local.rem_euclid(day)).unwrap_or(0);
+    Input::Clock {
+        day: u32::try_from(local.div_euclid(day)).unwrap_or(0),
+        time: Duration::from_millis(of_day),
     }
 }
 

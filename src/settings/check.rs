@@ -27,6 +27,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
         settings.queues.iter().map(|queue| queue.name.as_str()),
     );
     queues(settings, reader);
+    breaks(settings, reader);
     names(
         reader,
         "trunk",
@@ -215,6 +216,25 @@ fn queues(settings: &Settings, reader: &mut Reader<'_>) {
             let path = format!("{}.wait_max_to", path_of("queue", at));
             reader.note_at(&path, message, None);
         }
+    }
+}
+
+/// A break is asked for by its reason.
+fn breaks(settings: &Settings, reader: &mut Reader<'_>) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (at, one) in settings.breaks.iter().enumerate() {
+        let reason = one.reason.as_str();
+        let path = format!("{}.reason", path_of("break", at));
+        if seen.contains(&reason) {
+            let message = format!("reason: two tables [[break]] are for {reason:?}");
+            reader.note_at(&path, message, None);
+        }
+        if reason != reason.trim() || reason.chars().any(char::is_control) {
+            let message =
+                format!("reason: expected words and nothing around them, found {reason:?}");
+            reader.note_at(&path, message, None);
+        }
+        seen.push(reason);
     }
 }
 

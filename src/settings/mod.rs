@@ -17,6 +17,7 @@
 mod check;
 mod check_trunk;
 mod define;
+mod duty;
 mod generate;
 mod kinds;
 mod presets;
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use duty::{Attendance, Break, Duty, HoursWanted, WrapUpEnd};
 pub use generate::{reference, sample};
 pub use kinds::{
     Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
@@ -85,6 +87,10 @@ pub struct Settings {
     pub log: Log,
     /// Calls that operators make.
     pub operator_calls: OperatorCalls,
+    /// What makes operators present.
+    pub duty: Duty,
+    /// Kinds of breaks.
+    pub breaks: Vec<Break>,
     /// Routes to the outer network.
     pub trunks: Vec<Trunk>,
     /// Queues; a queue's place here is its `vocab::QueueId`.
@@ -229,6 +235,8 @@ impl Settings {
         let prompts = reader.one();
         let log = reader.one();
         let operator_calls = reader.one();
+        let duty = reader.one();
+        let breaks = reader.many();
         let trunks = reader.many();
         let queues = reader.many();
         let webhooks = reader.many();
@@ -246,6 +254,8 @@ impl Settings {
             prompts: prompts?,
             log: log?,
             operator_calls: operator_calls?,
+            duty: duty?,
+            breaks: breaks?,
             trunks: trunks?,
             queues: queues?,
             webhooks: webhooks?,

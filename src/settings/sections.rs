@@ -12,6 +12,7 @@ use journal::Location;
 use switch::Network;
 
 use super::define::{Section, Table, section};
+use super::duty::{Break, Duty, WrapUpEnd};
 use super::kinds::{
     Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
     Protection, RecordingFormat, Reliable, Size, Strangers, Zone,
@@ -35,6 +36,8 @@ pub(super) const SECTIONS: &[Section] = &[
     Prompts::SECTION,
     Log::SECTION,
     OperatorCalls::SECTION,
+    Duty::SECTION,
+    Break::SECTION,
     Trunk::SECTION,
     Queue::SECTION,
     Webhook::SECTION,
@@ -514,6 +517,9 @@ section! {
         length_max: usize = Default "200", in "1" ..= "20000";
         /// Time an operator has after a call before the next is offered; 0s means none.
         wrap_up: Duration = Default "\"10s\"", in "\"0s\"" ..= "\"1h\"";
+        /// What ends that time: only the "time" itself; the operator's word "ready"; or the completion
+        /// of the "entry". With the last two wrap_up is the longest that it may take.
+        wrap_up_until: WrapUpEnd = Default "\"time\"";
         /// The skill that operators need, above level 0. Without it every operator takes part.
         skill: Option<String> = Empty "\"health\"";
         /// Skills that operators need, all of them, with the lowest level that will do or the

@@ -99,6 +99,7 @@ impl Acd {
                 status,
                 by,
             } => self.status_chosen(now, operator, status, by),
+            Input::Resumed(before) => self.resumed(now, before),
             Input::Queued(arrival) => self.queued(now, arrival),
             Input::Left { call } => self.left(now, call),
             Input::Ringing { offer } => self.ringing(now, offer),

@@ -98,6 +98,8 @@ pub(crate) struct Breaks {
 pub(crate) struct Current {
     reason: String,
     since: Time,
+    /// How long it had lasted by then, in an earlier life of the process.
+    before: Duration,
     by_leave: bool,
     /// When the day's limit is used up.
     pub(crate) used_up_at: Option<Time>,
@@ -140,19 +142,23 @@ impl Breaks {
         Some(limit.saturating_sub(used.copied().unwrap_or_default()))
     }
 
-    /// A break begins; returns when the day's limit will be used up.
+    /// A break begins, or goes on that has lasted `before`; returns when the day's limit will be used
+    /// up.
     pub(crate) fn begin(
         &mut self,
         now: Time,
         operator: OperatorId,
         reason: &str,
         by_leave: bool,
+        before: Duration,
     ) -> Option<Time> {
         let left = self.left(operator, reason);
+        let left = left.map(|left| left.saturating_sub(before));
         let used_up_at = left.filter(|left| !left.is_zero()).map(|left| now + left);
         let current = Current {
             reason: reason.to_owned(),
             since: now,
+            before,
             by_leave,
             used_up_at,
         };
@@ -167,7 +173,7 @@ impl Breaks {
     /// A break ends.
     pub(crate) fn end(&mut self, now: Time, operator: OperatorId) -> Option<(Current, BreakTaken)> {
         let current = self.current.remove(&operator)?;
-        let lasted = now.since(current.since);
+        let lasted = current.lasts(now);
         let over = self
             .left(operator, &current.reason)
             .map(|left| lasted.saturating_sub(left))
@@ -184,6 +190,28 @@ impl Breaks {
         Some((current, taken))
     }
 
+    /// Breaks that an operator took today before the process began.
+    pub(crate) fn resume(&mut self, operator: OperatorId, today: BTreeMap<String, Duration>) {
+        let taken = today.into_iter();
+        self.today
+            .extend(taken.map(|(reason, long)| ((operator, reason), long)));
+    }
+
+    /// The breaks of today that an operator has ended, by reason.
+    pub(crate) fn today_of(&self, operator: OperatorId) -> BTreeMap<String, Duration> {
+        let from = (operator, String::new());
+        let own = self.today.range(from..);
+        own.take_while(|((of, _), _)| *of == operator)
+            .map(|((_, reason), long)| (reason.clone(), *long))
+            .collect()
+    }
+
+    /// How long the break of an operator has lasted, and whether it is by leave.
+    pub(crate) fn under_way(&self, now: Time, operator: OperatorId) -> Option<(Duration, bool)> {
+        let current = self.current.get(&operator)?;
+        Some((current.lasts(now), current.by_leave))
+    }
+
     /// The limits count anew. A break under way goes on, and counts whole for the day it ends in.
     pub(crate) fn begin_day(&mut self) {
         self.today.clear();
@@ -191,6 +219,10 @@ impl Breaks {
 }
 
 impl Current {
+    fn lasts(&self, now: Time) -> Duration {
+        self.before + now.since(self.since)
+    }
+
     pub(crate) fn reason(&self) -> &str {
         &self.reason
     }

@@ -7,6 +7,7 @@ use vocab::{CallId, OfferResult, OperatorId, QueueId, Time};
 
 use crate::decide::Choice;
 use crate::decision::Occasion;
+use crate::output::Cause;
 use crate::status::{By, Status};
 use crate::{Acd, Arrival, Output};
 
@@ -167,6 +168,12 @@ impl Acd {
             return Err(Refusal::QueueRefuses);
         }
         let freed = self.take_out(now, call, OfferResult::Withdrawn);
+        self.outputs.push_back(Output::Moved {
+            call,
+            from: arrival.queue,
+            to: queue,
+            cause: Cause::Commanded,
+        });
         self.enter(now, Arrival { queue, ..arrival }, 0, None);
         self.settle_all(now, freed);
         Ok(())

@@ -9,7 +9,7 @@ use crate::callback::CallbackWish;
 use crate::command::Command;
 use crate::settings::{CallerSettings, OperatorSettings, QueueSettings, WrapUp};
 use crate::skills::SkillNeed;
-use crate::status::{By, Status};
+use crate::status::{By, Resumed, Status};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub enum Input {
         /// Who chose it.
         by: By,
     },
+    /// An operator goes on as before a restart; after the table of operators and the clock.
+    Resumed(Resumed),
     /// A call is to wait in a queue. A call that waits in another queue is moved.
     Queued(Arrival),
     /// The caller hung up, or the plan took the call out of the queue.

@@ -78,4 +78,4 @@ pub use settings::{
     Reserve, Ringing, StaffRule, Strategy, Unstaffed, WrapUp,
 };
 pub use skills::{LEVEL_MAX, Limits, NEEDS_MAX, Need, Relaxation, SkillNeed};
-pub use status::{BreakTaken, By, Status};
+pub use status::{BreakTaken, By, Resumed, Status};

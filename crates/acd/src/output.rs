@@ -149,6 +149,8 @@ pub enum Cause {
     Closed,
     /// Nobody serves it.
     Unstaffed(Unstaffed),
+    /// A supervisor moved the call.
+    Commanded,
 }
 
 impl Cause {
@@ -162,9 +164,10 @@ impl Cause {
             (Overflow::Callback, _) => QueueOutcome::CallbackTaken,
             (Overflow::Plan | Overflow::Close, Self::Full) => QueueOutcome::RefusedFull,
             (Overflow::Plan | Overflow::Close, Self::WaitedTooLong) => QueueOutcome::TimedOut,
-            (Overflow::Plan | Overflow::Close, Self::Closed | Self::Unstaffed(_)) => {
-                QueueOutcome::Closed
-            }
+            (
+                Overflow::Plan | Overflow::Close,
+                Self::Closed | Self::Unstaffed(_) | Self::Commanded,
+            ) => QueueOutcome::Closed,
         }
     }
 }

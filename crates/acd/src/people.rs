@@ -1,9 +1,11 @@
 //! Owns what operators do besides calls: signing in and out, statuses, breaks, the day.
 
+use core::time::Duration;
+
 use vocab::{OperatorId, Time};
 
 use crate::breaks::Clock;
-use crate::status::{By, Status};
+use crate::status::{By, Resumed, Status};
 use crate::timers::Timer;
 use crate::{Acd, Output};
 
@@ -34,6 +36,32 @@ impl Acd {
         self.free_line(operator);
         self.alter(now, operator, |record| record.line = None);
         self.set_status(now, operator, Status::Off);
+        self.settle(now, operator);
+    }
+
+    /// An operator goes on as before a restart. Nothing is told of it: it is no news.
+    pub(crate) fn resumed(&mut self, now: Time, before: Resumed) {
+        let operator = before.operator;
+        if !self.operators.get(&operator).is_some_and(|who| who.listed) {
+            return;
+        }
+        if let Some(line) = before.line.filter(|line| !self.lines.contains_key(line)) {
+            self.free_line(operator);
+            self.lines.insert(line.clone(), operator);
+            self.alter(now, operator, |record| record.line = Some(line));
+        }
+        self.breaks.resume(operator, before.breaks_today);
+        if let Status::Break { reason } = &before.status {
+            let until = self
+                .breaks
+                .begin(now, operator, reason, before.by_leave, before.on_it_for);
+            if let Some(at) = until {
+                self.timers.set(at, Timer::Break(operator));
+            }
+        }
+        self.alter(now, operator, |record| {
+            record.set_status(now, before.status)
+        });
         self.settle(now, operator);
     }
 
@@ -72,9 +100,9 @@ impl Acd {
             let on_it = self.operators.get(&operator).map(|who| &who.status) == Some(&status);
             if !on_it {
                 self.end_break(now, operator);
-                let until = self
-                    .breaks
-                    .begin(now, operator, reason, objection.is_some());
+                let until =
+                    self.breaks
+                        .begin(now, operator, reason, objection.is_some(), Duration::ZERO);
                 if let Some(at) = until {
                     self.timers.set(at, Timer::Break(operator));
                 }
@@ -121,13 +149,13 @@ impl Acd {
     pub(crate) fn clock_set(&mut self, now: Time, clock: Clock) {
         let before = self.clock.replace(clock);
         if let Some(before) = before {
-            let until = before.until(before.told(), core::time::Duration::ZERO);
+            let until = before.until(before.told(), Duration::ZERO);
             self.timers.cancel(before.told() + until, Timer::Midnight);
             if before.at(now).0 != clock.at(now).0 {
                 self.begin_day(now);
             }
         }
-        let until = clock.until(now, core::time::Duration::ZERO);
+        let until = clock.until(now, Duration::ZERO);
         self.timers.set(now + until, Timer::Midnight);
         self.wake_callbacks(now);
     }
@@ -136,7 +164,7 @@ impl Acd {
         if let Some(clock) = self.clock {
             let (day, time) = clock.at(now);
             self.clock = Some(Clock::new(day, time, now));
-            let until = clock.until(now, core::time::Duration::ZERO);
+            let until = clock.until(now, Duration::ZERO);
             self.timers.set(now + until, Timer::Midnight);
         }
         self.begin_day(now);

@@ -1,6 +1,7 @@
 //! Owns the status that a person chooses. What the engine observes is the state, and another thing.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use vocab::OperatorId;
 
@@ -83,4 +84,21 @@ pub struct BreakTaken {
     pub by_leave: bool,
     /// By how much the day's limit was overrun when it ended.
     pub over: Duration,
+}
+
+/// An operator as of before a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumed {
+    /// Who.
+    pub operator: OperatorId,
+    /// The line signed in to.
+    pub line: Option<String>,
+    /// What was chosen.
+    pub status: Status,
+    /// How long the break has lasted, if the status is one.
+    pub on_it_for: Duration,
+    /// Whether it is by a supervisor's leave.
+    pub by_leave: bool,
+    /// Breaks of today that are over, by reason.
+    pub breaks_today: BTreeMap<String, Duration>,
 }

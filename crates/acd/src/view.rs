@@ -9,6 +9,7 @@ use vocab::{CallId, OperatorId, OperatorState, QueueId, QueueOutcome, Time};
 use crate::Acd;
 use crate::decision::Seconds;
 use crate::estimate::Estimate;
+use crate::operator::{Phase, Work};
 use crate::status::{Presence, Status};
 
 impl Acd {
@@ -43,6 +44,43 @@ impl Acd {
     #[must_use]
     pub fn operator_status(&self, operator: OperatorId) -> Option<&Status> {
         self.operators.get(&operator).map(|record| &record.status)
+    }
+
+    /// How long the break of an operator has lasted, and whether it is by leave; `None` on none.
+    #[must_use]
+    pub fn break_under_way(&self, now: Time, operator: OperatorId) -> Option<(Duration, bool)> {
+        self.breaks.under_way(now, operator)
+    }
+
+    /// The breaks of today that an operator has ended, by reason.
+    #[must_use]
+    pub fn breaks_today(&self, operator: OperatorId) -> BTreeMap<String, Duration> {
+        self.breaks.today_of(operator)
+    }
+
+    /// The local day, as the clock was told; `None` before it was.
+    #[must_use]
+    pub fn day(&self, now: Time) -> Option<u32> {
+        self.clock.map(|clock| clock.at(now).0)
+    }
+
+    /// Whether an operator is at the work after a call and may say that it is done.
+    #[must_use]
+    pub fn may_end_work(&self, operator: OperatorId) -> bool {
+        let phase = self.operators.get(&operator).map(|record| record.phase);
+        matches!(
+            phase,
+            Some(Phase::WrapUp {
+                of: Work::Optional,
+                ..
+            })
+        )
+    }
+
+    /// Who is signed in to a line.
+    #[must_use]
+    pub fn signed_in_at(&self, line: &str) -> Option<OperatorId> {
+        self.lines.get(line).copied()
     }
 
     /// The line that an operator is signed in to.

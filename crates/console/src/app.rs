@@ -15,6 +15,7 @@ use vocab::{LiveRecording, Snapshot, WallTime};
 
 use crate::auth;
 use crate::operation::operations;
+use crate::orders::Orders;
 use crate::problem::Problem;
 use crate::token::Tokens;
 
@@ -47,6 +48,8 @@ pub struct Console {
     pub database: Location,
     /// How far the database is.
     pub progress: Progress,
+    /// Where orders to the queues are carried out.
+    pub orders: Box<dyn Orders>,
     /// The engine.
     pub live: Box<dyn Live>,
     /// The root of recordings.

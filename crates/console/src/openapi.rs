@@ -247,6 +247,29 @@ fn schemas() -> Value {
                 "stored": { "type": "boolean" },
             },
         },
+        "Order": {
+            "type": "object",
+            "required": ["order"],
+            "properties": {
+                "order": { "type": "string", "enum": [
+                    "sign_in", "sign_out", "choose", "ready", "skills", "priority", "pull", "assign",
+                    "move", "open_queue", "close_queue",
+                ] },
+                "operator": { "type": "string", "description": "Login or line." },
+                "line": { "type": "string", "description": "sign_in: the workplace, if not the own." },
+                "status": { "type": "string", "description":
+                    "choose: available, `break: REASON`, training, after_call_work, off." },
+                "skills": { "type": "object", "additionalProperties": { "type": "integer" } },
+                "call": { "type": "string" },
+                "priority": { "type": "integer", "minimum": 0, "maximum": 255 },
+                "queue": { "type": "string" },
+            },
+        },
+        "Ordered": {
+            "type": "object",
+            "required": ["event"],
+            "properties": { "event": { "type": "string" } },
+        },
         "Report": {
             "type": "object",
             "required": ["report", "from", "to", "formulas", "identity_holds", "tables"],

@@ -3,7 +3,9 @@
 use axum::routing::{MethodRouter, get, patch, post};
 
 use crate::app::App;
-use crate::{entries, live, openapi, prometheus, recordings, reports, stream, webhooks, write};
+use crate::{
+    entries, live, openapi, orders, prometheus, recordings, reports, stream, webhooks, write,
+};
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +16,10 @@ pub enum Right {
     Write,
     /// Hear recordings.
     Listen,
+    /// Order for operators what they may for themselves: sign in and out, status, breaks by the rules.
+    Duty,
+    /// Command the queues as a supervisor.
+    Supervise,
     /// See the figures for Prometheus: no personal data.
     Metrics,
     /// Look after what runs by itself: webhooks.
@@ -21,10 +27,12 @@ pub enum Right {
 }
 
 impl Right {
-    const NAMES: [(&'static str, Self); 5] = [
+    const NAMES: [(&'static str, Self); 7] = [
         ("read", Self::Read),
         ("write", Self::Write),
         ("listen", Self::Listen),
+        ("duty", Self::Duty),
+        ("supervise", Self::Supervise),
         ("metrics", Self::Metrics),
         ("manage", Self::Manage),
     ];
@@ -356,6 +364,28 @@ const OPERATIONS: &[Operation] = &[
         answer: (200, JSON, "Any"),
         problems: &[],
         route: || get(live::operators),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/duty",
+        summary: "What operators choose for themselves: sign in and out, status, break, ready, pull.",
+        right: Right::Duty,
+        parameters: &[],
+        body: Some("Order"),
+        answer: (200, JSON, "Ordered"),
+        problems: &[404, 409, 413, 415, 422],
+        route: || post(orders::duty),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/orders",
+        summary: "Any order to the queues, by a supervisor: a break needs no other leave.",
+        right: Right::Supervise,
+        parameters: &[],
+        body: Some("Order"),
+        answer: (200, JSON, "Ordered"),
+        problems: &[404, 409, 413, 415, 422],
+        route: || post(orders::supervise),
     },
     Operation {
         method: "get",

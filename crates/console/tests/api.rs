@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, header};
-use console::{Console, Live, Tokens, hash, operations, router};
+use console::{Console, Given, Live, Orders, Tokens, hash, operations, router};
 use futures_util::StreamExt;
 use jiff::tz::TimeZone;
 use journal::desk::{Desk, Offline};
@@ -17,9 +17,9 @@ use journal::{Health, Settings};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use vocab::{
-    CallId, Direction, EndedBy, Event, EventId, Fact, LiveCounts, LiveRecording, LiveTrunk,
-    OfferId, OfferResult, OperatorId, OperatorRef, Outcome, Party, QueueOutcome, RecordingFile,
-    Snapshot, Time, WallTime,
+    CallId, Direction, EndedBy, Event, EventId, Fact, Instruction, LiveCounts, LiveRecording,
+    LiveTrunk, OfferId, OfferResult, OperatorId, OperatorRef, Order, OrderRefusal, Outcome, Party,
+    QueueOutcome, Rank, RecordingFile, Snapshot, Time, WallTime,
 };
 
 const BOOT: u32 = 0x0c00_0000;
@@ -166,6 +166,31 @@ fn facts(n: u32) -> Vec<Fact> {
     ]
 }
 
+/// An engine that knows one operator, and takes all that a supervisor orders.
+struct Floor;
+
+impl Orders for Floor {
+    fn give(&self, wanted: Instruction) -> Given<'_> {
+        let refused = match (&wanted.order, wanted.rank) {
+            (Order::Choose { status, .. }, Rank::Operator) if status == "break: lunch" => {
+                Some(OrderRefusal::NeedsLeave {
+                    reason: "lunch".to_owned(),
+                    because: "it is not the time for it".to_owned(),
+                })
+            }
+            (Order::CloseQueue { .. }, Rank::Operator) => Some(OrderRefusal::NotYours),
+            (Order::Choose { operator, .. }, _) if operator != "anna" => {
+                let operator = operator.clone();
+                Some(OrderRefusal::UnknownOperator { operator })
+            }
+            _ => None,
+        };
+        assert_eq!(wanted.by, "all", "who gives an order is the token's name");
+        let event = refused.map_or(Ok(EventId::new(BOOT, 77)), Err);
+        Box::pin(std::future::ready(event))
+    }
+}
+
 impl Office {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -197,7 +222,7 @@ impl Office {
             Arc::clone(&ledger) as _,
         );
         let tokens = format!(
-            "all {} read,write,listen,metrics,manage\nreader {} read\nmetrics {} metrics\n",
+            "all {} read,write,listen,duty,supervise,metrics,manage\nreader {} read\nmetrics {} metrics\n",
             hash("all"),
             hash("reader"),
             hash("metrics")
@@ -206,6 +231,7 @@ impl Office {
             desk,
             database: settings.database,
             progress: ledger.progress(),
+            orders: Box::new(Floor),
             live: Box::new(Picture),
             recordings,
             zone: TimeZone::UTC,
@@ -329,6 +355,36 @@ async fn nothing_is_answered_without_a_token_of_that_right() {
         response.headers()[header::CONTENT_TYPE],
         "application/problem+json"
     );
+}
+
+#[tokio::test]
+async fn orders_have_the_rank_of_their_path_and_a_refusal_says_why() {
+    let office = Office::new();
+    let choose = |operator: &str, status: &str| json!({ "order": "choose", "operator": operator, "status": status });
+    let close = json!({ "order": "close_queue", "queue": "operators" });
+    for (path, body, expected) in [
+        ("duty", choose("anna", "available"), StatusCode::OK),
+        (
+            "duty",
+            choose("anna", "break: lunch"),
+            StatusCode::FORBIDDEN,
+        ),
+        ("orders", choose("anna", "break: lunch"), StatusCode::OK),
+        ("duty", choose("nobody", "off"), StatusCode::NOT_FOUND),
+        ("duty", close.clone(), StatusCode::FORBIDDEN),
+        ("orders", close, StatusCode::OK),
+        (
+            "orders",
+            json!({ "order": "dance" }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+    ] {
+        let path = format!("/api/v1/{path}");
+        let (status, told) = office.write("POST", &path, &[], &body).await;
+        assert_eq!(status, expected, "{path} {body} {told}");
+        let named = told["event"].is_string() || told["detail"].is_string();
+        assert!(named, "{told}");
+    }
 }
 
 #[tokio::test]

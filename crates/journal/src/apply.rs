@@ -13,10 +13,10 @@ use crate::emergencies;
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
 use crate::rows::{
-    CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, MessageRow, OfferRow, QueueEntryRow,
-    RecordingRow, Row, SegmentRow, Table, TransferRow, TurnRow,
+    BreakRow, CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, MessageRow, OfferRow,
+    QueueEntryRow, RecordingRow, Row, SegmentRow, Table, TransferRow, TurnRow,
 };
-use crate::words;
+use crate::{standing, words};
 
 /// Rows of one statement: the largest first, so that a handful of statements is prepared per
 /// table. 256 rows of the widest table stay below SQLite's 32,766 parameters.
@@ -91,17 +91,22 @@ async fn write(
     write_rows(connection, cache, &touched, &texts).await?;
     bindings::write(connection, batch).await?;
     emergencies::write(connection, batch).await?;
-    write_turns(connection, batch).await?;
+    write_of_people(connection, batch).await?;
     if let Some(last) = batch.last() {
         write_checkpoint(connection, last.id, position).await?;
     }
     Ok(touched)
 }
 
-async fn write_turns(connection: &mut Connection, batch: &[Event]) -> Result<(), sqlx::Error> {
+/// What operators did and chose beyond calls.
+async fn write_of_people(connection: &mut Connection, batch: &[Event]) -> Result<(), sqlx::Error> {
     let turns = batch.iter().filter_map(TurnRow::of);
     let turns: Vec<_> = turns.map(|turn| turn.values()).collect();
-    insert(connection, &TurnRow::TABLE, &turns, OnConflict::TakeNew).await
+    insert(connection, &TurnRow::TABLE, &turns, OnConflict::TakeNew).await?;
+    let breaks = batch.iter().filter_map(BreakRow::of);
+    let breaks: Vec<_> = breaks.map(|taken| taken.values()).collect();
+    insert(connection, &BreakRow::TABLE, &breaks, OnConflict::TakeNew).await?;
+    standing::write(connection, batch).await
 }
 
 /// Computes all rows of calls and operators anew from the stored events: after a migration that
@@ -130,26 +135,32 @@ pub(crate) async fn rebuild(connection: &mut Connection) -> Result<u64, sqlx::Er
         connection.commit().await?;
         calls += page.len() as u64;
     }
-    rebuild_turns(connection).await?;
+    rebuild_of_people(connection).await?;
     Ok(calls)
 }
 
-async fn rebuild_turns(connection: &mut Connection) -> Result<(), sqlx::Error> {
+async fn rebuild_of_people(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let kinds = ["operator_turned", "break_taken"].into_iter();
+    let kinds: Vec<String> = kinds
+        .chain(standing::KINDS)
+        .map(|kind| format!("'{kind}'"))
+        .collect();
+    // All of it is constant text.
+    let sql = format!(
+        "SELECT id, json FROM events WHERE id > $1 AND kind IN ({}) ORDER BY id LIMIT $2",
+        kinds.join(",")
+    );
     let mut after = -1;
     loop {
         let page: Vec<(i64, String)> = connection
-            .all(
-                "SELECT id, json FROM events WHERE id > $1 AND kind = 'operator_turned'
-                 ORDER BY id LIMIT $2",
-                &[Value::Integer(after), Value::Integer(PAGE)],
-            )
+            .all(&sql, &[Value::Integer(after), Value::Integer(PAGE)])
             .await?;
         let Some((last, _)) = page.last() else {
             return Ok(());
         };
         after = *last;
         let events: Vec<Event> = page.iter().filter_map(|(_, json)| read(json)).collect();
-        write_turns(connection, &events).await?;
+        write_of_people(connection, &events).await?;
     }
 }
 
@@ -264,6 +275,9 @@ pub const fn kind(fact: &Fact) -> &'static str {
         Fact::EntryCompleted { .. } => "entry_completed",
         Fact::EntryReopened { .. } => "entry_reopened",
         Fact::OperatorTurned { .. } => "operator_turned",
+        Fact::OperatorOnDuty { .. } => "operator_on_duty",
+        Fact::BreakTaken { .. } => "break_taken",
+        Fact::Ordered { .. } => "ordered",
         Fact::EmergencySwitched { .. } => "emergency_switched",
         Fact::OperatorReachable { .. } => "operator_reachable",
         Fact::TelephoneRegistered { .. } => "telephone_registered",

@@ -7,7 +7,7 @@ use std::path::Path;
 use vocab::{Event, Fact, Registration};
 
 use crate::apply;
-use crate::db::{Connection, Location};
+use crate::db::{Connection, Location, Readable};
 use crate::error::DatabaseError;
 use crate::files::{FileId, Reader};
 use crate::store;
@@ -90,45 +90,55 @@ pub async fn load(
     database: impl Into<Location>,
     boot: u32,
 ) -> Result<Vec<Registration>, BindingsError> {
-    let database = &database.into();
-    let select = "SELECT json FROM bindings";
-    let row = |fold: &mut Fold, json: &str| match serde_json::from_str::<Registration>(json) {
-        Ok(registration) => {
-            let key = (registration.login.clone(), registration.key.clone());
-            fold.0.insert(key, Some(registration));
+    let sql = "SELECT json FROM bindings";
+    let (rows, newer): (Vec<(String,)>, Vec<Event>) =
+        with_newer(events, &database.into(), boot, sql, |fact| {
+            matches!(
+                fact,
+                Fact::TelephoneRegistered { .. } | Fact::TelephoneUnregistered { .. }
+            )
+        })
+        .await?;
+    let mut fold = Fold::default();
+    for (json,) in rows {
+        match serde_json::from_str::<Registration>(&json) {
+            Ok(registration) => {
+                let key = (registration.login.clone(), registration.key.clone());
+                fold.0.insert(key, Some(registration));
+            }
+            Err(error) => tracing::error!(%error, "a binding in the database is unreadable"),
         }
-        Err(error) => tracing::error!(%error, "a binding in the database is unreadable"),
-    };
-    let fold = as_of_last_event(events, (database, select), boot, row, Fold::note).await?;
+    }
+    for event in &newer {
+        fold.note(event);
+    }
     Ok(fold.0.into_values().flatten().collect())
 }
 
-/// A fold as of the last event on disk: what the database has of it in rows of JSON, and the events
-/// that it does not have yet.
-pub(crate) async fn as_of_last_event<F: Default>(
+/// Rows that the database has, and the events on disk that it does not have yet, of those wanted.
+pub(crate) async fn with_newer<T: Readable>(
     events: &Path,
-    (database, select): (&Location, &str),
+    database: &Location,
     boot: u32,
-    row: impl Fn(&mut F, &str),
-    note: impl Fn(&mut F, &Event),
-) -> Result<F, BindingsError> {
+    sql: &'static str,
+    wanted: fn(&Fact) -> bool,
+) -> Result<(Vec<T>, Vec<Event>), BindingsError> {
     let failed = |error| DatabaseError::of(database, error);
     let mut connection = store::open(database).await?;
     // One view of both: a batch that is applied meanwhile is in both or in neither.
     connection.begin_view().await.map_err(failed)?;
-    let rows: Vec<(String,)> = connection.all(select, &[]).await.map_err(failed)?;
+    let rows = connection.all(sql, &[]).await.map_err(failed)?;
     let from = apply::checkpoint(&mut connection, boot)
         .await
         .map_err(failed)?;
     connection.roll_back().await;
     drop(connection);
-    let mut fold = F::default();
-    for (json,) in rows {
-        row(&mut fold, &json);
-    }
+    let mut newer = Vec::new();
     let mut reader = Reader::new(events, from.unwrap_or(FileId::FIRST.at(0)));
     while let Some(event) = reader.next(None)? {
-        note(&mut fold, &event);
+        if wanted(&event.fact) {
+            newer.push(event);
+        }
     }
-    Ok(fold)
+    Ok((rows, newer))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use vocab::{Event, Fact};
 
 use crate::apply;
-use crate::bindings::{BindingsError, as_of_last_event};
+use crate::bindings::{BindingsError, with_newer};
 use crate::db::{Connection, Location};
 
 /// The last word about each plan.
@@ -49,13 +49,19 @@ pub async fn load(
     database: impl Into<Location>,
     boot: u32,
 ) -> Result<Vec<Event>, BindingsError> {
-    let select = "SELECT json FROM emergencies";
-    let row = |fold: &mut Fold, json: &str| {
-        if let Some(event) = apply::read(json) {
-            note(fold, &event);
-        }
-    };
     let database = &database.into();
-    let fold = as_of_last_event(events, (database, select), boot, row, note).await?;
+    let sql = "SELECT json FROM emergencies";
+    let (rows, newer): (Vec<(String,)>, Vec<Event>) =
+        with_newer(events, database, boot, sql, |fact| {
+            matches!(fact, Fact::EmergencySwitched { .. })
+        })
+        .await?;
+    let mut fold = Fold::new();
+    for event in rows.iter().filter_map(|(json,)| apply::read(json)) {
+        note(&mut fold, &event);
+    }
+    for event in &newer {
+        note(&mut fold, event);
+    }
     Ok(fold.into_values().collect())
 }

@@ -321,11 +321,13 @@ impl Entry {
             | Fact::OperatorReachable { .. }
             | Fact::EmergencySwitched { .. }
             | Fact::OperatorTurned { .. }
+            | Fact::OperatorOnDuty { .. }
+            | Fact::BreakTaken { .. }
             | Fact::TelephoneRegistered { .. }
             | Fact::TelephoneUnregistered { .. } => {} // of no call, so filtered out by `of`
             Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
-            // For the SIP trace; no figure of an entry comes from it.
-            Fact::LegStarted { .. } => {}
+            // For the SIP trace, and for who asks who ordered what; no figure of an entry comes of it.
+            Fact::LegStarted { .. } | Fact::Ordered { .. } => {}
             Fact::CallAnswered { .. } => {
                 self.answered_by_engine.get_or_insert(moment);
             }

@@ -60,6 +60,7 @@ pub mod report;
 pub mod rows;
 pub mod search;
 mod sqlite;
+pub mod standing;
 mod store;
 mod unsettled;
 mod words;

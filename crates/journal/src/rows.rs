@@ -570,6 +570,60 @@ impl TurnRow {
     }
 }
 
+row! {
+    /// A break that an operator has ended.
+    BreakRow in "breaks_taken" key ["event"] {
+        /// The event.
+        event: i64,
+        /// Who.
+        operator_id: i64,
+        /// Who.
+        operator_login: String,
+        /// Who.
+        operator_name: String,
+        /// At which line.
+        operator_line: String,
+        /// The reason.
+        reason: String,
+        /// When it ended, UTC ms.
+        ended_at: i64,
+        /// How long it lasted.
+        lasted_ms: i64,
+        /// Whether a supervisor permitted what the rules did not.
+        by_leave: bool,
+        /// By how much the day's limit was overrun.
+        over_ms: i64,
+    }
+}
+
+impl BreakRow {
+    /// The row of an event, if it is of a break.
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        let Fact::BreakTaken {
+            operator,
+            reason,
+            lasted_ms,
+            by_leave,
+            over_ms,
+        } = &event.fact
+        else {
+            return None;
+        };
+        Some(Self {
+            event: event.id.as_i64(),
+            operator_id: i64::from(operator.id.0),
+            operator_login: operator.login.clone(),
+            operator_name: operator.name.clone(),
+            operator_line: operator.line.clone(),
+            reason: reason.clone(),
+            ended_at: event.at.as_unix_millis(),
+            lasted_ms: i64::try_from(*lasted_ms).unwrap_or(i64::MAX),
+            by_leave: *by_leave,
+            over_ms: i64::try_from(*over_ms).unwrap_or(i64::MAX),
+        })
+    }
+}
+
 /// All rows of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRows {

@@ -137,6 +137,7 @@ impl Context {
         let mut entropy = Entropy::new(settings.seed);
         let mut acd = Acd::new(settings.boot);
         acd.handle(Time::ZERO, acd::Input::Queues(settings.queues.clone()));
+        acd.handle(Time::ZERO, acd::Input::Breaks(settings.breaks.clone()));
         Self {
             now: Time::ZERO,
             transactions: Transactions::new(settings.timers, settings.transactions_max),
@@ -587,13 +588,19 @@ impl Context {
         !self.retired.is_empty()
     }
 
+    /// The line of an operator: the one signed in to, else the own.
+    pub(crate) fn line_of<'a>(&'a self, operator: &'a Operator) -> &'a str {
+        let signed_in = self.acd.operator_line(operator.id);
+        signed_in.unwrap_or(&operator.line)
+    }
+
     pub(crate) fn operator_ref(&self, id: OperatorId) -> Option<OperatorRef> {
         let operator = self.operators.get(&id)?;
         Some(OperatorRef {
             id,
             login: operator.login.clone(),
             name: operator.name.clone(),
-            line: operator.line.clone(),
+            line: self.line_of(operator).to_owned(),
         })
     }
 

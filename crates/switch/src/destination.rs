@@ -141,5 +141,13 @@ pub(crate) fn operator_at(ctx: &Context, dialled: &str) -> Option<OperatorId> {
             .copied()
             .find(|id| ctx.operators.get(id).is_some_and(|o| o.line == dialled))
     };
-    ctx.logins.get(dialled).copied().or_else(by_line)
+    let signed_in = || {
+        let operator = ctx.acd.signed_in_at(dialled)?;
+        ctx.logins
+            .values()
+            .any(|id| *id == operator)
+            .then_some(operator)
+    };
+    let by_login = ctx.logins.get(dialled).copied();
+    by_login.or_else(signed_in).or_else(by_line)
 }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use acd::Status;
-use vocab::{CallId, Fact, OperatorId, OperatorState};
+use acd::{BreakTaken, Status};
+use vocab::{CallId, Duty, Fact, OperatorId, OperatorState};
 
 use crate::context::Context;
 use crate::engine::Switch;
@@ -19,12 +19,39 @@ pub(crate) struct Duties {
     /// The last talk of each operator who talks.
     talks: BTreeMap<OperatorId, Talk>,
     wrap_ups: BTreeMap<OperatorId, Talk>,
+    /// What each chose, as it was told last.
+    on_duty: BTreeMap<OperatorId, Duty>,
+    /// Of whom that is to be told anew, and who chose.
+    chosen: BTreeMap<OperatorId, String>,
 }
+
+/// Who set a status that no person chose.
+const ENGINE: &str = "engine";
 
 impl Duties {
     /// An operator began to talk.
     pub(crate) fn talk_began(&mut self, operator: OperatorId, call: CallId, segment: u16) {
         self.talks.insert(operator, (call, segment));
+    }
+
+    /// Somebody chose something for an operator.
+    pub(crate) fn chosen(&mut self, operator: OperatorId, by: &str) {
+        self.chosen.insert(operator, by.to_owned());
+    }
+
+    /// A status changed. Other statuses than this the engine sets of itself only where it takes up a
+    /// table of operators, and that is nobody's choice: what was chosen before a restart must stand.
+    pub(crate) fn status_changed(&mut self, operator: OperatorId, status: &Status) {
+        if *status != Status::NotReady {
+            return;
+        }
+        let by = self.chosen.entry(operator);
+        by.or_insert_with(|| ENGINE.to_owned());
+    }
+
+    /// What was told before a restart is no news.
+    pub(crate) fn resume(&mut self, operator: OperatorId, duty: Duty) {
+        self.on_duty.insert(operator, duty);
     }
 
     /// Operators who talk in a call, or finish the work of it.
@@ -73,6 +100,36 @@ impl Switch {
         for operator in self.ctx.acd.changed() {
             self.ctx.tell_duty(operator);
         }
+        for (operator, by) in core::mem::take(&mut self.ctx.duties.chosen) {
+            let duty = self.duty_of(operator);
+            let Some(reference) = self.ctx.operator_ref(operator) else {
+                continue;
+            };
+            if self.ctx.duties.on_duty.get(&operator) == Some(&duty) {
+                continue;
+            }
+            self.ctx.duties.on_duty.insert(operator, duty.clone());
+            self.ctx.record(Fact::OperatorOnDuty {
+                operator: reference,
+                duty: Box::new(duty),
+                by,
+            });
+        }
+    }
+
+    /// Writes down a break that is over.
+    pub(crate) fn break_taken(&mut self, taken: &BreakTaken) {
+        let Some(operator) = self.ctx.operator_ref(taken.operator) else {
+            return;
+        };
+        let ms = |long: core::time::Duration| u64::try_from(long.as_millis()).unwrap_or(u64::MAX);
+        self.ctx.record(Fact::BreakTaken {
+            operator,
+            reason: taken.reason.clone(),
+            lasted_ms: ms(taken.lasted),
+            by_leave: taken.by_leave,
+            over_ms: ms(taken.over),
+        });
     }
 
     /// Nobody works on after this.
@@ -138,10 +195,30 @@ impl Context {
     }
 }
 
-fn status_name(status: &Status) -> String {
+/// What stands before the reason of a break.
+const BREAK: &str = "break: ";
+
+/// A status by its name.
+pub(crate) fn status_named(name: &str) -> Option<Status> {
+    Some(match name {
+        "available" => Status::Available,
+        "training" => Status::Training,
+        "after_call_work" => Status::AfterCallWork,
+        "not_ready" => Status::NotReady,
+        "off" => Status::Off,
+        other => {
+            let reason = other.strip_prefix(BREAK)?.trim();
+            let legal = !reason.is_empty() && !reason.chars().any(char::is_control);
+            legal.then(|| Status::on_break(reason))?
+        }
+    })
+}
+
+/// How the journal spells a status.
+pub(crate) fn status_name(status: &Status) -> String {
     match status {
         Status::Available => "available".to_owned(),
-        Status::Break { reason } => format!("break: {reason}"),
+        Status::Break { reason } => format!("{BREAK}{reason}"),
         Status::Training => "training".to_owned(),
         Status::AfterCallWork => "after_call_work".to_owned(),
         Status::NotReady => "not_ready".to_owned(),

@@ -92,6 +92,11 @@ impl Switch {
                 });
             }
             Input::Wall(wall) => self.on_wall(wall),
+            Input::Clock { day, time } => {
+                let input = acd::Input::Clock { day, time };
+                self.ctx.acd.handle(self.ctx.now, input);
+            }
+            Input::Standing(standing) => self.resume(standing),
             Input::Plans { plans, prompts } => {
                 self.ctx.set_plans(plans, Prompts(prompts));
             }
@@ -426,7 +431,7 @@ impl Switch {
         self.sweep(owner.call);
     }
 
-    fn on_acd(&mut self, output: acd::Output) {
+    pub(crate) fn on_acd(&mut self, output: acd::Output) {
         match output {
             acd::Output::Offer {
                 offer,
@@ -454,16 +459,24 @@ impl Switch {
             }
             acd::Output::StatusChanged { operator, status } => {
                 tracing::info!(?operator, ?status, "status");
+                self.ctx.duties.status_changed(operator, &status);
             }
-            // Nobody asks for callbacks, breaks and lines, or gives commands yet.
-            acd::Output::Dial { .. }
-            | acd::Output::CallbackKept { .. }
-            | acd::Output::CallbackOver { .. }
-            | acd::Output::NeedsLeave { .. }
-            | acd::Output::BreakTooLong { .. }
-            | acd::Output::BreakTaken(_)
+            acd::Output::BreakTaken(taken) => self.break_taken(&taken),
+            acd::Output::BreakTooLong { operator, reason } => {
+                tracing::warn!(
+                    ?operator,
+                    reason,
+                    "a break lasts longer than the day's limit"
+                );
+            }
+            // What a command comes to is told where it is given.
+            acd::Output::NeedsLeave { .. }
             | acd::Output::LineTaken { .. }
             | acd::Output::Commanded { .. } => {}
+            // Nobody asks for callbacks yet.
+            acd::Output::Dial { .. }
+            | acd::Output::CallbackKept { .. }
+            | acd::Output::CallbackOver { .. } => {}
         }
     }
 
@@ -485,6 +498,7 @@ impl Switch {
                 let queues = self.ctx.settings.members.get(&operator.login);
                 acd::OperatorSettings {
                     queues: queues.cloned().unwrap_or_default(),
+                    attendance: self.ctx.settings.attendance,
                     ..acd::OperatorSettings::new(operator.id, operator.skills.clone())
                 }
             })

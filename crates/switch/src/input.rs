@@ -8,7 +8,7 @@ use dialplan::Plans;
 use sip::subscription::Waiting;
 use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
-use vocab::{CallId, MissingReason, RecordingFile, Registration, WallTime};
+use vocab::{CallId, MissingReason, RecordingFile, Registration, Standing, WallTime};
 
 use crate::settings::Operator;
 
@@ -65,6 +65,16 @@ pub enum Input {
     },
     /// The wall clock reads this now. Given at the start, and again when the clock was set.
     Wall(WallTime),
+    /// The local clock reads this now; given with each [`Input::Wall`], and when the zone's offset
+    /// changes.
+    Clock {
+        /// Days since 1970-01-01, by the local calendar.
+        day: u32,
+        /// Since midnight.
+        time: Duration,
+    },
+    /// What stood at the last event of the journal. Given once, after the clock and the operators.
+    Standing(Standing),
     /// The plans were loaded. Live calls finish on the plan they began with.
     Plans {
         /// All plans.

@@ -37,6 +37,7 @@ mod join;
 mod line_calls;
 mod locator;
 mod message;
+mod orders;
 mod outgoing;
 mod output;
 mod registration;

@@ -76,6 +76,10 @@ pub struct Settings {
     /// The queues that operators serve who are named at one, by login; others serve all that want
     /// no members of their own.
     pub members: BTreeMap<String, Vec<acd::Membership>>,
+    /// What makes an operator present.
+    pub attendance: acd::Attendance,
+    /// The kinds of breaks; without any an operator may take any break at any time.
+    pub breaks: Vec<acd::BreakSettings>,
     /// Where the language of a call is a skill that is needed or preferred.
     pub languages: BTreeMap<QueueId, acd::Need>,
     /// What operators may call.
@@ -183,6 +187,8 @@ impl Settings {
             strangers: StrangerSettings::default(),
             queues: vec![queue],
             members: BTreeMap::new(),
+            attendance: acd::Attendance::ByTelephone,
+            breaks: Vec::new(),
             languages: BTreeMap::new(),
             operator_calls: OperatorCalls::default(),
             subscriptions: SubscriptionSettings::default(),

@@ -2,6 +2,7 @@
 
 use vocab::{LiveOperator, OperatorState, Snapshot};
 
+use crate::duties::status_name;
 use crate::engine::Switch;
 
 impl Switch {
@@ -26,7 +27,12 @@ impl Switch {
                         "" => operator.login.clone(),
                         name => name.to_owned(),
                     },
-                    line: operator.line.clone(),
+                    line: self.ctx.line_of(operator).to_owned(),
+                    status: self
+                        .ctx
+                        .acd
+                        .operator_status(operator.id)
+                        .map_or_else(String::new, status_name),
                     state,
                     since_ms: u64::try_from(lasts).unwrap_or(u64::MAX),
                 }

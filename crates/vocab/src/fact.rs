@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::Side;
 use crate::{
-    CallId, Contact, EventId, FieldChange, LegCounts, LegId, LegQuality, MissingReason, OfferId,
-    OperatorId, OperatorState, PauseReason, RecordingFile, Registration, Time, WallTime,
+    CallId, Contact, Duty, EventId, FieldChange, LegCounts, LegId, LegQuality, MissingReason,
+    OfferId, OperatorId, OperatorState, Order, PauseReason, Rank, RecordingFile, Registration,
+    Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -527,6 +528,37 @@ pub enum Fact {
         /// `not_ready`, `off`.
         status: String,
     },
+    /// Somebody gave an order to the queues, and it was carried out.
+    Ordered {
+        /// Who.
+        by: String,
+        /// As whom.
+        rank: Rank,
+        /// What.
+        order: Order,
+    },
+    /// An operator signed in or out, or another status holds.
+    OperatorOnDuty {
+        /// Who.
+        operator: OperatorRef,
+        /// All that was chosen.
+        duty: Box<Duty>,
+        /// Who chose it: the operator, a supervisor, or `engine` after offers that nobody took.
+        by: String,
+    },
+    /// A break came to its end.
+    BreakTaken {
+        /// Who was on it.
+        operator: OperatorRef,
+        /// The reason.
+        reason: String,
+        /// How long it lasted, milliseconds.
+        lasted_ms: u64,
+        /// Whether the rules did not permit it, and a supervisor did.
+        by_leave: bool,
+        /// By how much the day's limit was overrun, milliseconds.
+        over_ms: u64,
+    },
     /// A telephone registered, is reached another way, or stays longer than was written.
     TelephoneRegistered {
         /// Which, and the way to it.
@@ -570,7 +602,10 @@ impl Fact {
             | Self::TelephoneUnregistered { .. }
             | Self::OperatorReachable { .. }
             | Self::EmergencySwitched { .. }
-            | Self::OperatorTurned { .. } => None,
+            | Self::OperatorTurned { .. }
+            | Self::OperatorOnDuty { .. }
+            | Self::BreakTaken { .. } => None,
+            Self::Ordered { order, .. } => order.call(),
             Self::CallArrived { call, .. }
             | Self::LegStarted { call, .. }
             | Self::CallAnswered { call }

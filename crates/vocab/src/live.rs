@@ -37,8 +37,11 @@ pub struct LiveOperator {
     pub id: OperatorId,
     /// Full name, or the sign-in name where there is none.
     pub name: String,
-    /// Number of the workplace.
+    /// Number of the workplace: the line signed in to, else the operator's own.
     pub line: String,
+    /// What the person chose, as [`crate::Fact::OperatorTurned`] spells it.
+    #[serde(default)]
+    pub status: String,
     /// What the engine observes.
     pub state: OperatorState,
     /// How long the state has lasted, milliseconds.

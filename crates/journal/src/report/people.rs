@@ -48,8 +48,20 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
         ],
     );
     table.chart = vec!["handled"];
-    let mut breaks = Table::new("breaks", &["operator", "line", "reason", "time"]);
-    let mut named: Vec<(&str, &str, &WorkFigures)> = work
+    let mut breaks = Table::new(
+        "breaks",
+        &[
+            "operator",
+            "line",
+            "reason",
+            "time",
+            "ended",
+            "by_leave",
+            "over_limit",
+        ],
+    );
+    let ended = ended_breaks(source);
+    let mut named: Vec<(&str, &str, (i64, &WorkFigures))> = work
         .iter()
         .map(|(id, figures)| {
             let person = people.get(id);
@@ -57,12 +69,12 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
             (
                 name,
                 person.map_or("", |person| person.line.as_str()),
-                figures,
+                (*id, figures),
             )
         })
         .collect();
     named.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-    for (name, line, figures) in named {
+    for (name, line, (id, figures)) in named {
         let delay = delays.get(name).copied().unwrap_or_default();
         table.rows.push(vec![
             Cell::Text(name.to_owned()),
@@ -81,19 +93,49 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
             Cell::millis(delay.average_ms()),
         ]);
         for (reason, ms) in &figures.breaks_ms {
+            let ended = ended.get(&(id, reason.as_str())).copied();
+            let ended = ended.unwrap_or_default();
             breaks.rows.push(vec![
                 Cell::Text(name.to_owned()),
                 Cell::Text(line.to_owned()),
                 Cell::Text(reason.clone()),
                 Cell::ms(Some(*ms)),
+                Cell::Count(ended.count),
+                Cell::Count(ended.by_leave),
+                Cell::ms(Some(ended.over_ms)),
             ]);
         }
     }
     report.notes.push(
         "occupancy: (talk + hold + wrap-up) / (the same + idle); ringing is neither".to_owned(),
     );
+    report.notes.push(
+        "breaks: those that ended; by_leave began against the rules, with a supervisor's leave; \
+         over_limit: time above the day's limit"
+            .to_owned(),
+    );
     report.tables.push(table);
     report.tables.push(breaks);
+}
+
+/// Breaks of one reason that an operator ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct EndedBreaks {
+    count: u64,
+    by_leave: u64,
+    over_ms: u64,
+}
+
+fn ended_breaks(source: &Source) -> BTreeMap<(i64, &str), EndedBreaks> {
+    let mut ended: BTreeMap<(i64, &str), EndedBreaks> = BTreeMap::new();
+    for taken in &source.breaks {
+        let key = (taken.operator_id, taken.reason.as_str());
+        let known = ended.entry(key).or_default();
+        known.count += 1;
+        known.by_leave += u64::from(taken.by_leave);
+        known.over_ms += taken.over_ms();
+    }
+    ended
 }
 
 /// Entry delays by whatever `key` says of an entry; entries of no operator are nobody's.

@@ -171,7 +171,24 @@ pub(crate) struct Source {
     /// Calls after an abandoned one: who called whom, whether they talked, when.
     pub(crate) later: Vec<LaterRow>,
     pub(crate) spans: Vec<Span>,
+    /// Breaks that ended in the range.
+    pub(crate) breaks: Vec<BreakRow>,
     pub(crate) people: BTreeMap<i64, Person>,
+}
+
+/// A break that is over.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct BreakRow {
+    pub(crate) operator_id: i64,
+    pub(crate) reason: String,
+    pub(crate) by_leave: bool,
+    over_ms: i64,
+}
+
+impl BreakRow {
+    pub(crate) fn over_ms(&self) -> u64 {
+        unsigned(self.over_ms)
+    }
 }
 
 /// A call that may be a call back, or a second try.
@@ -223,6 +240,8 @@ impl Source {
             source.later = all(journal, LATER, &[wanted.from.into()]).await?;
         }
         read_turns(journal, wanted, &mut source).await?;
+        let range = [wanted.from.into(), wanted.to.into()];
+        source.breaks = all(journal, BREAKS, &range).await?;
         Ok(source)
     }
 }
@@ -263,6 +282,9 @@ const CONTACTS: &str = "SELECT coalesce(nullif(contact_key, ''), party_key), top
 
 const LATER: &str = "SELECT direction, party_key, arrived_at FROM entries
     WHERE arrived_at >= $1 AND channel = 'call' AND segments > 0 ORDER BY arrived_at, call";
+
+const BREAKS: &str = "SELECT operator_id, reason, by_leave, over_ms FROM breaks_taken
+    WHERE ended_at >= $1 AND ended_at < $2 ORDER BY event";
 
 const TURNS: &str =
     "SELECT event, operator_id, operator_name, operator_line, state, status, began_at,

@@ -13,6 +13,7 @@ mod random;
 mod reports;
 mod running;
 mod server;
+mod standing;
 mod trouble;
 
 use std::path::{Path, PathBuf};

@@ -134,7 +134,8 @@ const fn unserved(cause: acd::Cause) -> Unserved {
     match cause {
         acd::Cause::Full => Unserved::Full,
         acd::Cause::WaitedTooLong => Unserved::WaitedTooLong,
-        acd::Cause::Closed => Unserved::Closed,
+        // Commands move calls to other queues; one that left for none was let go by a person.
+        acd::Cause::Closed | acd::Cause::Commanded => Unserved::Closed,
         acd::Cause::Unstaffed(acd::Unstaffed::AllOnBreak) => Unserved::OnBreak,
         acd::Cause::Unstaffed(acd::Unstaffed::NobodySignedIn | acd::Unstaffed::NobodyReachable) => {
             Unserved::Nobody

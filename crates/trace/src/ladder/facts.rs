@@ -1,6 +1,6 @@
 //! Owns the journal's facts as lines of the ladder, and the heading above it.
 
-use vocab::{Event, Fact, LegCounts, LegQuality, Party, PathQuality, TransferTarget};
+use vocab::{Event, Fact, LegCounts, LegQuality, Order, Party, PathQuality, TransferTarget};
 
 use super::Options;
 use super::mask::number;
@@ -49,8 +49,11 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         | Fact::EmergencySwitched { .. }
         | Fact::OperatorReachable { .. }
         | Fact::OperatorTurned { .. }
+        | Fact::OperatorOnDuty { .. }
+        | Fact::BreakTaken { .. }
         | Fact::TelephoneRegistered { .. }
         | Fact::TelephoneUnregistered { .. } => return None,
+        Fact::Ordered { by, order, .. } => ordered(by, order),
         Fact::CallArrived {
             number: dialled,
             caller,
@@ -250,6 +253,24 @@ fn talker(party: &Party, options: Options) -> String {
     match party {
         Party::Operator(operator) => operator.login.clone(),
         Party::Outer { number: with, .. } => number(with, options.clear),
+    }
+}
+
+/// What somebody ordered about a call.
+fn ordered(by: &str, order: &Order) -> String {
+    match order {
+        Order::Priority { priority, .. } => format!("{by} gives it priority {priority}"),
+        Order::Pull { operator, .. } => format!("{by} pulls it for {operator}"),
+        Order::Assign { operator, .. } => format!("{by} assigns it to {operator}"),
+        Order::Move { queue, .. } => format!("{by} moves it to queue {queue}"),
+        // Of no call.
+        Order::SignIn { .. }
+        | Order::SignOut { .. }
+        | Order::Choose { .. }
+        | Order::Ready { .. }
+        | Order::Skills { .. }
+        | Order::OpenQueue { .. }
+        | Order::CloseQueue { .. } => format!("{by} gives an order"),
     }
 }
 
