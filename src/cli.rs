@@ -21,8 +21,8 @@ pub use journal::{
     Reopen, RestoreJournal, SetField, ShowEntry, TextFormat,
 };
 pub use operators::{
-    CallFor, CallInto, ChosenStatus, Given, NewPriority, NewSkills, OfOperator, OfQueue,
-    OperatorsCommand, SignIn, StatusName,
+    CallFor, CallInto, ChosenStatus, Given, MissedCall, NewPriority, NewSkills, OfOperator,
+    OfQueue, OperatorsCommand, SignIn, StatusName,
 };
 pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
@@ -413,6 +413,14 @@ Examples:
 
     /// Move a waiting call into another queue, with the waiting time it has.
     Move(CallInto),
+
+    /// Make a missed call a task: its caller is called back as soon as an operator is free.
+    #[command(after_help = "\
+The caller is called first, then an operator rings. Who is owed a callback already gets no second one.
+
+Example:
+  hotline acd callback 0cff1234-0000002a")]
+    Callback(MissedCall),
 
     /// A queue takes calls again.
     Open(OfQueue),

@@ -61,6 +61,18 @@ pub(super) const fn attendance(settings: &Settings) -> acd::Attendance {
     }
 }
 
+/// How each queue calls back.
+pub(super) fn callbacks(settings: &Settings) -> BTreeMap<QueueId, switch::CallbackRules> {
+    let rules = |found: &settings::Queue| switch::CallbackRules {
+        attempts: u8::try_from(found.callback_attempts).unwrap_or(u8::MAX),
+        pause: found.callback_pause,
+        hours: found.callback_hours.iter().map(|hours| hours.0).collect(),
+    };
+    numbered(settings)
+        .map(|(id, found)| (id, rules(found)))
+        .collect()
+}
+
 /// The kinds of breaks.
 pub(super) fn breaks(settings: &Settings) -> Vec<acd::BreakSettings> {
     let one = |found: &settings::Break| acd::BreakSettings {

@@ -144,6 +144,7 @@ pub(super) fn switch(
         members: super::queues::members(settings),
         attendance: super::queues::attendance(settings),
         breaks: super::queues::breaks(settings),
+        callbacks: super::queues::callbacks(settings),
         languages: super::queues::languages(settings),
         operator_calls: switch::OperatorCalls {
             at_once_max: settings.operator_calls.at_once,

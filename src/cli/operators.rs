@@ -181,6 +181,22 @@ pub struct CallInto {
     pub given: Given,
 }
 
+/// A missed call that is to be made good.
+#[derive(Debug, Clone, Args)]
+pub struct MissedCall {
+    /// Which call, as the journal names it.
+    #[arg(value_name = "CALL")]
+    pub call: CallId,
+
+    /// Whose operators call back; without it the last queue that the call was in.
+    #[arg(long, value_name = "QUEUE")]
+    pub queue: Option<String>,
+
+    /// Who orders it.
+    #[command(flatten)]
+    pub given: Given,
+}
+
 /// A queue by its name.
 #[derive(Debug, Clone, Args)]
 pub struct OfQueue {

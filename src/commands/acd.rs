@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use vocab::{Event, Fact, OperatorRef, Order, Rank};
 
+use anyhow::bail;
+use journal::query;
+
 use super::call::find;
-use crate::cli::{AcdCommand, AcdExplain};
+use super::journal::block_on;
+use crate::cli::{AcdCommand, AcdExplain, Given, MissedCall};
 
 pub(super) fn run(command: AcdCommand) -> anyhow::Result<ExitCode> {
     let (given, order) = match command {
@@ -28,6 +32,7 @@ pub(super) fn run(command: AcdCommand) -> anyhow::Result<ExitCode> {
             let (call, queue) = (wanted.call, wanted.queue);
             (wanted.given, Order::Move { call, queue })
         }
+        AcdCommand::Callback(wanted) => call_back(wanted)?,
         AcdCommand::Open(wanted) => {
             let queue = wanted.queue;
             (wanted.given, Order::OpenQueue { queue })
@@ -38,6 +43,28 @@ pub(super) fn run(command: AcdCommand) -> anyhow::Result<ExitCode> {
         }
     };
     super::operators::give(given, Rank::Supervisor, order)
+}
+
+/// The order that makes a missed call good, by what the journal knows of it.
+fn call_back(wanted: MissedCall) -> anyhow::Result<(Given, Order)> {
+    let settings = super::load(&wanted.given.config.config)?;
+    let rows = block_on(async {
+        let mut journal = query::open(&settings.journal.database).await?;
+        anyhow::Ok(journal.call(wanted.call).await?)
+    })??;
+    let Some(rows) = rows else {
+        bail!("the journal has no call {}", wanted.call);
+    };
+    let Some(queue) = wanted.queue.or(rows.entry.queue) else {
+        bail!("the call was in no queue; --queue NAME says whose operators are to call back");
+    };
+    let order = Order::CallBack {
+        call: wanted.call,
+        queue,
+        number: rows.entry.caller,
+        line: rows.entry.number,
+    };
+    Ok((wanted.given, order))
 }
 
 fn explain(explain: &AcdExplain) -> anyhow::Result<ExitCode> {

@@ -12,7 +12,7 @@ use journal::Location;
 use switch::Network;
 
 use super::define::{Section, Table, section};
-use super::duty::{Break, Duty, WrapUpEnd};
+use super::duty::{Break, Duty, HoursWanted, WrapUpEnd};
 use super::kinds::{
     Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
     Protection, RecordingFormat, Reliable, Size, Strangers, Zone,
@@ -561,6 +561,13 @@ section! {
         sticky: Option<Duration> = Empty "\"20s\"", in "\"1s\"" ..= "\"1h\"";
         /// How long the place is kept of a caller who hung up and calls again. Without it it is lost.
         keep_place: Option<Duration> = Empty "\"5 min\"", in "\"1s\"" ..= "\"1h\"";
+        /// How often a caller is called back who is owed that (the step `callback` of a dialplan,
+        /// `hotline acd callback`).
+        callback_attempts: u32 = Default "3", in "1" ..= "10";
+        /// From one attempt in vain to the next.
+        callback_pause: Duration = Default "\"10 min\"", in "\"10s\"" ..= "\"1d\"";
+        /// When callers may be called back, by the clock of [journal] time_zone. Without it at any time.
+        callback_hours: Vec<HoursWanted> = Empty "[\"09:00-20:00\"]";
         /// The queue in which calls wait that find this one full, with the waiting time they have.
         /// Without it the dialplan goes on.
         full_to: Option<String> = Empty "\"others\"";

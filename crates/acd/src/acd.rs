@@ -133,6 +133,7 @@ impl Acd {
             }
             Input::CallbackWanted(wish) => self.callback_wanted(now, wish),
             Input::CallbackReached { offer } => self.callback_reached(now, offer),
+            Input::CallbackNamed { call, next } => self.callback_named(now, call, next),
             Input::CallbackEnded { call, reached } => self.callback_ended(now, call, reached),
             Input::Command { number, command } => self.command(now, number, command),
         }

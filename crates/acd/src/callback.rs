@@ -318,6 +318,30 @@ impl Acd {
         }
     }
 
+    /// A callback that waits gets another name, and keeps all else.
+    pub(crate) fn callback_named(&mut self, now: Time, call: CallId, next: CallId) {
+        if !self.is_owed(call) || self.calls.contains_key(&next) {
+            return;
+        }
+        let Some(mut gone) = self.forget_call(call) else {
+            return;
+        };
+        if let Some(callback) = gone.callback.take() {
+            let arrival = Arrival {
+                call: next,
+                ..gone.arrival
+            };
+            self.enter_callback(now, arrival, callback);
+        }
+    }
+
+    /// Whether this is a callback that waits for its time or an operator, and rings nowhere.
+    #[must_use]
+    pub fn is_owed(&self, call: CallId) -> bool {
+        let call = self.calls.get(&call);
+        call.is_some_and(|call| call.callback.is_some() && call.offers.is_empty())
+    }
+
     fn try_again(&mut self, now: Time, arrival: Arrival, mut callback: Box<Callback>) {
         let call = arrival.call;
         callback.attempts_left = callback.attempts_left.saturating_sub(1);

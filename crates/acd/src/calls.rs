@@ -228,7 +228,10 @@ impl Acd {
         };
         let place = queue.last_place(priority);
         queue.insert(key);
-        self.by_entry.insert((now, call));
+        // Who is called back does not wait on the line.
+        if callback.is_none() {
+            self.by_entry.insert((now, call));
+        }
         let wait_until = match callback {
             // A callback ends with its attempts.
             Some(_) => None,

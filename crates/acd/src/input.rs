@@ -128,6 +128,13 @@ pub enum Input {
         /// Which offer dials.
         offer: OfferId,
     },
+    /// From now on a callback that waits goes by another name: that of its next attempt.
+    CallbackNamed {
+        /// Which.
+        call: CallId,
+        /// Its name from now on; no other call has it.
+        next: CallId,
+    },
     /// What became of a callback for which an operator answered first.
     CallbackEnded {
         /// Which.

@@ -13,10 +13,10 @@ use crate::operator::{Phase, Work};
 use crate::status::{Presence, Status};
 
 impl Acd {
-    /// Calls in queues, those that ring included.
+    /// Calls in queues, those that ring included; who is owed a callback waits on no line.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.calls.len()
+        self.by_entry.len()
     }
 
     /// Calls in one queue, those that ring included.

@@ -253,7 +253,7 @@ fn schemas() -> Value {
             "properties": {
                 "order": { "type": "string", "enum": [
                     "sign_in", "sign_out", "choose", "ready", "skills", "priority", "pull", "assign",
-                    "move", "open_queue", "close_queue",
+                    "move", "call_back", "open_queue", "close_queue",
                 ] },
                 "operator": { "type": "string", "description": "Login or line." },
                 "line": { "type": "string", "description": "sign_in: the workplace, if not the own." },
@@ -263,6 +263,8 @@ fn schemas() -> Value {
                 "call": { "type": "string" },
                 "priority": { "type": "integer", "minimum": 0, "maximum": 255 },
                 "queue": { "type": "string" },
+                "number": { "type": "string", "description": "call_back: whom to call." },
+                "line": { "type": "string" },
             },
         },
         "Ordered": {

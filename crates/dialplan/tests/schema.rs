@@ -212,7 +212,7 @@ fn a_step_of_each_kind_is_taken_by_parser_and_schema_alike() {
         .filter_map(|told| told.split(" is not supported by this version").next())
         .map(|told| told.rsplit(": ").next().unwrap())
         .collect();
-    assert_eq!(what, ["`callback`"]);
+    assert!(what.is_empty(), "{what:?}");
 }
 
 #[test]

@@ -255,6 +255,8 @@ pub struct Entry {
     pub(crate) silences: BTreeMap<LegId, Duration>,
     /// The call of which it became part.
     pub joined: Option<CallId>,
+    /// The missed call that it makes good.
+    pub makes_good: Option<CallId>,
     /// Recordings by segment.
     pub recordings: BTreeMap<u16, Recording>,
     /// What was chosen at menus, in order.
@@ -297,6 +299,7 @@ impl Entry {
             legs: Vec::new(),
             silences: BTreeMap::new(),
             joined: None,
+            makes_good: None,
             recordings: BTreeMap::new(),
             menus: Vec::new(),
             plan_fields: BTreeMap::new(),
@@ -327,7 +330,11 @@ impl Entry {
             | Fact::TelephoneUnregistered { .. } => {} // of no call, so filtered out by `of`
             Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
             // For the SIP trace, and for who asks who ordered what; no figure of an entry comes of it.
-            Fact::LegStarted { .. } | Fact::Ordered { .. } => {}
+            Fact::LegStarted { .. }
+            | Fact::Ordered { .. }
+            | Fact::CallbackOwed { .. }
+            | Fact::CallbackSettled { .. } => {}
+            Fact::CallbackDialled { of, .. } => self.makes_good = Some(*of),
             Fact::CallAnswered { .. } => {
                 self.answered_by_engine.get_or_insert(moment);
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use vocab::{Duty, Event, Fact, Order, Standing};
+use vocab::{CallId, Callback, Duty, Event, Fact, Order, Standing};
 
 use crate::bindings::{self, BindingsError};
 use crate::db::{Connection, Location};
@@ -13,13 +13,20 @@ use crate::db::{Connection, Location};
 const DUTY: &str = "duty";
 /// A queue that a supervisor closed, by name.
 const CLOSED: &str = "closed_queue";
+/// A callback that is owed, by the call that was promised it.
+const CALLBACK: &str = "callback";
 
 /// The last word about each thing: kind and key, and what stands; none if nothing does any more.
 #[derive(Debug, Default)]
 struct Fold(BTreeMap<(&'static str, String), Option<String>>);
 
 /// Kinds of facts that the fold takes, as the table of events names them.
-pub(crate) const KINDS: [&str; 2] = ["operator_on_duty", "ordered"];
+pub(crate) const KINDS: [&str; 4] = [
+    "operator_on_duty",
+    "ordered",
+    "callback_owed",
+    "callback_settled",
+];
 
 impl Fold {
     fn note(&mut self, event: &Event) {
@@ -27,6 +34,13 @@ impl Fold {
             Fact::OperatorOnDuty { operator, duty, .. } => {
                 let json = serde_json::to_string(duty).ok();
                 self.0.insert((DUTY, operator.login.clone()), json);
+            }
+            Fact::CallbackOwed { call, callback } => {
+                let json = serde_json::to_string(callback).ok();
+                self.0.insert((CALLBACK, call.to_string()), json);
+            }
+            Fact::CallbackSettled { call, .. } => {
+                self.0.insert((CALLBACK, call.to_string()), None);
             }
             Fact::Ordered { order, .. } => match order {
                 Order::CloseQueue { queue } => {
@@ -45,6 +59,7 @@ impl Fold {
                 | Order::Priority { .. }
                 | Order::Pull { .. }
                 | Order::Assign { .. }
+                | Order::CallBack { .. }
                 | Order::Move { .. } => {}
             },
             _ => {} // Facts of calls and of the engine: the table of all of them is `events`.
@@ -95,12 +110,20 @@ pub async fn load(
     let sql = "SELECT kind, key, json FROM standing";
     let (rows, newer): (Vec<(String, String, String)>, Vec<Event>) =
         bindings::with_newer(events, database, boot, sql, |fact| {
-            matches!(fact, Fact::OperatorOnDuty { .. } | Fact::Ordered { .. })
+            matches!(
+                fact,
+                Fact::OperatorOnDuty { .. }
+                    | Fact::Ordered { .. }
+                    | Fact::CallbackOwed { .. }
+                    | Fact::CallbackSettled { .. }
+            )
         })
         .await?;
     let mut fold = Fold::default();
     for (kind, key, json) in rows {
-        let known = [DUTY, CLOSED].into_iter().find(|known| *known == kind);
+        let known = [DUTY, CLOSED, CALLBACK]
+            .into_iter()
+            .find(|known| *known == kind);
         if let Some(kind) = known {
             fold.0.insert((kind, key), Some(json));
         }
@@ -113,6 +136,14 @@ pub async fn load(
         let Some(json) = json else { continue };
         if kind == CLOSED {
             standing.closed.push(key);
+            continue;
+        }
+        if kind == CALLBACK {
+            let what = serde_json::from_str::<Callback>(&json).ok();
+            match (key.parse::<CallId>().ok(), what) {
+                (Some(call), Some(what)) => standing.callbacks.push((call, what)),
+                _ => tracing::error!(key, "a callback that is owed is unreadable"),
+            }
             continue;
         }
         match serde_json::from_str::<Duty>(&json) {

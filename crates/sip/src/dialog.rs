@@ -109,6 +109,26 @@ impl Dialog {
         })
     }
 
+    /// A dialog without a peer, for the side of a call on which nobody is: no request belongs to it.
+    #[must_use]
+    pub fn with_nobody(tag: &str, flow: Flow, uri: Uri) -> Self {
+        let nobody = NameAddr::new(uri.clone());
+        Self {
+            secure: false,
+            call_id: tag.to_owned(),
+            local_tag: tag.to_owned(),
+            remote_tag: String::new(),
+            local: nobody.clone().with_tag(tag),
+            remote: nobody,
+            remote_target: uri,
+            route_set: Vec::new(),
+            local_cseq: 0,
+            remote_cseq: None,
+            flow,
+            lost: true,
+        }
+    }
+
     /// The dialog that a response with To tag to our request makes (RFC 3261 §12.1.2). Without a
     /// Contact (some gateways leave it out of 1xx) the Request-URI stays the target.
     ///

@@ -17,6 +17,7 @@ use vocab::{
     CallId, Event, EventId, Fact, LegId, LiveCounts, OperatorId, OperatorRef, Time, WallTime,
 };
 
+use crate::callbacks::Callbacks;
 use crate::duties::Duties;
 use crate::entropy::Entropy;
 use crate::fixed::FixedLines;
@@ -95,6 +96,8 @@ pub(crate) struct Context {
     pub(crate) outgoing: Outgoing,
     pub(crate) acd: Acd,
     pub(crate) duties: Duties,
+    /// Callers who are owed a call of ours.
+    pub(crate) callbacks: Callbacks,
     pub(crate) trunks: Trunks,
     pub(crate) strangers: Strangers,
     pub(crate) plans: Plans,
@@ -145,6 +148,7 @@ impl Context {
             outgoing: Outgoing::default(),
             acd,
             duties: Duties::default(),
+            callbacks: Callbacks::new(),
             trunks,
             strangers: Strangers::new(settings.strangers.clone(), entropy.number()),
             plans: Plans::default(),

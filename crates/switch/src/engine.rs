@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use acd::Overflow;
 use sip::subscription::Reason;
 use sip::{ClientTx, Datagram, Flow, Message, ServerTx};
 use vocab::media::MediaEvent;
@@ -445,7 +446,19 @@ impl Switch {
                 call,
                 result,
                 ..
-            } => self.tell(call, |call, ctx| call.withdraw(ctx, offer, result)),
+            } => {
+                if !self.callback_withdrawn(call) {
+                    self.tell(call, |call, ctx| call.withdraw(ctx, offer, result));
+                }
+            }
+            acd::Output::Dismissed {
+                call,
+                queue,
+                cause,
+                then: Overflow::Callback,
+            } => self.tell(call, |call, ctx| {
+                call.queue_calls_back(ctx, queue, cause);
+            }),
             acd::Output::Dismissed {
                 call, cause, then, ..
             } => self.tell(call, |call, ctx| {
@@ -473,10 +486,10 @@ impl Switch {
             acd::Output::NeedsLeave { .. }
             | acd::Output::LineTaken { .. }
             | acd::Output::Commanded { .. } => {}
-            // Nobody asks for callbacks yet.
-            acd::Output::Dial { .. }
-            | acd::Output::CallbackKept { .. }
-            | acd::Output::CallbackOver { .. } => {}
+            acd::Output::Dial { offer, call, .. } => self.dial_callback(call, offer),
+            acd::Output::CallbackOver { call, end } => self.callback_over(call, end),
+            // It was written down when it was promised.
+            acd::Output::CallbackKept { .. } => {}
         }
     }
 

@@ -25,6 +25,7 @@ mod admission;
 mod authentication;
 mod bindings;
 mod call;
+mod callbacks;
 mod context;
 mod destination;
 mod duties;
@@ -49,6 +50,7 @@ mod turns;
 mod way;
 
 pub use call::RecordingKeys;
+pub use callbacks::CallbackRules;
 pub use engine::Switch;
 pub use input::Input;
 pub use output::Output;

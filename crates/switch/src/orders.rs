@@ -28,8 +28,20 @@ impl Switch {
         if wanted.rank == Rank::Operator && !wanted.order.is_own() {
             return Err(OrderRefusal::NotYours);
         }
-        let (input, operator) = self.understand(wanted)?;
-        self.ctx.acd.handle(self.ctx.now, input);
+        let mut operator = None;
+        if let Order::CallBack {
+            call,
+            queue,
+            number,
+            line,
+        } = &wanted.order
+        {
+            self.call_back_missed(*call, queue, number, line)?;
+        } else {
+            let (input, whose) = self.understand(wanted)?;
+            operator = whose;
+            self.ctx.acd.handle(self.ctx.now, input);
+        }
         let outputs: Vec<acd::Output> = core::iter::from_fn(|| self.ctx.acd.poll()).collect();
         let refusal = outputs
             .iter()
@@ -115,6 +127,11 @@ impl Switch {
                 let (call, queue) = (*call, self.queue_called(queue)?);
                 (command(Command::Move { call, queue }), None)
             }
+            // Not the ACD's alone: see `callbacks`.
+            Order::CallBack { queue, .. } => {
+                let queue = queue.clone();
+                return Err(OrderRefusal::QueueRefuses { queue });
+            }
             Order::OpenQueue { queue } => {
                 let queue = self.queue_called(queue)?;
                 (command(Command::Open { queue }), None)
@@ -132,7 +149,7 @@ impl Switch {
         })
     }
 
-    fn queue_called(&self, name: &str) -> Result<QueueId, OrderRefusal> {
+    pub(crate) fn queue_called(&self, name: &str) -> Result<QueueId, OrderRefusal> {
         let mut queues = self.ctx.settings.queues.iter();
         let found = queues.find(|queue| queue.name == name);
         found
@@ -209,6 +226,7 @@ impl Switch {
 
     /// Takes up what stood before a restart. Whoever is in no table any more is passed over.
     pub(crate) fn resume(&mut self, standing: Standing) {
+        self.resume_callbacks(standing.callbacks);
         for name in standing.closed {
             if let Ok(queue) = self.queue_called(&name) {
                 let command = Command::Close { queue };
@@ -299,14 +317,16 @@ fn named(refusal: acd::Refusal, order: &Order) -> OrderRefusal {
         | Order::Pull { operator, .. }
         | Order::Assign { operator, .. } => operator.clone(),
         Order::Priority { .. }
+        | Order::CallBack { .. }
         | Order::Move { .. }
         | Order::OpenQueue { .. }
         | Order::CloseQueue { .. } => String::new(),
     };
     let queue = match order {
-        Order::Move { queue, .. } | Order::OpenQueue { queue } | Order::CloseQueue { queue } => {
-            queue.clone()
-        }
+        Order::Move { queue, .. }
+        | Order::CallBack { queue, .. }
+        | Order::OpenQueue { queue }
+        | Order::CloseQueue { queue } => queue.clone(),
         Order::SignIn { .. }
         | Order::SignOut { .. }
         | Order::Choose { .. }

@@ -14,6 +14,7 @@ use vocab::srtp::Protection;
 use vocab::{OperatorId, QueueId};
 
 use crate::call::RecordingKeys;
+use crate::callbacks::CallbackRules;
 use crate::trunk::{StrangerSettings, Trunk};
 
 /// All the switch is told at its start.
@@ -80,6 +81,8 @@ pub struct Settings {
     pub attendance: acd::Attendance,
     /// The kinds of breaks; without any an operator may take any break at any time.
     pub breaks: Vec<acd::BreakSettings>,
+    /// How each queue calls back.
+    pub callbacks: BTreeMap<QueueId, CallbackRules>,
     /// Where the language of a call is a skill that is needed or preferred.
     pub languages: BTreeMap<QueueId, acd::Need>,
     /// What operators may call.
@@ -189,6 +192,7 @@ impl Settings {
             members: BTreeMap::new(),
             attendance: acd::Attendance::ByTelephone,
             breaks: Vec::new(),
+            callbacks: BTreeMap::new(),
             languages: BTreeMap::new(),
             operator_calls: OperatorCalls::default(),
             subscriptions: SubscriptionSettings::default(),

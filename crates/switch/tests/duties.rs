@@ -242,7 +242,7 @@ fn yesterdays_breaks_do_not_count_today() {
         let duties = BTreeMap::from([("op1".to_owned(), duty(day))]);
         world.input(Input::Standing(Standing {
             duties,
-            closed: Vec::new(),
+            ..Standing::default()
         }));
         let taken = own(&mut world, choose(1, "break: lunch"));
         assert_eq!(taken.is_ok(), permitted, "{taken:?}");

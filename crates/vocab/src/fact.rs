@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::Side;
 use crate::{
-    CallId, Contact, Duty, EventId, FieldChange, LegCounts, LegId, LegQuality, MissingReason,
-    OfferId, OperatorId, OperatorState, Order, PauseReason, Rank, RecordingFile, Registration,
-    Time, WallTime,
+    CallId, Callback, CallbackResult, Contact, Duty, EventId, FieldChange, LegCounts, LegId,
+    LegQuality, MissingReason, OfferId, OperatorId, OperatorState, Order, PauseReason, Rank,
+    RecordingFile, Registration, Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -537,6 +537,27 @@ pub enum Fact {
         /// What.
         order: Order,
     },
+    /// A caller is owed a call of ours; told anew after each attempt in vain.
+    CallbackOwed {
+        /// The call that was promised it.
+        call: CallId,
+        /// What is owed.
+        callback: Box<Callback>,
+    },
+    /// A call of ours began that makes good another one.
+    CallbackDialled {
+        /// Ours.
+        call: CallId,
+        /// The one that was promised it.
+        of: CallId,
+    },
+    /// A callback is over.
+    CallbackSettled {
+        /// The call that was promised it.
+        call: CallId,
+        /// How it ended.
+        result: CallbackResult,
+    },
     /// An operator signed in or out, or another status holds.
     OperatorOnDuty {
         /// Who.
@@ -640,6 +661,9 @@ impl Fact {
             | Self::ContactAdded { call, .. }
             | Self::EntryEdited { call, .. }
             | Self::EntryCompleted { call, .. }
+            | Self::CallbackOwed { call, .. }
+            | Self::CallbackDialled { call, .. }
+            | Self::CallbackSettled { call, .. }
             | Self::EntryReopened { call, .. } => Some(*call),
         }
     }

@@ -38,7 +38,7 @@ pub use live::{
     LiveCounts, LiveOperator, LiveRecording, LiveTrunk, OperatorState, RegistrationState, Snapshot,
 };
 pub use number::{Redacted, number_key};
-pub use order::{Duty, Instruction, Order, OrderRefusal, Rank, Standing};
+pub use order::{Callback, CallbackResult, Duty, Instruction, Order, OrderRefusal, Rank, Standing};
 pub use quality::{LegCounts, LegQuality, PathQuality};
 pub use recording::{
     Heard, HeardSide, MissingReason, PauseReason, RecordingFile, RecordingSound, Unheard,

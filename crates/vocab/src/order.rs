@@ -73,6 +73,18 @@ pub enum Order {
         /// Where.
         queue: String,
     },
+    /// A missed call becomes a task: its caller is called back.
+    CallBack {
+        /// Which call.
+        call: CallId,
+        /// Whose operators are to call back.
+        queue: String,
+        /// The number to call.
+        number: String,
+        /// The number that the caller had dialled, to be shown.
+        #[serde(default)]
+        line: String,
+    },
     /// A queue takes calls again.
     OpenQueue {
         /// Which.
@@ -93,6 +105,7 @@ impl Order {
             Self::Priority { call, .. }
             | Self::Pull { call, .. }
             | Self::Assign { call, .. }
+            | Self::CallBack { call, .. }
             | Self::Move { call, .. } => Some(*call),
             Self::SignIn { .. }
             | Self::SignOut { .. }
@@ -116,6 +129,7 @@ impl Order {
             Self::Skills { .. }
             | Self::Priority { .. }
             | Self::Assign { .. }
+            | Self::CallBack { .. }
             | Self::Move { .. }
             | Self::OpenQueue { .. }
             | Self::CloseQueue { .. } => false,
@@ -291,6 +305,50 @@ pub struct Standing {
     pub duties: BTreeMap<String, Duty>,
     /// Queues that a supervisor closed, by name.
     pub closed: Vec<String>,
+    /// Callbacks that are owed, and to which calls.
+    pub callbacks: Vec<(CallId, Callback)>,
+}
+
+/// A callback that is owed, whole: what a restart takes up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// In which queue it has its place.
+    pub queue: String,
+    /// The number to call.
+    pub number: String,
+    /// The number that the caller had dialled, which is shown to them.
+    pub line: String,
+    /// Since when the caller waits.
+    pub since: WallTime,
+    /// Higher is served first.
+    pub priority: u8,
+    /// What it asks of an operator besides what the queue asks: skill and least level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<(String, u8)>,
+    /// The language that the caller chose.
+    pub language: String,
+    /// Whether the talk is recorded: the caller was told so.
+    pub recorded: bool,
+    /// How often it is tried yet.
+    pub attempts_left: u8,
+}
+
+/// How a callback ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackResult {
+    /// The caller answered.
+    Reached,
+    /// All attempts were in vain.
+    GaveUp,
+    /// The caller called first, and has the place.
+    CallerCalled,
+    /// One was owed to that number already.
+    Duplicate,
+    /// It was taken back.
+    Cancelled,
+    /// The queue is closed, or not in the settings any more.
+    Closed,
 }
 
 #[cfg(test)]

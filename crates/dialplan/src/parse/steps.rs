@@ -469,7 +469,6 @@ impl Reader<'_, '_> {
             value: queue.value.to_owned(),
             span: queue.span,
         });
-        self.unsupported("`callback`", at);
         Some(PlanStep::Callback(Box::new(Callback {
             prompt: prompt?,
             queue: queue.value.to_owned(),

@@ -116,7 +116,7 @@ impl Entry {
     #[must_use]
     pub fn linked(&self) -> Option<CallId> {
         let consults = self.arrival.as_ref().and_then(|arrival| arrival.consults);
-        self.joined.or(consults)
+        self.joined.or(consults).or(self.makes_good)
     }
 
     /// Talks and messages that are to have a recording and of which nothing is known yet.

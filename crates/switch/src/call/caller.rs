@@ -92,6 +92,15 @@ impl CallerLeg {
         tx: ServerTx,
         invite: Message,
     ) -> Self {
+        Self {
+            media: MediaState::Opening,
+            sip: Sip::Invited { tx },
+            ..Self::absent(ctx, id, dialog, invite)
+        }
+    }
+
+    /// A leg that is over: of a call that nobody made.
+    pub(super) fn absent(ctx: &mut Context, id: LegId, dialog: Dialog, invite: Message) -> Self {
         let mut session = LegSession::new(ctx, Offers::invited(!invite.body.is_empty()));
         session.note(&invite);
         let cseq = dialog.remote_cseq.unwrap_or_default();
@@ -99,8 +108,8 @@ impl CallerLeg {
         let first = u32::try_from(ctx.entropy.number() >> 44).unwrap_or(1);
         Self {
             id,
-            media: MediaState::Opening,
-            sip: Sip::Invited { tx },
+            media: MediaState::Closed,
+            sip: Sip::Closed,
             description: None,
             remote: None,
             session,

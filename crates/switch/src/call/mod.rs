@@ -27,6 +27,7 @@
 mod account;
 mod announce;
 mod audio;
+mod callback;
 mod called;
 mod caller;
 mod dialogs;
@@ -246,21 +247,44 @@ impl Call {
         tracing::info!(call = %id, plan,
             caller = %vocab::Redacted(&arrival.caller), "call arrived");
         Ok(Self {
-            id,
-            state: State::Opening,
             number,
-            session,
             caller_number: arrival.caller,
             caller_name: arrival.caller_name,
-            caller,
             caller_operator: arrival.operator,
             caller_engagement,
             trunk: arrival.trunk,
             direction: arrival.direction,
+            language,
+            private: arrival.private,
+            timers: vec![longest],
+            ..Self::blank(ctx, id, session, caller, arrival.course)
+        })
+    }
+
+    /// A call of which nothing else is known yet.
+    fn blank(
+        ctx: &Context,
+        id: CallId,
+        session: String,
+        caller: CallerLeg,
+        course: Course,
+    ) -> Self {
+        Self {
+            id,
+            state: State::Opening,
+            number: String::new(),
+            session,
+            caller_number: String::new(),
+            caller_name: String::new(),
+            caller_operator: None,
+            caller_engagement: None,
+            trunk: String::new(),
+            direction: Direction::Inbound,
             newcomer: None,
             legs: BTreeMap::new(),
-            first: leg,
-            course: arrival.course,
+            first: caller.id,
+            caller,
+            course,
             prompts: Arc::clone(&ctx.prompts),
             place: None,
             transfer: None,
@@ -269,8 +293,8 @@ impl Call {
             returned: None,
             recorded: true,
             pausing: Pausing::default(),
-            language,
-            private: arrival.private,
+            language: String::new(),
+            private: false,
             segments: 0,
             talked: false,
             message_left: false,
@@ -282,8 +306,8 @@ impl Call {
             planned: None,
             plans: 0,
             step_timer: None,
-            timers: vec![longest],
-        })
+            timers: Vec::new(),
+        }
     }
 
     /// Whether nothing of the call is left but its entry.

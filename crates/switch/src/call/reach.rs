@@ -4,7 +4,7 @@
 use sip::{ClientTx, Message};
 use vocab::media::MediaCommand;
 use vocab::{
-    EndedBy, Fact, LegId, OfferResult, OperatorId, OperatorState, Outcome, TransferResult,
+    EndedBy, Fact, LegId, OfferId, OfferResult, OperatorId, OperatorState, Outcome, TransferResult,
 };
 
 use super::party::{PartyLeg, Sip};
@@ -26,6 +26,11 @@ pub(crate) enum Purpose {
     Return,
     /// The plan of the caller's number calls it.
     Plan,
+    /// It is called back; an operator is reserved by this offer.
+    Callback {
+        /// Which.
+        offer: OfferId,
+    },
 }
 
 /// Why a party was not reached.
@@ -39,6 +44,10 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    pub(super) const fn unreachable() -> Self {
+        Self::of(OfferResult::Unreachable, None)
+    }
+
     const fn of(result: OfferResult, status: Option<u16>) -> Self {
         let (result, usual) = match result {
             OfferResult::Busy => (TransferResult::Busy, 486),
@@ -146,6 +155,7 @@ impl Call {
             Purpose::Transfer => "The call was transferred to this operator.",
             Purpose::Return => "The transfer failed: back to the operator who asked for it.",
             Purpose::Plan => "The plan calls this operator.",
+            Purpose::Callback { .. } => "The call is made good.",
         };
         ctx.record(Fact::OfferMade {
             call: self.id,
@@ -205,6 +215,10 @@ impl Call {
         if purpose == Purpose::Plan && music {
             return;
         }
+        // Nobody is there to hear it.
+        if matches!(purpose, Purpose::Callback { .. }) {
+            return;
+        }
         // Of several who ring at once nobody is heard before the answer.
         let alone = self.together.is_empty();
         let heard = alone
@@ -216,7 +230,7 @@ impl Call {
             }
             Purpose::Dialled | Purpose::Plan => self.caller.ring(ctx),
             Purpose::Transfer => self.notify(ctx, 180),
-            Purpose::Return => {}
+            Purpose::Return | Purpose::Callback { .. } => {}
         }
     }
 
@@ -275,6 +289,10 @@ impl Call {
         if let (Who::Outer { trunk, .. }, Some(by)) = (&mut leg.who, by) {
             trunk.clone_from(&by.name);
         }
+        if let Purpose::Callback { offer } = purpose {
+            self.called_back(ctx, id, offer);
+            return;
+        }
         let offer = match leg.who {
             Who::Offered { offer, .. } | Who::Called { offer, .. } => Some(offer),
             Who::Came { .. } | Who::Outer { .. } => None,
@@ -293,7 +311,7 @@ impl Call {
                 self.transfer_done(ctx);
                 self.recorded
             }
-            Purpose::Return => self.recorded,
+            Purpose::Return | Purpose::Callback { .. } => self.recorded,
         };
         self.start_segment(ctx, id, offer, recorded);
     }
@@ -345,6 +363,15 @@ impl Call {
             Purpose::Transfer => self.transfer_failed(ctx, failure),
             Purpose::Return => self.back_to_queue(ctx),
             Purpose::Plan => self.planned_failed(ctx),
+            Purpose::Callback { offer } => {
+                let by = if failure.said {
+                    self.ended_by(id)
+                } else {
+                    EndedBy::Engine
+                };
+                self.unreached(ctx, failure, by);
+                self.dialled_in_vain(ctx, offer, result);
+            }
         }
     }
 

@@ -207,7 +207,7 @@ fn needs(skills: &BTreeMap<String, u8>) -> Vec<SkillNeed> {
 }
 
 /// Skills as the journal has them: name and least level, 0 where none is needed.
-fn told(skills: &[SkillNeed]) -> Vec<(String, u8)> {
+pub(super) fn told(skills: &[SkillNeed]) -> Vec<(String, u8)> {
     let least = |need: &Need| match need {
         Need::Required(limits) => limits.min,
         Need::Preferred => 0,
@@ -341,11 +341,9 @@ impl Call {
                 self.leave_message(ctx, *asked);
                 None
             }
-            Step::CallBack { .. } => {
-                // Such a plan is refused before it takes calls.
-                ctx.bug("a plan has a step that is not supported", Some(self.id));
-                self.fail(ctx, 501, "a step of the plan is not supported");
-                None
+            Step::CallBack { queue } => {
+                self.callback_chosen(ctx, &queue);
+                Some(Happened::Noted)
             }
             // With an operator already.
             Step::Talk => None,

@@ -54,6 +54,12 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         | Fact::TelephoneRegistered { .. }
         | Fact::TelephoneUnregistered { .. } => return None,
         Fact::Ordered { by, order, .. } => ordered(by, order),
+        Fact::CallbackOwed { callback, .. } => {
+            let left = callback.attempts_left;
+            format!("is owed a callback, {left} attempts left")
+        }
+        Fact::CallbackDialled { of, .. } => format!("makes good {of}"),
+        Fact::CallbackSettled { result, .. } => format!("callback over: {}", word(result)),
         Fact::CallArrived {
             number: dialled,
             caller,
@@ -271,6 +277,7 @@ fn ordered(by: &str, order: &Order) -> String {
         | Order::Skills { .. }
         | Order::OpenQueue { .. }
         | Order::CloseQueue { .. } => format!("{by} gives an order"),
+        Order::CallBack { .. } => format!("{by} wants it called back"),
     }
 }
 
