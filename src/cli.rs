@@ -5,6 +5,7 @@ mod journal;
 mod operators;
 mod recordings;
 mod report;
+mod simulate;
 mod token;
 mod voicemail;
 mod webhook;
@@ -28,6 +29,7 @@ pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
 };
 pub use report::{ReportFormat, ReportWanted};
+pub use simulate::Simulate;
 pub use token::{TokenAdd, TokenCommand, TokenNamed};
 pub use voicemail::{MessageHeard, MessageList, VoicemailCommand};
 pub use webhook::{Resend, WebhookCommand, WebhookNamed};
@@ -173,6 +175,18 @@ Examples:
   hotline staffing --calls 360 --handling '4 min' --patience '3 min' --level 90 --within 10s
   hotline staffing --calls 100 --each '30 min' --handling '3 min' --operators 11")]
     Staffing(Staffing),
+
+    /// What if: a day of the journal, or a load, lived again with other operators.
+    #[command(after_help = "\
+The queue with all its rules is the one of the settings, and the ACD the one that takes real calls;
+callers and operators are simulated. Of a day, arrivals, talks and those who gave up are as they were; the
+patience of who was answered, and the talks of who was not, are drawn by lot from the others'.
+
+Examples:
+  hotline simulate --queue operators --from 2026-11-22 --operators 12
+  hotline simulate --queue operators --calls 100 --each '30 min' --handling '3 min' --operators 14
+  hotline simulate --queue operators --calls 360 --handling '4 min' --patience '3 min' --operators 24")]
+    Simulate(Simulate),
 
     /// Live seeded worlds around the engine's core and check what must never happen.
     #[command(after_help = "\

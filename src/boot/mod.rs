@@ -459,6 +459,12 @@ pub fn recording_keys(settings: &Settings) -> anyhow::Result<Keys> {
     translate::recording_keys(settings)
 }
 
+/// The queues as the ACD is told of them.
+#[must_use]
+pub fn queue_settings(settings: &Settings) -> Vec<acd::QueueSettings> {
+    queues::queues(settings)
+}
+
 /// What the recorder is told.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ mod recordings;
 mod report;
 mod serve;
 mod sim;
+mod simulate;
 mod staffing;
 mod token;
 mod user;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Operators { command } => operators::run(command),
         Command::Staffing(wanted) => staffing::run(&wanted),
         Command::Sim(wanted) => sim::run(&wanted),
+        Command::Simulate(wanted) => simulate::run(&wanted),
         Command::User { command } => user::run(command),
         Command::Token { command } => token::run(&command),
         Command::Webhook { command } => webhook::run(command),

@@ -18,7 +18,7 @@ pub(super) fn run(asked: &ReportWanted) -> anyhow::Result<ExitCode> {
     let settings = super::load(&asked.config.config)?;
     let zone = settings.journal.zone();
     let now = Timestamp::now();
-    let (from, to) = range(asked, &zone, now)?;
+    let (from, to) = range(asked.from.as_deref(), asked.to.as_deref(), &zone, now)?;
     if to <= from {
         bail!("expected --to after --from");
     }
@@ -72,13 +72,18 @@ fn write_out(asked: &ReportWanted, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// The range in UTC ms: today unless something else is said.
-fn range(asked: &ReportWanted, zone: &TimeZone, now: Timestamp) -> anyhow::Result<(i64, i64)> {
+pub(super) fn range(
+    from: Option<&str>,
+    to: Option<&str>,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> anyhow::Result<(i64, i64)> {
     let today = now.to_zoned(zone.clone()).start_of_day()?;
-    let from = match &asked.from {
+    let from = match from {
         Some(text) => moment(text, zone)?,
         None => today,
     };
-    let to = match &asked.to {
+    let to = match to {
         Some(text) => moment(text, zone)?,
         None => from.start_of_day()?.checked_add(1.day())?,
     };

@@ -31,6 +31,7 @@ mod room;
 mod scenario;
 mod shrink;
 mod telephones;
+pub mod whatif;
 mod wire;
 mod world;
 

@@ -1,0 +1,251 @@
+//! Owns `hotline simulate`: a day of the journal, or a load, lived again with other operators, and its
+//! figures beside the actual ones.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::bail;
+use jiff::Timestamp;
+use journal::metrics::{QueueFigures, Stay};
+use journal::query::{self, Range};
+use journal::rows::EntryRow;
+use journal::search::{Filter, PAGE_MAX};
+use sim::whatif::{self, Caller, Floor, Load, Seen};
+use vocab::QueueOutcome;
+
+use super::journal::block_on;
+use crate::boot;
+use crate::cli::Simulate;
+use crate::settings::Settings;
+
+/// Calls of a day that are lived again at most.
+const CALLS_MAX: usize = 100_000;
+
+pub(super) fn run(wanted: &Simulate) -> anyhow::Result<ExitCode> {
+    let settings = super::load(&wanted.config.config)?;
+    let queues = boot::queue_settings(&settings);
+    let Some(queue) = queues.into_iter().find(|one| one.name == wanted.queue) else {
+        bail!("there is no queue {:?} in the settings", wanted.queue);
+    };
+    let wrap_up = queue.wrap_up.longest();
+    let mut floor = Floor {
+        operators: operators(&settings, wanted, &queue)?,
+        queue,
+        answer_after: wanted.ring,
+    };
+    let (callers, actual) = match &wanted.from {
+        Some(from) => of_journal(&settings, wanted, from)?,
+        None => {
+            // The time given is all that an operator is busy.
+            floor.queue.wrap_up = acd::WrapUp::None;
+            (of_load(wanted)?, None)
+        }
+    };
+    if callers.is_empty() {
+        bail!(
+            "no call came into the queue {:?} in that time",
+            wanted.queue
+        );
+    }
+    let lived = whatif::live(&floor, &callers);
+    let simulated = QueueFigures::of(&lived.stays);
+    let mut text = format!(
+        "queue {:?}: {} calls, {} operators\n",
+        wanted.queue,
+        callers.len(),
+        floor.operators.len()
+    );
+    if wanted.from.is_some() && !wrap_up.is_zero() {
+        writeln!(
+            text,
+            "each talk is followed by {} s of work",
+            wrap_up.as_secs()
+        )?;
+    }
+    text.push_str(&table(
+        &simulated,
+        lived.occupancy,
+        actual.as_ref(),
+        wanted.within,
+    )?);
+    super::print_out(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// So many operators as asked for, each with all that the queue asks; else those of the table.
+fn operators(
+    settings: &Settings,
+    wanted: &Simulate,
+    queue: &acd::QueueSettings,
+) -> anyhow::Result<Vec<BTreeMap<String, u8>>> {
+    if let Some(count) = wanted.operators {
+        let able: BTreeMap<String, u8> = queue
+            .skills
+            .iter()
+            .map(|need| match need.need {
+                acd::Need::Required(limits) => (need.skill.clone(), limits.max),
+                acd::Need::Preferred => (need.skill.clone(), acd::LEVEL_MAX),
+            })
+            .collect();
+        return Ok(vec![able; usize::try_from(count).unwrap_or(usize::MAX)]);
+    }
+    let all = block_on(journal::operators::list(&settings.journal.database))??;
+    let there: Vec<_> = all.into_iter().filter(|one| one.enabled).collect();
+    if there.is_empty() {
+        bail!("the table of operators is empty; --operators N says how many there are");
+    }
+    Ok(there.into_iter().map(|one| one.skills).collect())
+}
+
+fn of_load(wanted: &Simulate) -> anyhow::Result<Vec<Caller>> {
+    let (Some(calls), Some(talk)) = (wanted.calls, wanted.handling) else {
+        bail!("expected a day (--from 2026-11-22) or a load (--calls 100 --handling '3 min')");
+    };
+    let periods = wanted.periods.max(1);
+    Ok(whatif::callers(
+        wanted.seed,
+        Load {
+            calls: calls.saturating_mul(periods),
+            gap: wanted.each / calls.max(1),
+            talk,
+            patience: wanted.patience,
+        },
+    ))
+}
+
+/// The callers of a time, and the figures as they were.
+fn of_journal(
+    settings: &Settings,
+    wanted: &Simulate,
+    from: &str,
+) -> anyhow::Result<(Vec<Caller>, Option<QueueFigures>)> {
+    let zone = settings.journal.zone();
+    let now = Timestamp::from_millisecond(crate::driver::wall_clock().as_unix_millis())?;
+    let (from, to) = super::report::range(Some(from), wanted.to.as_deref(), &zone, now)?;
+    let filter = Filter {
+        range: Range {
+            from: Some(vocab::WallTime::from_unix_millis(from)),
+            to: Some(vocab::WallTime::from_unix_millis(to)),
+        },
+        queue: Some(wanted.queue.clone()),
+        direction: Some("inbound".to_owned()),
+        ..Filter::default()
+    };
+    let mut entries = block_on(async {
+        let mut journal = query::open(&settings.journal.database).await?;
+        let (mut entries, mut after) = (Vec::new(), None);
+        while entries.len() < CALLS_MAX {
+            let page = journal.find(&filter, after, PAGE_MAX).await?;
+            entries.extend(page.entries);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        anyhow::Ok(entries)
+    })??;
+    entries.sort_by_key(|entry| entry.arrived_at);
+    let stays: Vec<Stay> = entries.iter().filter_map(stay).collect();
+    let seen: Vec<Seen> = entries
+        .iter()
+        .filter_map(|entry| seen(entry, from))
+        .collect();
+    let callers = whatif::callers_of_a_day(wanted.seed, &seen);
+    Ok((callers, Some(QueueFigures::of(&stays))))
+}
+
+fn long(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+fn seen(entry: &EntryRow, from: i64) -> Option<Seen> {
+    let arrived = entry.arrived_at?;
+    Some(Seen {
+        at: long(arrived.saturating_sub(from)),
+        waited: long(entry.wait_ms.unwrap_or(0)),
+        gave_up: entry.outcome.as_deref() == Some("abandoned"),
+        talk: entry
+            .talk_ms
+            .filter(|_| entry.outcome.as_deref() == Some("answered"))
+            .map(long),
+    })
+}
+
+/// The last stay of an entry, by what became of the call.
+fn stay(entry: &EntryRow) -> Option<Stay> {
+    let outcome = match entry.outcome.as_deref()? {
+        "answered" => QueueOutcome::Answered,
+        "abandoned" => QueueOutcome::Abandoned,
+        "timed_out" => QueueOutcome::TimedOut,
+        "refused_full" => QueueOutcome::RefusedFull,
+        _ => QueueOutcome::Closed,
+    };
+    let waited = u64::try_from(entry.wait_ms.unwrap_or(0)).unwrap_or(0);
+    let queue = entry.queue.as_deref().unwrap_or_default();
+    Some(Stay::ended(queue, entry.arrived_at?, waited, outcome))
+}
+
+fn table(
+    simulated: &QueueFigures,
+    occupancy: Option<f64>,
+    actual: Option<&QueueFigures>,
+    within: Duration,
+) -> Result<String, std::fmt::Error> {
+    let threshold = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+    let count = |of: u64| of.to_string();
+    let percent = |of: Option<f64>| of.map_or("-".to_owned(), |of| format!("{:.1} %", of * 100.0));
+    let seconds =
+        |of: Option<f64>| of.map_or("-".to_owned(), |of| format!("{:.1} s", of / 1_000.0));
+    let longest = |of: Option<u64>| of.map_or("-".to_owned(), |ms| format!("{} s", ms / 1_000));
+    let column = |figures: &QueueFigures, occupancy: Option<f64>| {
+        let level = figures.service_level(threshold);
+        vec![
+            count(figures.counts.offered),
+            count(figures.counts.answered),
+            count(figures.counts.abandoned),
+            count(figures.counts.timed_out),
+            count(figures.counts.refused_full + figures.counts.closed),
+            percent(level.answered_only),
+            percent(level.abandoned_negative),
+            seconds(figures.asa_ms()),
+            percent(figures.abandonment()),
+            longest(figures.longest_wait_ms),
+            percent(occupancy),
+        ]
+    };
+    let names = [
+        "offered",
+        "answered",
+        "abandoned",
+        "timed out",
+        "full or closed",
+        "answered in time, of the answered",
+        "answered in time, of all",
+        "average speed of answer",
+        "abandonment",
+        "longest wait",
+        "occupancy",
+    ];
+    let mut text = format!(
+        "{:<36}{:>12}",
+        format!("in time: {} s", within.as_secs()),
+        "simulated"
+    );
+    if actual.is_some() {
+        write!(text, "{:>12}", "actual")?;
+    }
+    text.push('\n');
+    let simulated = column(simulated, occupancy);
+    let actual = actual.map(|figures| column(figures, None));
+    for (row, name) in names.iter().enumerate() {
+        let cell = |of: &Vec<String>| of.get(row).cloned().unwrap_or_default();
+        write!(text, "{name:<36}{:>12}", cell(&simulated))?;
+        if let Some(actual) = &actual {
+            write!(text, "{:>12}", cell(actual))?;
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
