@@ -170,7 +170,6 @@ fn read_all(settings: &Settings) -> Result<Plans, Vec<Mistake>> {
         match read_plan(file, &calendars) {
             Ok(plan) => {
                 let found = plan.unknown_queues(&queues).into_iter();
-                let found = found.chain(plan.unsupported());
                 mistakes.extend(found.map(Mistake::from));
                 plans.push(Arc::new(plan));
             }

@@ -41,9 +41,6 @@ fn try_plan(asked: &Try) -> anyhow::Result<ExitCode> {
         Ok(plan) => plan,
         Err(mistakes) => return Ok(refuse(&mistakes)),
     };
-    for missing in plan.unsupported() {
-        eprintln!("warning: {missing}");
-    }
     let number = match &asked.dial {
         Some(number) if plan.numbers.contains(number) => number.clone(),
         Some(number) => {

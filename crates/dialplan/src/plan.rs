@@ -96,8 +96,6 @@ pub(crate) struct Origin {
     pub(crate) prompts: Vec<(String, Place)>,
     /// The calendar.
     pub(crate) calendar: Place,
-    /// What this version cannot do yet, in words.
-    pub(crate) unsupported: Vec<(String, Place)>,
 }
 
 /// A prompt that a plan needs, in one language.
@@ -197,19 +195,6 @@ impl Plan {
                 at.diagnostic(&self.origin.file, message, Some(help(name)))
             })
             .collect()
-    }
-
-    /// What the plan asks for that this version of the engine cannot do: such a plan is not to
-    /// take calls. It can be tried and drawn.
-    #[must_use]
-    pub fn unsupported(&self) -> Vec<Diagnostic> {
-        let all = self.origin.unsupported.iter();
-        all.map(|(what, at)| {
-            let message = format!("{what} is not supported by this version");
-            let help = "remove it; `hotline dialplan try` and `draw` know it already";
-            at.diagnostic(&self.origin.file, message, Some(help.to_owned()))
-        })
-        .collect()
     }
 
     /// The plan with the calendars by which its hours are told.

@@ -40,7 +40,6 @@ struct Marks {
     /// All names of prompts and music.
     prompts: Vec<At<String>>,
     queues: Vec<At<String>>,
-    unsupported: Vec<At<String>>,
     /// Fields that some step gives a value, and whether it is personal.
     fields: Vec<(String, bool)>,
     /// Fields that some step reads.
@@ -171,7 +170,6 @@ fn origin(
             .collect(),
         queues: placed(&marks.queues),
         prompts: placed(&marks.prompts),
-        unsupported: placed(&marks.unsupported),
         calendar: report.place(calendar),
     }
 }

@@ -366,13 +366,6 @@ impl Reader<'_, '_> {
         skills
     }
 
-    fn unsupported(&mut self, what: &str, at: &Span) {
-        self.marks.unsupported.push(At {
-            value: what.to_owned(),
-            span: at.clone(),
-        });
-    }
-
     fn ring(&mut self, body: Table<'_>, at: &Span) -> Option<PlanStep> {
         let time = body.time(self.report, "time", SECOND..=SECOND * 180);
         let music = self.wav(body, "music");
