@@ -1,12 +1,14 @@
 # What one does with this tree. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench fuzz setup
+.PHONY: help run test lint bench soak fuzz setup
 
 # Given on to `hotline demo`: make run ARGS='--calls 20 --once --data demo-data'
 ARGS ?=
 # How long `make fuzz` stays with each target.
 SECONDS ?= 60
+# How long `make soak` keeps 200 calls up.
+MINUTES ?= 120
 
 help: ## this list
 	@echo 'hotline: a SIP telephony engine with queues and call recording'
@@ -32,6 +34,12 @@ bench: ## the benchmarks of the crates, the floods at full length (docs/benchmar
 	cargo bench --locked --workspace --bench '*'
 	HOTLINE_FLOOD=100000 cargo test --release --locked -p switch --test flood
 	HOTLINE_FLOOD=100000 cargo test --release --locked -p hotline --test flood -- --nocapture
+
+soak: ## two hours of 200 calls at once, 100 kills at random moments, 20,000 simulated worlds
+	@scripts/setup test
+	HOTLINE_FAULTS_KILLS=100 cargo test --release --locked -p hotline --test faults -- --nocapture
+	HOTLINE_SIM_SEEDS=20000 cargo test --release --locked -p sim --test worlds -- --nocapture
+	cargo bench --locked --bench calls -- --soak $(MINUTES) --calls 200
 
 fuzz: ## libFuzzer over the parsers, SECONDS=60 for each target (no nightly toolchain needed)
 	@scripts/fuzz $(SECONDS)

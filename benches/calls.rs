@@ -9,7 +9,8 @@
 //! ("floor"): the ratio of both holds on any machine, and here the added delay is measured.
 //!
 //! `cargo bench --bench calls -- --offered 1000 [--seconds 60] [--unrecorded]` offers so many calls a
-//! second instead, and counts those that failed.
+//! second instead, and counts those that failed. `--soak 120 --calls 200` keeps so many up for so many
+//! minutes and tells what grows.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +23,8 @@
 #[path = "../crates/media/benches/relay/compare.rs"]
 #[allow(unreachable_pub, reason = "shared with the benchmark of crates/media")]
 mod compare;
+#[path = "calls/soak.rs"]
+mod soak;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -85,6 +88,10 @@ fn main() {
     let arguments = Arguments::read();
     if let Some(rate) = arguments.offered {
         offered_calls(rate, &arguments);
+        return;
+    }
+    if let Some(minutes) = arguments.soak {
+        soak::soak(arguments.calls[0], minutes, &arguments.io);
         return;
     }
     println!(
@@ -166,6 +173,8 @@ struct Arguments {
     /// Calls a second.
     offered: Option<f64>,
     recorded: bool,
+    /// For so many minutes the first of `calls`.
+    soak: Option<u64>,
     /// `[media] backend` of the engine.
     io: String,
     seconds: u64,
@@ -178,6 +187,7 @@ impl Arguments {
             calls: vec![100, 500],
             offered: None,
             recorded: true,
+            soak: None,
             io: "auto".to_owned(),
             seconds: 30,
             runs: 3,
@@ -191,6 +201,7 @@ impl Arguments {
                     arguments.calls = list.split(',').map(|n| n.parse().unwrap()).collect();
                 }
                 "--offered" => arguments.offered = Some(value().parse().unwrap()),
+                "--soak" => arguments.soak = Some(value().parse().unwrap()),
                 "--io" => arguments.io = value(),
                 "--unrecorded" => arguments.recorded = false,
                 "--seconds" => arguments.seconds = value().parse().unwrap(),
