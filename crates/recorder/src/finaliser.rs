@@ -9,22 +9,21 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use sha2::{Digest, Sha256};
-use vocab::media::{Codec, RecordingKey};
+use vocab::media::RecordingKey;
 use vocab::{MissingReason, RecordingFile, Time, WallTime};
 
 use crate::analysis::Analysis;
-use crate::block::{Mark, Piece, Pieces};
+use crate::block::{Piece, Pieces};
 use crate::carry::Carried;
 use crate::chain::{Chain, Deed};
 use crate::crypt::Keys;
 use crate::disk::{Disk, DiskFile};
-use crate::manifest::{self, Encryption, Gap, Manifest, Part, Pause, SideManifest};
+use crate::listening::{Listening, Marks};
+use crate::manifest::{self, Encryption, Manifest, Part, SideManifest};
 use crate::mixer::{Kind, Mixer, SideCounts};
 use crate::output::{self, Output, Written, hex};
-use crate::ring::Dropped;
 use crate::shared::{Shared, Who, bump};
 use crate::spool::Track;
-use crate::window::Sink;
 use crate::{Format, Report, names, wav};
 
 /// Nice value of the thread: calls come first.
@@ -481,93 +480,6 @@ impl Place {
 
     fn parts(&self) -> [PathBuf; 3] {
         ["wav", "peaks", "json"].map(|ending| self.part(ending))
-    }
-}
-
-/// Listens to the frames and writes them.
-struct Listening {
-    output: Output,
-    analysis: Analysis,
-    format: Format,
-}
-
-impl Sink for Listening {
-    fn frames(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.format {
-            Format::Alaw => bytes.as_chunks().0.iter().for_each(|codes: &[u8; 2]| {
-                let sides = codes.map(|code| g711::decode(Codec::Pcma, code));
-                self.analysis.sample(sides);
-            }),
-            Format::Pcm => bytes.as_chunks().0.iter().for_each(|[a, b, c, d]| {
-                let sides = [[*a, *b], [*c, *d]].map(i16::from_le_bytes);
-                self.analysis.sample(sides);
-            }),
-        }
-        self.output.write_all(bytes)
-    }
-}
-
-/// What the marks of a recording say.
-struct Marks {
-    start: Time,
-    stop: Time,
-    /// Samples a second.
-    rate: u64,
-    gaps: Vec<Gap>,
-    pauses: Vec<Pause>,
-    paused: bool,
-}
-
-impl Marks {
-    const fn new(start: Time, stop: Time, rate: u64) -> Self {
-        Self {
-            start,
-            stop,
-            rate,
-            gaps: Vec::new(),
-            pauses: Vec::new(),
-            paused: false,
-        }
-    }
-
-    fn take(&mut self, at: Time, mark: Mark, mixer: &mut Mixer<Listening>) {
-        let after = |time: Time| time.since(self.start).as_millis() as u64;
-        let sample = (after(at) * self.rate / 1_000) as i64;
-        match mark {
-            Mark::Pause(reason) => {
-                mixer.sink().analysis.pause(sample);
-                self.paused = true;
-                if self.pauses.len() < manifest::SPANS_MAX {
-                    self.pauses.push(Pause {
-                        from_ms: after(at),
-                        to_ms: after(self.stop),
-                        reason,
-                    });
-                }
-            }
-            Mark::Resume => {
-                mixer.sink().analysis.resume(sample);
-                mixer.resume();
-                if let Some(pause) = self.pauses.last_mut().filter(|_| self.paused) {
-                    pause.to_ms = after(at);
-                }
-                self.paused = false;
-            }
-            Mark::Dropped(Dropped { side, count, since }) => {
-                if self.gaps.len() < manifest::SPANS_MAX {
-                    self.gaps.push(Gap {
-                        side,
-                        from_ms: after(since),
-                        to_ms: after(at),
-                        packets: count.into(),
-                    });
-                }
-            }
-        }
-    }
-
-    fn finish(self) -> (Vec<Gap>, Vec<Pause>) {
-        (self.gaps, self.pauses)
     }
 }
 

@@ -52,6 +52,7 @@ mod codec;
 pub mod export;
 mod finaliser;
 pub mod ledger;
+mod listening;
 mod live;
 mod manifest;
 pub mod mend;

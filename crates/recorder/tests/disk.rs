@@ -302,10 +302,16 @@ fn a_disk_on_which_a_little_room_came_back_takes_a_little() {
     let (disk, files): (Vec<_>, Vec<_>) = reports
         .into_iter()
         .partition(|report| !matches!(report, Report::Stored { .. }));
-    assert!(matches!(
-        disk[..],
-        [Report::DiskTrouble { .. }, Report::DiskFine]
-    ));
+    // What is taken may have been all that was refused; then the next is refused anew.
+    for (n, report) in disk.iter().enumerate() {
+        let expected = if n % 2 == 0 {
+            matches!(report, Report::DiskTrouble { .. })
+        } else {
+            *report == Report::DiskFine
+        };
+        assert!(expected, "{disk:?}");
+    }
+    assert!(disk.len() >= 2 && disk.len() % 2 == 0, "{disk:?}");
     let file = stored(files);
     assert_eq!((file.caller_packets, file.dropped), (5_000, 0));
     let ([left, _], _) = read(&bench.settings.root, &file);

@@ -411,6 +411,34 @@ fn what_cannot_work_is_said_at_the_start() {
     ));
 }
 
+/// As after a machine that slept: the monotonic clock, by which packets arrive, stood or leapt; the
+/// wall clock says only when it began.
+#[test]
+fn a_clock_that_leaps_leaves_silence_of_that_length_and_no_disorder() {
+    let bench = Bench::new();
+    let (mut taps, recorder, seen) = bench.start();
+    let (streams, tap) = (pair(), &mut taps[0]);
+    tap.start(key(1), START);
+    feed(tap, key(1), START, &streams, 0..100);
+    let leap = Duration::from_secs(600);
+    feed(tap, key(1), START + leap, &streams, 100..200);
+    tap.stop(key(1), START + leap + Duration::from_secs(4));
+    recorder.stop();
+    let file = stored(seen);
+    let ([left, right], manifest) = read(&bench.settings.root, &file);
+    assert_eq!((file.duration_ms, file.caller_packets), (604_000, 200));
+    assert_eq!((file.caller_lost, manifest.caller.late), (0, 0));
+    for (channel, hz) in [(&left, 440.0), (&right, 950.0)] {
+        assert!(likeness(channel, 0, hz, 16_000) > 0.99);
+        let between = &channel[16_000..602 * 8_000];
+        assert!(between.iter().all(|sample| sample.abs() <= 8));
+        // What was sent then is the sound from its second second on.
+        let after = [vec![0; 16_000], channel[602 * 8_000..].to_vec()].concat();
+        assert!(likeness(&after, 0, hz, 32_000) > 0.99 * 0.5f64.sqrt());
+    }
+    assert_eq!(manifest.started_at, "2026-11-22T08:02:03.457Z");
+}
+
 /// Writes four gigabytes: only where `HOTLINE_LONG` is set.
 #[test]
 fn a_recording_of_75_hours_is_one_whole_file() {
