@@ -165,7 +165,10 @@ fn an_encrypted_recording_is_exported_by_who_has_the_key_and_that_is_written_dow
 
 #[test]
 fn what_is_over_its_time_is_destroyed_with_an_act_unless_it_is_held() {
-    let (place, entries) = recorded(&setup("keep = \"1s\"\n"), 2);
+    let more = "keep = \"1s\"\n[journal]\nkeep_personal = \"1s\"\n";
+    let (place, entries) = recorded(&setup(more), 2);
+    let callers: Vec<&str> = entries.iter().map(|entry| entry.text("caller")).collect();
+    assert!(callers.iter().all(|caller| !caller.is_empty()));
     std::thread::sleep(Duration::from_secs(1));
     let held = call_of(&entries[0]);
     let hold = place.run(&["recordings", "hold", &held, "--reason", "case 2-117/2026"]);
@@ -174,6 +177,10 @@ fn what_is_over_its_time_is_destroyed_with_an_act_unless_it_is_held() {
     let text = text_of(&plan);
     assert!(
         text.contains("1 would be destroyed, 0 archived, 1 are held"),
+        "{text}"
+    );
+    assert!(
+        text.contains("personal fields of 1 entries would be destroyed"),
         "{text}"
     );
     assert!(
@@ -186,7 +193,19 @@ fn what_is_over_its_time_is_destroyed_with_an_act_unless_it_is_held() {
     assert!(!audio(&place, &entries[1]).exists());
     assert!(audio(&place, &entries[0]).exists());
     let acts = std::fs::read_dir(place.path("recordings").join("acts")).unwrap();
-    assert_eq!(acts.count(), 3);
+    let acts: Vec<PathBuf> = acts.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(acts.len(), 3);
+    let text = acts
+        .iter()
+        .find(|path| path.extension().is_some_and(|end| end == "txt"));
+    let text = std::fs::read_to_string(text.unwrap()).unwrap();
+    assert!(
+        text.contains("Стёрто персональных данных в записях журнала: 1"),
+        "{text}"
+    );
+    let left = finished(&place, 2);
+    let left: Vec<&str> = left.iter().map(|entry| entry.text("caller")).collect();
+    assert_eq!(left, [callers[0], ""], "held, and destroyed");
     let (good, text) = verify(&place);
     assert!(good, "{text}");
 

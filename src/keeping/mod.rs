@@ -3,6 +3,7 @@
 
 mod calls;
 mod pass;
+mod personal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::settings::{Retention, Settings};
 
 pub use calls::Calls;
 pub use pass::Done;
+pub use personal::PersonalDue;
 
 /// Recordings that one pass takes on at most; the next goes on.
 const PASS_MAX: usize = 10_000;
@@ -65,32 +67,57 @@ pub struct Keeping {
 #[derive(Debug, Clone)]
 struct Rules {
     keep: Option<Duration>,
+    keep_personal: Option<Duration>,
     retention: Vec<Retention>,
     archive_after: Option<Duration>,
 }
 
 impl Rules {
-    /// How long a recording is kept, and by which rule: the one that says most about it.
+    /// How long a recording is kept, and by which rule.
     fn keep(&self, queue: Option<&str>, topic: Option<&str>) -> Option<(Duration, String)> {
+        self.rule((queue, topic), self.keep, |rule| Some(rule.keep))
+    }
+
+    /// How long the personal fields of an entry are kept, and by which rule.
+    fn keep_personal(
+        &self,
+        queue: Option<&str>,
+        topic: Option<&str>,
+    ) -> Option<(Duration, String)> {
+        self.rule((queue, topic), self.keep_personal, |rule| {
+            rule.keep_personal
+        })
+    }
+
+    /// The rule that says most about a call, of those that say how long.
+    fn rule(
+        &self,
+        (queue, topic): (Option<&str>, Option<&str>),
+        otherwise: Option<Duration>,
+        how_long: impl Fn(&Retention) -> Option<Duration>,
+    ) -> Option<(Duration, String)> {
         let fits = |rule: &&Retention| {
             let matches = |wanted: &Option<String>, found: Option<&str>| {
                 wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
             };
-            matches(&rule.queue, queue) && matches(&rule.topic, topic)
+            matches(&rule.queue, queue) && matches(&rule.topic, topic) && how_long(rule).is_some()
         };
         // A topic says more than a queue, both more than one; of equals the first stands.
         let weight =
             |rule: &&Retention| u8::from(rule.topic.is_some()) * 2 + u8::from(rule.queue.is_some());
         let best = self.retention.iter().rev().filter(fits).max_by_key(weight);
-        let Some(rule) = best else {
-            let keep = self.keep?;
+        let Some((rule, keep)) = best.and_then(|rule| Some((rule, how_long(rule)?))) else {
+            let keep = otherwise?;
             return Some((keep, format!("kept for {}", days(keep))));
         };
         let mut of = Vec::new();
         of.extend(rule.queue.iter().map(|queue| format!("queue {queue}")));
         of.extend(rule.topic.iter().map(|topic| format!("topic {topic}")));
+        if of.is_empty() {
+            of.push("every call".to_owned());
+        }
         let of = of.join(", ");
-        Some((rule.keep, format!("{of}: kept for {}", days(rule.keep))))
+        Some((keep, format!("{of}: kept for {}", days(keep))))
     }
 
     fn due(&self, segment: &SegmentRecording, now: WallTime) -> Option<Due> {
@@ -112,6 +139,12 @@ impl Rules {
         let keeps = self.retention.iter().map(|rule| rule.keep);
         keeps.chain(self.keep).chain(self.archive_after).min()
     }
+
+    /// Personal fields of younger entries are of no interest; none if no rule ever destroys any.
+    fn youngest_personal(&self) -> Option<Duration> {
+        let keeps = self.retention.iter().filter_map(|rule| rule.keep_personal);
+        keeps.chain(self.keep_personal).min()
+    }
 }
 
 fn days(keep: Duration) -> String {
@@ -132,6 +165,7 @@ impl Keeping {
         Ok(Self {
             rules: Rules {
                 keep: ours.keep,
+                keep_personal: settings.journal.keep_personal,
                 retention: settings.retention.clone(),
                 archive_after: ours.archive_after,
             },
@@ -150,7 +184,7 @@ impl Keeping {
     /// Whether there is ever anything to do.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.rules.youngest().is_none()
+        self.rules.youngest().is_none() && self.rules.youngest_personal().is_none()
     }
 
     fn chain(&self) -> Chain {
@@ -213,13 +247,36 @@ mod tests {
             queue: queue.map(str::to_owned),
             topic: topic.map(str::to_owned),
             keep: DAY * days as u32,
+            keep_personal: None,
         }
+    }
+
+    #[test]
+    fn personal_fields_have_rules_of_their_own_beside_those_of_recordings() {
+        let complaints = Retention {
+            keep_personal: Some(DAY * 1_825),
+            ..rule(None, Some("complaint"), 90)
+        };
+        let rules = Rules {
+            keep: None,
+            keep_personal: Some(DAY * 1_095),
+            retention: vec![rule(Some("health"), Some("complaint"), 60), complaints],
+            archive_after: None,
+        };
+        let found = rules.keep_personal(Some("health"), Some("complaint"));
+        let expected = (DAY * 1_825, "topic complaint: kept for 1825 d".to_owned());
+        assert_eq!(found, Some(expected));
+        let found = rules.keep_personal(Some("roads"), None);
+        assert_eq!(found, Some((DAY * 1_095, "kept for 1095 d".to_owned())));
+        assert_eq!(rules.keep(Some("roads"), None), None);
+        assert_eq!(rules.youngest_personal(), Some(DAY * 1_095));
     }
 
     #[test]
     fn the_rule_that_says_most_about_a_call_stands() {
         let rules = Rules {
             keep: Some(DAY * 30),
+            keep_personal: None,
             retention: vec![
                 rule(Some("health"), None, 60),
                 rule(None, Some("complaint"), 90),
@@ -245,6 +302,7 @@ mod tests {
     fn without_a_rule_nothing_is_ever_destroyed() {
         let rules = Rules {
             keep: None,
+            keep_personal: None,
             retention: vec![rule(Some("health"), None, 60)],
             archive_after: None,
         };

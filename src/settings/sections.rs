@@ -271,6 +271,8 @@ section! {
         topic: Option<String> = Empty "\"complaint\"";
         /// How long their recordings are kept.
         keep: Duration = Required "\"365d\"";
+        /// How long the personal fields of their entries are kept, in place of journal.keep_personal.
+        keep_personal: Option<Duration> = Empty "\"1095d\"";
     }
 }
 
@@ -297,6 +299,10 @@ section! {
         /// The time from the end of talk in which an entry is to be completed, where its form does
         /// not say another.
         complete_within: Duration = Default "\"10 min\"", in "\"10s\"" ..= "\"7d\"";
+        /// How long personal fields of entries are kept: number and name of the caller, and what was
+        /// written of the matter. Then they are destroyed with an act; figures stay. Without it they
+        /// never are.
+        keep_personal: Option<Duration> = Empty "\"1095d\"";
     }
 }
 

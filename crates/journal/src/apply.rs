@@ -139,6 +139,16 @@ pub(crate) async fn rebuild(connection: &mut Connection) -> Result<u64, sqlx::Er
     Ok(calls)
 }
 
+/// Computes the rows of one call anew from its stored events, within the transaction of the caller.
+pub(crate) async fn compute(connection: &mut Connection, call: CallId) -> Result<(), sqlx::Error> {
+    let mut cache = Cache::default();
+    for event in events_of(connection, &[call]).await? {
+        cache.calls.entry(call).or_default().insert(event.id, event);
+    }
+    let touched = BTreeSet::from([call]);
+    write_rows(connection, &cache, &touched, &touched).await
+}
+
 async fn rebuild_of_people(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let kinds = ["operator_turned", "break_taken"].into_iter();
     let kinds: Vec<String> = kinds

@@ -51,6 +51,7 @@ pub mod letters;
 pub mod messages;
 pub mod metrics;
 pub mod operators;
+pub mod personal;
 mod postgres;
 mod prune;
 pub mod query;

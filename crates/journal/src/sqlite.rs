@@ -225,6 +225,8 @@ mod tests {
                 "0008 complete entries",
                 "0009 recordings",
                 "0010 messages",
+                "0011 duties",
+                "0012 personal",
                 "0013 webhooks",
                 "0014 emergencies"
             ]

@@ -18,8 +18,9 @@ use crate::ledger::Ledger;
 
 /// Folder of the acts below the root.
 pub(crate) const FOLDER: &str = "acts";
-const CATEGORY: &str = "голос абонента и сведения, сообщённые в телефонном разговоре";
-const METHOD: &str = "удаление файлов программой hotline";
+const VOICE: &str = "голос абонента и сведения, сообщённые в телефонном разговоре";
+const ENTRY: &str = "номер телефона, фамилия, имя, отчество, содержание обращения";
+const METHOD: &str = "удаление файлов и стирание полей журнала программой hotline";
 
 /// What the acts say of whose data they are.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +36,6 @@ struct Act<'a> {
     act: &'a str,
     data_operator: &'a str,
     information_system: &'a str,
-    category: &'a str,
     method: &'a str,
     destroyed: Vec<Line<'a>>,
 }
@@ -43,34 +43,58 @@ struct Act<'a> {
 #[derive(Serialize)]
 struct Line<'a> {
     call: String,
-    segment: u16,
+    /// None: it was the entry's personal fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment: Option<u16>,
+    category: &'static str,
+    /// When it had been recorded, or the entry had come.
     recorded_at: &'a str,
     destroyed_at: &'a str,
-    sha256: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
     reason: &'a str,
 }
 
 impl<'a> Line<'a> {
     fn of(link: &'a Link) -> Option<Self> {
-        let Deed::Destroyed {
-            call,
-            segment,
-            sha256,
-            recorded_at,
-            reason,
-            ..
-        } = &link.deed
-        else {
-            return None;
-        };
-        Some(Self {
-            call: call.to_string(),
-            segment: *segment,
-            recorded_at,
-            destroyed_at: &link.at,
-            sha256,
-            reason,
-        })
+        let destroyed_at = &link.at;
+        match &link.deed {
+            Deed::Destroyed {
+                call,
+                segment,
+                sha256,
+                recorded_at,
+                reason,
+                ..
+            } => Some(Self {
+                call: call.to_string(),
+                segment: Some(*segment),
+                category: VOICE,
+                recorded_at,
+                destroyed_at,
+                sha256: Some(sha256),
+                reason,
+            }),
+            Deed::PersonalDestroyed {
+                call,
+                arrived_at,
+                reason,
+                ..
+            } => Some(Self {
+                call: call.to_string(),
+                segment: None,
+                category: ENTRY,
+                recorded_at: arrived_at,
+                destroyed_at,
+                sha256: None,
+                reason,
+            }),
+            Deed::Stored { .. }
+            | Deed::Call { .. }
+            | Deed::Exported { .. }
+            | Deed::Held { .. }
+            | Deed::Released { .. } => None,
+        }
     }
 }
 
@@ -94,7 +118,6 @@ pub fn write_missing(root: &Path, ledger: &Ledger, words: &Words) -> io::Result<
             act,
             data_operator: &words.data_operator,
             information_system: &words.information_system,
-            category: CATEGORY,
             method: METHOD,
             destroyed: lines,
         })?;
@@ -123,8 +146,8 @@ fn csv(lines: &[Line<'_>], words: &Words) -> String {
     for line in lines {
         let fields = [
             line.call.as_str(),
-            &line.segment.to_string(),
-            CATEGORY,
+            &line.segment.map(|n| n.to_string()).unwrap_or_default(),
+            line.category,
             &words.information_system,
             line.reason,
             line.destroyed_at,
@@ -141,7 +164,12 @@ fn csv(lines: &[Line<'_>], words: &Words) -> String {
 
 /// The act: what clause 3 of the order wants in it. Who answers for it signs it.
 fn text(act: &str, lines: &[Line<'_>], words: &Words) -> String {
-    let count = lines.len();
+    let recordings = lines.iter().filter(|line| line.segment.is_some()).count();
+    let entries = lines.len() - recordings;
+    let mut categories: Vec<&str> = lines.iter().map(|line| line.category).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    let categories = categories.join("; ");
     let Words {
         data_operator,
         information_system,
@@ -150,9 +178,10 @@ fn text(act: &str, lines: &[Line<'_>], words: &Words) -> String {
         "АКТ № {act}\nоб уничтожении персональных данных\n\n\
          Оператор: {data_operator}\n\
          Информационная система: {information_system}\n\
-         Перечень категорий уничтоженных данных: {CATEGORY}\n\
+         Перечень категорий уничтоженных данных: {categories}\n\
          Способ уничтожения: {METHOD}\n\
-         Уничтожено записей разговоров: {count}\n\n"
+         Уничтожено записей разговоров: {recordings}\n\
+         Стёрто персональных данных в записях журнала: {entries}\n\n"
     );
     for line in lines {
         let Line {
@@ -163,10 +192,16 @@ fn text(act: &str, lines: &[Line<'_>], words: &Words) -> String {
             reason,
             ..
         } = line;
-        out.push_str(&format!(
-            "звонок {call}, сегмент {segment}, запись от {recorded_at}: уничтожена {destroyed_at}, \
-             причина: {reason}\n"
-        ));
+        out.push_str(&match segment {
+            Some(segment) => format!(
+                "звонок {call}, сегмент {segment}, запись от {recorded_at}: уничтожена \
+                 {destroyed_at}, причина: {reason}\n"
+            ),
+            None => format!(
+                "звонок {call}, обращение от {recorded_at}: персональные данные стёрты \
+                 {destroyed_at}, причина: {reason}\n"
+            ),
+        });
     }
     out.push_str("\nЛица, уничтожившие данные (фамилия, имя, отчество, должность, подпись):\n\n");
     out

@@ -116,6 +116,17 @@ pub enum Deed {
         /// The rule by which its time was over.
         reason: String,
     },
+    /// The personal fields of an entry of the journal were destroyed.
+    PersonalDestroyed {
+        /// Which entry.
+        call: CallId,
+        /// When it came, UTC, RFC 3339.
+        arrived_at: String,
+        /// The act of the destruction.
+        act: String,
+        /// The rule by which their time was over.
+        reason: String,
+    },
 }
 
 impl Deed {
@@ -130,6 +141,7 @@ impl Deed {
                 })
             }
             Self::Call { .. }
+            | Self::PersonalDestroyed { .. }
             | Self::Exported { .. }
             | Self::Held { .. }
             | Self::Released { .. } => None,

@@ -1,7 +1,7 @@
 //! Owns the ledger check: what the journal says against what lies on the disk and stands in the
 //! chain. Refuses to read the journal: it is told line by line. Changes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -102,6 +102,8 @@ pub struct Ledger {
     calls: HashMap<String, String>,
     /// Acts of destruction; what belongs into those that are not there.
     acts: BTreeMap<String, Option<Vec<Link>>>,
+    /// Entries whose personal fields were destroyed.
+    impersonal: HashSet<CallId>,
     /// Calls that are held, and why.
     held: HashMap<CallId, String>,
     /// Lines of the chain that hold.
@@ -121,6 +123,7 @@ impl Ledger {
             deeds: HashMap::new(),
             calls: HashMap::new(),
             acts: BTreeMap::new(),
+            impersonal: HashSet::new(),
             held: HashMap::new(),
             lines: 0,
             findings: Vec::new(),
@@ -150,6 +153,12 @@ impl Ledger {
     #[must_use]
     pub fn held(&self, call: CallId) -> Option<&str> {
         self.held.get(&call).map(String::as_str)
+    }
+
+    /// Whether the personal fields of an entry were destroyed.
+    #[must_use]
+    pub fn is_impersonal(&self, call: CallId) -> bool {
+        self.impersonal.contains(&call)
     }
 
     fn read_chain(&mut self, public_key: Option<&str>) -> io::Result<()> {
@@ -200,7 +209,7 @@ impl Ledger {
     }
 
     fn enter(&mut self, link: Link) {
-        if let Deed::Destroyed { act, .. } = &link.deed {
+        if let Deed::Destroyed { act, .. } | Deed::PersonalDestroyed { act, .. } = &link.deed {
             self.want_act(act.clone(), link.clone());
         }
         let deed = link.deed;
@@ -210,6 +219,9 @@ impl Ledger {
             }
             (None, Deed::Call { file, manifest, .. }) => {
                 self.calls.insert(file.clone(), manifest.clone());
+            }
+            (None, Deed::PersonalDestroyed { call, .. }) => {
+                self.impersonal.insert(*call);
             }
             (None, Deed::Held { call, reason, .. }) => {
                 self.held.insert(*call, reason.clone());

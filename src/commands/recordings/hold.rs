@@ -1,10 +1,13 @@
-//! Owns `hotline recordings hold` and `release`: the legal hold on a call's recordings.
+//! Owns `hotline recordings hold` and `release`: the legal hold on a call's recordings, and on the personal
+//! fields of its entry.
 
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use journal::query;
 use recorder::Deed;
 
+use super::super::journal::block_on;
 use crate::cli::{Hold, RecordingOf};
 use crate::driver;
 
@@ -25,8 +28,16 @@ pub(super) fn release(of: &RecordingOf) -> anyhow::Result<ExitCode> {
 
 fn write(of: &RecordingOf, deed: Deed) -> anyhow::Result<ExitCode> {
     let settings = super::super::load(&of.config.config)?;
-    // Fails if the journal has no such call: a typing mistake must not hold nothing.
-    super::stored(&settings, of.call)?;
+    let entry = block_on(async {
+        let mut journal = query::open(&settings.journal.database).await?;
+        journal.entry(of.call).await
+    })??;
+    if entry.is_none() {
+        bail!(
+            "the journal has no entry {}: a typing mistake must not hold nothing",
+            of.call
+        );
+    }
     super::chain(&settings)
         .append(driver::wall_clock(), deed)
         .context("the chain of recordings cannot be written")?;

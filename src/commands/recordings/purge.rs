@@ -8,7 +8,7 @@ use anyhow::bail;
 use super::super::journal::block_on;
 use crate::cli::Purge;
 use crate::driver;
-use crate::keeping::{Candidate, Due, Keeping};
+use crate::keeping::{Candidate, Due, Keeping, PersonalDue};
 use crate::settings::Settings;
 
 pub(super) fn purge(wanted: &Purge) -> anyhow::Result<ExitCode> {
@@ -17,13 +17,16 @@ pub(super) fn purge(wanted: &Purge) -> anyhow::Result<ExitCode> {
     let now = driver::wall_clock();
     if wanted.dry_run {
         let plan = block_on(keeping.plan(now))??;
-        super::super::print_out(&text_of(&plan)?)?;
+        let personal = block_on(keeping.plan_personal(now))??;
+        super::super::print_out(&text_of(&plan, &personal)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let _engine_off = lock(&settings)?;
     // The journal is told by the engine's next start: the chain says what was done.
     let done = block_on(keeping.pass(now, |_| true))??;
-    super::super::print_out(&format!("{done} recordings destroyed or archived\n"))?;
+    super::super::print_out(&format!(
+        "{done} recordings destroyed or archived, and entries without their personal fields\n"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -38,7 +41,7 @@ fn lock(settings: &Settings) -> anyhow::Result<std::fs::File> {
     Ok(file)
 }
 
-fn text_of(plan: &[Candidate]) -> Result<String, std::fmt::Error> {
+fn text_of(plan: &[Candidate], personal: &[PersonalDue]) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     let (mut destroyed, mut archived, mut held) = (0, 0, 0);
     for one in plan {
@@ -57,6 +60,25 @@ fn text_of(plan: &[Candidate]) -> Result<String, std::fmt::Error> {
                 writeln!(text, "archive  {call} segment {segment}")?;
             }
         }
+    }
+    let mut stripped = 0;
+    for PersonalDue {
+        call, reason, held, ..
+    } in personal
+    {
+        match held {
+            Some(held) => writeln!(text, "held     {call} personal fields: {held}")?,
+            None => {
+                stripped += 1;
+                writeln!(text, "destroy  {call} personal fields: {reason}")?;
+            }
+        }
+    }
+    if stripped > 0 {
+        writeln!(
+            text,
+            "personal fields of {stripped} entries would be destroyed"
+        )?;
     }
     writeln!(
         text,

@@ -9,6 +9,7 @@ mod hostile;
 mod letters;
 mod messages;
 mod people;
+mod personal;
 mod random;
 mod reports;
 mod running;
