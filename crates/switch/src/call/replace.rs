@@ -172,7 +172,7 @@ impl Call {
                 });
                 self.start_segment(ctx, id, None, recorded);
             }
-            State::Reaching { leg, .. } if leg == ringing => {
+            State::Reaching { .. } if self.is_reached(ringing) => {
                 self.take_back(ctx, ringing, OfferResult::Withdrawn);
                 self.reached(ctx, id);
             }
