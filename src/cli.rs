@@ -1,6 +1,7 @@
 //! Owns the command line: what may be typed, and its help. Refuses to do anything about it:
 //! `main` dispatches.
 
+mod emergency;
 mod journal;
 mod operators;
 mod recordings;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vocab::WallTime;
 
+pub use emergency::{Emergency, EmergencyTo};
 pub use journal::{
     BackupJournal, Contact, CopyJournal, Edit, Export, ExportFormat, JournalCommand, PruneJournal,
     Reopen, RestoreJournal, SetField, ShowEntry, TextFormat,
@@ -283,37 +285,6 @@ Examples:
 Example:
   hotline dialplan schema > dialplan.schema.json")]
     Schema,
-}
-
-/// Which emergency switch, and how.
-#[derive(Debug, Clone, Args)]
-pub struct Emergency {
-    /// The plan, by its name; without it all are shown.
-    #[arg(value_name = "PLAN", requires = "to")]
-    pub plan: Option<String>,
-
-    /// How it is to stand.
-    #[arg(value_name = "on|off|file", value_enum)]
-    pub to: Option<EmergencyTo>,
-
-    /// Who; without it the user of this machine.
-    #[arg(long, value_name = "NAME")]
-    pub by: Option<String>,
-
-    /// Whose plans and journal.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// How an emergency switch is to stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EmergencyTo {
-    /// New calls begin in the emergency flow.
-    On,
-    /// They do not.
-    Off,
-    /// As the plan's file says.
-    File,
 }
 
 /// A call to be tried.
