@@ -70,7 +70,13 @@ fn a_moved_call_keeps_its_waiting_time_and_is_refused_by_a_closed_queue() {
     floor.command(Command::Close { queue: OTHER });
     assert_eq!(floor.command(to(OTHER)).0, Some(Refusal::QueueRefuses));
     floor.command(Command::Open { queue: OTHER });
-    assert_eq!(floor.command(to(OTHER)), (None, vec![]));
+    let moved = Output::Moved {
+        call: call(1),
+        from: Q,
+        to: OTHER,
+        cause: Cause::Commanded,
+    };
+    assert_eq!(floor.command(to(OTHER)), (None, vec![moved]));
     assert_eq!(
         floor.acd.position(call(1)),
         Some(1),
