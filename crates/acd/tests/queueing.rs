@@ -13,18 +13,14 @@ use acd::erlang::{Impatient, Load, Patient};
 use acd::{
     Acd, Arrival, Estimate, Input, OperatorSettings, Output, QueueSettings, SkillNeed, WrapUp,
 };
-use vocab::{CallId, OfferId, OperatorId, QueueId, Time};
+use vocab::{CallId, OfferId, OperatorId, QueueId, SplitMix64, Time};
 
-/// SplitMix64, and exponential times from it.
-struct Random(u64);
+/// Exponential times.
+struct Random(SplitMix64);
 
 impl Random {
     fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) + 1) as f64 / (1_u64 << 53) as f64
+        1.0 - self.0.unit()
     }
 
     fn exponential(&mut self, mean: f64) -> Duration {
@@ -105,7 +101,7 @@ impl Play {
         }
         Self {
             hotline,
-            random: Random(11),
+            random: Random(SplitMix64::new(11)),
             acd,
             now: Time::ZERO,
             events: [(Time::ZERO, Event::Arrive)].into(),

@@ -4,42 +4,35 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use vocab::SplitMix64;
+
 use crate::settings::DurationRange;
 
-/// A stream of pseudo-random numbers (SplitMix64: tiny, well mixed, and seedable by position).
+/// A stream of pseudo-random numbers.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
-
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     /// The stream number `stream` of a seed; the same pair gives the same numbers for ever.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
-        let mut random = Self(seed ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let seed = seed ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let mut random = Self(SplitMix64::new(seed));
         let _ = random.number();
         random
     }
 
     pub(crate) fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(STEP);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.number()
     }
 
     /// A number from 0 (inclusive) to 1 (exclusive).
     pub(crate) fn unit(&mut self) -> f64 {
-        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
+        self.0.unit()
     }
 
     /// A whole number below `end`; 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        if end == 0 {
-            0
-        } else {
-            (self.number() % end as u64) as usize
-        }
+        self.0.below(end as u64) as usize
     }
 
     /// A duration of the range, evenly spread.

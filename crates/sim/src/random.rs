@@ -2,31 +2,29 @@
 
 use core::time::Duration;
 
-/// SplitMix64: small, fast, and any seed is a good one.
+use vocab::SplitMix64;
+
+/// The chance of one part of a world.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     /// Chance of its own for each `stream` of a seed, so that one part of a world does not change what
     /// another draws.
     pub(crate) const fn new(seed: u64, stream: u64) -> Self {
-        let mut random = Self(seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95));
+        let mut random = SplitMix64::new(seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95));
         // Seeds that differ in one bit begin alike otherwise.
         let first = random.number();
-        Self(first)
+        Self(SplitMix64::new(first))
     }
 
     pub(crate) const fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// From 0 to below `end`; 0 if that is 0.
     pub(crate) const fn below(&mut self, end: u64) -> u64 {
-        if end == 0 { 0 } else { self.number() % end }
+        self.0.below(end)
     }
 
     /// True so often of a thousand.
@@ -43,8 +41,7 @@ impl Random {
 
     /// An exponential time, as between arrivals of a Poisson process; ten means at most.
     pub(crate) fn exponential(&mut self, mean: Duration) -> Duration {
-        let unit = (self.number() >> 11) as f64 / (1_u64 << 53) as f64;
-        mean.mul_f64((-(1.0 - unit).ln()).min(10.0))
+        mean.mul_f64((-(1.0 - self.0.unit()).ln()).min(10.0))
     }
 
     /// A tag, branch, Call-ID.

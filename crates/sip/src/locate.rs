@@ -15,6 +15,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use vocab::SplitMix64;
+
 use crate::transaction::Transport;
 use crate::wire::{Host, Scheme, Uri};
 
@@ -243,7 +245,7 @@ fn servers(
     let mut missing = Vec::new();
     let mut targets = Vec::new();
     let mut any = false;
-    let mut random = Random(seed);
+    let mut random = SplitMix64::new(seed);
     for (transport, name) in services {
         let question = Question::Srv(name.clone());
         match known(&question) {
@@ -269,7 +271,7 @@ fn servers(
 
 /// RFC 2782: by priority; within one priority drawn by weight, those of weight 0 last but for a
 /// small chance.
-fn ordered(mut records: Vec<Srv>, random: &mut Random) -> Vec<Srv> {
+fn ordered(mut records: Vec<Srv>, random: &mut SplitMix64) -> Vec<Srv> {
     records.retain(|record| !matches!(record.target.as_str(), "." | ""));
     records.truncate(RECORDS_MAX);
     records.sort_by_key(|record| (record.priority, record.weight));
@@ -334,19 +336,6 @@ fn ways(mut candidates: Vec<Candidate>, transports: &[Transport]) -> Located {
         Located::Nowhere(Nowhere::Transport)
     } else {
         Located::Ways(candidates)
-    }
-}
-
-/// SplitMix64: spread enough for weights; nothing is to be kept secret here.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)).checked_rem(bound).unwrap_or(0)
     }
 }
 

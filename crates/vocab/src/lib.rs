@@ -15,6 +15,7 @@
 //!
 //! Non-goals: behaviour. A type that decides something belongs to the crate that owns the decision.
 
+mod chance;
 mod contact;
 mod fact;
 mod id;
@@ -28,6 +29,7 @@ mod registration;
 pub mod srtp;
 mod time;
 
+pub use chance::SplitMix64;
 pub use contact::{Channel, Contact, EXECUTIONS, EntryField, FieldChange, UnknownField};
 pub use fact::{
     Direction, EndedBy, Event, Fact, HeldBy, MessageEnd, NotChosen, OfferResult, OperatorRef,

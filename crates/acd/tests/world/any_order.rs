@@ -117,7 +117,7 @@ fn input(kind: u8, number: u32, person: u32, now: Time) -> Input {
             line: format!("{number}"),
         },
         17 => Input::EntryComplete { operator, call },
-        18 => Input::Queues(queues(&mut Random(u64::from(number)))),
+        18 => Input::Queues(queues(&mut Random::new(u64::from(number)))),
         _ => operators(person),
     }
 }
@@ -135,7 +135,7 @@ proptest::proptest! {
         inputs in proptest::collection::vec((0_u8..20, 0_u32..6, 0_u32..4, 0_u64..9_000), 1..200),
     ) {
         let mut acd = Acd::new(1);
-        acd.handle(Time::ZERO, Input::Queues(queues(&mut Random(1))));
+        acd.handle(Time::ZERO, Input::Queues(queues(&mut Random::new(1))));
         acd.handle(Time::ZERO, operators(3));
         let mut now = Time::ZERO;
         let mut live = Live::new();

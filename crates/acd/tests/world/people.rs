@@ -8,7 +8,7 @@ use acd::{
     Overflow, QueueSettings, Relaxation, Reserve, Ringing, SkillNeed, StaffRule, Strategy,
     Unstaffed, WrapUp,
 };
-use vocab::{OperatorId, QueueId};
+use vocab::{OperatorId, QueueId, SplitMix64};
 
 pub const OPERATORS: u32 = 9;
 pub const QUEUES: u16 = 5;
@@ -22,20 +22,20 @@ pub const STICKY: Duration = Duration::from_secs(15);
 pub const KEEP: Duration = Duration::from_secs(40);
 pub const LANGUAGES: [&str; 2] = ["ru", "uk"];
 
-/// SplitMix64: the seed is the whole world.
-pub struct Random(pub u64);
+/// The seed is the whole world.
+pub struct Random(SplitMix64);
 
 impl Random {
+    pub const fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
+    }
+
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.number()
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.0.below(bound)
     }
 
     pub fn percent(&mut self, chance: u64) -> bool {

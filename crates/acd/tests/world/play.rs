@@ -45,7 +45,7 @@ fn callback_number(call: CallId) -> String {
 impl World {
     pub fn new(seed: u64) -> Self {
         let mut world = Self {
-            random: Random(seed),
+            random: Random::new(seed),
             acd: Acd::new(7),
             now: Time::ZERO,
             order: 0,

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use vocab::Time;
+use vocab::{SplitMix64, Time};
 
 use super::Side;
 
@@ -42,7 +42,7 @@ impl Weather {
 
 pub(crate) struct Link {
     pub(crate) weather: Weather,
-    random: u64,
+    random: SplitMix64,
     pub(crate) under_way: BTreeMap<(Time, u64), (Side, Vec<u8>)>,
     /// Datagrams that were put on their way.
     pub(crate) sent: u64,
@@ -53,20 +53,15 @@ impl Link {
     pub(crate) fn new(weather: Weather) -> Self {
         Self {
             weather,
-            random: weather.seed,
+            random: SplitMix64::new(weather.seed),
             under_way: BTreeMap::new(),
             sent: 0,
             lost: BTreeMap::new(),
         }
     }
 
-    /// Below `bound`; SplitMix64.
     fn below(&mut self, bound: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
+        self.random.below(bound)
     }
 
     pub(crate) fn send(&mut self, now: Time, to: Side, bytes: &[u8]) {
