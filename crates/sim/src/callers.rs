@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use sip::{ClientTx, Dialog, DialogId, HeaderName, Message, Method, Output};
 
 use crate::endpoint::{Endpoint, at_engine, name_addr};
+use crate::installation::NUMBERS;
 use crate::outside::Outside;
 use crate::random::Random;
 use crate::room::{Alarm, Room};
-use crate::world::NUMBERS;
 
 /// The trunk by which they come.
 pub(crate) fn trunk() -> SocketAddr {

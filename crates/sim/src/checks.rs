@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use vocab::{
-    CallId, Event, Fact, OfferId, OperatorId, Outcome, QueueOutcome, Time, TransferResult,
+    CallId, Event, Fact, OfferId, OperatorId, Order, Outcome, QueueOutcome, Time, TransferResult,
 };
 
 use crate::callers::Placed;
@@ -216,6 +216,8 @@ struct Waiting {
     /// When it came to this queue, be it at an old place.
     entered: Time,
     ringing: bool,
+    /// A supervisor gives it to somebody, or an operator takes it: its turn does not count.
+    out_of_turn: bool,
     /// Who had the call offered already, and did not take it.
     refused: BTreeSet<OperatorId>,
 }
@@ -244,6 +246,7 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
                     since: *entered.entry((*call, queue)).or_insert(event.up),
                     entered: event.up,
                     ringing: false,
+                    out_of_turn: false,
                     refused: BTreeSet::new(),
                 };
                 waiting.insert(*call, one);
@@ -272,6 +275,22 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
             Fact::OfferEnded { call, .. } => {
                 if let Some(one) = waiting.get_mut(call) {
                     one.ringing = false;
+                    one.out_of_turn = false;
+                }
+            }
+            Fact::Ordered { order, .. } => {
+                let Some(call) = order.call() else { continue };
+                let Some(one) = waiting.get_mut(&call) else {
+                    continue;
+                };
+                match order {
+                    Order::Priority { priority, .. } => one.priority = *priority,
+                    Order::Pull { .. } | Order::Assign { .. } => one.out_of_turn = true,
+                    // It takes the time that it has waited along.
+                    Order::Move { queue, .. } => {
+                        entered.insert((call, queue), one.since);
+                    }
+                    _ => {}
                 }
             }
             _ => {}
@@ -289,6 +308,9 @@ fn served_in_turn(
     let Some(served) = waiting.get(&call) else {
         return Err(format!("{call} is offered and does not wait"));
     };
+    if served.out_of_turn {
+        return Ok(());
+    }
     let first = |other: &Waiting| {
         other.queue == served.queue
             && !other.ringing

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use switch::{Input, Output, Switch};
 use vocab::media::{MediaCommand, MediaEvent, RecordingKey};
 use vocab::{
-    CallId, Event, EventId, LegCounts, LegId, LegQuality, MissingReason, RecordingFile, Time,
-    WallTime,
+    CallId, Event, EventId, Instruction, LegCounts, LegId, LegQuality, MissingReason,
+    RecordingFile, Time, WallTime,
 };
 
 use crate::endpoint::engine;
@@ -87,9 +87,24 @@ impl Host {
 
     pub(crate) fn input(&mut self, room: &mut Room, input: Input) {
         self.switch.handle(room.now, input);
+        self.drain(room);
+    }
+
+    fn drain(&mut self, room: &mut Room) {
         while let Some(output) = self.switch.poll() {
             self.output(room, output);
         }
+    }
+
+    /// Somebody wants something of the queues; a refusal is an answer, too.
+    pub(crate) fn order(&mut self, room: &mut Room, wanted: &Instruction) {
+        let _ = self.switch.order(room.now, wanted);
+        self.drain(room);
+    }
+
+    /// All that was told so far, be it synced or not.
+    pub(crate) fn facts(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().chain(&self.unsynced)
     }
 
     fn output(&mut self, room: &mut Room, output: Output) {

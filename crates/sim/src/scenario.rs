@@ -25,6 +25,8 @@ pub enum Fault {
     Holds,
     /// Operators call people outside, who may be busy or never come; the trunk may be full.
     Outside,
+    /// Operators take breaks and sign out; supervisors close queues, move calls, give them away.
+    Orders,
     /// Callers press keys while something is said to them.
     Keys,
     /// The event file's disk takes up to a second for a sync.
@@ -45,7 +47,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Loss,
         Self::Doubles,
         Self::Delay,
@@ -55,6 +57,7 @@ impl Fault {
         Self::Transfers,
         Self::Holds,
         Self::Outside,
+        Self::Orders,
         Self::Keys,
         Self::SlowDisk,
         Self::FullDisk,
@@ -78,6 +81,7 @@ impl Fault {
             Self::Transfers => "transfers",
             Self::Holds => "holds",
             Self::Outside => "outside",
+            Self::Orders => "orders",
             Self::Keys => "keys",
             Self::SlowDisk => "slow-disk",
             Self::FullDisk => "full-disk",

@@ -8,11 +8,11 @@ use sip::{ClientTx, DialogId, HeaderName, Message, Method, Output, ServerTx};
 
 use crate::callers::{Callers, Placed};
 use crate::endpoint::{Endpoint, at_engine, name_addr};
+use crate::installation::{NUMBERS, PASSWORD};
 use crate::legs::{Heard, Legs};
 use crate::random::Random;
 use crate::room::{Alarm, Room};
 use crate::scenario::Fault;
-use crate::world::{NUMBERS, PASSWORD};
 
 /// The lifetime a telephone asks for, seconds.
 const EXPIRES: u32 = 120;

@@ -2,99 +2,28 @@
 //! the moment when nothing is left of the last.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use acd::QueueSettings;
-use dialplan::Plans;
-use sip::{Flow, Secrets, Transport, Uri};
-use switch::trunk::Outbound;
-use switch::{Input, Operator, Settings, Switch, Trunk};
-use vocab::media::PromptId;
-use vocab::{OperatorId, OperatorState, QueueId, Time};
+use sip::{Flow, Transport};
+use switch::{Input, Switch};
+use vocab::{OperatorState, Time};
 
 use crate::callers::{Callers, trunk};
 use crate::checks;
 use crate::endpoint::engine;
 use crate::host::{Host, wall};
+use crate::installation::{operators, plans, registrations, settings, standing};
+use crate::orders;
 use crate::random::Random;
 use crate::room::{Alarm, Event, Letter, Room};
 use crate::scenario::{Fault, Scenario};
-use crate::telephones::{Telephone, address, login};
+use crate::telephones::{Telephone, address};
 use crate::{Failure, Report};
 
-/// The numbers of the plans.
-pub(crate) const NUMBERS: [&str; 4] = ["1300", "1301", "1302", "1303"];
-/// Of every operator.
-pub(crate) const PASSWORD: &str = "secret";
 /// How long the world is lived after the last call came: no timer of SIP or of a plan is longer.
 const AFTERWARDS: Duration = Duration::from_secs(900);
 
 /// The end of it in which nothing begins: longer than any transaction lasts (RFC 3261 §17: 32 s).
 const QUIET: Duration = Duration::from_secs(80);
-
-const PLANS: [&str; 4] = [
-    r#"
-name = "hotline"
-numbers = ["1300"]
-languages = ["en"]
-[[step]]
-answer = {}
-[[step]]
-say = { name = "greeting", notice = true, text = { en = "Calls are recorded." } }
-[[step]]
-[step.queue]
-name = "operators"
-music = "music/waiting.wav"
-announce = true
-announce_after = "5s"
-announce_every = "15s"
-[[step]]
-say = { name = "sorry", text = { en = "Nobody is free." } }
-"#,
-    r#"
-name = "urgent"
-numbers = ["1301"]
-languages = ["en"]
-notice = "none"
-[[step]]
-answer = {}
-[[step]]
-queue = { name = "operators", music = "music/waiting.wav", priority = 9 }
-"#,
-    r#"
-name = "office"
-numbers = ["1302"]
-languages = ["en"]
-notice = "none"
-[[step]]
-ring = { group = ["101", "102"], time = "8s" }
-[[step]]
-queue = { name = "office", recorded = false }
-"#,
-    r#"
-name = "topics"
-numbers = ["1303"]
-languages = ["en"]
-notice = "none"
-[[step]]
-answer = {}
-[[step]]
-[step.menu]
-name = "topics"
-otherwise = "operators"
-text = { en = "For the office, press 1. To give the number of your account, press 2." }
-keys = { 1 = "office", 2 = "account" }
-[[flow.office]]
-queue = { name = "office", recorded = false }
-[[flow.account]]
-collect = { name = "account", field = "account", digits_max = 4, text = { en = "Your account, please." }, otherwise = "operators" }
-[[flow.account]]
-queue = { name = "operators", priority = 3 }
-[[flow.operators]]
-queue = { name = "operators" }
-"#,
-];
 
 struct World {
     scenario: Scenario,
@@ -221,6 +150,7 @@ impl World {
             Fault::Crash,
             Fault::Reload,
             Fault::Clock,
+            Fault::Orders,
         ];
         for fault in troubles {
             if self.room.has(fault) {
@@ -239,6 +169,7 @@ impl World {
             Fault::Crash => 600,
             Fault::Partition => 90,
             Fault::Garbage => 20,
+            Fault::Orders => orders::EVERY.as_secs(),
             _ => 200,
         };
         let time = self.random.exponential(Duration::from_secs(mean));
@@ -253,16 +184,19 @@ impl World {
         let mut host = Host::new(seed, Switch::new(settings), self.boots);
         let mut awaited = Vec::new();
         let mut bindings = Vec::new();
+        let mut stood = vocab::Standing::default();
         if let Some((mut events, wire)) = self.left.take() {
             let (closing, recovery) = journal::close_interrupted(&events);
             events.extend(closing);
             awaited = recovery.recordings_awaited;
             bindings = registrations(&events);
+            stood = standing(&events);
             host.continue_with(events, wire);
         }
         let room = &mut self.room;
         host.input(room, Input::Wall(wall(room.now, self.set_ahead_ms)));
         host.input(room, Input::Operators(operators(self.telephones.len())));
+        host.input(room, Input::Standing(stood));
         host.input(room, plans());
         host.input(
             room,
@@ -473,6 +407,13 @@ impl World {
                 self.room.cut_off(whose, time);
             }
             Fault::Garbage => self.garbage(),
+            Fault::Orders => {
+                if let Some(host) = &mut self.host {
+                    let waiting = orders::waiting(host.facts());
+                    let wanted = orders::wanted(&mut self.random, self.telephones.len(), &waiting);
+                    host.order(&mut self.room, &wanted);
+                }
+            }
             // Most moments have nothing unsynced.
             Fault::Crash if self.room.has(Fault::TornWrite) && self.random.chance(500) => {
                 self.doomed = true;
@@ -548,7 +489,7 @@ impl World {
         let stuck = snapshot.operators.iter().find(|operator| {
             !matches!(
                 operator.state,
-                OperatorState::Free | OperatorState::Unreachable
+                OperatorState::Free | OperatorState::Unreachable | OperatorState::Paused
             )
         });
         if let Some(stuck) = stuck {
@@ -569,100 +510,4 @@ impl World {
         let placed = self.callers.placed.iter().chain(dialled);
         checks::callers(&host.events, placed, self.lossy_disk)
     }
-}
-
-fn settings(seed: u64, boot: u32) -> Settings {
-    let mut settings = Settings::example();
-    let mut random = Random::new(seed, 20 + u64::from(boot));
-    settings.boot = boot;
-    for octet in &mut settings.seed {
-        *octet = random.number() as u8;
-    }
-    settings.sockets = vec![(Transport::Udp, engine())];
-    settings.transactions_max = 100_000;
-    // An address is a network, of itself.
-    let networks = trunk().ip().to_string().parse().into_iter().collect();
-    let mut carrier = Trunk::at("carrier", networks);
-    carrier.inbound.trusted = true;
-    carrier.outbound = Some(outbound());
-    settings.trunks = vec![carrier];
-    let queue = |id, name: &str| QueueSettings {
-        length_max: 40,
-        wait_max: Some(Duration::from_secs(120)),
-        wrap_up: acd::WrapUp::Fixed(Duration::from_secs(5)),
-        ..QueueSettings::new(QueueId(id), name)
-    };
-    settings.queues = vec![queue(0, "operators"), queue(1, "office")];
-    settings
-}
-
-/// The way out, by the same trunk.
-fn outbound() -> Outbound {
-    let address = trunk();
-    let server = Uri::sip(None, sip::Host::Ip(address.ip()), Some(address.port()));
-    Outbound {
-        servers: vec![server],
-        proxy: None,
-        domain: None,
-        from_user: None,
-        contact_user: None,
-        number: None,
-        identity: switch::trunk::Identity::From,
-        early_media: switch::trunk::EarlyMedia::default(),
-        dialling: switch::trunk::Dialling::default(),
-        allowed: vec!["+7".to_owned()],
-        refused: Vec::new(),
-        priority: 0,
-    }
-}
-
-fn operators(n: usize) -> Vec<Operator> {
-    (0..n)
-        .map(|n| Operator {
-            id: OperatorId(1 + n as u32),
-            login: login(n),
-            name: format!("Operator {}", n + 1),
-            line: (101 + n).to_string(),
-            secrets: Secrets::new(&login(n), "hotline", PASSWORD),
-            skills: BTreeMap::new(),
-            address: None,
-        })
-        .collect()
-}
-
-/// The plans as loaded anew.
-fn plans() -> Input {
-    let mut all = Vec::new();
-    let mut prompts = BTreeMap::new();
-    for text in PLANS {
-        // A mistake in them is one of this file, and every world shows it: no plan, no answer.
-        let Ok(plan) = dialplan::parse("sim.toml", text) else {
-            continue;
-        };
-        for prompt in plan.prompts() {
-            let id = PromptId(prompts.len() as u32);
-            prompts.entry((prompt.name, prompt.language)).or_insert(id);
-        }
-        all.push(Arc::new(plan));
-    }
-    let plans = Plans::new(all).unwrap_or_default();
-    Input::Plans { plans, prompts }
-}
-
-/// The registrations that the journal knows.
-fn registrations(events: &[vocab::Event]) -> Vec<vocab::Registration> {
-    let mut known = BTreeMap::new();
-    for event in events {
-        match &event.fact {
-            vocab::Fact::TelephoneRegistered { registration } => {
-                let key = (registration.login.clone(), registration.key.clone());
-                known.insert(key, registration.as_ref().clone());
-            }
-            vocab::Fact::TelephoneUnregistered { login, key } => {
-                known.remove(&(login.clone(), key.clone()));
-            }
-            _ => {}
-        }
-    }
-    known.into_values().collect()
 }
