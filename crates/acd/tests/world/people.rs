@@ -30,10 +30,6 @@ impl Random {
         Self(SplitMix64::new(seed))
     }
 
-    pub fn next(&mut self) -> u64 {
-        self.0.number()
-    }
-
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0.below(bound)
     }
