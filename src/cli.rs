@@ -1,9 +1,11 @@
 //! Owns the command line: what may be typed, and its help. Refuses to do anything about it:
 //! `main` dispatches.
 
+mod call;
 mod emergency;
 mod journal;
 mod operators;
+mod person;
 mod recordings;
 mod report;
 mod simulate;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vocab::WallTime;
 
+pub use call::{CallExport, CallShow, WhichCall};
 pub use emergency::{Emergency, EmergencyTo};
 pub use journal::{
     BackupJournal, Contact, CopyJournal, Edit, Export, ExportFormat, JournalCommand, PruneJournal,
@@ -27,6 +30,7 @@ pub use operators::{
     CallFor, CallInto, ChosenStatus, Given, MissedCall, NewPriority, NewSkills, OfOperator,
     OfQueue, OperatorsCommand, SignIn, StatusName,
 };
+pub use person::{CardFields, PersonAdd, PersonCommand, PersonEdit, PersonFind, PersonMerge};
 pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
 };
@@ -207,6 +211,13 @@ Examples:
         /// What to do with them.
         #[command(subcommand)]
         command: UserCommand,
+    },
+
+    /// Cards of persons: names, numbers, notes.
+    Person {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: PersonCommand,
     },
 
     /// Webhooks: what their servers did not take, and sending it again.
@@ -513,55 +524,6 @@ of a packet names the transport, its comment the call and the party. Numbers are
 Example:
   hotline call export 0cff1234-0000002a --output call.pcapng && wireshark call.pcapng")]
     Export(CallExport),
-}
-
-/// Which call.
-#[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = false)]
-pub struct WhichCall {
-    /// The call as the journal names it (0cff1234-0000002a), or the Call-ID of one of its legs.
-    #[arg(value_name = "ID")]
-    pub id: Option<String>,
-
-    /// The newest calls, so many.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub last: Option<u32>,
-}
-
-/// How a call is shown.
-#[derive(Debug, Clone, Args)]
-pub struct CallShow {
-    /// Which call.
-    #[command(flatten)]
-    pub which: WhichCall,
-
-    /// Print whole messages below the ladder.
-    #[arg(long)]
-    pub messages: bool,
-
-    /// Do not mask numbers and names of callers.
-    #[arg(long)]
-    pub clear: bool,
-
-    /// Whose calls.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// Where a call is written to.
-#[derive(Debug, Clone, Args)]
-pub struct CallExport {
-    /// Which call.
-    #[command(flatten)]
-    pub which: WhichCall,
-
-    /// Where to write; `-` is standard output.
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: PathBuf,
-
-    /// Whose calls.
-    #[command(flatten)]
-    pub config: ConfigFile,
 }
 
 /// What to do with operators.

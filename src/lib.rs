@@ -5,6 +5,7 @@
 pub mod boot;
 pub mod cli;
 pub mod commands;
+mod daily;
 pub mod demo;
 pub mod driver;
 pub mod keeping;

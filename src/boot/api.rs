@@ -52,6 +52,19 @@ impl Live for Engine {
     }
 }
 
+/// The keys of this machine in the hands of the API.
+struct Keys(recorder::crypt::Keys);
+
+impl console::Keys for Keys {
+    fn play(&self, file: std::fs::File) -> std::io::Result<Option<Box<dyn console::Sound>>> {
+        if !self.0.can_read() {
+            return Ok(None);
+        }
+        let sound = self.0.play(file).map_err(std::io::Error::other)?;
+        Ok(Some(Box::new(sound)))
+    }
+}
+
 /// What the API stands on.
 pub(super) struct Parts {
     pub(super) desk: Desk,
@@ -87,6 +100,7 @@ pub(super) fn start(
             recording: parts.recording,
         }),
         recordings: settings.recordings.root.clone(),
+        keys: Box::new(Keys(super::recording_keys(settings)?)),
         zone: settings.journal.zone(),
         tokens,
         version: env!("CARGO_PKG_VERSION").to_owned(),

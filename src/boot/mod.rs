@@ -32,6 +32,7 @@ use trace::Tracer;
 use vocab::media::RecordingKey;
 use vocab::{MissingReason, WallTime};
 
+use crate::daily;
 use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
 use crate::keeping::Keeping;
 use crate::settings::{Problem, Settings};
@@ -136,7 +137,11 @@ impl Engine {
             inbox: inbox.clone(),
             progress: journal.progress(),
         };
-        let desk = Desk::new(&settings.journal.database, forms, Arc::new(ledger));
+        let desk = Desk::new(
+            &settings.journal.database,
+            Arc::clone(&forms),
+            Arc::new(ledger),
+        );
         let orders = orders::Orders {
             inbox: inbox.clone(),
             database: settings.journal.database.clone(),
@@ -160,6 +165,7 @@ impl Engine {
             .context("cannot start the keeper of recordings")?;
         let driver = start_driver(inbox, outbox, parts)?;
         webhooks::start(&runtime, settings, &progress)?;
+        daily::start(&runtime, settings, forms);
         let counter = control::Counter {
             desk: desk.clone(),
             orders: orders.clone(),

@@ -8,6 +8,7 @@ mod emergency;
 mod entry;
 mod journal;
 mod operators;
+mod person;
 mod recordings;
 mod report;
 mod serve;
@@ -50,6 +51,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Simulate(wanted) => simulate::run(&wanted),
         Command::User { command } => user::run(command),
         Command::Token { command } => token::run(&command),
+        Command::Person { command } => person::run(command),
         Command::Webhook { command } => webhook::run(command),
         Command::Settings(text) => {
             let preset = text.preset.as_deref().and_then(settings::preset);

@@ -2,11 +2,11 @@
 
 use std::path::{Component, Path};
 
-use super::check_trunk;
 use super::problem::Problem;
 use super::reader::{Reader, path_of};
 use super::webhooks;
 use super::{Encryption, Settings};
+use super::{check_trunk, daily};
 
 /// Keys in a code with which an operator pauses a recording: what the switch remembers.
 const RECORDING_CODE_MAX: usize = 8;
@@ -45,6 +45,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
             .map(|webhook| webhook.name.as_str()),
     );
     webhooks::check(settings, reader);
+    daily::check(settings, reader);
     warnings
 }
 

@@ -16,6 +16,7 @@
 
 mod check;
 mod check_trunk;
+mod daily;
 mod define;
 mod duty;
 mod generate;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use daily::{DailyReport, MailTls, ReportForm, TimeOfDay};
 pub use duty::{Attendance, Break, Duty, HoursWanted, WrapUpEnd};
 pub use generate::{reference, sample};
 pub use kinds::{
@@ -75,6 +77,8 @@ pub struct Settings {
     pub retention: Vec<Retention>,
     /// The electronic journal.
     pub journal: Journal,
+    /// The daily report.
+    pub daily_report: DailyReport,
     /// The HTTP API.
     pub api: Api,
     /// The SIP trace.
@@ -207,6 +211,9 @@ impl Settings {
                 problems.push(self.problem_at(&format!("{path}.{prefix}secret_{kind}"), message));
             }
         }
+        if let Err(message) = self.daily_report.mail_secret() {
+            problems.push(self.problem_at("daily_report.mail_user", message));
+        }
         for (at, webhook) in self.webhooks.iter().enumerate() {
             if webhook.url.is_none() {
                 continue;
@@ -229,6 +236,7 @@ impl Settings {
         let recordings = reader.one();
         let retention = reader.many();
         let journal = reader.one();
+        let daily_report = reader.one();
         let api = reader.one();
         let trace = reader.one();
         let dialplans = reader.one();
@@ -248,6 +256,7 @@ impl Settings {
             recordings: recordings?,
             retention: retention?,
             journal: journal?,
+            daily_report: daily_report?,
             api: api?,
             trace: trace?,
             dialplans: dialplans?,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use journal::Location;
 use switch::Network;
 
+use super::daily::DailyReport;
 use super::define::{Section, Table, section};
 use super::duty::{Break, Duty, HoursWanted, WrapUpEnd};
 use super::kinds::{
@@ -30,6 +31,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Recordings::SECTION,
     Retention::SECTION,
     Journal::SECTION,
+    DailyReport::SECTION,
     Api::SECTION,
     Trace::SECTION,
     Dialplans::SECTION,

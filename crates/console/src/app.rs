@@ -1,7 +1,7 @@
 //! Owns the application: what it stands on, and the router made of the table of operations.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -17,6 +17,7 @@ use crate::auth;
 use crate::operation::operations;
 use crate::orders::Orders;
 use crate::problem::Problem;
+use crate::recordings::{Hearings, Keys};
 use crate::token::Tokens;
 
 /// Longest body of a request.
@@ -54,6 +55,8 @@ pub struct Console {
     pub live: Box<dyn Live>,
     /// The root of recordings.
     pub recordings: PathBuf,
+    /// How encrypted ones are read.
+    pub keys: Box<dyn Keys>,
     /// The installation's zone.
     pub zone: TimeZone,
     /// Who may come in.
@@ -68,6 +71,7 @@ pub(crate) struct App {
     pub(crate) console: Arc<Console>,
     readers: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) hearings: Arc<Mutex<Hearings>>,
 }
 
 /// A connection to the database, and the place that it takes.
@@ -99,6 +103,7 @@ pub fn router(console: Console) -> Router {
         console: Arc::new(console),
         readers: Arc::new(Semaphore::new(READERS)),
         streams: Arc::new(Semaphore::new(STREAMS)),
+        hearings: Arc::default(),
     };
     let mut router = Router::new();
     for operation in operations() {

@@ -101,6 +101,7 @@ pub(crate) async fn history(
     }
     let mut reader = app.reader().await?;
     let page = reader.journal.history(&number, PAGE).await?;
+    let card = reader.journal.person_with(&number).await?;
     let open = page.entries.iter().filter(|entry| is_open(entry));
     let open: Vec<Value> = open.map(|entry| json!(call(entry))).collect();
     Ok(as_json(&json!({
@@ -108,6 +109,7 @@ pub(crate) async fn history(
         "entries": list(&page.entries),
         "open": open,
         "more": page.next.is_some(),
+        "card": card,
     })))
 }
 

@@ -23,6 +23,7 @@
 
 mod app;
 mod auth;
+mod cards;
 mod entries;
 mod live;
 mod openapi;
@@ -42,4 +43,5 @@ pub use app::{Console, Live, router, serve};
 pub use openapi::document as openapi;
 pub use operation::{Operation, Right, operations};
 pub use orders::{Given, Orders};
+pub use recordings::{Keys, Sound};
 pub use token::{Token, TokenError, Tokens, hash};

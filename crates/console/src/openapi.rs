@@ -106,7 +106,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         })
     });
     let mut all: Vec<Value> = in_path.chain(in_query).collect();
-    if operation.method == "patch" {
+    if operation.problems.contains(&412) {
         all.push(json!({
             "name": "If-Match",
             "in": "header",
@@ -217,6 +217,21 @@ fn schemas() -> Value {
             "type": "object",
             "additionalProperties": false,
             "properties": { "reason": { "type": "string" } },
+        },
+        "Card": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "name": { "type": "string", "maxLength": 200 },
+                "notes": { "type": "string", "maxLength": 4000 },
+                "numbers": { "type": "array", "maxItems": 20, "items": { "type": "string" } },
+            },
+        },
+        "Merge": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["from"],
+            "properties": { "from": { "type": "string" } },
         },
         "Resend": {
             "type": "object",

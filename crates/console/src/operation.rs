@@ -4,7 +4,7 @@ use axum::routing::{MethodRouter, get, patch, post};
 
 use crate::app::App;
 use crate::{
-    entries, live, openapi, orders, prometheus, recordings, reports, stream, webhooks, write,
+    cards, entries, live, openapi, orders, prometheus, recordings, reports, stream, webhooks, write,
 };
 
 /// What a token may do.
@@ -219,6 +219,12 @@ pub(crate) const REPORT: &[Parameter] = &[
     ),
 ];
 
+pub(crate) const CARDS: &[Parameter] = &[
+    text("text", "Words in name, notes or numbers; all of them."),
+    number("limit", "Cards of a page, 1 to 500; 50 without it."),
+    text("cursor", "The `next` of the page before."),
+];
+
 const LAST: &[Parameter] = &[text(
     "after",
     "The id of the last event that is known already.",
@@ -331,6 +337,72 @@ const OPERATIONS: &[Operation] = &[
         answer: (200, JSON, "History"),
         problems: &[400],
         route: || get(entries::history),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/cards",
+        summary: "Cards of persons, by words in names, notes and numbers.",
+        right: Right::Read,
+        parameters: CARDS,
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[400],
+        route: || get(cards::find),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/cards",
+        summary: "Make the card of a person.",
+        right: Right::Write,
+        parameters: &[],
+        body: Some("Card"),
+        answer: (201, JSON, "Any"),
+        problems: &[400, 404, 413, 415, 422],
+        route: || post(cards::add),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/cards/{card}",
+        summary: "The card of a person.",
+        right: Right::Read,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[404],
+        route: || get(cards::one),
+    },
+    Operation {
+        method: "patch",
+        path: "/api/v1/cards/{card}",
+        summary: "Write in the card of a person; what was there stays in the events.",
+        right: Right::Write,
+        parameters: &[],
+        body: Some("Card"),
+        answer: (200, JSON, "Any"),
+        problems: &[400, 404, 413, 415, 422],
+        route: || patch(cards::change),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/cards/{card}/merge",
+        summary: "Make another card a part of this one.",
+        right: Right::Write,
+        parameters: &[],
+        body: Some("Merge"),
+        answer: (200, JSON, "Any"),
+        problems: &[400, 404, 413, 415, 422],
+        route: || post(cards::merge),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/cards/{card}/split",
+        summary: "Give some numbers of this card to a new one.",
+        right: Right::Write,
+        parameters: &[],
+        body: Some("Card"),
+        answer: (201, JSON, "Any"),
+        problems: &[400, 404, 413, 415, 422],
+        route: || post(cards::split),
     },
     Operation {
         method: "get",

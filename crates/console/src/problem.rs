@@ -71,7 +71,7 @@ impl From<DatabaseError> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
-            Refusal::Unknown { .. } => StatusCode::NOT_FOUND,
+            Refusal::Unknown { .. } | Refusal::NoPerson { .. } => StatusCode::NOT_FOUND,
             Refusal::Value { .. } | Refusal::Unfit { .. } | Refusal::Missing { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

@@ -1,61 +1,79 @@
-//! Owns the hearing of recordings: the file of a segment, whole or a range of it.
+//! Owns the hearing of recordings: the audio of a segment, whole or a range of it. Each hearing is a
+//! fact of the journal before the first octet goes out.
 
-use std::io::SeekFrom;
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path as FsPath, PathBuf};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use journal::desk::Wish;
+use journal::rows::RecordingRow;
+use vocab::{CallId, WallTime};
 
 use crate::app::App;
 use crate::problem::Problem;
 use crate::query::call_id;
+use crate::token::Token;
 
 /// Octets read at a time.
 const PIECE: usize = 64 * 1_024;
 
+/// Requests of one person for one recording within this are one hearing: players ask for a file in
+/// many ranges.
+const ONE_HEARING_MS: i64 = 60_000;
+
+/// Hearings remembered; beyond it all are forgotten, and the next requests are written down again.
+const HEARINGS_MAX: usize = 10_000;
+
+/// What can be read from any place.
+pub trait Sound: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Sound for T {}
+
+/// How encrypted recordings are read.
+pub trait Keys: Send + Sync {
+    /// The audio inside an encrypted file; `None` where there is no key to read with.
+    ///
+    /// # Errors
+    /// If the file is damaged, or none of the keys opens it.
+    fn play(&self, file: std::fs::File) -> std::io::Result<Option<Box<dyn Sound>>>;
+}
+
+/// Who was given which recording last, and when.
+pub(crate) type Hearings = BTreeMap<(String, CallId, u16), WallTime>;
+
+/// A recording that can be sent.
+struct Opened {
+    sound: Box<dyn Sound>,
+    length: u64,
+    kind: &'static str,
+    tag: String,
+}
+
 pub(crate) async fn one(
     State(app): State<App>,
+    Extension(token): Extension<Token>,
     Path((id, segment)): Path<(String, String)>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let call = call_id(&id)?;
     let nothing = || Problem::not_found(format!("there is no recording {segment:?} of {call}"));
-    let number: i64 = segment.parse().map_err(|_| nothing())?;
-    let rows = {
+    let number: u16 = segment.parse().map_err(|_| nothing())?;
+    let row = {
         let mut reader = app.reader().await?;
-        reader.journal.call(call).await?.ok_or_else(nothing)?
+        let rows = reader.journal.call(call).await?.ok_or_else(nothing)?;
+        let mut rows = rows.recordings.into_iter();
+        rows.find(|row| row.segment == i64::from(number))
     };
-    let row = rows
-        .recordings
-        .into_iter()
-        .find(|row| row.segment == number);
-    let row = row.ok_or_else(nothing)?;
-    let Some(path) = row.path else {
-        let reason = row.missing.unwrap_or_default();
-        let why = format!("segment {number} of {call} was not recorded: {reason}");
-        return Err(Problem::not_found(why));
-    };
-    let gone = || Problem::new(StatusCode::GONE, "the recording is not kept any more");
-    let file = within(&app.console.recordings, &path).ok_or_else(gone)?;
-    let mut file = tokio::fs::File::open(file).await.map_err(|_| gone())?;
-    let length = file.metadata().await.map_err(|_| gone())?.len();
-    let mut about = HeaderMap::new();
-    let tag = format!("\"{}\"", row.sha256.unwrap_or_default());
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        about.insert(header::ETAG, tag);
-    }
-    about.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    about.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(&path)));
-    // Personal data: in no shared cache.
-    about.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache"),
-    );
-    if headers.get(header::IF_NONE_MATCH) == about.get(header::ETAG) && length > 0 {
+    let opened = open(&app, row.ok_or_else(nothing)?, (call, number)).await?;
+    let mut about = about(&opened);
+    let (length, known) = (opened.length, headers.get(header::IF_NONE_MATCH));
+    if known.is_some() && known == about.get(header::ETAG) && length > 0 {
         return Ok((StatusCode::NOT_MODIFIED, about).into_response());
     }
     let (status, from, count) = match range(&headers, &about, length) {
@@ -83,29 +101,143 @@ pub(crate) async fn one(
     if method == Method::HEAD {
         return Ok((status, about).into_response());
     }
-    file.seek(SeekFrom::Start(from)).await.map_err(|_| gone())?;
-    Ok((status, about, body(file, count)).into_response())
+    write_down(&app, token.name, (call, number)).await?;
+    Ok((status, about, body(opened.sound, from, count)).into_response())
 }
 
-/// The file in pieces, so that a long recording takes no memory.
-fn body(file: tokio::fs::File, count: u64) -> Body {
-    let pieces = futures_util::stream::unfold((file, count), |(mut file, left)| async move {
+/// The headers of every answer.
+fn about(opened: &Opened) -> HeaderMap {
+    let mut about = HeaderMap::new();
+    if let Ok(tag) = HeaderValue::from_str(&opened.tag) {
+        about.insert(header::ETAG, tag);
+    }
+    about.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    about.insert(header::CONTENT_TYPE, HeaderValue::from_static(opened.kind));
+    // Personal data: in no shared cache.
+    about.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    about
+}
+
+/// The audio of a recording; the encrypted file as it lies where there is no key.
+async fn open(
+    app: &App,
+    row: RecordingRow,
+    (call, number): (CallId, u16),
+) -> Result<Opened, Problem> {
+    let Some(path) = row.path else {
+        let reason = row.missing.unwrap_or_default();
+        let why = format!("segment {number} of {call} was not recorded: {reason}");
+        return Err(Problem::not_found(why));
+    };
+    let gone = || Problem::new(StatusCode::GONE, "the recording is not kept any more");
+    let file = within(&app.console.recordings, &path).ok_or_else(gone)?;
+    let sha256 = row.sha256.unwrap_or_default();
+    let console = std::sync::Arc::clone(&app.console);
+    let opened = tokio::task::spawn_blocking(move || -> std::io::Result<Opened> {
+        let raw = std::fs::File::open(&file)?;
+        let inner = path.strip_suffix(".age");
+        let played = match inner {
+            Some(_) => console.keys.play(raw.try_clone()?)?,
+            None => None,
+        };
+        let (mut sound, kind, tag) = match (played, inner) {
+            (Some(sound), Some(inner)) => (sound, kind(inner), format!("\"{sha256}.audio\"")),
+            (_, _) => {
+                let raw: Box<dyn Sound> = Box::new(raw);
+                (raw, kind(&path), format!("\"{sha256}\""))
+            }
+        };
+        let length = sound.seek(SeekFrom::End(0))?;
+        Ok(Opened {
+            sound,
+            length,
+            kind,
+            tag,
+        })
+    });
+    match opened.await {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Err(gone()),
+        Ok(Err(error)) => {
+            tracing::error!(%error, %call, number, "a recording cannot be read");
+            Err(Problem::new(
+                StatusCode::GONE,
+                "the recording cannot be read; the log says why",
+            ))
+        }
+        Err(_) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the engine is about to stop",
+        )),
+    }
+}
+
+/// Writes down who hears what. Without that nobody hears it.
+async fn write_down(app: &App, by: String, (call, segment): (CallId, u16)) -> Result<(), Problem> {
+    let now = app.console.live.now();
+    let which = (by.clone(), call, segment);
+    let last = hearings(app).get(&which).copied();
+    let again = last.is_some_and(|last| {
+        (0..ONE_HEARING_MS).contains(&(now.as_unix_millis() - last.as_unix_millis()))
+    });
+    if again {
+        return Ok(());
+    }
+    let wish = Wish::Hear { call, segment, by };
+    app.console.desk.carry_out(wish).await?;
+    let mut hearings = hearings(app);
+    if hearings.len() >= HEARINGS_MAX {
+        hearings.clear();
+    }
+    hearings.insert(which, now);
+    Ok(())
+}
+
+fn hearings(app: &App) -> std::sync::MutexGuard<'_, Hearings> {
+    let hearings = app.hearings.lock();
+    hearings.unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A part of a sound in pieces, so that a long recording takes no memory.
+fn body(sound: Box<dyn Sound>, from: u64, count: u64) -> Body {
+    let begin = (sound, Some(from), count);
+    let pieces = futures_util::stream::unfold(begin, |(sound, from, left)| async move {
         if left == 0 {
             return None;
         }
         let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = vec![0; size];
-        match file.read(&mut piece).await {
-            Ok(0) => None,
-            Ok(read) => {
-                piece.truncate(read);
-                let left = left.saturating_sub(read as u64);
-                Some((Ok(piece), (file, left)))
+        let read = tokio::task::spawn_blocking(move || piece(sound, from, size));
+        match read.await {
+            Ok(Ok((piece, sound))) if !piece.is_empty() => {
+                let left = left.saturating_sub(piece.len() as u64);
+                Some((Ok(piece), (sound, None, left)))
             }
-            Err(error) => Some((Err(error), (file, 0))),
+            // Shorter than it was: the client sees that the answer was cut off.
+            Ok(Ok(_)) | Err(_) => None,
+            Ok(Err(error)) => {
+                let nothing: Box<dyn Sound> = Box::new(std::io::empty());
+                Some((Err(error), (nothing, None, 0)))
+            }
         }
     });
     Body::from_stream(pieces)
+}
+
+fn piece(
+    mut sound: Box<dyn Sound>,
+    from: Option<u64>,
+    size: usize,
+) -> std::io::Result<(Vec<u8>, Box<dyn Sound>)> {
+    if let Some(from) = from {
+        sound.seek(SeekFrom::Start(from))?;
+    }
+    let mut piece = vec![0; size];
+    let read = sound.read(&mut piece)?;
+    piece.truncate(read);
+    Ok((piece, sound))
 }
 
 /// The file of a path below the root; `None` if the path leads out of it.
@@ -117,7 +249,7 @@ fn within(root: &FsPath, path: &str) -> Option<PathBuf> {
     inside.then(|| root.join(path))
 }
 
-/// An encrypted recording goes out as it lies there: its key is not ours to use.
+/// What a file is, by its name.
 fn kind(path: &str) -> &'static str {
     if path.ends_with(".age") {
         "application/octet-stream"

@@ -62,6 +62,18 @@ impl Live for Picture {
     }
 }
 
+/// A key of the tests: what is "encrypted" has each octet turned over.
+struct Mirror;
+
+impl console::Keys for Mirror {
+    fn play(&self, mut file: std::fs::File) -> std::io::Result<Option<Box<dyn console::Sound>>> {
+        let mut octets = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut octets)?;
+        let plain: Vec<u8> = octets.iter().map(|octet| !octet).collect();
+        Ok(Some(Box::new(std::io::Cursor::new(plain))))
+    }
+}
+
 /// A journal with answered calls, and the API over it.
 struct Office {
     router: Router,
@@ -148,6 +160,8 @@ fn facts(n: u32) -> Vec<Fact> {
             file: RecordingFile {
                 path: if n == 2 {
                     "../secret".to_owned()
+                } else if n == 3 {
+                    "3.wav.age".to_owned()
                 } else {
                     format!("{n}.wav")
                 },
@@ -212,6 +226,8 @@ impl Office {
         let recordings = folder.path().join("recordings");
         std::fs::create_dir(&recordings).unwrap();
         std::fs::write(recordings.join("1.wav"), "0123456789").unwrap();
+        let sealed: Vec<u8> = b"abcdefghij".iter().map(|octet| !octet).collect();
+        std::fs::write(recordings.join("3.wav.age"), sealed).unwrap();
         std::fs::write(folder.path().join("secret"), "secret").unwrap();
         let ledger = Arc::new(Offline::start(settings.clone(), "test").unwrap());
         let forms = "[[form]]\nrequired = [\"topic\"]";
@@ -222,8 +238,9 @@ impl Office {
             Arc::clone(&ledger) as _,
         );
         let tokens = format!(
-            "all {} read,write,listen,duty,supervise,metrics,manage\nreader {} read\nmetrics {} metrics\n",
+            "all {} read,write,listen,duty,supervise,metrics,manage\nlistener {} listen\nreader {} read\nmetrics {} metrics\n",
             hash("all"),
+            hash("listener"),
             hash("reader"),
             hash("metrics")
         );
@@ -234,6 +251,7 @@ impl Office {
             orders: Box::new(Floor),
             live: Box::new(Picture),
             recordings,
+            keys: Box::new(Mirror),
             zone: TimeZone::UTC,
             tokens: Tokens::parse(&tokens, "tokens").unwrap(),
             version: "0.1.0".to_owned(),
@@ -305,6 +323,7 @@ fn path_of(path: &str) -> String {
         .replace("{number}", "74242123450")
         .replace("{report}", "daily")
         .replace("{name}", "crm")
+        .replace("{card}", "0c000000-00000001")
 }
 
 #[tokio::test]
@@ -652,4 +671,81 @@ fn the_document_refers_to_nothing_that_it_does_not_have() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!((ids.len(), all), (operations().len(), operations().len()));
+}
+
+#[tokio::test]
+async fn encrypted_recordings_are_played_and_each_hearing_is_written_down() {
+    let office = Office::new();
+    let path = format!("/api/v1/entries/{}/recordings/1", call(3));
+    let whole = office.get(&path).await;
+    assert_eq!(whole.headers()[header::CONTENT_TYPE], "audio/wav");
+    assert_eq!(bytes(whole).await, b"abcdefghij");
+    let part = office.get_with(&path, &[("range", "bytes=2-4")]).await;
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.headers()[header::CONTENT_RANGE], "bytes 2-4/10");
+    assert_eq!(bytes(part).await, b"cde");
+    let other = Request::get(&path).header("authorization", "Bearer listener");
+    office.send(other.body(Body::empty()).unwrap()).await;
+
+    let events = office
+        .json(&format!("/api/v1/entries/{}/events", call(3)))
+        .await;
+    let events = events["events"].as_array().unwrap().clone();
+    let heard = events.iter().map(|event| &event["fact"]);
+    let heard = heard.filter(|fact| fact["fact"] == "recording_heard");
+    let by: Vec<&str> = heard.map(|fact| fact["by"].as_str().unwrap()).collect();
+    assert_eq!(
+        by,
+        ["all", "listener"],
+        "ranges of one person are one hearing"
+    );
+}
+
+#[tokio::test]
+async fn cards_are_made_found_merged_and_split() {
+    let office = Office::new();
+    let cards = "/api/v1/cards";
+    let hostile = "=cmd()<script>'; DROP TABLE persons;--";
+    let new = json!({ "name": hostile, "numbers": ["+7 (424) 212-34-501"], "notes": "first" });
+    let (status, first) = office.write("POST", cards, &[], &new).await;
+    assert_eq!(status, StatusCode::CREATED, "{first}");
+    let first = first["person"].as_str().unwrap().to_owned();
+    let (status, problem) = office
+        .write("POST", cards, &[], &json!({ "numbers": ["x"] }))
+        .await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    let new = json!({ "name": "Petrov", "numbers": ["+7424212345"] });
+    let (_, second) = office.write("POST", cards, &[], &new).await;
+    let second = second["person"].as_str().unwrap().to_owned();
+
+    let one = format!("{cards}/{first}");
+    let (status, _) = office
+        .write("PATCH", &one, &[], &json!({ "notes": "second" }))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let merge = format!("{one}/merge");
+    let (status, _) = office
+        .write("POST", &merge, &[], &json!({ "from": second }))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let found = office.json(&format!("{cards}?text=petrov")).await;
+    assert_eq!(
+        found["cards"],
+        json!([]),
+        "merged: its name is that of the first"
+    );
+    let found = office.json(&format!("{cards}?text=second")).await;
+    assert_eq!(found["cards"][0]["name"], hostile);
+    assert_eq!(found["cards"][0]["numbers"].as_array().unwrap().len(), 2);
+    let split = json!({ "name": "Petrov", "numbers": ["+7424212345"] });
+    let (status, _) = office
+        .write("POST", &format!("{one}/split"), &[], &split)
+        .await;
+    assert_eq!(status, StatusCode::CREATED);
+    let history = office.json("/api/v1/persons/+7424212345").await;
+    assert_eq!(history["card"]["name"], "Petrov");
+    assert_eq!(
+        office.get(&format!("{cards}/nobody")).await.status(),
+        StatusCode::NOT_FOUND
+    );
 }

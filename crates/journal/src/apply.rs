@@ -12,6 +12,7 @@ use crate::db::{Connection, Value};
 use crate::emergencies;
 use crate::entry::Entry;
 use crate::files::{FileId, Position};
+use crate::persons;
 use crate::rows::{
     BreakRow, CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, MessageRow, OfferRow,
     QueueEntryRow, RecordingRow, Row, SegmentRow, Table, TransferRow, TurnRow,
@@ -91,6 +92,7 @@ async fn write(
     write_rows(connection, cache, &touched, &texts).await?;
     bindings::write(connection, batch).await?;
     emergencies::write(connection, batch).await?;
+    persons::write(connection, batch).await?;
     write_of_people(connection, batch).await?;
     if let Some(last) = batch.last() {
         write_checkpoint(connection, last.id, position).await?;
@@ -136,6 +138,7 @@ pub(crate) async fn rebuild(connection: &mut Connection) -> Result<u64, sqlx::Er
         calls += page.len() as u64;
     }
     rebuild_of_people(connection).await?;
+    persons::rebuild(connection).await?;
     Ok(calls)
 }
 
@@ -284,6 +287,8 @@ pub const fn kind(fact: &Fact) -> &'static str {
         Fact::EntryEdited { .. } => "entry_edited",
         Fact::EntryCompleted { .. } => "entry_completed",
         Fact::EntryReopened { .. } => "entry_reopened",
+        Fact::PersonWritten { .. } => "person_written",
+        Fact::RecordingHeard { .. } => "recording_heard",
         Fact::OperatorTurned { .. } => "operator_turned",
         Fact::OperatorOnDuty { .. } => "operator_on_duty",
         Fact::BreakTaken { .. } => "break_taken",

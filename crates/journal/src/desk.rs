@@ -7,6 +7,7 @@
 
 mod check;
 mod offline;
+mod persons;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vocab::{CallId, Contact, EntryField, EventId, Fact, FieldChange};
+use vocab::{CallId, Contact, EntryField, EventId, Fact, FieldChange, PersonCard};
 
 use crate::db::Location;
 use crate::entry::Entry;
@@ -92,6 +93,43 @@ pub enum Wish {
         /// Whether its entry is complete with that.
         complete: bool,
     },
+    /// Write the card of a person.
+    WritePerson {
+        /// Which; none makes a new one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<EventId>,
+        /// Who writes.
+        by: String,
+        /// All that is to stand in it.
+        card: PersonCard,
+    },
+    /// Make one card of two.
+    MergePersons {
+        /// The one that stays.
+        person: EventId,
+        /// The one that becomes a part of it.
+        from: EventId,
+        /// Who.
+        by: String,
+    },
+    /// Give some numbers of a card to a new one.
+    SplitPerson {
+        /// The one that has them.
+        person: EventId,
+        /// Who.
+        by: String,
+        /// The new one.
+        card: PersonCard,
+    },
+    /// Write down that somebody is given a recording to hear.
+    Hear {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Who.
+        by: String,
+    },
 }
 
 /// The version of what people wrote in an entry: none if nobody wrote anything.
@@ -106,6 +144,9 @@ pub struct Done {
     pub call: CallId,
     /// The last event of what people wrote in it; none if all was as wished already.
     pub event: Option<EventId>,
+    /// The card, where the wish was about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<EventId>,
     /// Whether the database has it. If not it will, and the fact is on the disk.
     pub in_sql: bool,
 }
@@ -119,6 +160,12 @@ pub enum Refusal {
     Unknown {
         /// Which.
         call: CallId,
+    },
+    /// There is no such card.
+    #[error("there is no card of a person {person}")]
+    NoPerson {
+        /// Which.
+        person: EventId,
     },
     /// A value that the field cannot have.
     #[error("{}: {message}", .field.name())]
@@ -274,6 +321,13 @@ impl Desk {
             }
             Wish::Heard { call, segment, by } => self.heard(call, segment, by).await,
             Wish::Add { contact, complete } => self.add(*contact, complete).await,
+            Wish::WritePerson { person, by, card } => self.write_person(person, by, card).await,
+            Wish::MergePersons { person, from, by } => self.merge_persons(person, from, by).await,
+            Wish::SplitPerson { person, by, card } => self.split_person(person, by, card).await,
+            Wish::Hear { call, segment, by } => {
+                let by = check::by(by)?;
+                self.state(Fact::RecordingHeard { call, segment, by }).await
+            }
         }
     }
 
@@ -293,6 +347,7 @@ impl Desk {
         let mut done = Done {
             call,
             event: None,
+            person: None,
             in_sql: true,
         };
         for message in kept.into_iter().filter(|message| message.heard.is_none()) {
@@ -350,6 +405,7 @@ impl Desk {
             return Ok(Done {
                 call,
                 event: None,
+                person: None,
                 in_sql: true,
             });
         }
@@ -371,6 +427,7 @@ impl Desk {
         Done {
             call: stated.call,
             event: Some(stated.event),
+            person: None,
             in_sql: in_sql.is_ok(),
         }
     }

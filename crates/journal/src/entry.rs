@@ -326,12 +326,14 @@ impl Entry {
             | Fact::OperatorTurned { .. }
             | Fact::OperatorOnDuty { .. }
             | Fact::BreakTaken { .. }
+            | Fact::PersonWritten { .. }
             | Fact::TelephoneRegistered { .. }
             | Fact::TelephoneUnregistered { .. } => {} // of no call, so filtered out by `of`
             Fact::CallArrived { .. } => self.arrived(moment, &event.fact),
             // For the SIP trace, and for who asks who ordered what; no figure of an entry comes of it.
             Fact::LegStarted { .. }
             | Fact::Ordered { .. }
+            | Fact::RecordingHeard { .. }
             | Fact::CallbackOwed { .. }
             | Fact::CallbackSettled { .. } => {}
             Fact::CallbackDialled { of, .. } => self.makes_good = Some(*of),

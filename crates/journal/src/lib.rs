@@ -52,6 +52,7 @@ pub mod messages;
 pub mod metrics;
 pub mod operators;
 pub mod personal;
+pub mod persons;
 mod postgres;
 mod prune;
 pub mod query;

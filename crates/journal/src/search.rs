@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::str::FromStr;
 
-use vocab::{CallId, number_key};
+use vocab::CallId;
 
 use crate::db::Value;
 use crate::error::DatabaseError;
@@ -33,7 +33,7 @@ pub struct Filter {
     /// Which way the calls went.
     pub direction: Option<String>,
     /// A number of the person, however it is spelt: the caller's, the one called, or the one to
-    /// reach them under.
+    /// reach them under. Where it is on a card, any number of that card.
     pub person: Option<String>,
     /// Whether they are completed; of those that are to be.
     pub completed: Option<bool>,
@@ -95,7 +95,12 @@ impl Journal {
         limit: u32,
     ) -> Result<Page, DatabaseError> {
         let limit = limit.clamp(1, PAGE_MAX);
-        let (condition, mut args) = condition(filter, after, self.connection.is_postgres());
+        let keys = match &filter.person {
+            Some(number) => self.keys_of(number).await?,
+            None => Vec::new(),
+        };
+        let postgres = self.connection.is_postgres();
+        let (condition, mut args) = condition(filter, &keys, after, postgres);
         // One more than asked for tells whether there is another page.
         args.push(Value::Integer(i64::from(limit) + 1));
         let sql = format!(
@@ -133,7 +138,12 @@ impl Journal {
 }
 
 /// The condition and its values. Every text of the filter goes into a value.
-fn condition(filter: &Filter, after: Option<Cursor>, postgres: bool) -> (String, Vec<Value>) {
+fn condition(
+    filter: &Filter,
+    keys: &[String],
+    after: Option<Cursor>,
+    postgres: bool,
+) -> (String, Vec<Value>) {
     let mut sql = "arrived_at IS NOT NULL".to_owned();
     let mut args: Vec<Value> = Vec::new();
     let mut and = |condition: &str, values: Vec<Value>| {
@@ -169,11 +179,12 @@ fn condition(filter: &Filter, after: Option<Cursor>, postgres: bool) -> (String,
         let values = vec![topic.into(), low.into(), high.into()];
         and("(topic = ? OR (topic >= ? AND topic < ?))", values);
     }
-    if let Some(number) = &filter.person {
-        let key = number_key(number);
+    if filter.person.is_some() {
+        let places = vec!["?"; keys.len()].join(",");
+        let values = keys.iter().chain(keys).map(Value::from).collect();
         and(
-            "(party_key = ? OR contact_key = ?)",
-            vec![key.clone().into(), key.into()],
+            &format!("(party_key IN ({places}) OR contact_key IN ({places}))"),
+            values,
         );
     }
     match filter.completed {

@@ -228,7 +228,8 @@ mod tests {
                 "0011 duties",
                 "0012 personal",
                 "0013 webhooks",
-                "0014 emergencies"
+                "0014 emergencies",
+                "0017 persons"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());

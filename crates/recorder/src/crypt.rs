@@ -1,7 +1,7 @@
 //! Owns the encryption of recordings at rest: the age format (age-encryption.org/v1), to X25519
 //! recipients. Refuses to keep keys: they come from the settings and from files that others guard.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::iter;
 
 use age::secrecy::ExposeSecret;
@@ -141,6 +141,19 @@ impl Keys {
 
     /// What is inside an age file.
     pub(crate) fn open<R: Read>(&self, input: R) -> Result<impl Read + use<R>, OpenError> {
+        self.reader(input)
+    }
+
+    /// What is inside an age file, for reading from any place: only the pieces that are asked for
+    /// are opened.
+    ///
+    /// # Errors
+    /// If no key opens it, or it is none.
+    pub fn play<R: Read + Seek>(&self, input: R) -> Result<impl Read + Seek + use<R>, OpenError> {
+        self.reader(input)
+    }
+
+    fn reader<R: Read>(&self, input: R) -> Result<age::stream::StreamReader<R>, OpenError> {
         if self.identities.is_empty() {
             return Err(OpenError::NoKey);
         }
@@ -209,6 +222,31 @@ mod tests {
             opened(&Keys::default(), &bytes),
             Err(OpenError::NoKey)
         ));
+    }
+
+    #[test]
+    fn any_part_is_read_without_the_rest() {
+        let (identity, recipient) = new_identity();
+        let keys = Keys::read(&[recipient], Some(&identity)).unwrap();
+        // Longer than two of the format's pieces of 64 KiB.
+        let text: Vec<u8> = (0..200_000_u32).map(|n| (n / 7) as u8).collect();
+        let mut bytes = sealed(&keys, &text);
+        let mut reader = keys.play(io::Cursor::new(&bytes)).unwrap();
+        assert_eq!(reader.seek(io::SeekFrom::End(0)).unwrap(), 200_000);
+        for at in [0_usize, 65_530, 131_071, 199_990] {
+            let mut part = [0; 10];
+            reader.seek(io::SeekFrom::Start(at as u64)).unwrap();
+            reader.read_exact(&mut part).unwrap();
+            assert_eq!(part, text[at..at + 10], "{at}");
+        }
+        // What was changed is not played.
+        let last = bytes.len() - 40;
+        bytes[last] ^= 1;
+        let mut reader = keys.play(io::Cursor::new(&bytes)).unwrap();
+        assert!(
+            reader.seek(io::SeekFrom::Start(199_000)).is_err()
+                || reader.read(&mut [0; 10]).is_err()
+        );
     }
 
     #[test]

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::Side;
 use crate::{
-    CallId, Callback, CallbackResult, Contact, Duty, EventId, FieldChange, LegCounts, LegId,
-    LegQuality, MissingReason, OfferId, OperatorId, OperatorState, Order, PauseReason, Rank,
-    RecordingFile, Registration, Time, WallTime,
+    CallId, Callback, CallbackResult, Contact, Duty, EndedBy, EventId, FieldChange, HeldBy,
+    LegCounts, LegId, LegQuality, MissingReason, OfferId, OperatorId, OperatorState, Order,
+    PauseReason, PersonCard, Rank, RecordingFile, Registration, Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -518,6 +518,32 @@ pub enum Fact {
         /// Why, in words.
         reason: String,
     },
+    /// A person wrote the card of a caller. What stood there before is in earlier events. Its numbers
+    /// are taken from any other card.
+    PersonWritten {
+        /// Which card; none of a new one, whose id is that of this event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<EventId>,
+        /// Who wrote.
+        by: String,
+        /// All that stands in it now.
+        card: Box<PersonCard>,
+        /// Cards that became a part of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        merged: Vec<EventId>,
+        /// The card that its numbers were on before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        split_from: Option<EventId>,
+    },
+    /// Somebody was given a recording to hear.
+    RecordingHeard {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Who.
+        by: String,
+    },
     /// What an operator does changed, or what the operator chose.
     OperatorTurned {
         /// Who.
@@ -625,7 +651,8 @@ impl Fact {
             | Self::EmergencySwitched { .. }
             | Self::OperatorTurned { .. }
             | Self::OperatorOnDuty { .. }
-            | Self::BreakTaken { .. } => None,
+            | Self::BreakTaken { .. }
+            | Self::PersonWritten { .. } => None,
             Self::Ordered { order, .. } => order.call(),
             Self::CallArrived { call, .. }
             | Self::LegStarted { call, .. }
@@ -658,6 +685,7 @@ impl Fact {
             | Self::RecordingResumed { call, .. }
             | Self::RecordingStored { call, .. }
             | Self::RecordingMissing { call, .. }
+            | Self::RecordingHeard { call, .. }
             | Self::ContactAdded { call, .. }
             | Self::EntryEdited { call, .. }
             | Self::EntryCompleted { call, .. }
@@ -752,29 +780,5 @@ pub enum MessageEnd {
     /// It was as long as one may be.
     Longest,
     /// The call was ended otherwise: a failure, a stop, a crash.
-    Engine,
-}
-
-/// Who put the other on hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HeldBy {
-    /// The caller.
-    Caller,
-    /// The operator.
-    Operator,
-}
-
-/// Who ended it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndedBy {
-    /// The caller.
-    Caller,
-    /// The operator.
-    Operator,
-    /// The one in the outer network whom we called.
-    Outer,
-    /// The engine: plan, limit, failure, crash.
     Engine,
 }

@@ -23,17 +23,19 @@ mod live;
 pub mod media;
 mod number;
 mod order;
+mod person;
 mod quality;
 mod recording;
 mod registration;
 pub mod srtp;
 mod time;
+mod who;
 
 pub use chance::SplitMix64;
 pub use contact::{Channel, Contact, EXECUTIONS, EntryField, FieldChange, UnknownField};
 pub use fact::{
-    Direction, EndedBy, Event, Fact, HeldBy, MessageEnd, NotChosen, OfferResult, OperatorRef,
-    Outcome, Party, QueueOutcome, TransferKind, TransferResult, TransferTarget,
+    Direction, Event, Fact, MessageEnd, NotChosen, OfferResult, OperatorRef, Outcome, Party,
+    QueueOutcome, TransferKind, TransferResult, TransferTarget,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{
@@ -41,9 +43,11 @@ pub use live::{
 };
 pub use number::{Redacted, number_key};
 pub use order::{Callback, CallbackResult, Duty, Instruction, Order, OrderRefusal, Rank, Standing};
+pub use person::PersonCard;
 pub use quality::{LegCounts, LegQuality, PathQuality};
 pub use recording::{
     Heard, HeardSide, MissingReason, PauseReason, RecordingFile, RecordingSound, Unheard,
 };
 pub use registration::Registration;
 pub use time::{Time, WallTime};
+pub use who::{EndedBy, HeldBy};

@@ -9,6 +9,7 @@ use super::Wanted;
 use crate::db::{Readable, Value};
 use crate::error::DatabaseError;
 use crate::metrics::{self, Contact, Span, Stay};
+use crate::persons;
 use crate::query::Journal;
 
 /// How long before the range changes of operators' states are read: what an operator did at its start
@@ -239,10 +240,25 @@ impl Source {
         if wanted.kind == super::Kind::Abandoned {
             source.later = all(journal, LATER, &[wanted.from.into()]).await?;
         }
+        source.tell_persons_apart(&persons::by_number(&mut journal.connection).await?);
         read_turns(journal, wanted, &mut source).await?;
         let range = [wanted.from.into(), wanted.to.into()];
         source.breaks = all(journal, BREAKS, &range).await?;
         Ok(source)
+    }
+}
+
+impl Source {
+    /// Who has several numbers on a card is one person, whichever is used.
+    fn tell_persons_apart(&mut self, by_number: &BTreeMap<String, i64>) {
+        let keys = self.entries.iter_mut().map(|entry| &mut entry.party_key);
+        let contacts = self.contacts.iter_mut().map(|one| &mut one.number);
+        let later = self.later.iter_mut().map(|one| &mut one.party_key);
+        for key in keys.chain(contacts).chain(later) {
+            if let Some(person) = by_number.get(key) {
+                *key = format!("person {person}");
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod letters;
 mod messages;
 mod people;
 mod personal;
+mod persons;
 mod random;
 mod reports;
 mod running;

@@ -51,6 +51,7 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         | Fact::OperatorTurned { .. }
         | Fact::OperatorOnDuty { .. }
         | Fact::BreakTaken { .. }
+        | Fact::PersonWritten { .. }
         | Fact::TelephoneRegistered { .. }
         | Fact::TelephoneUnregistered { .. } => return None,
         Fact::Ordered { by, order, .. } => ordered(by, order),
@@ -144,6 +145,9 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
             format!("entry edited by {by}: {}", fields.join(", "))
         }
         Fact::EntryCompleted { by, .. } => format!("entry completed by {by}"),
+        Fact::RecordingHeard { segment, by, .. } => {
+            format!("recording of segment {segment} heard by {by}")
+        }
         Fact::EntryReopened { by, .. } => format!("entry opened again by {by}"),
         Fact::CallRated { mark, .. } => format!("the caller gives the mark {mark}"),
         Fact::CallJoined { into, .. } => format!("joined to call {into}"),
