@@ -18,7 +18,7 @@ struct Sample {
 }
 
 /// Keeps `calls` up for so many minutes and prints what was used, once a minute and as a slope.
-pub fn soak(calls: usize, minutes: u64, io: &str) {
+pub(crate) fn soak(calls: usize, minutes: u64, io: &str) {
     let engine = Engine::start(calls + 20, true, io);
     let rate = 2.0 * calls as f64 / TALK.as_secs_f64();
     let load = engine.load(None, calls, rate, TALK);

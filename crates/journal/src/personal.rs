@@ -124,7 +124,7 @@ async fn destroy_in(
     let events: Vec<(i64, String, String)> = connection
         .all(
             "SELECT id, kind, json FROM events WHERE call = $1",
-            &[key.clone()],
+            core::slice::from_ref(&key),
         )
         .await?;
     for (id, kind, json) in events {
@@ -150,7 +150,7 @@ async fn destroy_in(
         "DELETE FROM corrections WHERE call = $1",
         "DELETE FROM entry_fields WHERE call = $1",
     ] {
-        connection.run(sql, &[key.clone()]).await?;
+        connection.run(sql, core::slice::from_ref(&key)).await?;
     }
     apply::compute(connection, call).await?;
     let args = [

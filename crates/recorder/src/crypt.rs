@@ -241,6 +241,7 @@ mod tests {
         }
         // What was changed is not played.
         let last = bytes.len() - 40;
+        drop(reader);
         bytes[last] ^= 1;
         let mut reader = keys.play(io::Cursor::new(&bytes)).unwrap();
         assert!(
