@@ -173,7 +173,7 @@ fn mospolytech_takes_a_message_when_nobody_is_signed_in() {
     let place = place_of("mospolytech", &queues_of_it, true, as_it_is);
     let engine = Engine::start_in(place);
     let _log = LogOnPanic::of(&engine);
-    caller(&engine, "uac-key-talk", "0523", "2", 8_000).succeed();
+    caller(&engine, "uac-key-talk", "0523", "2", 14_000).succeed();
     let entry = one(&engine.place);
     assert_eq!(queues(&entry), ["study"], "{entry:?}");
     let stay = &entry.rows("queue_list")[0];

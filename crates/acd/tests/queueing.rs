@@ -20,7 +20,7 @@ struct Random(SplitMix64);
 
 impl Random {
     fn uniform(&mut self) -> f64 {
-        1.0 - self.0.unit()
+        ((self.0.number() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
     fn exponential(&mut self, mean: f64) -> Duration {

@@ -1,12 +1,12 @@
 //! Owns the OpenAPI 3.1 document, made of the table of operations and of the rows' own columns.
 
 use axum::response::Response;
-use journal::rows;
 use serde_json::{Map, Value, json};
-use vocab::{Channel, EntryField};
 
 use crate::entries::as_json;
 use crate::operation::{Operation, Parameter, operations};
+
+mod schemas;
 
 pub(crate) async fn serve() -> Response {
     as_json(&document())
@@ -34,7 +34,7 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
-            "schemas": schemas(),
+            "schemas": schemas::all(),
         },
     })
 }
@@ -134,196 +134,4 @@ fn reference(schema: &str) -> Value {
         "Audio" => json!({ "type": "string", "contentEncoding": "binary" }),
         name => json!({ "$ref": format!("#/components/schemas/{name}") }),
     }
-}
-
-fn schemas() -> Value {
-    let named = EntryField::ALL.map(|field| (field.name().to_owned(), field_schema(field)));
-    let named: Map<String, Value> = named.into_iter().collect();
-    let fields = json!({
-        "type": "object",
-        "additionalProperties": false,
-        "properties": named,
-    });
-    let channels: Vec<&str> = Channel::ALL
-        .into_iter()
-        .filter(|one| *one != Channel::Call)
-        .map(Channel::name)
-        .collect();
-    let lists: Map<String, Value> = [
-        "queue_list",
-        "offer_list",
-        "segment_list",
-        "transfer_list",
-        "recording_list",
-        "field_list",
-        "correction_list",
-        "message_list",
-    ]
-    .into_iter()
-    .map(|name| {
-        (
-            name.to_owned(),
-            json!({ "type": "array", "items": { "type": "object" } }),
-        )
-    })
-    .collect();
-    let flat = json!({ "type": "object", "properties": columns(rows::entry_columns()) });
-    json!({
-        "Problem": {
-            "type": "object",
-            "required": ["type", "title", "status", "detail"],
-            "properties": {
-                "type": { "type": "string" },
-                "title": { "type": "string" },
-                "status": { "type": "integer" },
-                "detail": { "type": "string" },
-                "refusal": { "type": "object" },
-            },
-        },
-        "EntryRow": flat,
-        "Entry": {
-            "allOf": [reference("EntryRow")],
-            "type": "object",
-            "properties": lists,
-        },
-        "EntryPage": {
-            "type": "object",
-            "required": ["entries", "next"],
-            "properties": {
-                "entries": { "type": "array", "items": reference("EntryRow") },
-                "next": { "type": ["string", "null"] },
-            },
-        },
-        "History": {
-            "type": "object",
-            "required": ["number", "entries", "open", "more"],
-            "properties": {
-                "number": { "type": "string" },
-                "entries": { "type": "array", "items": reference("EntryRow") },
-                "open": { "type": "array", "items": { "type": "string" } },
-                "more": { "type": "boolean" },
-            },
-        },
-        "Change": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {
-                "fields": fields,
-                "complete": { "type": "boolean" },
-                "operator": { "type": "string", "description": "Who writes, if not the token's owner." },
-            },
-        },
-        "Reopen": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": { "reason": { "type": "string" } },
-        },
-        "Card": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {
-                "name": { "type": "string", "maxLength": 200 },
-                "notes": { "type": "string", "maxLength": 4000 },
-                "numbers": { "type": "array", "maxItems": 20, "items": { "type": "string" } },
-            },
-        },
-        "Merge": {
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["from"],
-            "properties": { "from": { "type": "string" } },
-        },
-        "Resend": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {
-                "events": { "type": "array", "maxItems": 500, "items": { "type": "string" } },
-            },
-        },
-        "NewContact": {
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["channel"],
-            "properties": {
-                "channel": { "type": "string", "enum": channels },
-                "at": { "type": "string", "format": "date-time" },
-                "queue": { "type": "string" },
-                "operator": { "type": "string" },
-                "fields": fields,
-                "complete": { "type": "boolean" },
-            },
-        },
-        "Written": {
-            "type": "object",
-            "required": ["id", "event", "stored"],
-            "properties": {
-                "id": { "type": "string" },
-                "event": { "type": ["string", "null"] },
-                "stored": { "type": "boolean" },
-            },
-        },
-        "Order": {
-            "type": "object",
-            "required": ["order"],
-            "properties": {
-                "order": { "type": "string", "enum": [
-                    "sign_in", "sign_out", "choose", "ready", "skills", "priority", "pull", "assign",
-                    "move", "call_back", "open_queue", "close_queue",
-                ] },
-                "operator": { "type": "string", "description": "Login or line." },
-                "line": { "type": "string", "description": "sign_in: the workplace, if not the own." },
-                "status": { "type": "string", "description":
-                    "choose: available, `break: REASON`, training, after_call_work, off." },
-                "skills": { "type": "object", "additionalProperties": { "type": "integer" } },
-                "call": { "type": "string" },
-                "priority": { "type": "integer", "minimum": 0, "maximum": 255 },
-                "queue": { "type": "string" },
-                "number": { "type": "string", "description": "call_back: whom to call." },
-                "line": { "type": "string" },
-            },
-        },
-        "Ordered": {
-            "type": "object",
-            "required": ["event"],
-            "properties": { "event": { "type": "string" } },
-        },
-        "Report": {
-            "type": "object",
-            "required": ["report", "from", "to", "formulas", "identity_holds", "tables"],
-            "properties": {
-                "report": { "type": "string" },
-                "from": { "type": "string", "format": "date-time" },
-                "to": { "type": "string", "format": "date-time" },
-                "formulas": { "type": "integer" },
-                "identity_holds": { "type": "boolean" },
-                "notes": { "type": "array", "items": { "type": "string" } },
-                "tables": { "type": "object" },
-            },
-        },
-    })
-}
-
-fn field_schema(field: EntryField) -> Value {
-    let mut schema = json!({ "type": ["string", "null"], "maxLength": field.longest() });
-    if field.is_moment()
-        && let Some(schema) = schema.as_object_mut()
-    {
-        schema.insert("format".to_owned(), json!("date-time"));
-    }
-    schema
-}
-
-/// Ids and moments are text, whatever the database has.
-fn columns(columns: &[&str]) -> Value {
-    let schema = |column: &&str| {
-        let kind = if column.ends_with("_at") {
-            json!({ "type": ["string", "null"], "format": "date-time" })
-        } else if column.ends_with("_ms") {
-            json!({ "type": ["integer", "null"] })
-        } else {
-            json!({ "type": ["string", "integer", "boolean", "null"] })
-        };
-        ((*column).to_owned(), kind)
-    };
-    Value::Object(columns.iter().map(schema).collect())
 }

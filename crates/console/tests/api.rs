@@ -78,7 +78,7 @@ impl console::Keys for Mirror {
 struct Office {
     router: Router,
     _ledger: Arc<Offline>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn call(n: u32) -> CallId {
@@ -259,7 +259,7 @@ impl Office {
         Self {
             router: router(console),
             _ledger: ledger,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -551,6 +551,7 @@ async fn recordings_come_whole_or_in_part_and_never_from_elsewhere() {
     assert_eq!(beyond.headers()[header::CONTENT_RANGE], "bytes */10");
     let outside = format!("/api/v1/entries/{}/recordings/1", call(2));
     assert_eq!(office.get(&outside).await.status(), StatusCode::GONE);
+    std::fs::remove_file(office.folder.path().join("recordings/3.wav.age")).unwrap();
     let gone = format!("/api/v1/entries/{}/recordings/1", call(3));
     assert_eq!(office.get(&gone).await.status(), StatusCode::GONE);
     let none = format!("/api/v1/entries/{}/recordings/9", call(1));

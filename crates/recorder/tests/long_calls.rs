@@ -153,8 +153,10 @@ fn a_finaliser_that_falls_behind_is_told_and_that_it_caught_up() {
     assert!(recorder.counts().lag >= late);
     disk.set(|faults| faults.full = None);
     until("all are stored", || recorder.pending() == 0);
-    let counts = recorder.counts();
-    assert_eq!((counts.waiting, counts.lag), (0, Duration::ZERO));
+    until("it is behind no more", || {
+        let counts = recorder.counts();
+        (counts.waiting, counts.lag) == (0, Duration::ZERO)
+    });
     let in_time = |report: Report| report == Report::FinaliserInTime;
     until("it is in time", || seen.try_iter().any(in_time));
     recorder.stop();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::queues::seconds;
-use super::source::Source;
+use super::source::{Person, Source};
 use super::{Cell, Report, Table, Wanted};
 use crate::forms::Forms;
 use crate::metrics::{EntryDelay, LineFigures, WorkFigures};
@@ -15,12 +15,10 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
     for talk in &source.talks {
         let figures = work.entry(talk.operator_id).or_default();
         figures.add_talk(&talk.talk());
-        people
-            .entry(talk.operator_id)
-            .or_insert_with(|| super::source::Person {
-                name: talk.operator_name.clone(),
-                line: talk.operator_line.clone(),
-            });
+        people.entry(talk.operator_id).or_insert_with(|| Person {
+            name: talk.operator_name.clone(),
+            line: talk.operator_line.clone(),
+        });
     }
     for span in &source.spans {
         let figures = work.entry(span.operator).or_default();
@@ -48,20 +46,7 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
         ],
     );
     table.chart = vec!["handled"];
-    let mut breaks = Table::new(
-        "breaks",
-        &[
-            "operator",
-            "line",
-            "reason",
-            "time",
-            "ended",
-            "by_leave",
-            "over_limit",
-        ],
-    );
-    let ended = ended_breaks(source);
-    let mut named: Vec<(&str, &str, (i64, &WorkFigures))> = work
+    let mut named: Vec<(&str, &str, &WorkFigures)> = work
         .iter()
         .map(|(id, figures)| {
             let person = people.get(id);
@@ -69,12 +54,12 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
             (
                 name,
                 person.map_or("", |person| person.line.as_str()),
-                (*id, figures),
+                figures,
             )
         })
         .collect();
     named.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-    for (name, line, (id, figures)) in named {
+    for (name, line, figures) in named {
         let delay = delays.get(name).copied().unwrap_or_default();
         table.rows.push(vec![
             Cell::Text(name.to_owned()),
@@ -92,19 +77,6 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
             Cell::Count(delay.overruns),
             Cell::millis(delay.average_ms()),
         ]);
-        for (reason, ms) in &figures.breaks_ms {
-            let ended = ended.get(&(id, reason.as_str())).copied();
-            let ended = ended.unwrap_or_default();
-            breaks.rows.push(vec![
-                Cell::Text(name.to_owned()),
-                Cell::Text(line.to_owned()),
-                Cell::Text(reason.clone()),
-                Cell::ms(Some(*ms)),
-                Cell::Count(ended.count),
-                Cell::Count(ended.by_leave),
-                Cell::ms(Some(ended.over_ms)),
-            ]);
-        }
     }
     report.notes.push(
         "occupancy: (talk + hold + wrap-up) / (the same + idle); ringing is neither".to_owned(),
@@ -115,7 +87,7 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
             .to_owned(),
     );
     report.tables.push(table);
-    report.tables.push(breaks);
+    report.tables.push(breaks(source, &work, people));
 }
 
 /// Breaks of one reason that an operator ended.
@@ -123,19 +95,65 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
 struct EndedBreaks {
     count: u64,
     by_leave: u64,
+    lasted_ms: u64,
     over_ms: u64,
 }
 
-fn ended_breaks(source: &Source) -> BTreeMap<(i64, &str), EndedBreaks> {
+/// What operators spent on breaks, also those of whom no telephone was there.
+fn breaks(
+    source: &Source,
+    work: &BTreeMap<i64, WorkFigures>,
+    mut people: BTreeMap<i64, Person>,
+) -> Table {
     let mut ended: BTreeMap<(i64, &str), EndedBreaks> = BTreeMap::new();
+    for (id, figures) in work {
+        for reason in figures.breaks_ms.keys() {
+            ended.entry((*id, reason)).or_default();
+        }
+    }
     for taken in &source.breaks {
         let key = (taken.operator_id, taken.reason.as_str());
         let known = ended.entry(key).or_default();
         known.count += 1;
         known.by_leave += u64::from(taken.by_leave);
+        known.lasted_ms += taken.lasted_ms();
         known.over_ms += taken.over_ms();
+        people.entry(taken.operator_id).or_insert_with(|| Person {
+            name: taken.operator_name.clone(),
+            line: taken.operator_line.clone(),
+        });
     }
-    ended
+    let mut table = Table::new(
+        "breaks",
+        &[
+            "operator",
+            "line",
+            "reason",
+            "time",
+            "ended",
+            "by_leave",
+            "over_limit",
+        ],
+    );
+    let name = |id: &i64| people.get(id).map(|person| (&person.name, &person.line));
+    let mut rows: Vec<_> = ended.iter().collect();
+    rows.sort_by(|((a, why_a), _), ((b, why_b), _)| (name(a), why_a).cmp(&(name(b), why_b)));
+    for ((id, reason), ended) in rows {
+        let (name, line) = name(id).map_or(("(unknown)", ""), |(name, line)| (name, line));
+        let seen = work
+            .get(id)
+            .and_then(|figures| figures.breaks_ms.get(*reason));
+        table.rows.push(vec![
+            Cell::Text(name.to_owned()),
+            Cell::Text(line.to_owned()),
+            Cell::Text((*reason).to_owned()),
+            Cell::ms(Some(seen.copied().unwrap_or(ended.lasted_ms))),
+            Cell::Count(ended.count),
+            Cell::Count(ended.by_leave),
+            Cell::ms(Some(ended.over_ms)),
+        ]);
+    }
+    table
 }
 
 /// Entry delays by whatever `key` says of an entry; entries of no operator are nobody's.

@@ -181,12 +181,19 @@ pub(crate) struct Source {
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct BreakRow {
     pub(crate) operator_id: i64,
+    pub(crate) operator_name: String,
+    pub(crate) operator_line: String,
     pub(crate) reason: String,
     pub(crate) by_leave: bool,
+    lasted_ms: i64,
     over_ms: i64,
 }
 
 impl BreakRow {
+    pub(crate) fn lasted_ms(&self) -> u64 {
+        unsigned(self.lasted_ms)
+    }
+
     pub(crate) fn over_ms(&self) -> u64 {
         unsigned(self.over_ms)
     }
@@ -299,8 +306,9 @@ const CONTACTS: &str = "SELECT coalesce(nullif(contact_key, ''), party_key), top
 const LATER: &str = "SELECT direction, party_key, arrived_at FROM entries
     WHERE arrived_at >= $1 AND channel = 'call' AND segments > 0 ORDER BY arrived_at, call";
 
-const BREAKS: &str = "SELECT operator_id, reason, by_leave, over_ms FROM breaks_taken
-    WHERE ended_at >= $1 AND ended_at < $2 ORDER BY event";
+const BREAKS: &str =
+    "SELECT operator_id, operator_name, operator_line, reason, by_leave, lasted_ms, over_ms
+    FROM breaks_taken WHERE ended_at >= $1 AND ended_at < $2 ORDER BY event";
 
 const TURNS: &str =
     "SELECT event, operator_id, operator_name, operator_line, state, status, began_at,

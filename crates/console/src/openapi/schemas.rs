@@ -1,0 +1,234 @@
+//! Owns the shapes of bodies in the OpenAPI document.
+
+use journal::rows;
+use serde_json::{Map, Value, json};
+use vocab::{Channel, EntryField};
+
+use super::reference;
+
+/// All of them, by name.
+pub(super) fn all() -> Value {
+    let parts = [entries(), writing(), cards(), orders(), reports()];
+    let parts = parts.into_iter().filter_map(|part| match part {
+        Value::Object(part) => Some(part),
+        _ => None,
+    });
+    Value::Object(parts.flatten().collect())
+}
+
+/// What is read of the journal.
+fn entries() -> Value {
+    let lists: Map<String, Value> = [
+        "queue_list",
+        "offer_list",
+        "segment_list",
+        "transfer_list",
+        "recording_list",
+        "field_list",
+        "correction_list",
+        "message_list",
+    ]
+    .into_iter()
+    .map(|name| {
+        (
+            name.to_owned(),
+            json!({ "type": "array", "items": { "type": "object" } }),
+        )
+    })
+    .collect();
+    let flat = json!({ "type": "object", "properties": columns(rows::entry_columns()) });
+    json!({
+        "Problem": {
+            "type": "object",
+            "required": ["type", "title", "status", "detail"],
+            "properties": {
+                "type": { "type": "string" },
+                "title": { "type": "string" },
+                "status": { "type": "integer" },
+                "detail": { "type": "string" },
+                "refusal": { "type": "object" },
+            },
+        },
+        "EntryRow": flat,
+        "Entry": {
+            "allOf": [reference("EntryRow")],
+            "type": "object",
+            "properties": lists,
+        },
+        "EntryPage": {
+            "type": "object",
+            "required": ["entries", "next"],
+            "properties": {
+                "entries": { "type": "array", "items": reference("EntryRow") },
+                "next": { "type": ["string", "null"] },
+            },
+        },
+        "History": {
+            "type": "object",
+            "required": ["number", "entries", "open", "more"],
+            "properties": {
+                "number": { "type": "string" },
+                "entries": { "type": "array", "items": reference("EntryRow") },
+                "open": { "type": "array", "items": { "type": "string" } },
+                "more": { "type": "boolean" },
+            },
+        },
+    })
+}
+
+/// What is written into entries.
+fn writing() -> Value {
+    let named = EntryField::ALL.map(|field| (field.name().to_owned(), field_schema(field)));
+    let named: Map<String, Value> = named.into_iter().collect();
+    let fields = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": named,
+    });
+    let channels: Vec<&str> = Channel::ALL
+        .into_iter()
+        .filter(|one| *one != Channel::Call)
+        .map(Channel::name)
+        .collect();
+    json!({
+        "Change": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "fields": fields,
+                "complete": { "type": "boolean" },
+                "operator": { "type": "string", "description": "Who writes, if not the token's owner." },
+            },
+        },
+        "Reopen": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": { "reason": { "type": "string" } },
+        },
+        "NewContact": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["channel"],
+            "properties": {
+                "channel": { "type": "string", "enum": channels },
+                "at": { "type": "string", "format": "date-time" },
+                "queue": { "type": "string" },
+                "operator": { "type": "string" },
+                "fields": fields,
+                "complete": { "type": "boolean" },
+            },
+        },
+        "Written": {
+            "type": "object",
+            "required": ["id", "event", "stored"],
+            "properties": {
+                "id": { "type": "string" },
+                "event": { "type": ["string", "null"] },
+                "stored": { "type": "boolean" },
+            },
+        },
+    })
+}
+
+/// Cards of persons.
+fn cards() -> Value {
+    json!({
+        "Card": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "name": { "type": "string", "maxLength": 200 },
+                "notes": { "type": "string", "maxLength": 4000 },
+                "numbers": { "type": "array", "maxItems": 20, "items": { "type": "string" } },
+            },
+        },
+        "Merge": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["from"],
+            "properties": { "from": { "type": "string" } },
+        },
+    })
+}
+
+/// Orders to the queues, and to webhooks.
+fn orders() -> Value {
+    json!({
+        "Order": {
+            "type": "object",
+            "required": ["order"],
+            "properties": {
+                "order": { "type": "string", "enum": [
+                    "sign_in", "sign_out", "choose", "ready", "skills", "priority", "pull", "assign",
+                    "move", "call_back", "open_queue", "close_queue",
+                ] },
+                "operator": { "type": "string", "description": "Login or line." },
+                "line": { "type": "string", "description":
+                    "sign_in: the workplace, if not the own; call_back: the number that was dialled." },
+                "status": { "type": "string", "description":
+                    "choose: available, `break: REASON`, training, after_call_work, off." },
+                "skills": { "type": "object", "additionalProperties": { "type": "integer" } },
+                "call": { "type": "string" },
+                "priority": { "type": "integer", "minimum": 0, "maximum": 255 },
+                "queue": { "type": "string" },
+                "number": { "type": "string", "description": "call_back: whom to call." },
+            },
+        },
+        "Ordered": {
+            "type": "object",
+            "required": ["event"],
+            "properties": { "event": { "type": "string" } },
+        },
+        "Resend": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "events": { "type": "array", "maxItems": 500, "items": { "type": "string" } },
+            },
+        },
+    })
+}
+
+/// Reports.
+fn reports() -> Value {
+    json!({
+        "Report": {
+            "type": "object",
+            "required": ["report", "from", "to", "formulas", "identity_holds", "tables"],
+            "properties": {
+                "report": { "type": "string" },
+                "from": { "type": "string", "format": "date-time" },
+                "to": { "type": "string", "format": "date-time" },
+                "formulas": { "type": "integer" },
+                "identity_holds": { "type": "boolean" },
+                "notes": { "type": "array", "items": { "type": "string" } },
+                "tables": { "type": "object" },
+            },
+        },
+    })
+}
+
+fn field_schema(field: EntryField) -> Value {
+    let mut schema = json!({ "type": ["string", "null"], "maxLength": field.longest() });
+    if field.is_moment()
+        && let Some(schema) = schema.as_object_mut()
+    {
+        schema.insert("format".to_owned(), json!("date-time"));
+    }
+    schema
+}
+
+/// Ids and moments are text, whatever the database has.
+fn columns(columns: &[&str]) -> Value {
+    let schema = |column: &&str| {
+        let kind = if column.ends_with("_at") {
+            json!({ "type": ["string", "null"], "format": "date-time" })
+        } else if column.ends_with("_ms") {
+            json!({ "type": ["integer", "null"] })
+        } else {
+            json!({ "type": ["string", "integer", "boolean", "null"] })
+        };
+        ((*column).to_owned(), kind)
+    };
+    Value::Object(columns.iter().map(schema).collect())
+}
