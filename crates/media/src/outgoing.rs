@@ -16,6 +16,8 @@ use crate::rtp::Header;
 
 /// A timestamp that leaves the time of arrival by more is a jump of the peer's clock.
 const CLOCK_JUMP_SAMPLES: i64 = 16_000;
+/// How much earlier than the newest audio a late packet may be: a minute of silence that was not sent.
+const LATE_MAX: u32 = 480_000;
 /// Prompt frames come every 20 ms; after a longer pause the timestamp catches up with the time.
 const OWN_PAUSE_MAX: Duration = Duration::from_millis(120);
 
@@ -50,6 +52,8 @@ struct Mapping {
     newest: u16,
     newest_timestamp: u32,
     newest_at: Time,
+    /// Whether the newest one carried audio, and so the two above are of it.
+    newest_is_audio: bool,
     /// How far the newest is after the first packet mapped, or the last one left out: an older one
     /// would get a number that another packet has had.
     since_first: u16,
@@ -164,6 +168,7 @@ impl Outgoing {
             && (1..=DROPOUT_MAX).contains(&from.sequence.wrapping_sub(mapping.newest))
         {
             mapping.newest = from.sequence;
+            mapping.newest_is_audio = false;
             mapping.sequence_offset = mapping.sequence_offset.wrapping_sub(1);
             mapping.since_first = 0;
             mapping.gone = 1;
@@ -178,6 +183,7 @@ impl Outgoing {
             newest: from.sequence,
             newest_timestamp: from.timestamp,
             newest_at: now,
+            newest_is_audio: true,
             since_first: 0,
             gone: 1,
         };
@@ -237,6 +243,9 @@ impl Mapping {
             return Place::Restart;
         }
         if behind <= MISORDER_MAX {
+            if content != Content::Event && self.newest_is_audio && !self.is_earlier(from) {
+                return Place::Restart;
+            }
             // Zero behind is the newest again. The bits reach farther than a packet may be late.
             let bit = 1_u128 << (behind & 0x7f);
             if behind > self.since_first || self.gone & bit != 0 {
@@ -251,11 +260,18 @@ impl Mapping {
         self.since_first = self.since_first.saturating_add(ahead);
         self.gone = self.gone.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
         self.newest = from.sequence;
+        self.newest_is_audio = content != Content::Event;
         if content != Content::Event {
             self.newest_timestamp = from.timestamp;
             self.newest_at = now;
         }
         Place::Next
+    }
+
+    /// A late packet is of an earlier moment. Newer audio under an old number is a stream that was
+    /// numbered anew.
+    const fn is_earlier(&self, from: &Header) -> bool {
+        self.newest_timestamp.wrapping_sub(from.timestamp) <= LATE_MAX
     }
 
     /// Newer audio with an older timestamp is a jump as well: it would lie within what was sent.
@@ -357,6 +373,8 @@ mod tests {
             from(500, 9_999, 2),
             from(40_000, 10_159, 2),
             from(40_001, 5_000_000, 2),
+            // Numbered anew, a little back: no late packet, for its audio is newer.
+            from(39_990, 5_000_160, 2),
         ];
         for (step, header) in jumps.iter().enumerate() {
             let next = out
