@@ -65,6 +65,7 @@ mod sqlite;
 pub mod standing;
 mod store;
 mod unsettled;
+mod watch;
 mod words;
 mod writer;
 pub mod written;

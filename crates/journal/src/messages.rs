@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
-use crate::db::{Connection, Location};
+use crate::db::Location;
 use crate::error::DatabaseError;
 use crate::operators::WaitingMessages;
 use crate::query::Journal;
-use crate::store;
+use crate::watch::Watched;
 
 /// Messages told at once; there are more when there are so many.
 pub const PAGE: u32 = 1_000;
@@ -74,11 +74,10 @@ impl Journal {
 
 /// A connection kept open to ask often whether messages changed.
 #[derive(Debug)]
-pub struct Watch {
-    database: Location,
-    connection: Connection,
-    seen: Option<i64>,
-}
+pub struct Watch(Watched);
+
+/// The last change of any message.
+const VERSION: &str = "SELECT max(version) FROM messages";
 
 impl Watch {
     /// Begins to watch; the first [`Watch::changes`] gives the numbers as they are.
@@ -86,13 +85,7 @@ impl Watch {
     /// # Errors
     /// If the database cannot be used.
     pub async fn open(database: impl Into<Location>) -> Result<Self, DatabaseError> {
-        let database = database.into();
-        let connection = store::open_reader(&database).await?;
-        Ok(Self {
-            database,
-            connection,
-            seen: None,
-        })
+        Watched::open(database.into()).await.map(Self)
     }
 
     /// How many wait for each login, if any message changed since the last call. What was destroyed
@@ -103,18 +96,11 @@ impl Watch {
     pub async fn changes(
         &mut self,
     ) -> Result<Option<BTreeMap<String, WaitingMessages>>, DatabaseError> {
-        let failed = |error| DatabaseError::of(&self.database, error);
-        // The version first: a change between the two reads is then seen again, not missed.
-        let last: Option<(Option<i64>,)> = self
-            .connection
-            .first("SELECT max(version) FROM messages", &[])
-            .await
-            .map_err(failed)?;
-        let version = last.and_then(|(version,)| version).unwrap_or_default();
-        if self.seen == Some(version) {
+        let Some(version) = self.0.changed(VERSION).await? else {
             return Ok(None);
-        }
+        };
         let rows: Vec<(String, i64, i64)> = self
+            .0
             .connection
             .all(
                 "SELECT m.waits_for, sum(CASE WHEN m.heard_at IS NULL THEN 1 ELSE 0 END), count(*)
@@ -125,8 +111,8 @@ impl Watch {
                 &[],
             )
             .await
-            .map_err(failed)?;
-        self.seen = Some(version);
+            .map_err(|error| DatabaseError::of(&self.0.database, error))?;
+        self.0.saw(version);
         let mut waiting: BTreeMap<String, WaitingMessages> = BTreeMap::new();
         for (logins, new, all) in rows {
             let count = |number: i64| u32::try_from(number).unwrap_or_default();

@@ -13,6 +13,7 @@ use vocab::OperatorId;
 use crate::db::{Connection, Location};
 use crate::error::DatabaseError;
 use crate::store;
+use crate::watch::{self, Watched};
 
 /// Longest login, name or line, in characters.
 const TEXT_MAX: usize = 128;
@@ -341,16 +342,14 @@ pub async fn waiting(
 pub async fn version(database: impl Into<Location>) -> Result<i64, DatabaseError> {
     let database = &database.into();
     let mut connection = store::open_reader(database).await?;
-    read_version(database, &mut connection).await
+    watch::version(database, &mut connection, VERSION).await
 }
 
 /// A connection kept open to ask often whether operators changed (a few microseconds each time).
 #[derive(Debug)]
-pub struct Watch {
-    database: Location,
-    connection: Connection,
-    seen: Option<i64>,
-}
+pub struct Watch(Watched);
+
+const VERSION: &str = "SELECT version FROM operators_version";
 
 impl Watch {
     /// Begins to watch; the first [`Watch::changes`] gives the table as it is.
@@ -358,13 +357,7 @@ impl Watch {
     /// # Errors
     /// If the database cannot be used.
     pub async fn open(database: impl Into<Location>) -> Result<Self, DatabaseError> {
-        let database = database.into();
-        let connection = store::open_reader(&database).await?;
-        Ok(Self {
-            database,
-            connection,
-            seen: None,
-        })
+        Watched::open(database.into()).await.map(Self)
     }
 
     /// The whole table if it changed since the last call.
@@ -372,26 +365,13 @@ impl Watch {
     /// # Errors
     /// If the database cannot be used; ask again later.
     pub async fn changes(&mut self) -> Result<Option<Vec<Operator>>, OperatorError> {
-        // The version first: a change between the two reads is then seen again, not missed.
-        let version = read_version(&self.database, &mut self.connection).await?;
-        if self.seen == Some(version) {
+        let Some(version) = self.0.changed(VERSION).await? else {
             return Ok(None);
-        }
-        let operators = read(&self.database, &mut self.connection).await?;
-        self.seen = Some(version);
+        };
+        let operators = read(&self.0.database, &mut self.0.connection).await?;
+        self.0.saw(version);
         Ok(Some(operators))
     }
-}
-
-async fn read_version(
-    database: &Location,
-    connection: &mut Connection,
-) -> Result<i64, DatabaseError> {
-    let version: Option<(i64,)> = connection
-        .first("SELECT version FROM operators_version", &[])
-        .await
-        .map_err(|error| DatabaseError::of(database, error))?;
-    Ok(version.map_or(0, |(version,)| version))
 }
 
 #[derive(sqlx::FromRow)]
