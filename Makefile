@@ -32,12 +32,12 @@ lint: ## format and clippy, without building for a run
 bench: ## the benchmarks of the crates, the floods at full length (docs/benchmarks.md has more)
 	@scripts/setup run
 	cargo bench --locked --workspace --bench '*'
-	HOTLINE_FLOOD=100000 cargo test --release --locked -p switch --test flood
-	HOTLINE_FLOOD=100000 cargo test --release --locked -p hotline --test flood -- --nocapture
+	HOTLINE_FLOOD=100000 cargo test --release --locked -p switch --test virtual_time flood::
+	HOTLINE_FLOOD=100000 cargo test --release --locked -p hotline --test engine flood:: -- --nocapture
 
 soak: ## two hours of 200 calls at once, 100 kills at random moments, 20,000 simulated worlds
 	@scripts/setup test
-	HOTLINE_FAULTS_KILLS=100 cargo test --release --locked -p hotline --test faults -- --nocapture
+	HOTLINE_FAULTS_KILLS=100 cargo test --release --locked -p hotline --test engine faults:: -- --nocapture
 	HOTLINE_SIM_SEEDS=20000 cargo test --release --locked -p sim --test worlds -- --nocapture
 	cargo bench --locked --bench calls -- --soak $(MINUTES) --calls 200
 

@@ -15,7 +15,7 @@
     reason = "a benchmark that fails is to stop"
 )]
 
-#[path = "../../switch/tests/world/mod.rs"]
+#[path = "../../switch/tests/virtual_time/world/mod.rs"]
 mod world;
 
 use core::time::Duration;

@@ -12,7 +12,7 @@
     reason = "a benchmark that fails is to stop"
 )]
 
-#[path = "../tests/world/mod.rs"]
+#[path = "../tests/virtual_time/world/mod.rs"]
 mod world;
 
 use core::time::Duration;

@@ -1,0 +1,42 @@
+//! The switch in virtual time: whole calls, each file a subject. One program, so that the world they
+//! share is compiled once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod announcements;
+mod audio;
+mod callbacks;
+mod calls;
+mod challenges;
+mod duties;
+mod early_dialogs;
+mod flood;
+mod forks;
+mod groups;
+mod holds;
+mod lines;
+mod loops;
+mod messages;
+mod next_hops;
+mod operator_calls;
+mod pair;
+mod passwords;
+mod pauses;
+mod plans;
+mod races;
+mod referrals;
+mod registration;
+mod restarts;
+mod sessions;
+mod sips;
+mod subscriptions;
+mod telephones;
+mod transfers;
+mod trunks;
+mod voicemail;
+mod world;

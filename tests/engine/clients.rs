@@ -1,0 +1,125 @@
+//! Real telephones: baresip as the operator, SIPp with real audio as the caller. Both sides of
+//! the recording are compared with what was played, by correlation.
+
+use crate::harness::audio::{RATE, likeness, pcap_audio, write_mono};
+use crate::harness::baresip::{Baresip, Way};
+use crate::harness::journal::finished;
+use crate::harness::{Engine, LogOnPanic, Setup, sipp};
+use load::{Library, Voices};
+use vocab::media::{Codec, Side};
+
+/// What is alike at least, of 1: the same audio, through A-law once.
+const ALIKE: f64 = 0.95;
+
+#[test]
+fn both_sides_of_a_recording_hold_what_baresip_and_sipp_said() {
+    let engine = Engine::start(&Setup::default());
+    talk_with(&engine, Way::UDP);
+}
+
+#[test]
+fn a_telephone_that_insists_on_srtp_is_recorded_as_one_in_clear() {
+    let setup = Setup {
+        more: "[registrar]\nsrtp = \"required\"\n".to_owned(),
+        ..Setup::default()
+    };
+    let engine = Engine::start(&setup);
+    let secured = Way {
+        more: "module srtp.so",
+        account: ";mediaenc=srtp-mand",
+        ..Way::UDP
+    };
+    talk_with(&engine, secured);
+    let trace = trace_without_keys(&engine);
+    assert!(
+        trace.matches("RTP/SAVP").count() >= 2,
+        "in offer and answer"
+    );
+}
+
+#[test]
+fn a_telephone_that_may_use_srtp_does_so_where_it_is_offered() {
+    let setup = Setup {
+        more: "[registrar]\nsrtp = \"offered\"\n".to_owned(),
+        ..Setup::default()
+    };
+    let engine = Engine::start(&setup);
+    let secured = Way {
+        more: "module srtp.so",
+        account: ";mediaenc=srtp",
+        ..Way::UDP
+    };
+    talk_with(&engine, secured);
+    let trace = trace_without_keys(&engine);
+    assert!(!trace.contains("RTP/SAVP"), "it is opportunistic");
+    let lines = trace.matches("a=crypto:").count();
+    assert!(lines > 4, "four of ours and one of the telephone: {lines}");
+}
+
+/// The SIP trace, in which no key of a description can be read, and neither in the log.
+fn trace_without_keys(engine: &Engine) -> String {
+    let folder = std::fs::read_dir(engine.place.path("trace")).unwrap();
+    let mut files: Vec<_> = folder.map(|file| file.unwrap().path()).collect();
+    files.push(engine.place.path("engine.log"));
+    let mut texts = Vec::new();
+    for file in files {
+        let octets = std::fs::read(&file).unwrap();
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        for (at, _) in text.match_indices("a=crypto:") {
+            let line = text[at..].lines().next().unwrap_or_default();
+            let key = line.split("inline:").nth(1).unwrap_or_default();
+            // What is made unreadable is written as "x".
+            let plain = |octet: &u8| octet.is_ascii_alphanumeric() && *octet != b'x';
+            let readable = key.bytes().take(40).filter(plain).count();
+            assert!(readable < 4, "{}: {line}", file.display());
+        }
+        texts.push(text);
+    }
+    texts.concat()
+}
+
+/// An operator's baresip, reached by a way, talks to a SIPp, and both sides of the recording hold
+/// what was said.
+fn talk_with(engine: &Engine, way: Way<'_>) {
+    let _log = LogOnPanic::of(engine);
+    // Twenty seconds of an operator's voice that is like nothing else in the test.
+    let speech = Library::new(&Voices::generated(77), Codec::Pcma, 77);
+    let speech = speech.spoken(Side::Operator, 0, 0, 1_000);
+    let file = engine.place.path("operator.wav");
+    write_mono(&file, &speech);
+    let operator = Baresip::operator(engine, "anna", &file, way);
+    operator.registered();
+
+    // Silent for 3 s, then 7 s of g711a.pcap, all of it within the talk.
+    sipp::call(engine, "uac-talk-later", |options| options.stay = 8_500);
+
+    let entry = finished(&engine.place, 1).remove(0);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    assert_eq!(entry.text("operator_login"), "anna");
+    let recording = entry.check_recording(&engine.place);
+    let talk = entry.number("talk_ms").unwrap();
+    assert!(
+        (recording.ms() as i64 - talk).abs() <= 40,
+        "{} of {talk} ms",
+        recording.ms()
+    );
+
+    let (at, alike) = likeness(&pcap_audio(&sipp::g711a()), &recording.caller);
+    assert!(
+        alike > ALIKE,
+        "the caller's side is alike by {alike} at {at}"
+    );
+    // Only what surely fell into the talk: its first eight seconds.
+    let speech = &speech[..8 * RATE];
+    let (at, alike) = likeness(speech, &recording.operator);
+    assert!(
+        alike > ALIKE,
+        "the operator's side is alike by {alike} at {at}"
+    );
+    // Nobody is heard on the other's side.
+    let (_, crossed) = likeness(speech, &recording.caller);
+    assert!(
+        crossed < 0.5,
+        "the operator is heard on the caller's side: {crossed}"
+    );
+}

@@ -1,0 +1,28 @@
+//! The engine as its users meet it: the real program, real sockets, real telephones; each file a
+//! subject. One program, so that the harness they share is compiled and linked once.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod calls;
+mod clients;
+mod daily_report;
+mod dialplans;
+mod faults;
+mod flood;
+mod harness;
+mod interop;
+mod journal;
+mod operators;
+mod outer;
+mod recordings;
+mod refusals;
+mod registrations;
+mod restart;
+mod scenarios;
+mod subscriptions;
+mod trace;
+mod transfers;
+mod transports;
+mod trunks;
+mod voicemail;
+mod webhooks;
