@@ -1,7 +1,12 @@
 //! The engine as its users meet it: the real program, real sockets, real telephones; each file a
 //! subject. One program, so that the harness they share is compiled and linked once.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod calls;
 mod clients;
