@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use vocab::media::Codec;
+use vocab::media::Law;
 
 use super::sound::Sound;
 
@@ -119,9 +119,9 @@ fn companded(bytes: &[u8]) -> Option<Decoded> {
             b"data" => {
                 let (tag, channels, rate) = format?;
                 let law = if tag == TAG_ALAW {
-                    Codec::Pcma
+                    Law::Pcma
                 } else {
-                    Codec::Pcmu
+                    Law::Pcmu
                 };
                 let samples = body
                     .iter()

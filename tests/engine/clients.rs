@@ -6,7 +6,7 @@ use crate::harness::baresip::{Baresip, Way};
 use crate::harness::journal::finished;
 use crate::harness::{Engine, LogOnPanic, Setup, sipp};
 use load::{Library, Voices};
-use vocab::media::{Codec, Side};
+use vocab::media::{Law, Side};
 
 /// What is alike at least, of 1: the same audio, through A-law once.
 const ALIKE: f64 = 0.95;
@@ -83,7 +83,7 @@ fn trace_without_keys(engine: &Engine) -> String {
 fn talk_with(engine: &Engine, way: Way<'_>) {
     let _log = LogOnPanic::of(engine);
     // Twenty seconds of an operator's voice that is like nothing else in the test.
-    let speech = Library::new(&Voices::generated(77), Codec::Pcma, 77);
+    let speech = Library::new(&Voices::generated(77), Law::Pcma, 77);
     let speech = speech.spoken(Side::Operator, 0, 0, 1_000);
     let file = engine.place.path("operator.wav");
     write_mono(&file, &speech);

@@ -4,10 +4,10 @@
 //! allocated. Whoever needs the laws (media, recorder, prompts, load) uses these.
 //!
 //! ```
-//! use vocab::media::Codec;
+//! use vocab::media::Law;
 //!
-//! assert_eq!(g711::decode(Codec::Pcma, g711::encode(Codec::Pcma, 8_000)), 8_064);
-//! assert_eq!(g711::silence(Codec::Pcmu), 0xff);
+//! assert_eq!(g711::decode(Law::Pcma, g711::encode(Law::Pcma, 8_000)), 8_064);
+//! assert_eq!(g711::silence(Law::Pcmu), 0xff);
 //! ```
 //!
 //! Non-goals: other codecs, resampling, files.
@@ -15,7 +15,7 @@
 //! Everything is a table made at compile time from the segments of ITU-T G.711 (Tables 1a to 2b).
 //! Linear samples are left-justified: A-law uses the upper 13 bits, µ-law the upper 14.
 
-use vocab::media::Codec;
+use vocab::media::Law;
 
 /// Octets (samples) per second.
 pub const RATE: u32 = 8_000;
@@ -26,47 +26,47 @@ pub const SILENCE_ALAW: u8 = 0xd5;
 pub const SILENCE_ULAW: u8 = 0xff;
 
 /// The sample behind each A-law code.
-pub static ALAW_TO_LINEAR: [i16; 256] = table_to_linear(Codec::Pcma);
+pub static ALAW_TO_LINEAR: [i16; 256] = table_to_linear(Law::Pcma);
 /// The sample behind each µ-law code.
-pub static ULAW_TO_LINEAR: [i16; 256] = table_to_linear(Codec::Pcmu);
+pub static ULAW_TO_LINEAR: [i16; 256] = table_to_linear(Law::Pcmu);
 
-static ALAW_TO_ULAW: [u8; 256] = table_between(Codec::Pcma);
+static ALAW_TO_ULAW: [u8; 256] = table_between(Law::Pcma);
 /// The A-law code nearest to each µ-law code.
-pub static ULAW_TO_ALAW: [u8; 256] = table_between(Codec::Pcmu);
+pub static ULAW_TO_ALAW: [u8; 256] = table_between(Law::Pcmu);
 
 /// The code of silence.
 #[must_use]
-pub const fn silence(law: Codec) -> u8 {
+pub const fn silence(law: Law) -> u8 {
     match law {
-        Codec::Pcma => SILENCE_ALAW,
-        Codec::Pcmu => SILENCE_ULAW,
+        Law::Pcma => SILENCE_ALAW,
+        Law::Pcmu => SILENCE_ULAW,
     }
 }
 
 /// The sample behind a code.
 #[must_use]
-pub fn decode(law: Codec, code: u8) -> i16 {
+pub fn decode(law: Law, code: u8) -> i16 {
     let table = match law {
-        Codec::Pcma => &ALAW_TO_LINEAR,
-        Codec::Pcmu => &ULAW_TO_LINEAR,
+        Law::Pcma => &ALAW_TO_LINEAR,
+        Law::Pcmu => &ULAW_TO_LINEAR,
     };
     table.get(usize::from(code)).copied().unwrap_or_default()
 }
 
 /// The code of a sample.
 #[must_use]
-pub const fn encode(law: Codec, sample: i16) -> u8 {
+pub const fn encode(law: Law, sample: i16) -> u8 {
     match law {
-        Codec::Pcma => encode_alaw(sample),
-        Codec::Pcmu => encode_ulaw(sample),
+        Law::Pcma => encode_alaw(sample),
+        Law::Pcmu => encode_ulaw(sample),
     }
 }
 
 /// Turns codes of the law `from` into codes of the other law, in place.
-pub fn translate(from: Codec, codes: &mut [u8]) {
+pub fn translate(from: Law, codes: &mut [u8]) {
     let table = match from {
-        Codec::Pcma => &ALAW_TO_ULAW,
-        Codec::Pcmu => &ULAW_TO_ALAW,
+        Law::Pcma => &ALAW_TO_ULAW,
+        Law::Pcmu => &ULAW_TO_ALAW,
     };
     for code in codes {
         // The index is an octet and the table has 256 places.
@@ -134,13 +134,13 @@ const fn decode_ulaw(code: u8) -> i16 {
 
 // A const fn has no iterators: these two fill tables of 256 with an index below 256.
 #[allow(clippy::indexing_slicing)]
-const fn table_to_linear(law: Codec) -> [i16; 256] {
+const fn table_to_linear(law: Law) -> [i16; 256] {
     let mut table = [0; 256];
     let mut code = 0;
     while code < 256 {
         table[code] = match law {
-            Codec::Pcma => decode_alaw(code as u8),
-            Codec::Pcmu => decode_ulaw(code as u8),
+            Law::Pcma => decode_alaw(code as u8),
+            Law::Pcmu => decode_ulaw(code as u8),
         };
         code += 1;
     }
@@ -148,13 +148,13 @@ const fn table_to_linear(law: Codec) -> [i16; 256] {
 }
 
 #[allow(clippy::indexing_slicing)]
-const fn table_between(from: Codec) -> [u8; 256] {
+const fn table_between(from: Law) -> [u8; 256] {
     let mut table = [0; 256];
     let mut code = 0;
     while code < 256 {
         table[code] = match from {
-            Codec::Pcma => encode_ulaw(decode_alaw(code as u8)),
-            Codec::Pcmu => encode_alaw(decode_ulaw(code as u8)),
+            Law::Pcma => encode_ulaw(decode_alaw(code as u8)),
+            Law::Pcmu => encode_alaw(decode_ulaw(code as u8)),
         };
         code += 1;
     }
@@ -165,7 +165,7 @@ const fn table_between(from: Codec) -> [u8; 256] {
 mod tests {
     use super::*;
 
-    const BOTH: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
+    const BOTH: [Law; 2] = [Law::Pcma, Law::Pcmu];
 
     #[test]
     fn the_ends_and_the_middle_are_those_of_the_standard() {
@@ -177,14 +177,14 @@ mod tests {
             (-32_768, 0x2a, 0x00),
         ];
         for (sample, alaw, ulaw) in known {
-            assert_eq!(encode(Codec::Pcma, sample), alaw, "A-law of {sample}");
-            assert_eq!(encode(Codec::Pcmu, sample), ulaw, "µ-law of {sample}");
+            assert_eq!(encode(Law::Pcma, sample), alaw, "A-law of {sample}");
+            assert_eq!(encode(Law::Pcmu, sample), ulaw, "µ-law of {sample}");
         }
-        assert_eq!(decode(Codec::Pcma, 0xd5), 8);
-        assert_eq!(decode(Codec::Pcma, 0xaa), 32_256);
-        assert_eq!(decode(Codec::Pcmu, 0xff), 0);
-        assert_eq!(decode(Codec::Pcmu, 0x80), 32_124);
-        assert_eq!(decode(Codec::Pcmu, 0x00), -32_124);
+        assert_eq!(decode(Law::Pcma, 0xd5), 8);
+        assert_eq!(decode(Law::Pcma, 0xaa), 32_256);
+        assert_eq!(decode(Law::Pcmu, 0xff), 0);
+        assert_eq!(decode(Law::Pcmu, 0x80), 32_124);
+        assert_eq!(decode(Law::Pcmu, 0x00), -32_124);
     }
 
     #[test]
@@ -194,13 +194,13 @@ mod tests {
         let ulaw = [0x1e, 0x0b, 0x0b, 0x1e, 0x9e, 0x8b, 0x8b, 0x9e];
         let linear = |law, codes: [u8; 8]| codes.map(|code| decode(law, code));
         assert_eq!(
-            linear(Codec::Pcma, alaw),
+            linear(Law::Pcma, alaw),
             [
                 -8_960, -20_992, -20_992, -8_960, 8_960, 20_992, 20_992, 8_960
             ]
         );
         assert_eq!(
-            linear(Codec::Pcmu, ulaw),
+            linear(Law::Pcmu, ulaw),
             [
                 -8_828, -20_860, -20_860, -8_828, 8_828, 20_860, 20_860, 8_828
             ]
@@ -213,7 +213,7 @@ mod tests {
             for code in 0..=255 {
                 let back = encode(law, decode(law, code));
                 // µ-law has two codes for zero; the negative one comes back positive.
-                let want = if law == Codec::Pcmu && code == 0x7f {
+                let want = if law == Law::Pcmu && code == 0x7f {
                     0xff
                 } else {
                     code
@@ -243,10 +243,10 @@ mod tests {
     #[test]
     fn translation_keeps_the_sample() {
         for law in BOTH {
-            let other = if law == Codec::Pcma {
-                Codec::Pcmu
+            let other = if law == Law::Pcma {
+                Law::Pcmu
             } else {
-                Codec::Pcma
+                Law::Pcma
             };
             for code in 0..=255_u8 {
                 let mut codes = [code];
@@ -267,9 +267,9 @@ mod tests {
     fn silence_stays_at_the_quietest_codes() {
         // G.711 Tables 3 and 4: A-law has no zero, its quietest value is µ-law's second.
         let mut codes = [SILENCE_ULAW, SILENCE_ULAW - 1];
-        translate(Codec::Pcmu, &mut codes);
+        translate(Law::Pcmu, &mut codes);
         assert_eq!(codes, [SILENCE_ALAW; 2]);
-        translate(Codec::Pcma, &mut codes);
+        translate(Law::Pcma, &mut codes);
         assert_eq!(codes, [SILENCE_ULAW - 1; 2]);
     }
 }

@@ -182,7 +182,7 @@ impl Callers {
         invite
             .headers
             .push(HeaderName::Allow, "INVITE, ACK, BYE, CANCEL, OPTIONS");
-        let codecs = [shared.settings.codec];
+        let codecs = [shared.settings.codec.into()];
         let local = shared.description(Side::Caller, seat, caller_key(index), &codecs);
         invite.with_body("application/sdp", sdp::offer(&local).into_bytes())
     }
@@ -279,7 +279,7 @@ impl Callers {
         call.report.answered_at = Some(now);
         add(&shared.counters.answered, 1);
         let key = caller_key(index);
-        let codecs = [shared.settings.codec];
+        let codecs = [shared.settings.codec.into()];
         let local = shared.description(Side::Caller, call.seat, key, &codecs);
         match sdp::accept(&response.body, &local) {
             Ok(remote) => {
@@ -340,7 +340,7 @@ impl Callers {
         let Some(call) = self.calls.get(&index) else {
             return request.respond(481, None);
         };
-        let codecs = [shared.settings.codec];
+        let codecs = [shared.settings.codec.into()];
         let local = shared.description(Side::Caller, call.seat, caller_key(index), &codecs);
         match sdp::answer(&request.body, &local) {
             Ok((answer, _)) => {

@@ -110,10 +110,10 @@ impl Hearing {
 mod tests {
     use super::*;
     use crate::voice::Voices;
-    use vocab::media::Codec;
+    use vocab::media::Law;
 
     fn library() -> Library {
-        Library::new(&Voices::generated(9), Codec::Pcma, 9)
+        Library::new(&Voices::generated(9), Law::Pcma, 9)
     }
 
     fn hear(ear: &mut Hearing, library: &Library, side: Side, clip: u16, frame: u32) -> bool {

@@ -349,7 +349,7 @@ impl Operators {
             return;
         };
         this.seat = Some(seat);
-        let codecs = [shared.settings.codec];
+        let codecs = [shared.settings.codec.into()];
         let local = shared.description(Side::Operator, seat, key, &codecs);
         let session = sdp::answer(&invite.body, &local);
         let dialog = Dialog::uas(invite, &this.tag, self.agent.flow());
@@ -436,7 +436,7 @@ impl Operators {
         let Some((this, seat)) = this.and_then(|this| Some((this, this.seat?))) else {
             return request.respond(481, None);
         };
-        let codecs = [shared.settings.codec];
+        let codecs = [shared.settings.codec.into()];
         let local = shared.description(Side::Operator, seat, leg_key(leg), &codecs);
         match sdp::answer(&request.body, &local) {
             Ok((answer, _)) => {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use vocab::media::Codec;
+use vocab::media::Law;
 
 use crate::voice::Voices;
 
@@ -25,7 +25,7 @@ pub struct LoadSettings {
     /// What callers and operators say.
     pub voices: Voices,
     /// The law that all of them speak.
-    pub codec: Codec,
+    pub codec: Law,
     /// Threads that send and receive audio. One serves about a thousand calls.
     pub media_threads: usize,
     /// Where all random choices come from.
@@ -48,7 +48,7 @@ impl LoadSettings {
             operators: Vec::new(),
             behaviour: OperatorBehaviour::default(),
             voices: Voices::generated(1),
-            codec: Codec::Pcma,
+            codec: Law::Pcma,
             media_threads: 1,
             seed: 1,
             reports_max: 100_000,

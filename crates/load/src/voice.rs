@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use vocab::media::{Codec, Side};
+use vocab::media::{Law, Side};
 
 use crate::random::Random;
 use crate::speech;
@@ -53,7 +53,7 @@ type Frame = [u8; FRAME];
 /// says exactly which moment of which voice it is.
 #[derive(Debug)]
 pub struct Library {
-    codec: Codec,
+    codec: Law,
     callers: Vec<Vec<Frame>>,
     operators: Vec<Vec<Frame>>,
     places: HashMap<u64, Place>,
@@ -68,7 +68,7 @@ const FRAMES_MAX: usize = 15_000;
 impl Library {
     /// Encodes the clips. A side without clips gets made-up ones.
     #[must_use]
-    pub fn new(voices: &Voices, codec: Codec, seed: u64) -> Self {
+    pub fn new(voices: &Voices, codec: Law, seed: u64) -> Self {
         let fallback = || Voices::generated(seed);
         let pick = |given: &Vec<Arc<[i16]>>, made: fn(Voices) -> Vec<Arc<[i16]>>| {
             if given.is_empty() {
@@ -175,7 +175,7 @@ impl Library {
     }
 }
 
-fn frames(clip: &[i16], codec: Codec, random: &mut Random) -> Vec<Frame> {
+fn frames(clip: &[i16], codec: Law, random: &mut Random) -> Vec<Frame> {
     // One second at least, so that a going round is told from a repetition.
     let count = clip
         .len()
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn every_frame_is_found_at_its_own_place() {
-        for codec in [Codec::Pcma, Codec::Pcmu] {
+        for codec in [Law::Pcma, Law::Pcmu] {
             let library = Library::new(&Voices::generated(3), codec, 3);
             for side in [Side::Caller, Side::Operator] {
                 for clip in 0..3 {
@@ -232,7 +232,7 @@ mod tests {
             callers: vec![vec![0; 8_000].into()],
             operators: vec![],
         };
-        let library = Library::new(&voices, Codec::Pcma, 1);
+        let library = Library::new(&voices, Law::Pcma, 1);
         let place = Place {
             side: Side::Caller,
             clip: 0,
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_clip_goes_round() {
-        let library = Library::new(&Voices::generated(3), Codec::Pcma, 3);
+        let library = Library::new(&Voices::generated(3), Law::Pcma, 3);
         let last = Place {
             side: Side::Caller,
             clip: 1,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocab::media::Codec;
+use vocab::media::Law;
 
 /// Samples in one packet that we make: 20 ms (RFC 3551 §4.2).
 pub const FRAME_SAMPLES: usize = 160;
@@ -30,17 +30,17 @@ impl Audio {
                 .collect()
         };
         Self {
-            alaw: encode(Codec::Pcma),
-            ulaw: encode(Codec::Pcmu),
+            alaw: encode(Law::Pcma),
+            ulaw: encode(Law::Pcmu),
         }
     }
 
     /// The codes of one law.
     #[must_use]
-    pub fn codes(&self, law: Codec) -> &[u8] {
+    pub fn codes(&self, law: Law) -> &[u8] {
         match law {
-            Codec::Pcma => &self.alaw,
-            Codec::Pcmu => &self.ulaw,
+            Law::Pcma => &self.alaw,
+            Law::Pcmu => &self.ulaw,
         }
     }
 
@@ -64,7 +64,7 @@ impl Audio {
 
     /// Fills a frame with what follows `at`, and says where the next frame begins. The end of the
     /// piece is filled up with silence; with `repeat` it runs on at the beginning without a gap.
-    pub(crate) fn fill(&self, law: Codec, at: usize, repeat: bool, frame: &mut [u8]) -> usize {
+    pub(crate) fn fill(&self, law: Law, at: usize, repeat: bool, frame: &mut [u8]) -> usize {
         let codes = self.codes(law);
         let (mut at, mut filled) = (at, 0);
         while let Some(room) = frame.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -99,19 +99,16 @@ mod tests {
             ulaw: [4, 5, 6].into(),
         };
         let mut frame = [0; 5];
-        assert_eq!(audio.fill(Codec::Pcma, 1, false, &mut frame), 3);
+        assert_eq!(audio.fill(Law::Pcma, 1, false, &mut frame), 3);
         assert_eq!(frame, [2, 3, 0xd5, 0xd5, 0xd5]);
-        assert_eq!(audio.fill(Codec::Pcmu, 2, true, &mut frame), 1);
+        assert_eq!(audio.fill(Law::Pcmu, 2, true, &mut frame), 1);
         assert_eq!(frame, [6, 4, 5, 6, 4]);
     }
 
     #[test]
     fn an_empty_piece_that_repeats_is_silence() {
         let mut frame = [0; 3];
-        assert_eq!(
-            Audio::from_pcm(&[]).fill(Codec::Pcmu, 0, true, &mut frame),
-            0
-        );
+        assert_eq!(Audio::from_pcm(&[]).fill(Law::Pcmu, 0, true, &mut frame), 0);
         assert_eq!(frame, [0xff; 3]);
     }
 
@@ -119,8 +116,8 @@ mod tests {
     fn both_laws_hold_the_same_sound() {
         let audio = Audio::from_pcm(&[0, 1_000, -1_000, 32_767]);
         for (a, u) in audio.alaw.iter().zip(audio.ulaw.iter()) {
-            let a = i32::from(g711::decode(Codec::Pcma, *a));
-            let u = i32::from(g711::decode(Codec::Pcmu, *u));
+            let a = i32::from(g711::decode(Law::Pcma, *a));
+            let u = i32::from(g711::decode(Law::Pcmu, *u));
             assert!((a - u).abs() <= (a.abs() / 16).max(16));
         }
         assert_eq!(audio.duration(), Duration::from_micros(500));

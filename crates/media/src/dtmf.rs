@@ -3,7 +3,7 @@
 
 use core::f64::consts::TAU;
 
-use vocab::media::Codec;
+use vocab::media::Law;
 
 /// The tones of the rows and of the columns, Hz.
 pub(crate) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
@@ -32,7 +32,7 @@ pub(crate) const fn event(key: char) -> Option<u8> {
 }
 
 /// Fills a frame with the signal of a key, from sample `at` of it.
-pub(crate) fn fill(key: char, at: usize, law: Codec, frame: &mut [u8]) {
+pub(crate) fn fill(key: char, at: usize, law: Law, frame: &mut [u8]) {
     let place = KEYS.iter().zip(ROWS).find_map(|(keys, row)| {
         let column = keys.iter().zip(COLUMNS).find(|(one, _)| **one == key)?.1;
         Some((row, column))

@@ -63,6 +63,11 @@ const fn robustness(codec: Codec) -> Robustness {
     match codec {
         // G.711 with concealment, which telephones have.
         Codec::Pcma | Codec::Pcmu => Robustness { ie: 0.0, bpl: 25.1 },
+        // Wideband on the scale of the narrow band (G.113 Appendix IV knows none of it for G.107): no
+        // impairment of its own; the concealment of waveforms does for both, and that of Opus, with
+        // its redundancy, stands about as much again.
+        Codec::G722 => Robustness { ie: 0.0, bpl: 25.1 },
+        Codec::Opus => Robustness { ie: 0.0, bpl: 40.0 },
     }
 }
 

@@ -10,7 +10,7 @@
 
 use core::f64::consts::TAU;
 
-use vocab::media::Codec;
+use vocab::media::Law;
 
 use crate::dtmf::{COLUMNS, KEYS, ROWS};
 
@@ -78,7 +78,7 @@ impl Default for Inband {
 impl Inband {
     /// Takes the audio of a packet; gives the key whose press is noticed in it. Of two within one
     /// packet, which no finger makes, the last.
-    pub(crate) fn hear(&mut self, law: Codec, codes: &[u8]) -> Option<char> {
+    pub(crate) fn hear(&mut self, law: Law, codes: &[u8]) -> Option<char> {
         let mut begun = None;
         for code in codes {
             let sample = f32::from(g711::decode(law, *code));
@@ -209,11 +209,11 @@ mod tests {
         let mut inband = Inband::default();
         let codes: Vec<u8> = samples
             .iter()
-            .map(|sample| g711::encode(Codec::Pcma, *sample as i16))
+            .map(|sample| g711::encode(Law::Pcma, *sample as i16))
             .collect();
         codes
             .chunks(160)
-            .filter_map(|frame| inband.hear(Codec::Pcma, frame))
+            .filter_map(|frame| inband.hear(Law::Pcma, frame))
             .collect()
     }
 
@@ -229,10 +229,10 @@ mod tests {
         assert_eq!(heard(&samples), all);
         let mut inband = Inband::default();
         for one in all.chars() {
-            let (mut tone, silence) = ([0; 480], [g711::silence(Codec::Pcmu); 480]);
-            crate::dtmf::fill(one, 0, Codec::Pcmu, &mut tone);
-            assert_eq!(inband.hear(Codec::Pcmu, &tone), Some(one));
-            assert_eq!(inband.hear(Codec::Pcmu, &silence), None);
+            let (mut tone, silence) = ([0; 480], [g711::silence(Law::Pcmu); 480]);
+            crate::dtmf::fill(one, 0, Law::Pcmu, &mut tone);
+            assert_eq!(inband.hear(Law::Pcmu, &tone), Some(one));
+            assert_eq!(inband.hear(Law::Pcmu, &silence), None);
         }
     }
 
@@ -333,7 +333,7 @@ mod tests {
         fn any_codes_in_any_pieces_are_handled(
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20), alaw: bool,
         ) {
-            let law = if alaw { Codec::Pcma } else { Codec::Pcmu };
+            let law = if alaw { Law::Pcma } else { Law::Pcmu };
             let mut inband = Inband::default();
             for piece in pieces { let _ = inband.hear(law, &piece); }
         }

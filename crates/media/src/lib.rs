@@ -27,9 +27,10 @@
 //! # Ok::<(), media::StartError>(())
 //! ```
 //!
-//! Non-goals: signalling, files, any codec but G.711.
+//! Non-goals: signalling, files.
 
 mod audio;
+pub mod codec;
 mod digits;
 mod dtmf;
 mod emodel;

@@ -11,7 +11,7 @@ mod keys;
 use core::net::SocketAddr;
 use core::ops::Range;
 
-use vocab::media::{Codec, Remote};
+use vocab::media::{Law, Remote};
 use vocab::{LegCounts, Time};
 
 use crate::audio::FRAME_SAMPLES;
@@ -80,7 +80,7 @@ pub(crate) struct Arrival {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Audio in this law.
-    Audio(Codec),
+    Audio(Law),
     /// A telephone-event.
     Event,
     /// The peer is silent and says how that sounds (RFC 3389).
@@ -177,8 +177,8 @@ impl Party {
         // Some peers send events on the type they themselves receive them on.
         let events = [remote.dtmf_receive, remote.dtmf_send];
         match payload_type {
-            0 => Some(Kind::Audio(Codec::Pcmu)),
-            8 => Some(Kind::Audio(Codec::Pcma)),
+            0 => Some(Kind::Audio(Law::Pcmu)),
+            8 => Some(Kind::Audio(Law::Pcma)),
             // Some send it unasked. A telephone-event may not have a static type, so it is no other.
             COMFORT_NOISE => Some(Kind::ComfortNoise),
             other => events.contains(&Some(other)).then_some(Kind::Event),
@@ -196,7 +196,7 @@ impl Party {
         let header = Header::parse(packet)?;
         let kind = Self::kind(&remote, header.payload_type)?;
         let fits = match kind {
-            Kind::Audio(law) => law == remote.codec,
+            Kind::Audio(law) => Some(law) == remote.codec.law(),
             Kind::Event | Kind::ComfortNoise | Kind::Empty => true,
         };
         let locked = match self.latch.admit(now, from, &header, fits, latching) {
@@ -309,7 +309,7 @@ pub(crate) fn forward(
     let (place, payload) = packet.split_at_mut_checked(HEADER_BYTES)?;
     place.copy_from_slice(&header.to_bytes());
     if let Kind::Audio(law) = arrival.kind
-        && law != remote.codec
+        && Some(law) != remote.codec.law()
     {
         g711::translate(law, payload);
     }
@@ -318,14 +318,14 @@ pub(crate) fn forward(
 
 /// The law in which a prompt is to be sent to a leg now; `None` if it must not be sent: the peer
 /// is not known or is on hold.
-pub(crate) fn prompt_law(to: &Party) -> Option<Codec> {
+pub(crate) fn prompt_law(to: &Party) -> Option<Law> {
     to.remote
         .filter(|remote| remote.send)
-        .map(|remote| remote.codec)
+        .and_then(|remote| remote.codec.law())
 }
 
 /// Puts a header before a prompt's frame of 20 ms.
-pub(crate) fn prompt(to: &mut Party, now: Time, law: Codec, frame: &mut [u8; FRAME_BYTES]) {
+pub(crate) fn prompt(to: &mut Party, now: Time, law: Law, frame: &mut [u8; FRAME_BYTES]) {
     let header = to
         .outgoing
         .own(now, law.payload_type(), FRAME_SAMPLES as u32);

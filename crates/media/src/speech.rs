@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use vocab::Time;
-use vocab::media::Codec;
+use vocab::media::Law;
 
 /// Mean square of a sample below which nothing is speech: -45 dBov.
 const LEAST: f32 = 34_000.0;
@@ -41,7 +41,7 @@ impl Speech {
     }
 
     /// Hears the audio of one packet.
-    pub(crate) fn hear(&mut self, now: Time, law: Codec, codes: &[u8]) {
+    pub(crate) fn hear(&mut self, now: Time, law: Law, codes: &[u8]) {
         if codes.is_empty() {
             return;
         }
@@ -85,14 +85,14 @@ mod tests {
     fn frame(height: f32) -> Vec<u8> {
         let sample = |at: usize| (height * (at as f32 * 0.7).sin()) as i16;
         (0..160)
-            .map(|at| g711::encode(Codec::Pcma, sample(at)))
+            .map(|at| g711::encode(Law::Pcma, sample(at)))
             .collect()
     }
 
     fn hear(speech: &mut Speech, at: &mut u64, height: f32, frames: usize) {
         for _ in 0..frames {
             *at += 20;
-            speech.hear(Time::from_millis(*at), Codec::Pcma, &frame(height));
+            speech.hear(Time::from_millis(*at), Law::Pcma, &frame(height));
         }
     }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use common::{CALL, Peer, Tapped, World, leg};
 use media::Settings;
 use media::rtp::Header;
-use vocab::media::{Codec, MediaCommand, MediaEvent, RecordingKey};
+use vocab::media::{Codec, Law, MediaCommand, MediaEvent, RecordingKey};
 
 const KEY: RecordingKey = RecordingKey {
     call: CALL,
@@ -148,7 +148,7 @@ fn a_bridge_and_a_play_that_find_the_ring_full_are_obeyed() {
         token: 7,
     };
     world.event_that(|event| *event == ended);
-    assert_eq!(waiting.hear().1, world.prompt.codes(Codec::Pcma)[..160]);
+    assert_eq!(waiting.hear().1, world.prompt.codes(Law::Pcma)[..160]);
     caller.say(5);
     assert_eq!(operator.hear().1, [5; 160]);
     world.close(1);

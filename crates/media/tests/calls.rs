@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use common::{CALL, Notes, Peer, Tapped, World, leg};
 use media::{Audio, Media, Settings, StartError};
-use vocab::media::{Codec, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
+use vocab::media::{Codec, Law, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
 
 const KEY: RecordingKey = RecordingKey {
     call: CALL,
@@ -41,7 +41,7 @@ fn a_prompt_arrives_intact_and_paced() {
             }
             last = Some((header.sequence, header.timestamp));
         }
-        assert_eq!(payload, world.prompt.codes(peer.codec));
+        assert_eq!(payload, world.prompt.codes(peer.codec.law().unwrap()));
     }
     let ended = |token| MediaEvent::PlayEnded {
         call: CALL,
@@ -157,7 +157,7 @@ fn different_laws_are_translated() {
         caller.say(code);
         let (header, payload) = operator.hear();
         assert_eq!((header.payload_type, payload.len()), (8, 160));
-        let (was, is) = (linear(Codec::Pcmu, code), linear(Codec::Pcma, payload[0]));
+        let (was, is) = (linear(Law::Pcmu, code), linear(Law::Pcma, payload[0]));
         assert!(
             (was - is).abs() <= (was.abs() / 16).max(16),
             "{was} became {is}"
@@ -165,7 +165,7 @@ fn different_laws_are_translated() {
         operator.say(code);
         let (header, payload) = caller.hear();
         assert_eq!(header.payload_type, 0);
-        let (was, is) = (linear(Codec::Pcma, code), linear(Codec::Pcmu, payload[0]));
+        let (was, is) = (linear(Law::Pcma, code), linear(Law::Pcmu, payload[0]));
         assert!(
             (was - is).abs() <= (was.abs() / 16).max(16),
             "{was} became {is}"

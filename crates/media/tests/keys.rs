@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::{CALL, Peer, World, leg};
 use media::rtp::Header;
-use vocab::media::{Codec, MediaCommand, MediaEvent, Remote};
+use vocab::media::{Codec, Law, MediaCommand, MediaEvent, Remote};
 
 /// Longer than a key that is pressed towards a peer takes.
 const SOON: Duration = Duration::from_millis(400);
@@ -75,7 +75,7 @@ fn press_inband(peer: &mut Peer, tones: [f64; 2]) {
         let code = |sample: usize| {
             let time = (frame * 160 + sample) as f64 / 8_000.0;
             let sum: f64 = tones.iter().map(|tone| (TAU * tone * time).sin()).sum();
-            g711::encode(Codec::Pcma, (loud * sum) as i16)
+            g711::encode(Law::Pcma, (loud * sum) as i16)
         };
         let payload: Vec<u8> = (0..160).map(code).collect();
         peer.send(&peer.packet(8, &payload));
@@ -88,7 +88,7 @@ fn holds(frame: &[u8], tone: f64) -> bool {
     let (mut sine, mut cosine, mut energy) = (0.0, 0.0, 0.0);
     for (code, at) in frame.iter().zip(0_u32..) {
         let (sample, phase) = (
-            f64::from(g711::decode(Codec::Pcma, *code)),
+            f64::from(g711::decode(Law::Pcma, *code)),
             TAU * tone * f64::from(at) / 8_000.0,
         );
         sine += sample * phase.sin();

@@ -6,7 +6,7 @@
 
 use audio_codec::g722::G722Decoder;
 use opus::Channels;
-use vocab::media::Codec;
+use vocab::media::{Codec, Law};
 
 /// Samples a second of a recording with a wideband side.
 pub(crate) const WIDE_RATE: u32 = 16_000;
@@ -26,6 +26,17 @@ pub enum AudioCodec {
     G722,
     /// Opus.
     Opus,
+}
+
+impl From<Codec> for AudioCodec {
+    fn from(codec: Codec) -> Self {
+        match codec {
+            Codec::Pcmu => Self::Pcmu,
+            Codec::Pcma => Self::Pcma,
+            Codec::G722 => Self::G722,
+            Codec::Opus => Self::Opus,
+        }
+    }
 }
 
 /// All of them, in the order of their numbers in the spool.
@@ -55,10 +66,10 @@ impl AudioCodec {
     }
 
     /// The law, if it is G.711.
-    pub(crate) const fn law(self) -> Option<Codec> {
+    pub(crate) const fn law(self) -> Option<Law> {
         match self {
-            Self::Pcmu => Some(Codec::Pcmu),
-            Self::Pcma => Some(Codec::Pcma),
+            Self::Pcmu => Some(Law::Pcmu),
+            Self::Pcma => Some(Law::Pcma),
             Self::G722 | Self::Opus => None,
         }
     }
@@ -245,7 +256,7 @@ mod tests {
     fn a_tone_of_the_telephone_is_the_same_tone_at_twice_the_rate() {
         let tone = |n: f64, rate: f64| 8_000.0 * (n * 1_700.0 * std::f64::consts::TAU / rate).sin();
         let codes: Vec<u8> = (0..1_600)
-            .map(|n| g711::encode(Codec::Pcma, tone(f64::from(n), 8_000.0) as i16))
+            .map(|n| g711::encode(Law::Pcma, tone(f64::from(n), 8_000.0) as i16))
             .collect();
         let (mut decoder, mut out) = (Decoder::default(), Vec::new());
         let late = decoder.decode(AudioCodec::Pcma, &codes, &mut out).unwrap();

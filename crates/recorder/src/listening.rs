@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use vocab::Time;
-use vocab::media::Codec;
+use vocab::media::Law;
 
 use crate::Format;
 use crate::analysis::Analysis;
@@ -26,7 +26,7 @@ impl Sink for Listening {
     fn frames(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.format {
             Format::Alaw => bytes.as_chunks().0.iter().for_each(|codes: &[u8; 2]| {
-                let sides = codes.map(|code| g711::decode(Codec::Pcma, code));
+                let sides = codes.map(|code| g711::decode(Law::Pcma, code));
                 self.analysis.sample(sides);
             }),
             Format::Pcm => bytes.as_chunks().0.iter().for_each(|[a, b, c, d]| {

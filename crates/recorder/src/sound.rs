@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ogg::PacketReader;
 use sha2::{Digest, Sha256};
-use vocab::media::{Codec, RecordingKey};
+use vocab::media::{Law, RecordingKey};
 
 use crate::Format;
 use crate::crypt::{Keys, OpenError};
@@ -266,7 +266,7 @@ fn decode(format: Format, bytes: &[u8], frames: &mut Vec<[i16; 2]>) {
     match format {
         Format::Alaw => {
             let codes = bytes.as_chunks::<2>().0.iter();
-            frames.extend(codes.map(|codes| codes.map(|code| g711::decode(Codec::Pcma, code))));
+            frames.extend(codes.map(|codes| codes.map(|code| g711::decode(Law::Pcma, code))));
         }
         Format::Pcm => {
             let samples = bytes.as_chunks::<4>().0.iter();

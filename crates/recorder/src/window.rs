@@ -3,7 +3,7 @@
 
 use std::io;
 
-use vocab::media::{Codec, Side};
+use vocab::media::{Law, Side};
 
 use crate::Format;
 use crate::timeline::RATE;
@@ -19,7 +19,7 @@ const STEP: usize = 6 * RATE as usize;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Audio<'a> {
     /// Codes of a law.
-    Codes(Codec, &'a [u8]),
+    Codes(Law, &'a [u8]),
     /// Linear samples.
     Samples(&'a [i16]),
 }
@@ -219,18 +219,18 @@ fn channel(frame: &mut [u8], side: Side) -> &mut [u8] {
     }
 }
 
-fn encode(format: Format, codec: Codec, code: u8, to: &mut [u8]) {
+fn encode(format: Format, codec: Law, code: u8, to: &mut [u8]) {
     let index = usize::from(code);
     // The tables have 256 entries: `get` cannot miss, and the compiler knows it.
     match (format, codec) {
-        (Format::Alaw, Codec::Pcma) => to.fill(code),
-        (Format::Alaw, Codec::Pcmu) => {
+        (Format::Alaw, Law::Pcma) => to.fill(code),
+        (Format::Alaw, Law::Pcmu) => {
             to.fill(ULAW_TO_ALAW.get(index).copied().unwrap_or(SILENCE_ALAW));
         }
         (Format::Pcm, codec) => {
             let table = match codec {
-                Codec::Pcma => &ALAW_TO_LINEAR,
-                Codec::Pcmu => &ULAW_TO_LINEAR,
+                Law::Pcma => &ALAW_TO_LINEAR,
+                Law::Pcmu => &ULAW_TO_LINEAR,
             };
             let sample = table.get(index).copied().unwrap_or(0).to_le_bytes();
             to.iter_mut().zip(sample).for_each(|(to, from)| *to = from);
@@ -240,7 +240,7 @@ fn encode(format: Format, codec: Codec, code: u8, to: &mut [u8]) {
 
 fn encode_sample(format: Format, sample: i16, to: &mut [u8]) {
     match format {
-        Format::Alaw => to.fill(g711::encode(Codec::Pcma, sample)),
+        Format::Alaw => to.fill(g711::encode(Law::Pcma, sample)),
         Format::Pcm => {
             let octets = sample.to_le_bytes();
             to.iter_mut().zip(octets).for_each(|(to, from)| *to = from);
@@ -269,7 +269,7 @@ mod tests {
         let fits = packets
             .iter()
             .map(|(side, (spot, codes))| {
-                let audio = Audio::Codes(Codec::Pcma, codes);
+                let audio = Audio::Codes(Law::Pcma, codes);
                 window.put(*side, *spot, audio).unwrap()
             })
             .collect();

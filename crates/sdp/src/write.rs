@@ -109,7 +109,7 @@ fn audio(proto: &str, said: &Said<'_>, local: &Local<'_>) -> Media {
     for codec in said.codecs {
         let kind = codec.payload_type();
         formats.push(kind.to_string());
-        attributes.push(attribute("rtpmap", format!("{kind} {}/8000", name(*codec))));
+        attributes.push(attribute("rtpmap", format!("{kind} {}/8000", codec.name())));
     }
     if let Some(kind) = said.dtmf {
         formats.push(kind.to_string());
@@ -158,13 +158,6 @@ fn attribute(name: &str, value: String) -> Attribute {
     Attribute {
         attribute: name.to_owned(),
         value: Some(value),
-    }
-}
-
-const fn name(codec: Codec) -> &'static str {
-    match codec {
-        Codec::Pcmu => "PCMU",
-        Codec::Pcma => "PCMA",
     }
 }
 

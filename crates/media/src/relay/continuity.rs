@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use vocab::media::{Codec, Remote};
+use vocab::media::{Codec, Law, Remote};
 
 use super::*;
 
@@ -159,7 +159,7 @@ impl World {
                 for _ in 0..frames {
                     self.pause(20);
                     let (now, mut frame) = (self.at(), [0x55; FRAME_BYTES]);
-                    prompt(&mut self.peer, now, Codec::Pcma, &mut frame);
+                    prompt(&mut self.peer, now, Law::Pcma, &mut frame);
                     self.take(&frame);
                 }
                 self.peer.interrupt();

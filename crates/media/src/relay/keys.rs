@@ -1,7 +1,7 @@
 //! Owns the packets of a key that we press towards a peer.
 
 use vocab::Time;
-use vocab::media::Codec;
+use vocab::media::Law;
 
 use super::{FRAME_BYTES, Party};
 use crate::audio::FRAME_SAMPLES;
@@ -44,7 +44,7 @@ pub(crate) fn key<'room>(
     };
     match remote.dtmf_send {
         Some(payload_type) => event(to, now, payload_type, (key, frame), room),
-        None => Some(tone(to, now, remote.codec, (key, frame), room)),
+        None => Some(tone(to, now, remote.codec.law()?, (key, frame), room)),
     }
 }
 
@@ -74,7 +74,7 @@ fn event<'room>(
 fn tone<'room>(
     to: &mut Party,
     now: Time,
-    law: Codec,
+    law: Law,
     (key, frame): (char, usize),
     room: &'room mut [u8; FRAME_BYTES],
 ) -> &'room [u8] {

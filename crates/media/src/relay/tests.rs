@@ -1,6 +1,7 @@
 //! The relay without sockets: what it must do, and that no bytes can disturb it.
 
 use proptest::prelude::*;
+use vocab::media::{Codec, Law};
 
 use super::*;
 
@@ -50,13 +51,13 @@ fn audio_passes_with_a_new_source_and_the_same_payload() {
 fn laws_are_translated_only_when_they_differ() {
     let mut caller = party(remote(1, Codec::Pcmu, (None, None)));
     let mut operator = party(remote(2, Codec::Pcma, (None, None)));
-    let loud = g711::encode(Codec::Pcmu, 8_000);
+    let loud = g711::encode(Law::Pcmu, 8_000);
     let out = pass(&mut caller, 1, &mut operator, packet(0, 5, &[loud, 0xff])).unwrap();
     let header = Header::parse(&out).unwrap();
     assert_eq!(header.payload_type, 8);
     assert_eq!(
         out[header.payload()],
-        [g711::encode(Codec::Pcma, 7_932), 0xd5]
+        [g711::encode(Law::Pcma, 7_932), 0xd5]
     );
     // The operator's telephone changes its law by itself: understood all the same.
     pass(&mut operator, 2, &mut caller, packet(8, 1, &[1; 160])).unwrap();
@@ -207,7 +208,7 @@ proptest! {
     fn a_prompt_frame_is_a_plain_packet(now in 0_u64..100_000, random: u64) {
         let mut party = Party::new([random, 1, 2]);
         let mut frame = [9; FRAME_BYTES];
-        prompt(&mut party, Time::from_millis(now), Codec::Pcmu, &mut frame);
+        prompt(&mut party, Time::from_millis(now), Law::Pcmu, &mut frame);
         let header = Header::parse(&frame).unwrap();
         prop_assert_eq!(header.payload_type, 0);
         prop_assert_eq!(&frame[header.payload()], &[9; FRAME_SAMPLES]);

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use udp_io::{SocketId, Udp};
-use vocab::media::{Codec, MediaEvent, RecordingKey, Side};
+use vocab::media::{Law, MediaEvent, RecordingKey, Side};
 use vocab::{LegId, Time};
 
 use super::{Leg, Worker, leg_at};
@@ -34,7 +34,7 @@ impl Message {
         &mut self,
         tap: &mut dyn Tap,
         now: Time,
-        (law, payload): (Codec, &[u8]),
+        (law, payload): (Law, &[u8]),
         packet: &[u8],
     ) {
         tap.packet(self.key, Side::Caller, now, packet);

@@ -110,7 +110,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         let mut frame = [0; FRAME_BYTES];
         let samples = frame.get_mut(HEADER_BYTES..).unwrap_or_default();
         // On hold the prompt goes on unheard; both laws are equally long.
-        let any = law.unwrap_or(vocab::media::Codec::Pcma);
+        let any = law.unwrap_or(vocab::media::Law::Pcma);
         playing.at = playing.audio.fill(any, playing.at, playing.repeat, samples);
         match law {
             Some(law) => {
