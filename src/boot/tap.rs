@@ -1,6 +1,7 @@
 //! Owns the seam between the media plane and the recorder, which know nothing of each other.
 
-use vocab::media::{RecordingKey, Side};
+use recorder::Payloads;
+use vocab::media::{Codec, PayloadTypes, RecordingKey, Side};
 use vocab::{PauseReason, Time};
 
 struct Adapter(recorder::Tap);
@@ -12,6 +13,18 @@ impl media::Tap for Adapter {
 
     fn packet(&mut self, key: RecordingKey, side: Side, arrived: Time, rtp: &[u8]) {
         self.0.packet(key, side, arrived, rtp);
+    }
+
+    fn codecs(&mut self, key: RecordingKey, side: Side, at: Time, takes: PayloadTypes) {
+        let usual = |codec: &Codec| PayloadTypes::STATIC.payload_type(*codec);
+        let told: Vec<_> = Codec::ALL
+            .into_iter()
+            .filter_map(|codec| {
+                let kind = takes.payload_type(codec)?;
+                (Some(kind) != usual(&codec)).then_some((kind, codec.into()))
+            })
+            .collect();
+        self.0.codecs(key, side, at, Payloads::of(&told));
     }
 
     fn pause(&mut self, key: RecordingKey, at: Time, reason: PauseReason) {

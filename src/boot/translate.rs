@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ::sip::Transport;
 use anyhow::Context;
 use recorder::crypt::Keys;
-use vocab::media::Codec;
 
 use crate::settings::{self, Backend, RecordingFormat, Settings};
 
@@ -118,10 +117,7 @@ pub(super) fn switch(
             .media
             .codecs
             .iter()
-            .map(|codec| match codec {
-                settings::Codec::Pcma => Codec::Pcma,
-                settings::Codec::Pcmu => Codec::Pcmu,
-            })
+            .map(|codec| (*codec).into())
             .collect(),
         timers: ::sip::Timers::default(),
         lockout: ::sip::LockoutSettings {

@@ -53,6 +53,8 @@ pub(super) fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<Trun
             failures: found.probe_failures,
         }),
         protection: found.srtp.into(),
+        codecs: found.codecs.iter().map(|codec| (*codec).into()).collect(),
+        events: found.dtmf == settings::Dtmf::Rfc4733,
         transfer: match found.transfer {
             settings::TransferBy::Here => TransferBy::Here,
             settings::TransferBy::Refer => TransferBy::Refer,

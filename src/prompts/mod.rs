@@ -7,6 +7,7 @@
 mod music;
 mod sound;
 mod speech;
+mod tones;
 mod wav;
 
 use std::fmt;
@@ -165,6 +166,9 @@ fn audio(
                 Err(told)
             }
         };
+    }
+    if let Some(signal) = tones::Signal::named(&prompt.name) {
+        return Ok((tones::tone(settings.tones, signal), Source::Music));
     }
     if is_music(prompt) {
         return Ok((music::waiting(), Source::Music));

@@ -146,11 +146,39 @@ choice! {
 
 choice! {
     /// An audio codec.
-    Codec expected "a codec: \"pcma\" (A-law) or \"pcmu\" (µ-law)" {
+    Codec expected "a codec: \"pcma\" (A-law), \"pcmu\" (µ-law), \"g722\" or \"opus\"" {
         /// G.711 A-law.
         Pcma = "pcma",
         /// G.711 µ-law.
         Pcmu = "pcmu",
+        /// G.722.
+        G722 = "g722",
+        /// Opus.
+        Opus = "opus",
+    }
+}
+
+choice! {
+    /// Whose tones of the network are heard.
+    Tones expected "\"ru\", \"ua\", \"gb\" or \"us\"" {
+        /// Russia.
+        Ru = "ru",
+        /// Ukraine.
+        Ua = "ua",
+        /// The United Kingdom.
+        Gb = "gb",
+        /// North America.
+        Us = "us",
+    }
+}
+
+choice! {
+    /// How keys go with a trunk.
+    Dtmf expected "\"rfc4733\" or \"inband\"" {
+        /// As telephone-events.
+        Rfc4733 = "rfc4733",
+        /// As tones in the audio.
+        Inband = "inband",
     }
 }
 
@@ -169,6 +197,8 @@ impl From<Codec> for vocab::media::Codec {
         match codec {
             Codec::Pcma => Self::Pcma,
             Codec::Pcmu => Self::Pcmu,
+            Codec::G722 => Self::G722,
+            Codec::Opus => Self::Opus,
         }
     }
 }

@@ -38,8 +38,8 @@ pub use daily::{DailyReport, MailTls, ReportForm, TimeOfDay};
 pub use duty::{Attendance, Break, Duty, HoursWanted, WrapUpEnd};
 pub use generate::{reference, sample};
 pub use kinds::{
-    Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
-    Protection, RecordingFormat, Reliable, Size, Strangers, Zone,
+    Audience, Backend, Codec, Digest, Dtmf, Encryption, LogFormat, LogLevel, Messages, PortRange,
+    Protection, RecordingFormat, Reliable, Size, Strangers, Tones, Zone,
 };
 pub use presets::{preset, preset_names};
 pub use problem::Problem;

@@ -15,8 +15,8 @@ use super::daily::DailyReport;
 use super::define::{Section, Table, section};
 use super::duty::{Break, Duty, HoursWanted, WrapUpEnd};
 use super::kinds::{
-    Audience, Backend, Codec, Digest, Encryption, LogFormat, LogLevel, Messages, PortRange,
-    Protection, RecordingFormat, Reliable, Size, Strangers, Zone,
+    Audience, Backend, Codec, Digest, Dtmf, Encryption, LogFormat, LogLevel, Messages, PortRange,
+    Protection, RecordingFormat, Reliable, Size, Strangers, Tones, Zone,
 };
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -198,8 +198,10 @@ section! {
         /// forbidden in many containers; "epoll" works everywhere; "auto" tries the first and takes
         /// the second where it fails. The log says at the start which it is, and why.
         backend: Backend = Default "\"auto\"";
-        /// Codecs offered and taken, the preferred one first.
-        codecs: Vec<Codec> = Default "[\"pcma\", \"pcmu\"]";
+        /// Codecs offered and taken, the preferred one first. Audio is passed on as it is where both parties
+        /// have one codec, and is decoded and encoded anew, which costs much more, where they have not:
+        /// so the one that most telephones have comes first.
+        codecs: Vec<Codec> = Default "[\"pcma\", \"pcmu\", \"g722\", \"opus\"]";
         /// A caller or operator who sends no audio at all for so long is hung up on, and the journal
         /// says so: it ends what a telephone left behind that lost its network. Nobody is who is on
         /// hold, has put the other on hold, or announced silence by comfort noise. Without it nobody is
@@ -362,6 +364,10 @@ section! {
             "{ ru = \"ru\", uk = \"uk\", en = \"en-gb\" }";
         /// How long the command may take for one prompt.
         speech_timeout: Duration = Default "\"10s\"", in "\"1s\"" ..= "\"5 min\"";
+        /// Whose tones a caller hears where a plan's music is "music/ringing" or "music/busy" and there is no
+        /// such file: those of Russia ("ru"), Ukraine ("ua"), the United Kingdom ("gb") or North America
+        /// ("us").
+        tones: Tones = Default "\"ru\"";
         /// Languages that prompts may be in.
         languages: Vec<String> = Default "[\"ru\", \"uk\", \"en\"]";
     }
@@ -466,6 +472,11 @@ section! {
         /// Whether its audio is encrypted by SRTP with keys in the session description: "off",
         /// "offered" (in clear if it cannot), or "required" (no call without).
         srtp: Protection = Default "\"off\"";
+        /// Codecs offered to it and taken from it, the preferred one first; none: those of `[media]`.
+        codecs: Vec<Codec> = Default "[]";
+        /// How keys go with it: "rfc4733" as telephone-events, or "inband" as tones in the audio, for a
+        /// trunk that has no events or loses them. Keys that it sends by INFO are taken in any case.
+        dtmf: Dtmf = Default "\"rfc4733\"";
         /// How a caller whom it brought is transferred, without consultation, to a number for which it
         /// would be called: "here", by calling the number ourselves, or "refer", by asking the
         /// trunk to do it (REFER). A trunk that tells nothing costs ten seconds; then

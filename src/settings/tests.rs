@@ -23,7 +23,10 @@ fn an_empty_file_gives_the_defaults() {
     assert_eq!(settings.sip.listen, ["0.0.0.0:5060".parse().unwrap()]);
     assert_eq!(settings.limits.calls, 2_000);
     assert_eq!(settings.registrar.expiry_max, Duration::from_secs(600));
-    assert_eq!(settings.media.codecs, [Codec::Pcma, Codec::Pcmu]);
+    assert_eq!(
+        settings.media.codecs,
+        [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus]
+    );
     assert_eq!(settings.media.ports, None);
     assert_eq!(settings.recordings.format, RecordingFormat::Alaw);
     assert_eq!(settings.prompts.voices["en"], "en-gb");

@@ -214,7 +214,8 @@ impl Listed for Network {
         "a list of addresses or subnets, such as [\"192.0.2.1\", \"198.51.100.0/24\"]";
 }
 impl Listed for Codec {
-    const LIST: &'static str = "a list of codecs: \"pcma\" (A-law), \"pcmu\" (µ-law)";
+    const LIST: &'static str =
+        "a list of codecs: \"pcma\" (A-law), \"pcmu\" (µ-law), \"g722\", \"opus\"";
 }
 
 impl Listed for Digest {

@@ -1,7 +1,7 @@
 //! Real telephones: baresip as the operator, SIPp with real audio as the caller. Both sides of
 //! the recording are compared with what was played, by correlation.
 
-use crate::harness::audio::{RATE, likeness, pcap_audio, write_mono};
+use crate::harness::audio::{RATE, likeness, pcap_audio, share_heard, write_mono};
 use crate::harness::baresip::{Baresip, Way};
 use crate::harness::journal::finished;
 use crate::harness::{Engine, LogOnPanic, Setup, sipp};
@@ -10,6 +10,10 @@ use vocab::media::{Law, Side};
 
 /// What is alike at least, of 1: the same audio, through A-law once.
 const ALIKE: f64 = 0.95;
+/// The same through Opus or G.722, which keep what is heard and not the wave.
+const TRANSLATED: f64 = 0.85;
+/// The share of what was said that the other party must have heard.
+const HEARD: f64 = 0.75;
 
 #[test]
 fn both_sides_of_a_recording_hold_what_baresip_and_sipp_said() {
@@ -78,9 +82,84 @@ fn trace_without_keys(engine: &Engine) -> String {
     texts.concat()
 }
 
+#[test]
+fn an_operator_with_opus_alone_talks_to_a_caller_with_g711() {
+    translated("opus");
+}
+
+#[test]
+fn an_operator_with_g722_alone_talks_to_a_caller_with_g711() {
+    translated("g722");
+}
+
+/// The operator's telephone has another codec than the caller's: both hear each other.
+fn translated(codec: &str) {
+    let engine = Engine::start(&Setup::default());
+    let way = Way { codec, ..Way::UDP };
+    let operator = talk(&engine, way, TRANSLATED);
+    let heard = share_heard(&pcap_audio(&sipp::g711a()), &operator.heard());
+    assert!(heard > HEARD, "the operator heard {heard} of it");
+    assert!(engine.log().contains("translating between codecs"));
+}
+
+#[test]
+fn opus_is_passed_on_as_it_is_where_both_have_it() {
+    passed_on("opus");
+}
+
+#[test]
+fn g722_is_passed_on_as_it_is_where_both_have_it() {
+    passed_on("g722");
+}
+
+/// Both telephones have one codec, and it is not G.711: each hears the other, and the recording holds
+/// both.
+fn passed_on(codec: &str) {
+    let engine = Engine::start(&Setup::default());
+    let _log = LogOnPanic::of(&engine);
+    let way = Way { codec, ..Way::UDP };
+    let voices = [77, 78].map(|seed| {
+        let speech = Library::new(&Voices::generated(seed), Law::Pcma, seed);
+        let speech = speech.spoken(Side::Operator, 0, 0, 1_000);
+        let file = engine.place.path(&format!("voice-{seed}.wav"));
+        write_mono(&file, &speech);
+        (speech, file)
+    });
+    let [(by_operator, file), (by_caller, second)] = &voices;
+    let operator = Baresip::operator(&engine, "anna", file, way);
+    operator.registered();
+    let mut caller = Baresip::caller(&engine, second, way, 9);
+    caller.ended();
+    let entry = finished(&engine.place, 1).remove(0);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    let recording = entry.check_recording(&engine.place);
+    let part = 4 * RATE..7 * RATE;
+    for (said, heard, who) in [
+        (by_caller, operator.heard(), "the operator"),
+        (by_operator, caller.heard(), "the caller"),
+    ] {
+        let heard = share_heard(&said[..8 * RATE], &heard);
+        assert!(heard > HEARD, "{who} heard {heard} of it");
+    }
+    for (said, heard, who) in [
+        (by_caller, recording.caller, "the recording of the caller"),
+        (by_operator, recording.operator, "that of the operator"),
+    ] {
+        let (at, alike) = likeness(&said[part.clone()], &heard);
+        assert!(alike > TRANSLATED, "{who}: alike by {alike} at {at}");
+    }
+    let log = engine.log();
+    assert!(!log.contains("translating between codecs"), "{log}");
+}
+
 /// An operator's baresip, reached by a way, talks to a SIPp, and both sides of the recording hold
 /// what was said.
 fn talk_with(engine: &Engine, way: Way<'_>) {
+    talk(engine, way, ALIKE);
+}
+
+/// The same for codecs by which audio is so much alike at least. Gives the operator's telephone.
+fn talk(engine: &Engine, way: Way<'_>, least: f64) -> Baresip {
     let _log = LogOnPanic::of(engine);
     // Twenty seconds of an operator's voice that is like nothing else in the test.
     let speech = Library::new(&Voices::generated(77), Law::Pcma, 77);
@@ -106,14 +185,14 @@ fn talk_with(engine: &Engine, way: Way<'_>) {
 
     let (at, alike) = likeness(&pcap_audio(&sipp::g711a()), &recording.caller);
     assert!(
-        alike > ALIKE,
+        alike > least,
         "the caller's side is alike by {alike} at {at}"
     );
     // Only what surely fell into the talk: its first eight seconds.
     let speech = &speech[..8 * RATE];
     let (at, alike) = likeness(speech, &recording.operator);
     assert!(
-        alike > ALIKE,
+        alike > least,
         "the operator's side is alike by {alike} at {at}"
     );
     // Nobody is heard on the other's side.
@@ -122,4 +201,5 @@ fn talk_with(engine: &Engine, way: Way<'_>) {
         crossed < 0.5,
         "the operator is heard on the caller's side: {crossed}"
     );
+    operator
 }

@@ -3,8 +3,6 @@
 
 use core::f64::consts::TAU;
 
-use vocab::media::Law;
-
 /// The tones of the rows and of the columns, Hz.
 pub(crate) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 pub(crate) const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
@@ -31,21 +29,21 @@ pub(crate) const fn event(key: char) -> Option<u8> {
     }
 }
 
-/// Fills a frame with the signal of a key, from sample `at` of it.
-pub(crate) fn fill(key: char, at: usize, law: Law, frame: &mut [u8]) {
+/// Fills a frame with the signal of a key at 8 kHz, from sample `at` of it; silence if it is no key.
+pub(crate) fn fill(key: char, at: usize, frame: &mut [i16]) {
     let place = KEYS.iter().zip(ROWS).find_map(|(keys, row)| {
         let column = keys.iter().zip(COLUMNS).find(|(one, _)| **one == key)?.1;
         Some((row, column))
     });
     let Some((row, column)) = place else {
-        frame.fill(g711::silence(law));
+        frame.fill(0);
         return;
     };
     let rate = f64::from(g711::RATE);
-    for (code, sample) in frame.iter_mut().zip(at..) {
+    for (place, sample) in frame.iter_mut().zip(at..) {
         let time = sample as f64 / rate;
         let sum = ROW_AMPLITUDE * (TAU * row * time).sin()
             + COLUMN_AMPLITUDE * (TAU * column * time).sin();
-        *code = g711::encode(law, sum as i16);
+        *place = sum as i16;
     }
 }

@@ -31,13 +31,17 @@
 
 mod audio;
 pub mod codec;
+mod conceal;
 mod digits;
 mod dtmf;
+mod ear;
 mod emodel;
 mod inband;
 mod incoming;
+mod jitter;
 mod lane;
 mod latch;
+mod listener;
 mod metronome;
 mod outgoing;
 mod plane;
@@ -50,6 +54,7 @@ pub mod rtp;
 #[doc(hidden)]
 pub mod script;
 mod silence;
+mod speaker;
 mod speech;
 mod srtp;
 mod tap;

@@ -1,4 +1,4 @@
-//! Owns the beat of prompts: which legs get a frame now. Absolute, so that nothing drifts: beats
+//! Owns the beat of prompts and translations: which legs get a frame now. Absolute, so that nothing drifts: beats
 //! lie on one grid of 20 ms from the start of the process, cut into slots so that a thousand
 //! prompts are not sent in one burst in front of the audio that is relayed.
 
@@ -15,7 +15,7 @@ const SLOTS: u64 = 8;
 /// the prompts lose the time instead of arriving in a heap that no telephone would buffer.
 const MISSED_MAX: Duration = Duration::from_millis(100);
 
-/// The legs that are played to, by slot.
+/// The legs that are played to or translated for, by slot.
 #[derive(Debug)]
 pub(crate) struct Metronome {
     slots: Vec<Slot>,
@@ -25,7 +25,16 @@ pub(crate) struct Metronome {
 struct Slot {
     /// The next beat; kept up while somebody plays.
     due: Time,
-    players: Vec<SocketId>,
+    players: Vec<Player>,
+}
+
+/// Who gets a frame on a beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Player {
+    /// A leg that is played to, or for which keys are pressed.
+    Leg(SocketId),
+    /// A leg for which the other party is decoded.
+    Translation(SocketId),
 }
 
 /// A slot, as given by [`Metronome::add`] and [`Metronome::strike`].
@@ -41,7 +50,7 @@ impl Metronome {
 
     /// A leg is played to from the next beat of the emptiest slot on, the soonest if several are
     /// as empty.
-    pub(crate) fn add(&mut self, now: Time, player: SocketId) -> SlotId {
+    pub(crate) fn add(&mut self, now: Time, player: Player) -> SlotId {
         let beats = self.slots.iter().enumerate();
         let best = beats.min_by_key(|(index, slot)| (slot.players.len(), next_beat(*index, now)));
         let index = best.map_or(0, |(index, _)| index);
@@ -55,7 +64,7 @@ impl Metronome {
     }
 
     /// A leg is played to no more.
-    pub(crate) fn remove(&mut self, slot: SlotId, player: SocketId) {
+    pub(crate) fn remove(&mut self, slot: SlotId, player: Player) {
         if let Some(slot) = self.slots.get_mut(slot.0) {
             slot.players.retain(|other| *other != player);
         }
@@ -87,7 +96,7 @@ impl Metronome {
     }
 
     /// The players of a slot, by index from 0.
-    pub(crate) fn player(&self, slot: SlotId, index: usize) -> Option<SocketId> {
+    pub(crate) fn player(&self, slot: SlotId, index: usize) -> Option<Player> {
         self.slots.get(slot.0)?.players.get(index).copied()
     }
 
@@ -111,10 +120,10 @@ mod tests {
 
     use super::*;
 
-    fn sockets(count: usize) -> Vec<SocketId> {
+    fn sockets(count: usize) -> Vec<Player> {
         let mut set = SimNet::new().sockets();
         (0..count)
-            .map(|_| set.bind("10.0.0.1:0".parse().unwrap()).unwrap())
+            .map(|_| Player::Leg(set.bind("10.0.0.1:0".parse().unwrap()).unwrap()))
             .collect()
     }
 

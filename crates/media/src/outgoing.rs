@@ -14,10 +14,11 @@ use vocab::Time;
 use crate::incoming::{DROPOUT_MAX, MISORDER_MAX};
 use crate::rtp::Header;
 
-/// A timestamp that leaves the time of arrival by more is a jump of the peer's clock.
-const CLOCK_JUMP_SAMPLES: i64 = 16_000;
-/// How much earlier than the newest audio a late packet may be: a minute of silence that was not sent.
-const LATE_MAX: u32 = 480_000;
+/// A timestamp that leaves the time of arrival by more seconds is a jump of the peer's clock.
+const CLOCK_JUMP_S: u32 = 2;
+/// How many seconds earlier than the newest audio a late packet may be: a minute of silence that was not
+/// sent.
+const LATE_MAX_S: u32 = 60;
 /// Prompt frames come every 20 ms; after a longer pause the timestamp catches up with the time.
 const OWN_PAUSE_MAX: Duration = Duration::from_millis(120);
 
@@ -25,6 +26,8 @@ const OWN_PAUSE_MAX: Duration = Duration::from_millis(120);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outgoing {
     ssrc: u32,
+    /// Units of the timestamp in a second.
+    rate: u32,
     next_sequence: u16,
     /// Where the last audio sent begins and ends.
     timestamp: u32,
@@ -76,6 +79,7 @@ impl Outgoing {
         let timestamp = (random >> 48) as u32 * 0x1_0001;
         Self {
             ssrc: random as u32,
+            rate: g711::RATE,
             next_sequence: (random >> 32) as u16,
             timestamp,
             next_timestamp: timestamp,
@@ -85,6 +89,25 @@ impl Outgoing {
         }
     }
 
+    /// The codec has another clock from now on. The source stays, and its timestamps go on: a peer
+    /// that took the change of codec in a description expects no other (RFC 7160 §4.2).
+    pub(crate) fn set_rate(&mut self, now: Time, rate: u32) {
+        if self.rate == rate {
+            return;
+        }
+        let timestamp = self.caught_up(now);
+        self.rate = rate;
+        if self.sent.is_some() {
+            (self.timestamp, self.next_timestamp, self.sent) = (timestamp, timestamp, Some(now));
+        }
+        self.source = Source::None;
+    }
+
+    /// So much of our own audio is a pause that is not sent.
+    pub(crate) const fn pass(&mut self, units: u32) {
+        self.next_timestamp = self.next_timestamp.wrapping_add(units);
+    }
+
     /// Its source, the same for the life of a leg.
     pub(crate) const fn ssrc(&self) -> u32 {
         self.ssrc
@@ -92,7 +115,7 @@ impl Outgoing {
 
     /// The timestamp of audio that would be sampled now; `None` before the first audio.
     pub(crate) fn timestamp_at(&self, now: Time) -> Option<u32> {
-        let passed = samples_in(now.since(self.sent?));
+        let passed = units_in(now.since(self.sent?), self.rate);
         Some(self.timestamp.wrapping_add(passed))
     }
 
@@ -142,7 +165,7 @@ impl Outgoing {
         content: Content,
     ) -> Option<Header> {
         let place = match &mut self.source {
-            Source::Mapped(mapping) => mapping.place(now, from, content),
+            Source::Mapped(mapping) => mapping.place(now, from, content, self.rate),
             Source::None | Source::Own => Place::Restart,
         };
         let mapping = match (place, &mut self.source) {
@@ -198,7 +221,7 @@ impl Outgoing {
             return self.next_timestamp;
         };
         let sent_samples = self.next_timestamp.wrapping_sub(self.timestamp);
-        let passed = samples_in(now.since(sent));
+        let passed = units_in(now.since(sent), self.rate);
         self.timestamp.wrapping_add(passed.max(sent_samples))
     }
 
@@ -236,14 +259,14 @@ enum Place {
 }
 
 impl Mapping {
-    fn place(&mut self, now: Time, from: &Header, content: Content) -> Place {
+    fn place(&mut self, now: Time, from: &Header, content: Content, rate: u32) -> Place {
         let ahead = from.sequence.wrapping_sub(self.newest);
         let behind = ahead.wrapping_neg();
         if from.ssrc != self.ssrc {
             return Place::Restart;
         }
         if behind <= MISORDER_MAX {
-            if content != Content::Event && self.newest_is_audio && !self.is_earlier(from) {
+            if content != Content::Event && self.newest_is_audio && !self.is_earlier(from, rate) {
                 return Place::Restart;
             }
             // Zero behind is the newest again. The bits reach farther than a packet may be late.
@@ -254,7 +277,8 @@ impl Mapping {
             self.gone |= bit;
             return Place::Late;
         }
-        if ahead > DROPOUT_MAX || (content != Content::Event && self.clock_jumped(now, from)) {
+        if ahead > DROPOUT_MAX || (content != Content::Event && self.clock_jumped(now, from, rate))
+        {
             return Place::Restart;
         }
         self.since_first = self.since_first.saturating_add(ahead);
@@ -270,24 +294,24 @@ impl Mapping {
 
     /// A late packet is of an earlier moment. Newer audio under an old number is a stream that was
     /// numbered anew.
-    const fn is_earlier(&self, from: &Header) -> bool {
-        self.newest_timestamp.wrapping_sub(from.timestamp) <= LATE_MAX
+    const fn is_earlier(&self, from: &Header, rate: u32) -> bool {
+        self.newest_timestamp.wrapping_sub(from.timestamp) <= LATE_MAX_S * rate
     }
 
     /// Newer audio with an older timestamp is a jump as well: it would lie within what was sent.
-    fn clock_jumped(&self, now: Time, from: &Header) -> bool {
+    fn clock_jumped(&self, now: Time, from: &Header, rate: u32) -> bool {
         let by_clock = from
             .timestamp
             .wrapping_sub(self.newest_timestamp)
             .cast_signed();
-        let by_arrival = i64::from(samples_in(now.since(self.newest_at)));
-        by_clock <= 0 || (i64::from(by_clock) - by_arrival).abs() > CLOCK_JUMP_SAMPLES
+        let by_arrival = i64::from(units_in(now.since(self.newest_at), rate));
+        by_clock <= 0 || (i64::from(by_clock) - by_arrival).abs() > i64::from(CLOCK_JUMP_S * rate)
     }
 }
 
-/// Samples at 8 kHz in a span of time; the count wraps as timestamps do.
-fn samples_in(span: Duration) -> u32 {
-    (span.as_micros() / 125) as u32
+/// Units of the timestamp in a span of time; the count wraps as timestamps do.
+fn units_in(span: Duration, rate: u32) -> u32 {
+    (span.as_micros() * u128::from(rate) / 1_000_000) as u32
 }
 
 #[cfg(test)]

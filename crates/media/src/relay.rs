@@ -11,11 +11,13 @@ mod keys;
 use core::net::SocketAddr;
 use core::ops::Range;
 
-use vocab::media::{Law, Remote};
+use vocab::media::{Codec, Law, Remote};
 use vocab::{LegCounts, Time};
 
 use crate::audio::FRAME_SAMPLES;
+use crate::codec::Decoder;
 use crate::digits::Digits;
+use crate::ear::Ear;
 use crate::inband::Inband;
 use crate::incoming::{Incoming, Seen};
 use crate::latch::{Admission, Latch, Latching};
@@ -24,6 +26,7 @@ use crate::presses::{Presses, Way};
 use crate::reports::Reports;
 use crate::rtp::{HEADER_BYTES, Header};
 use crate::silence::Silence;
+use crate::speaker::Spoken;
 
 /// The static payload type of comfort noise at 8 kHz (RFC 3389 §4).
 const COMFORT_NOISE: u8 = 13;
@@ -31,7 +34,7 @@ const COMFORT_NOISE: u8 = 13;
 pub(crate) const FRAME_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
 
 pub(crate) use control::{Towards, hear_control, report};
-pub(crate) use keys::{KEY_FRAMES, key};
+pub(crate) use keys::{KEY_FRAMES, key, key_sound};
 
 /// One leg as far as packets can change it.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(crate) struct Party {
     digits: Digits,
     /// Listens for keys in the audio of a peer that has no telephone-events.
     inband: Option<Inband>,
+    /// For that, of a codec that is not G.711.
+    ear: Option<Box<Ear>>,
     presses: Presses,
     /// The press under way was told by another way before.
     press_is_known: bool,
@@ -74,13 +79,15 @@ pub(crate) struct Arrival {
     pub(crate) is_double: bool,
     /// It is of a press that another way told of, and which was passed on then.
     pub(crate) is_known: bool,
+    /// Units of an event's duration in a second.
+    event_clock: u32,
 }
 
 /// What a packet of the peer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Audio in this law.
-    Audio(Law),
+    /// Audio of this codec.
+    Audio(Codec),
     /// A telephone-event.
     Event,
     /// The peer is silent and says how that sounds (RFC 3389).
@@ -99,6 +106,7 @@ impl Party {
             incoming: Incoming::default(),
             digits: Digits::default(),
             inband: None,
+            ear: None,
             presses: Presses::default(),
             press_is_known: false,
             // In the lower half of its round, so that a peer who missed the first packets of an SRTP
@@ -118,10 +126,17 @@ impl Party {
     /// The negotiation says where and how. True if the peer is to be looked for anew.
     pub(crate) fn set_remote(&mut self, now: Time, remote: Remote) -> bool {
         self.remote = Some(remote);
-        if remote.dtmf_receive.is_some() {
+        self.outgoing.set_rate(now, remote.codec.clock_rate());
+        let by_ear = remote.dtmf_receive.is_none();
+        if !by_ear {
             self.inband = None;
         } else if self.inband.is_none() {
             self.inband = Some(Inband::default());
+        }
+        if !by_ear || !remote.codec.is_wideband() {
+            self.ear = None;
+        } else if !self.ear.as_ref().is_some_and(|ear| ear.knows(remote.codec)) {
+            self.ear = Some(Box::new(Ear::new(remote.codec)));
         }
         self.reports.begin(now);
         self.silence.owe(now, remote.receive);
@@ -171,14 +186,20 @@ impl Party {
         }
     }
 
-    /// What a payload type means on this leg. Both laws are understood, as their types are static
-    /// and a peer may change between the two it offered (RFC 3264 §5.1).
+    /// The payload types on which the peer sends audio.
+    pub(crate) const fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
+    }
+
+    /// What a payload type means on this leg: all that we said we take, as a peer may change between
+    /// them (RFC 3264 §5.1), and what has a static type.
     fn kind(remote: &Remote, payload_type: u8) -> Option<Kind> {
         // Some peers send events on the type they themselves receive them on.
         let events = [remote.dtmf_receive, remote.dtmf_send];
+        if let Some(codec) = remote.takes.codec(payload_type) {
+            return Some(Kind::Audio(codec));
+        }
         match payload_type {
-            0 => Some(Kind::Audio(Law::Pcmu)),
-            8 => Some(Kind::Audio(Law::Pcma)),
             // Some send it unasked. A telephone-event may not have a static type, so it is no other.
             COMFORT_NOISE => Some(Kind::ComfortNoise),
             other => events.contains(&Some(other)).then_some(Kind::Event),
@@ -196,7 +217,7 @@ impl Party {
         let header = Header::parse(packet)?;
         let kind = Self::kind(&remote, header.payload_type)?;
         let fits = match kind {
-            Kind::Audio(law) => Some(law) == remote.codec.law(),
+            Kind::Audio(codec) => codec == remote.codec,
             Kind::Event | Kind::ComfortNoise | Kind::Empty => true,
         };
         let locked = match self.latch.admit(now, from, &header, fits, latching) {
@@ -206,7 +227,10 @@ impl Party {
         };
         let payload = packet.get(header.payload()).unwrap_or_default();
         self.received += 1;
-        let timed = matches!(kind, Kind::Audio(_)).then_some(g711::RATE);
+        let timed = match kind {
+            Kind::Audio(codec) => Some(codec.clock_rate()),
+            Kind::Event | Kind::ComfortNoise | Kind::Empty => None,
+        };
         let is_double = self.incoming.note(now, &header, timed) == Seen::Again;
         let digit = match is_double {
             true => None,
@@ -227,6 +251,7 @@ impl Party {
             digit,
             is_double,
             is_known: kind == Kind::Event && self.press_is_known,
+            event_clock: remote.dtmf_clock,
         })
     }
 
@@ -241,8 +266,15 @@ impl Party {
                 self.press_is_known = !self.press(now, digit, Way::Event);
                 (!self.press_is_known).then_some(digit)
             }
-            Kind::Audio(law) => {
-                let digit = self.inband.as_mut()?.hear(law, payload)?;
+            Kind::Audio(codec) => {
+                let inband = self.inband.as_mut()?;
+                let digit = match (codec.law(), &mut self.ear) {
+                    (Some(law), _) => {
+                        inband.hear(payload.iter().map(|code| g711::decode(law, *code)))?
+                    }
+                    (None, Some(ear)) => inband.hear(ear.hear(codec, payload).iter().copied())?,
+                    (None, None) => return None,
+                };
                 self.press(now, digit, Way::Inband).then_some(digit)
             }
             Kind::ComfortNoise | Kind::Empty => None,
@@ -283,9 +315,13 @@ pub(crate) fn forward(
         return None;
     }
     let range = arrival.header.payload();
-    let length = u32::try_from(range.len()).ok()?;
     let (payload_type, content) = match arrival.kind {
-        Kind::Audio(_) => (remote.codec.payload_type(), Content::Audio(length)),
+        // That is for a translation.
+        Kind::Audio(codec) if is_translated(codec, remote.codec) => return None,
+        Kind::Audio(codec) => {
+            let units = Decoder::units(codec, packet.get(range.clone())?).unwrap_or_default();
+            (remote.payload_type, Content::Audio(units))
+        }
         Kind::Event => match remote.dtmf_send.filter(|_| !arrival.is_known) {
             Some(payload_type) => (payload_type, Content::Event),
             None => {
@@ -308,30 +344,60 @@ pub(crate) fn forward(
     let packet = packet.get_mut(part.clone())?;
     let (place, payload) = packet.split_at_mut_checked(HEADER_BYTES)?;
     place.copy_from_slice(&header.to_bytes());
-    if let Kind::Audio(law) = arrival.kind
-        && Some(law) != remote.codec.law()
-    {
-        g711::translate(law, payload);
+    match arrival.kind {
+        Kind::Audio(codec) if codec != remote.codec => {
+            if let Some(law) = codec.law() {
+                g711::translate(law, payload);
+            }
+        }
+        Kind::Event if arrival.event_clock != remote.dtmf_clock => {
+            keys::scale(payload, arrival.event_clock, remote.dtmf_clock);
+        }
+        Kind::Audio(_) | Kind::Event | Kind::ComfortNoise | Kind::Empty => {}
     }
     Some(part)
 }
 
-/// The law in which a prompt is to be sent to a leg now; `None` if it must not be sent: the peer
-/// is not known or is on hold.
+/// Whether audio of one codec must be decoded for a peer who has another. Between the laws it need
+/// not.
+pub(crate) const fn is_translated(from: Codec, to: Codec) -> bool {
+    from as u8 != to as u8 && (from.is_wideband() || to.is_wideband())
+}
+
+/// How a leg's peer is to be spoken to now; `None` if it must not be: it is not known or is on
+/// hold.
+pub(crate) fn spoken_to(to: &Party) -> Option<Remote> {
+    to.remote.filter(|remote| remote.send)
+}
+
+/// The law in which a leg's peer is to be spoken to now; `None` if it must not be, or has none.
 pub(crate) fn prompt_law(to: &Party) -> Option<Law> {
-    to.remote
-        .filter(|remote| remote.send)
-        .and_then(|remote| remote.codec.law())
+    spoken_to(to)?.codec.law()
 }
 
 /// Puts a header before a prompt's frame of 20 ms.
 pub(crate) fn prompt(to: &mut Party, now: Time, law: Law, frame: &mut [u8; FRAME_BYTES]) {
-    let header = to
-        .outgoing
-        .own(now, law.payload_type(), FRAME_SAMPLES as u32);
+    let agreed = to.remote.filter(|remote| remote.codec.law() == Some(law));
+    let payload_type = agreed.map_or(law.payload_type(), |remote| remote.payload_type);
+    let header = to.outgoing.own(now, payload_type, FRAME_SAMPLES as u32);
     for (place, octet) in frame.iter_mut().zip(header.to_bytes()) {
         *place = octet;
     }
+}
+
+/// Puts a header before a payload that was made for a leg's peer, and says how long the packet is;
+/// `None` for a pause that is not sent.
+pub(crate) fn speak(to: &mut Party, now: Time, spoken: Spoken, packet: &mut [u8]) -> Option<usize> {
+    if spoken.octets == 0 {
+        to.outgoing.pass(spoken.units);
+        return None;
+    }
+    let payload_type = spoken_to(to)?.payload_type;
+    let header = to.outgoing.own(now, payload_type, spoken.units);
+    for (place, octet) in packet.iter_mut().zip(header.to_bytes()) {
+        *place = octet;
+    }
+    Some(HEADER_BYTES + spoken.octets)
 }
 
 #[cfg(test)]

@@ -251,10 +251,13 @@ fn peer(side: usize, octet: u8) -> SocketAddr {
 
 fn remote(side: usize, octets: &mut Octets<'_>) -> Remote {
     let flags = octets.byte();
-    let address = peer(side, octets.byte());
-    let codec = match flags & 1 {
-        0 => Codec::Pcma,
-        _ => Codec::Pcmu,
+    let wide = octets.byte();
+    let address = peer(side, wide);
+    let codec = match (flags & 1, wide & 2) {
+        (0, 0) => Codec::Pcma,
+        (_, 0) => Codec::Pcmu,
+        (0, _) => Codec::G722,
+        _ => Codec::Opus,
     };
     let plain = Remote::new(address, codec);
     Remote {
@@ -263,6 +266,7 @@ fn remote(side: usize, octets: &mut Octets<'_>) -> Remote {
         } else {
             Rtcp::Muxed
         },
+        dtmf_clock: if wide & 4 == 0 { 8_000 } else { 48_000 },
         dtmf_send: (flags & 4 == 0).then_some(101),
         dtmf_receive: (flags & 8 == 0).then_some(97),
         send: flags & 0x30 != 0x30,
@@ -274,7 +278,7 @@ fn remote(side: usize, octets: &mut Octets<'_>) -> Remote {
 /// A packet that is RTP, mostly of what was agreed on.
 fn packet(octets: &mut Octets<'_>) -> Vec<u8> {
     let kind = octets.byte();
-    let payload_type = [8, 0, 97, 101, 13, 8, 8, 18]
+    let payload_type = [8, 0, 97, 101, 13, 9, 111, 18]
         .get(usize::from(kind & 7))
         .copied()
         .unwrap_or_default();

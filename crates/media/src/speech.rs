@@ -4,7 +4,6 @@
 use core::time::Duration;
 
 use vocab::Time;
-use vocab::media::Law;
 
 /// Mean square of a sample below which nothing is speech: -45 dBov.
 const LEAST: f32 = 34_000.0;
@@ -16,7 +15,7 @@ const FLOOR_MAX: f32 = 340_000.0;
 const RISE: f32 = 1.02;
 /// Shorter sounds are clicks.
 const CLICK: Duration = Duration::from_millis(60);
-/// A sample of G.711.
+/// A sample at 8 kHz.
 const SAMPLE: Duration = Duration::from_micros(125);
 
 /// What was heard of a peer so far.
@@ -41,22 +40,19 @@ impl Speech {
     }
 
     /// Hears the audio of one packet.
-    pub(crate) fn hear(&mut self, now: Time, law: Law, codes: &[u8]) {
-        if codes.is_empty() {
+    pub(crate) fn hear(&mut self, now: Time, samples: &[i16]) {
+        if samples.is_empty() {
             return;
         }
-        let square = |code: &u8| {
-            let sample = f32::from(g711::decode(law, *code));
-            sample * sample
-        };
-        let energy = codes.iter().map(square).sum::<f32>() / codes.len() as f32;
+        let square = |sample: &i16| f32::from(*sample) * f32::from(*sample);
+        let energy = samples.iter().map(square).sum::<f32>() / samples.len() as f32;
         let floor = self.floor.unwrap_or(energy.min(FLOOR_MAX));
         self.floor = Some((floor * RISE).min(energy).max(1.0));
         if energy < LEAST.max(floor * ABOVE) {
             self.sound = Duration::ZERO;
             return;
         }
-        let length = SAMPLE.saturating_mul(u32::try_from(codes.len()).unwrap_or(u32::MAX));
+        let length = SAMPLE.saturating_mul(u32::try_from(samples.len()).unwrap_or(u32::MAX));
         let before = self.sound;
         self.sound += length;
         if self.sound > CLICK {
@@ -82,17 +78,15 @@ mod tests {
     use super::*;
 
     /// 20 ms of a tone of this height.
-    fn frame(height: f32) -> Vec<u8> {
+    fn frame(height: f32) -> Vec<i16> {
         let sample = |at: usize| (height * (at as f32 * 0.7).sin()) as i16;
-        (0..160)
-            .map(|at| g711::encode(Law::Pcma, sample(at)))
-            .collect()
+        (0..160).map(sample).collect()
     }
 
     fn hear(speech: &mut Speech, at: &mut u64, height: f32, frames: usize) {
         for _ in 0..frames {
             *at += 20;
-            speech.hear(Time::from_millis(*at), Law::Pcma, &frame(height));
+            speech.hear(Time::from_millis(*at), &frame(height));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Owns the seam between the media plane and whoever records.
 
-use vocab::media::{RecordingKey, Side};
+use vocab::media::{PayloadTypes, RecordingKey, Side};
 use vocab::{PauseReason, Time};
 
 /// Where packets to be recorded go. Called on the media thread: it never blocks and never
@@ -11,6 +11,12 @@ pub trait Tap: Send {
 
     /// A packet with audio arrived from one side: the whole RTP packet as its peer sent it.
     fn packet(&mut self, key: RecordingKey, side: Side, arrived: Time, rtp: &[u8]);
+
+    /// On which payload types a side's audio comes from now on, where they are not the static ones
+    /// alone. For a tap that reads packets; another one has no use for it.
+    fn codecs(&mut self, key: RecordingKey, side: Side, at: Time, takes: PayloadTypes) {
+        let _ = (key, side, at, takes);
+    }
 
     /// Nothing of a recording is to be kept, until it goes on or is over.
     fn pause(&mut self, key: RecordingKey, at: Time, reason: PauseReason);

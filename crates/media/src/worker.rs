@@ -4,6 +4,7 @@
 mod keying;
 mod message;
 mod play;
+mod translate;
 mod watch;
 
 use std::collections::hash_map::RandomState;
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use udp_io::{Batch, PACKET_BYTES_MAX, Packet, SocketId, Udp};
-use vocab::media::{MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+use vocab::media::{MediaCommand, MediaEvent, PayloadTypes, PromptId, RecordingKey, Remote, Side};
 use vocab::srtp::Crypto;
 use vocab::{CallId, LegId, Time};
 
@@ -29,6 +30,7 @@ use crate::tap::Tap;
 use keying::Keying;
 use message::{Message, Wanted};
 use play::Playing;
+use translate::Translation;
 use watch::Round;
 
 /// What holds for all legs.
@@ -69,6 +71,8 @@ struct Leg {
     connected: bool,
     playing: Option<Playing>,
     keying: Option<Keying>,
+    /// What the other party says, in a codec that its peer has not.
+    translation: Option<Box<Translation>>,
     bridge: Option<Bridge>,
     /// What its peer says to nobody, and is recorded.
     message: Option<Box<Message>>,
@@ -255,10 +259,10 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 digit,
             });
         }
-        if let (Some(message), Kind::Audio(law)) = (&mut leg.message, arrival.kind) {
+        if let (Some(message), Kind::Audio(codec)) = (&mut leg.message, arrival.kind) {
             let bytes = packet.bytes();
             let payload = bytes.get(arrival.header.payload()).unwrap_or_default();
-            message.hear(self.tap.as_mut(), now, (law, payload), bytes);
+            message.hear(self.tap.as_mut(), now, (codec, payload), bytes);
             message::tell(&self.report, now, leg);
         }
         let Some(bridge) = leg.bridge else {
@@ -266,13 +270,17 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         };
         if let (Some(digit), Kind::Event) = (arrival.digit, arrival.kind)
             && let Some(other) = leg_at(&mut self.legs, Some(bridge.other))
-            && !other.party.takes_events()
+            && (!other.party.takes_events() || other.translation.is_some())
         {
-            // In the audio it passes by itself; and so does an event where the peer takes one.
+            // In the audio it passes by itself; and so does an event where the peer takes one and the
+            // numbers of the packets are the other party's.
             self.press(now, Some(bridge.other), digit);
         }
         if let (Some(key), Kind::Audio(_)) = (bridge.record, arrival.kind) {
             self.tap.packet(key, bridge.side, now, packet.bytes());
+        }
+        if self.translates(now, bridge.other, &arrival, &packet) {
+            return;
         }
         if let Some(other) = leg_at(&mut self.legs, Some(bridge.other))
             // Who is played to hears that, as on hold, and so does for whom keys are pressed.
@@ -329,6 +337,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 connected: false,
                 playing: None,
                 keying: None,
+                translation: None,
                 bridge: None,
                 message: None,
                 srtp: None,
@@ -349,8 +358,16 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         let Some(leg) = leg_at(&mut self.legs, socket) else {
             return;
         };
+        let takes = leg.party.remote().map(|former| former.takes);
+        let recorded = leg
+            .bridge
+            .and_then(|bridge| Some((bridge.record?, bridge.side)));
+        if let Some((key, side)) = recorded.filter(|_| takes != Some(remote.takes)) {
+            self.tap.codecs(key, side, now, remote.takes);
+        }
         protect(leg, remote.crypto);
-        if leg.party.set_remote(now, remote) && leg.connected {
+        let anew = leg.party.set_remote(now, remote);
+        if anew && leg.connected {
             leg.connected = false;
             if let Err(problem) = self.udp.disconnect(leg.sockets.rtp) {
                 // The leg would hear its former peer only.
@@ -394,6 +411,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             (at_operator, at_caller, Side::Operator),
         ];
         for (socket, other, side) in sides {
+            self.tell_codecs(now, record, Some(socket), side);
             if let Some(leg) = leg_at(&mut self.legs, Some(socket)) {
                 leg.bridge = Some(Bridge {
                     other,
@@ -420,6 +438,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         for socket in socket.into_iter().chain([bridge.other]) {
             self.watch_no_bridge(socket);
             self.stop_keying(Some(socket));
+            self.stop_translating(Some(socket));
         }
         self.stop_recording(now, bridge.record);
     }
@@ -430,6 +449,22 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             let holder = self.recordings.get(&key).copied();
             self.unbridge(now, holder);
             self.tap.start(key, now);
+        }
+    }
+
+    /// Says on which payload types a side's audio comes, where they are not the static ones.
+    fn tell_codecs(
+        &mut self,
+        now: Time,
+        record: Option<RecordingKey>,
+        socket: Option<SocketId>,
+        side: Side,
+    ) {
+        let leg = leg_at(&mut self.legs, socket);
+        let takes = leg.and_then(|leg| Some(leg.party.remote()?.takes));
+        let told = takes.filter(|takes| *takes != PayloadTypes::STATIC);
+        if let (Some(key), Some(takes)) = (record, told) {
+            self.tap.codecs(key, side, now, takes);
         }
     }
 

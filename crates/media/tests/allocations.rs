@@ -13,9 +13,12 @@ use std::alloc::System;
 use std::net::UdpSocket;
 
 use common::{CALL, PATIENCE, leg};
+use media::codec::Encoder;
 use media::{Audio, Media, Settings, Tap};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use vocab::media::{Codec, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+use vocab::media::{
+    Codec, MediaCommand, MediaEvent, OpusWish, PromptId, RecordingKey, Remote, Side,
+};
 use vocab::srtp::{Crypto, MasterKey, Suite};
 use vocab::{PauseReason, Time};
 
@@ -46,8 +49,42 @@ fn pass(from: &UdpSocket, to: &UdpSocket, packet: &mut [u8; 172], sequence: u16)
     assert_eq!(to.recv(&mut heard).unwrap(), 172);
 }
 
+/// Speaks a codec, a packet each time, and allocates nothing for it.
+struct Talker<'a> {
+    socket: &'a UdpSocket,
+    codec: Codec,
+    encoder: Encoder,
+    sequence: u16,
+}
+
+impl<'a> Talker<'a> {
+    fn new((socket, codec): (&'a UdpSocket, Codec)) -> Self {
+        Self {
+            socket,
+            codec,
+            encoder: Encoder::new(codec, 16_000, OpusWish::default()).unwrap(),
+            sequence: 0,
+        }
+    }
+
+    fn speak(&mut self) {
+        let mut samples = [0; 320];
+        for (at, sample) in samples.iter_mut().enumerate() {
+            *sample = ((at * 37 + usize::from(self.sequence) * 11) % 4_000) as i16;
+        }
+        let mut packet = [0; 600];
+        let timestamp = u32::from(self.sequence) * self.codec.clock_rate() / 50;
+        packet[..2].copy_from_slice(&[0x80, self.codec.payload_type()]);
+        packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+        packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        let octets = self.encoder.encode(&samples, &mut packet[12..]).unwrap();
+        self.socket.send(&packet[..12 + octets]).unwrap();
+        self.sequence += 1;
+    }
+}
+
 #[test]
-fn a_relayed_recorded_or_played_packet_allocates_nothing() {
+fn a_relayed_recorded_played_or_translated_packet_allocates_nothing() {
     let taped = std::sync::Arc::<std::sync::atomic::AtomicU64>::default();
     let (sender, events) = std::sync::mpsc::channel();
     let settings = Settings {
@@ -58,8 +95,16 @@ fn a_relayed_recorded_or_played_packet_allocates_nothing() {
     let taps: Vec<Box<dyn Tap>> = vec![Box::new(Count(taped.clone()))];
     let report = move |event| drop(sender.send(event));
     let media = Media::start(settings, std::time::Instant::now(), prompts, taps, report).unwrap();
-    // Two laws, so that translation is in the count too; the third leg hears music.
-    let codecs = [Codec::Pcma, Codec::Pcmu, Codec::Pcma];
+    // Two laws, so that their translation is in the count too; the third leg hears music, and so does
+    // the fourth, in Opus; the last two speak Opus and G.722 to each other.
+    let codecs = [
+        Codec::Pcma,
+        Codec::Pcmu,
+        Codec::Pcma,
+        Codec::Opus,
+        Codec::Opus,
+        Codec::G722,
+    ];
     let peers: Vec<UdpSocket> = codecs
         .into_iter()
         .zip(1..)
@@ -94,12 +139,20 @@ fn a_relayed_recorded_or_played_packet_allocates_nothing() {
         })
         .collect();
     let (call, prompt) = (CALL, PromptId(1));
-    media.send(MediaCommand::Play {
+    for number in [3, 4] {
+        media.send(MediaCommand::Play {
+            call,
+            leg: leg(number),
+            prompt,
+            repeat: true,
+            token: 1,
+        });
+    }
+    media.send(MediaCommand::Bridge {
         call,
-        leg: leg(3),
-        prompt,
-        repeat: true,
-        token: 1,
+        caller: leg(5),
+        operator: leg(6),
+        record: None,
     });
     let record = Some(RecordingKey { call, segment: 1 });
     media.send(MediaCommand::Bridge {
@@ -116,9 +169,21 @@ fn a_relayed_recorded_or_played_packet_allocates_nothing() {
     // The first packets lock the peers and report that audio has started. Commands are obeyed in
     // order, so the music of the third leg means that all is set up.
     peers[2].recv(&mut [0; 200]).unwrap();
+    let mut talkers = [(&peers[4], Codec::Opus), (&peers[5], Codec::G722)].map(Talker::new);
     for sequence in 0..50 {
         pass(&peers[0], &peers[1], &mut alaw, sequence);
         pass(&peers[1], &peers[0], &mut ulaw, sequence);
+    }
+    for _ in 0..20 {
+        talkers.iter_mut().for_each(Talker::speak);
+        peers[3].recv(&mut [0; 600]).unwrap();
+    }
+    for (peer, talker) in peers[4..].iter().zip(&talkers) {
+        assert!(
+            peer.recv(&mut [0; 600]).unwrap() > 12,
+            "{:?} hears",
+            talker.codec
+        );
     }
     let before = taped.load(std::sync::atomic::Ordering::Relaxed);
     let region = Region::new(ALLOCATOR);
@@ -128,6 +193,10 @@ fn a_relayed_recorded_or_played_packet_allocates_nothing() {
     }
     for _ in 0..20 {
         peers[2].recv(&mut [0; 200]).unwrap();
+    }
+    for _ in 0..50 {
+        talkers.iter_mut().for_each(Talker::speak);
+        peers[3].recv(&mut [0; 600]).unwrap();
     }
     let change = region.change();
     assert_eq!(

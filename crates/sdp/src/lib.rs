@@ -1,4 +1,5 @@
-//! Offer and answer (RFC 3264) for one G.711 audio stream with telephone-events (RFC 4733).
+//! Offer and answer (RFC 3264) for one audio stream, of G.711, G.722 or Opus (RFC 7587), with
+//! telephone-events (RFC 4733).
 //!
 //! Owns what a leg says about its media and what it understands of the peer's words. The text is
 //! read and written by the `sdp-types` crate, behind a pre-pass that forgives what real telephones
@@ -31,6 +32,7 @@
 //! ```
 
 mod crypto;
+mod formats;
 mod read;
 mod stream;
 mod write;
@@ -57,7 +59,7 @@ pub struct Local<'a> {
     pub version: u64,
     /// What we speak, best first.
     pub codecs: &'a [Codec],
-    /// The payload type of telephone-events in our offers. In answers it is the offerer's;
+    /// The payload type of telephone-events of 8,000 Hz in our offers. In answers it is the offerer's;
     /// `None` means that we take none.
     pub dtmf: Option<u8>,
     /// Our part of SRTP; `None`: audio goes in clear, and who insists on SRTP gets none.
@@ -83,6 +85,9 @@ pub enum Refusal {
     #[error("no session: {0}")]
     NothingInCommon(String),
 }
+
+/// The payload type of telephone-events with the clock of Opus in our offers.
+const DTMF_WIDE: u8 = 110;
 
 /// There is no audio stream at all, or only disabled ones.
 const NO_AUDIO: &str = "no audio stream offered";
@@ -124,7 +129,7 @@ pub fn offer_again(last: &[u8], local: &Local<'_>) -> String {
 pub fn answer(offer: &[u8], local: &Local<'_>) -> Result<(String, Remote), Refusal> {
     let offer = Description::read(offer)?;
     let (at, fit) = first_fit(&offer, local, Preference::Ours)?;
-    let remote = fit.remote(fit.dtmf, local);
+    let remote = fit.answered(local);
     Ok((write::answer(&offer, at, &fit, local), remote))
 }
 
@@ -135,7 +140,7 @@ pub fn answer(offer: &[u8], local: &Local<'_>) -> Result<(String, Remote), Refus
 pub fn accept(answer: &[u8], local: &Local<'_>) -> Result<Remote, Refusal> {
     let answer = Description::read(answer)?;
     let (_, fit) = first_fit(&answer, local, Preference::Theirs)?;
-    Ok(fit.remote(local.dtmf.filter(|_| fit.dtmf.is_some()), local))
+    Ok(fit.accepted(local))
 }
 
 /// The first audio stream that fits, one that can be protected before one that cannot; the reason

@@ -2,12 +2,12 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use sdp_types::RtpMap;
-use vocab::media::{Codec, Remote, Rtcp};
+use vocab::media::{Codec, OpusWish, PayloadTypes, Remote, Rtcp};
 
-use crate::Local;
 use crate::crypto::{self, Chosen, Lines};
+use crate::formats::{Events, Formats};
 use crate::read::Stream;
+use crate::{DTMF_WIDE, Local};
 
 /// RTP and RTCP on one port (RFC 5761).
 pub(crate) const RTCP_MUX: &str = "rtcp-mux";
@@ -80,8 +80,13 @@ pub(crate) struct Fit {
     /// How the peer wants RTCP; muxed only if it says so, whoever offers.
     pub(crate) rtcp: Rtcp,
     pub(crate) codec: Codec,
-    /// The peer's payload type of telephone-events, if both sides have them.
-    pub(crate) dtmf: Option<u8>,
+    /// Its payload type in what the peer said.
+    pub(crate) payload_type: u8,
+    /// What the peer wants of it, and in packets of what length.
+    opus: OpusWish,
+    packet_ms: u8,
+    /// The peer's telephone-events, if both sides have them.
+    pub(crate) dtmf: Option<Events>,
     /// The peer's direction.
     pub(crate) direction: Direction,
     /// The peer's keys, if audio is protected.
@@ -89,19 +94,44 @@ pub(crate) struct Fit {
 }
 
 impl Fit {
-    pub(crate) fn remote(&self, dtmf_receive: Option<u8>, local: &Local<'_>) -> Remote {
+    /// How to reach the peer, where `takes` and `dtmf_receive` are what we said.
+    fn remote(&self, local: &Local<'_>, takes: PayloadTypes, dtmf_receive: Option<u8>) -> Remote {
         let ours = local.srtp.map(|srtp| srtp.key);
         let crypto = self.crypto.zip(ours);
         Remote {
             address: self.address,
             codec: self.codec,
-            dtmf_send: self.dtmf,
+            payload_type: self.payload_type,
+            takes,
+            packet_ms: self.packet_ms,
+            opus: self.opus,
+            dtmf_clock: self.dtmf.map_or(8_000, |events| events.clock),
+            dtmf_send: self.dtmf.map(|events| events.payload_type),
             dtmf_receive,
             rtcp: self.rtcp,
             send: self.direction.receives(),
             crypto: crypto.map(|(theirs, ours)| theirs.with(ours)),
             receive: matches!(self.direction, Direction::Both),
         }
+    }
+
+    /// After an answer of ours: what is said in it comes on the types of the offer (RFC 3264 §6.1).
+    pub(crate) fn answered(&self, local: &Local<'_>) -> Remote {
+        let takes = PayloadTypes::STATIC.with(self.codec, self.payload_type);
+        self.remote(local, takes, self.dtmf.map(|events| events.payload_type))
+    }
+
+    /// After an answer of theirs: what they send comes on the types of our offer.
+    pub(crate) fn accepted(&self, local: &Local<'_>) -> Remote {
+        let types = local.codecs.iter();
+        let takes = types.fold(PayloadTypes::STATIC, |types, codec| {
+            types.with(*codec, codec.payload_type())
+        });
+        let receive = self.dtmf.and_then(|events| match events.clock {
+            8_000 => local.dtmf,
+            _ => Some(DTMF_WIDE),
+        });
+        self.remote(local, takes, receive)
     }
 }
 
@@ -122,13 +152,15 @@ pub(crate) fn fit(
         return Err(Some(format!("no way from {} to {ip}", local.address)));
     }
     let formats = Formats::of(stream);
-    let codec = formats
-        .choose(local.codecs, preference, &media.fmt)
-        .ok_or_else(|| Some("PCMA or PCMU at 8000 Hz expected".to_owned()))?;
+    let chosen = formats.choose(local.codecs, preference).ok_or_else(|| {
+        let names: Vec<&str> = local.codecs.iter().map(|codec| codec.name()).collect();
+        Some(format!("{} expected", names.join(" or ")))
+    })?;
+    let (codec, payload_type) = chosen;
     let dtmf = local
         .dtmf
-        .and(formats.dtmf)
-        .filter(|kind| *kind != codec.payload_type());
+        .and(formats.events(codec))
+        .filter(|events| events.payload_type != payload_type);
     let said = stream
         .attributes()
         .find_map(|attribute| Direction::of_attribute(&attribute.attribute))
@@ -144,6 +176,9 @@ pub(crate) fn fit(
         address,
         rtcp: rtcp(stream, address),
         codec,
+        payload_type,
+        opus: formats.opus(payload_type),
+        packet_ms: formats.packet_ms(),
         dtmf,
         direction,
         crypto,
@@ -231,80 +266,4 @@ fn shown(text: &str) -> String {
         .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'))
         .take(40)
         .collect()
-}
-
-/// The payload types of a stream and what they mean.
-struct Formats {
-    /// Bit n: payload type n is listed.
-    listed: u128,
-    /// Bit n: an rtpmap gives payload type n another meaning than its static one.
-    redefined: u128,
-    /// The first listed telephone-event/8000.
-    dtmf: Option<u8>,
-}
-
-impl Formats {
-    fn of(stream: &Stream<'_>) -> Self {
-        let mut formats = Self {
-            listed: 0,
-            redefined: 0,
-            dtmf: None,
-        };
-        for kind in stream.media.fmt.split_whitespace() {
-            formats.listed |= kind.parse().map_or(0, bit);
-        }
-        for map in stream.media.attributes_typed::<RtpMap>().flatten() {
-            formats.note(&map);
-        }
-        formats
-    }
-
-    fn note(&mut self, map: &RtpMap) {
-        let kind = map.payload_type;
-        let mono = map
-            .encoding_params
-            .as_deref()
-            .is_none_or(|channels| channels == "1");
-        let is = |name: &str| {
-            mono && map.clock_rate == 8000 && map.encoding_name.eq_ignore_ascii_case(name)
-        };
-        if is("telephone-event") && self.lists(kind) {
-            self.dtmf = self.dtmf.or(Some(kind));
-        }
-        let plain = (kind == Codec::Pcmu.payload_type() && is("PCMU"))
-            || (kind == Codec::Pcma.payload_type() && is("PCMA"));
-        if !plain {
-            self.redefined |= bit(kind);
-        }
-    }
-
-    const fn lists(&self, kind: u8) -> bool {
-        self.listed & bit(kind) != 0
-    }
-
-    fn choose(&self, codecs: &[Codec], preference: Preference, fmt: &str) -> Option<Codec> {
-        let mut common = codecs.iter().copied().filter(|codec| self.have(*codec));
-        match preference {
-            Preference::Ours => common.next(),
-            Preference::Theirs => {
-                let place = |codec: &Codec| {
-                    let kind = codec.payload_type();
-                    fmt.split_whitespace()
-                        .position(|listed| listed.parse() == Ok(kind))
-                };
-                common.min_by_key(place)
-            }
-        }
-    }
-
-    /// Only on its static payload type: the media plane knows no other.
-    const fn have(&self, codec: Codec) -> bool {
-        let kind = codec.payload_type();
-        self.lists(kind) && self.redefined & bit(kind) == 0
-    }
-}
-
-/// No bit for what is no payload type.
-const fn bit(kind: u8) -> u128 {
-    if kind < 128 { 1 << kind } else { 0 }
 }

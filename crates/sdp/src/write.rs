@@ -3,15 +3,18 @@
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 use vocab::media::{Codec, Rtcp};
 
-use crate::Local;
 use crate::crypto;
+use crate::formats::Events;
 use crate::read::Description;
 use crate::stream::{Direction, Fit, RTCP_MUX};
+use crate::{DTMF_WIDE, Local};
 
 /// Milliseconds of audio per packet.
 const PACKET_MS: &str = "20";
 /// The keys 0-9, *, #, A-D (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
+/// What we want of Opus (RFC 7587 §6.1): a repetition of what may be lost.
+const OPUS: &str = "useinbandfec=1";
 
 pub(crate) fn offer(local: &Local<'_>) -> String {
     // In clear for whom knows no SRTP, or wants none (RFC 8643 §3.1).
@@ -45,9 +48,18 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
 
 /// The stream that we offer, with all we can.
 fn offered_audio(proto: &str, local: &Local<'_>) -> Media {
+    let with_type = |codec: &Codec| (*codec, codec.payload_type());
+    let events = |payload_type, clock| Events {
+        payload_type,
+        clock,
+    };
+    let wide = local.dtmf.filter(|_| local.codecs.contains(&Codec::Opus));
+    let narrow = local.dtmf.map(|kind| events(kind, 8_000));
+    // RFC 4733 §2.1: events have the clock of the audio that they are among.
+    let wide = wide.map(|_| events(DTMF_WIDE, Codec::Opus.clock_rate()));
     let said = Said {
-        codecs: local.codecs,
-        dtmf: local.dtmf,
+        codecs: local.codecs.iter().map(with_type).collect(),
+        dtmf: narrow.into_iter().chain(wide).collect(),
         direction: Direction::Both,
         muxed: true,
     };
@@ -63,8 +75,8 @@ pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_
     let answered = |(place, stream): (usize, crate::read::Stream<'_>)| {
         if place == at {
             let said = Said {
-                codecs: &[fit.codec],
-                dtmf: fit.dtmf,
+                codecs: vec![(fit.codec, fit.payload_type)],
+                dtmf: fit.dtmf.into_iter().collect(),
                 direction: fit.direction.mirrored(),
                 // RFC 5761 §5.1.1: only to one who offered it.
                 muxed: fit.rtcp == Rtcp::Muxed,
@@ -95,25 +107,38 @@ fn session(local: &Local<'_>, medias: Vec<Media>) -> Session {
 }
 
 /// What a live stream of ours says.
-struct Said<'a> {
-    codecs: &'a [Codec],
-    dtmf: Option<u8>,
+struct Said {
+    /// With their payload types.
+    codecs: Vec<(Codec, u8)>,
+    dtmf: Vec<Events>,
     direction: Direction,
     /// RTCP may come on the port of RTP.
     muxed: bool,
 }
 
-fn audio(proto: &str, said: &Said<'_>, local: &Local<'_>) -> Media {
-    let mut formats: Vec<String> = Vec::with_capacity(said.codecs.len() + 1);
-    let mut attributes = Vec::with_capacity(said.codecs.len() + 5);
-    for codec in said.codecs {
-        let kind = codec.payload_type();
+fn audio(proto: &str, said: &Said, local: &Local<'_>) -> Media {
+    let mut formats: Vec<String> = Vec::with_capacity(said.codecs.len() + said.dtmf.len());
+    let mut attributes = Vec::with_capacity(said.codecs.len() + 7);
+    for (codec, kind) in &said.codecs {
+        let (name, clock) = (codec.name(), codec.clock_rate());
         formats.push(kind.to_string());
-        attributes.push(attribute("rtpmap", format!("{kind} {}/8000", codec.name())));
+        // RFC 7587 §7: two channels are written, whatever is spoken.
+        let channels = if *codec == Codec::Opus { "/2" } else { "" };
+        attributes.push(attribute(
+            "rtpmap",
+            format!("{kind} {name}/{clock}{channels}"),
+        ));
+        if *codec == Codec::Opus {
+            attributes.push(attribute("fmtp", format!("{kind} {OPUS}")));
+        }
     }
-    if let Some(kind) = said.dtmf {
+    for events in &said.dtmf {
+        let (kind, clock) = (events.payload_type, events.clock);
         formats.push(kind.to_string());
-        attributes.push(attribute("rtpmap", format!("{kind} telephone-event/8000")));
+        attributes.push(attribute(
+            "rtpmap",
+            format!("{kind} telephone-event/{clock}"),
+        ));
         attributes.push(attribute("fmtp", format!("{kind} {EVENTS}")));
     }
     attributes.push(attribute("ptime", PACKET_MS.to_owned()));

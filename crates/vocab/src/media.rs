@@ -130,6 +130,47 @@ impl Default for OpusWish {
     }
 }
 
+/// The payload types on which audio is taken, by codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PayloadTypes([u8; 4]);
+
+impl PayloadTypes {
+    /// In the place of a payload type, which has seven bits.
+    const NONE: u8 = 0xff;
+    /// The static ones (RFC 3551 §6). Opus has none.
+    pub const STATIC: Self = Self([0, 8, 9, Self::NONE]);
+
+    /// The same with a codec on another type, which no other codec has then.
+    #[must_use]
+    pub fn with(self, codec: Codec, payload_type: u8) -> Self {
+        let Self(mut types) = self;
+        for (place, other) in types.iter_mut().zip(Codec::ALL) {
+            if other == codec {
+                *place = payload_type;
+            } else if *place == payload_type {
+                *place = Self::NONE;
+            }
+        }
+        Self(types)
+    }
+
+    /// What comes on a type.
+    #[must_use]
+    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
+        let mut known = self.0.iter().zip(Codec::ALL);
+        let (_, codec) = known.find(|(one, _)| **one == payload_type && **one != Self::NONE)?;
+        Some(codec)
+    }
+
+    /// The type of a codec.
+    #[must_use]
+    pub fn payload_type(&self, codec: Codec) -> Option<u8> {
+        let mut known = self.0.iter().zip(Codec::ALL);
+        let (one, _) = known.find(|(one, other)| *other == codec && **one != Self::NONE)?;
+        Some(*one)
+    }
+}
+
 /// Where a leg's peer takes RTCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Rtcp {
@@ -159,6 +200,16 @@ pub struct Remote {
     pub rtcp: Rtcp,
     /// The codec of both directions.
     pub codec: Codec,
+    /// The payload type on which the peer takes it.
+    pub payload_type: u8,
+    /// The payload types on which we said we take audio.
+    pub takes: PayloadTypes,
+    /// How much audio the peer wants in each packet that we make, milliseconds: 10 to 60.
+    pub packet_ms: u8,
+    /// What the peer wants of Opus, if that is the codec.
+    pub opus: OpusWish,
+    /// Units of telephone-events' durations in a second, in both directions.
+    pub dtmf_clock: u32,
     /// The payload type on which the peer takes telephone-events (RFC 4733), if it does.
     pub dtmf_send: Option<u8>,
     /// The payload type on which we said we take telephone-events, if we did.
@@ -176,11 +227,16 @@ pub struct Remote {
 impl Remote {
     /// A peer that sends and takes audio, and takes no telephone-events.
     #[must_use]
-    pub const fn new(address: SocketAddr, codec: Codec) -> Self {
+    pub fn new(address: SocketAddr, codec: Codec) -> Self {
         Self {
             address,
             rtcp: Rtcp::beside(address),
             codec,
+            payload_type: codec.payload_type(),
+            takes: PayloadTypes::STATIC.with(codec, codec.payload_type()),
+            packet_ms: 20,
+            opus: OpusWish::default(),
+            dtmf_clock: 8_000,
             dtmf_send: None,
             dtmf_receive: None,
             send: true,

@@ -49,14 +49,15 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Reads a stereo WAV file of 8 kHz, A-law (format 6) or 16-bit linear (format 1).
+    /// Reads a stereo WAV file of 8 or 16 kHz, A-law (format 6) or 16-bit linear (format 1). Of one of
+    /// 16 kHz every two samples become one.
     pub fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert_eq!(&bytes[..4], b"RIFF");
         assert_eq!(&bytes[8..12], b"WAVE");
         let size = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
         assert_eq!(size + 8, bytes.len(), "the RIFF size fits the file");
-        let (mut at, mut format, mut samples) = (12, None, None);
+        let (mut at, mut format, mut samples, mut wide) = (12, None, None, false);
         while at + 8 <= bytes.len() {
             let length = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
             let chunk = &bytes[at + 8..at + 8 + length];
@@ -64,7 +65,9 @@ impl Recording {
                 b"fmt " => {
                     let number = |at| u16::from_le_bytes([chunk[at], chunk[at + 1]]);
                     assert_eq!(number(2), 2, "two channels");
-                    assert_eq!(number(4) as usize, RATE, "8 kHz");
+                    let rate = usize::from(number(4));
+                    assert!([RATE, 2 * RATE].contains(&rate), "8 or 16 kHz, not {rate}");
+                    wide = rate > RATE;
                     format = Some(number(0));
                 }
                 b"data" => samples = Some(chunk),
@@ -81,7 +84,10 @@ impl Recording {
                 .collect(),
             other => panic!("WAV format {other}"),
         };
-        let side = |first: usize| all.iter().skip(first).step_by(2).copied().collect();
+        let side = |first: usize| {
+            let samples: Vec<i16> = all.iter().skip(first).step_by(2).copied().collect();
+            if wide { halved(&samples) } else { samples }
+        };
         Self {
             caller: side(0),
             operator: side(1),
@@ -91,6 +97,20 @@ impl Recording {
     pub fn ms(&self) -> usize {
         self.caller.len() * 1_000 / RATE
     }
+}
+
+/// Samples of 16 kHz at 8 kHz.
+fn halved(samples: &[i16]) -> Vec<i16> {
+    let mean = |two: &[i16]| ((i32::from(two[0]) + i32::from(two[1])) / 2) as i16;
+    samples.chunks_exact(2).map(mean).collect()
+}
+
+/// A mono WAV file of 8 kHz and 16 bits, as another program wrote it.
+pub fn read_mono(path: &Path) -> Vec<i16> {
+    let mut wav = hound::WavReader::open(path).unwrap();
+    let spec = wav.spec();
+    assert_eq!((spec.channels, spec.sample_rate), (1, RATE as u32));
+    wav.samples().map(Result::unwrap).collect()
 }
 
 /// The A-law audio of a pcap file of RTP packets (Ethernet, IPv4, UDP; no CSRC).
@@ -138,6 +158,37 @@ pub fn likeness(said: &[i16], heard: &[i16]) -> (isize, f64) {
             &heard[from..from + length],
         ),
     )
+}
+
+/// The share of what was said that is heard, in pieces of 400 ms, each of which may lie up to 250 ms
+/// beside its place: a jitter buffer moves audio when packets come late.
+pub fn share_heard(said: &[i16], heard: &[i16]) -> f64 {
+    const PIECE: usize = RATE * 4 / 10;
+    const BESIDE: usize = RATE / 4;
+    let (at, _) = likeness(said, heard);
+    let mean = energy(said) / (said.len() / PIECE).max(1) as f64;
+    let (mut pieces, mut found) = (0, 0);
+    for (number, piece) in said.chunks_exact(PIECE).enumerate() {
+        let place = at + (number * PIECE) as isize;
+        // What was not sent, or is hardly more than the silence between words, tells nothing.
+        let Ok(place) = usize::try_from(place) else {
+            continue;
+        };
+        if energy(piece) < mean / 4.0 || place + PIECE + BESIDE > heard.len() {
+            continue;
+        }
+        pieces += 1;
+        let best = (place.saturating_sub(BESIDE)..=place + BESIDE)
+            .map(|from| {
+                heard
+                    .get(from..from + PIECE)
+                    .map_or(0.0, |part| correlation(piece, part))
+            })
+            .fold(0.0, f64::max);
+        found += usize::from(best > 0.8);
+    }
+    assert!(pieces >= 5, "only {pieces} pieces of audio to compare");
+    found as f64 / pieces as f64
 }
 
 fn energy(samples: &[i16]) -> f64 {

@@ -40,6 +40,8 @@ pub struct Way<'a> {
     pub more: &'a str,
     /// Parameters added to its account.
     pub account: &'a str,
+    /// The codec it has, by its name in SDP.
+    pub codec: &'a str,
 }
 
 impl<'a> Way<'a> {
@@ -48,6 +50,7 @@ impl<'a> Way<'a> {
         proxy: None,
         more: "",
         account: "",
+        codec: "pcma",
     };
 
     /// Straight to the engine.
@@ -92,10 +95,11 @@ impl Baresip {
     pub fn operator(engine: &Engine, login: &str, speech: &Path, way: Way<'_>) -> Self {
         let account = format!(
             "<sip:{login}@{};transport={}>;auth_user={login};auth_pass={};answermode=auto;\
-             audio_codecs=pcma;regint=60{}{}\n",
+             audio_codecs={};regint=60{}{}\n",
             way.engine(engine),
             way.transport,
             password(login),
+            way.codec,
             way.account,
             way.outbound(),
         );
@@ -106,8 +110,10 @@ impl Baresip {
     pub fn caller(engine: &Engine, speech: &Path, way: Way<'_>, seconds: u32) -> Self {
         let address = engine.place.net.callers;
         let account = format!(
-            "<sip:79140000002@{address};transport={}>;regint=0;audio_codecs=pcma{}\n",
+            "<sip:79140000002@{address};transport={}>{};regint=0;audio_codecs={}{}\n",
             way.transport,
+            way.account,
+            way.codec,
             way.outbound(),
         );
         // It adds the transport of its account itself.
@@ -133,7 +139,9 @@ impl Baresip {
              audio_alert aufile,{heard}.alert\n\
              audio_buffer 20-160\n\
              module_path {modules}\n\
-             module g711.so\nmodule aufile.so\n\
+             ausrc_srate 8000\nausrc_channels 1\n\
+             auplay_srate 8000\nauplay_channels 1\n\
+             module g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\n\
              module_tmp account.so\n\
              module_app menu.so\n{more}\n",
             speech = speech.display(),
@@ -172,6 +180,11 @@ impl Baresip {
         until("baresip's end", Duration::from_secs(60), || {
             self.running.0.try_wait().unwrap()
         });
+    }
+
+    /// What was said to it in its last call, once that is over.
+    pub fn heard(&self) -> Vec<i16> {
+        super::audio::read_mono(&self.folder.path().join("heard.wav"))
     }
 
     pub fn log(&self) -> String {

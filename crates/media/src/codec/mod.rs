@@ -29,6 +29,8 @@ pub use resample::Resampler;
 pub const SAMPLES_MAX: usize = 5_760;
 /// Octets of the longest payload that is made: 60 ms of G.711 or G.722. Opus is held below.
 pub const PAYLOAD_MAX: usize = 480;
+/// What Opus makes of a pause that need not be sent has so many octets at most (RFC 6716 §3.1).
+pub const OPUS_PAUSE_MAX: usize = 2;
 /// Samples a second of G.722.
 const G722_RATE: u32 = 16_000;
 /// How hard the encoder of Opus tries, of 10. At 5 speech is as good as at 10 to most ears and costs
@@ -215,7 +217,7 @@ impl Encoder {
 
     /// Encodes a frame (10, 20, 40 or 60 ms for Opus) into the beginning of `out` and says how many
     /// octets it was. `None`: there is no room ([`PAYLOAD_MAX`] has it for 60 ms), or the codec has
-    /// no such frame. One octet of Opus, or none, is a pause that need not be sent (RFC 6716 §3.1).
+    /// no such frame. [`OPUS_PAUSE_MAX`] octets of Opus or less are a pause that need not be sent.
     pub fn encode(&mut self, samples: &[i16], out: &mut [u8]) -> Option<usize> {
         match &mut self.how {
             Encoding::G711(law) => {

@@ -61,13 +61,12 @@ fn what_was_said_is_heard_through_every_codec() {
         (Codec::Pcma, &[8_000][..]),
         (Codec::Pcmu, &[8_000]),
         (Codec::G722, &[16_000]),
-        (Codec::Opus, &[8_000, 16_000, 48_000]),
+        (Codec::Opus, &[8_000, 16_000]),
     ] {
         for rate in rates {
             for ms in [10, 20, 40, 60] {
                 let (said, heard) = through(codec, *rate, ms, fec);
                 let likeness = likeness(&said, &heard, *rate);
-                // Opus keeps what is heard, not the wave.
                 // Opus keeps what is heard, not the wave.
                 let least = if codec == Codec::Opus { 0.85 } else { 0.99 };
                 assert!(likeness > least, "{codec:?} {rate} {ms} ms: {likeness}");

@@ -74,7 +74,7 @@ impl Party {
             });
         let to_peer = codec.zip(self.reports.told()).map(|(codec, told)| {
             let us = |units: u32| {
-                let us = u64::from(units) * 1_000_000 / u64::from(g711::RATE);
+                let us = u64::from(units) * 1_000_000 / u64::from(codec.clock_rate());
                 u32::try_from(us).unwrap_or(u32::MAX)
             };
             let lost = told.lost.min(self.sent);

@@ -43,7 +43,11 @@ pub(crate) fn key<'room>(
         return None;
     };
     match remote.dtmf_send {
-        Some(payload_type) => event(to, now, payload_type, (key, frame), room),
+        Some(payload_type) => {
+            let event_type = (payload_type, remote.dtmf_clock);
+            event(to, now, event_type, (key, frame), room)
+        }
+        // Of another codec the sound is a speaker's.
         None => Some(tone(to, now, remote.codec.law()?, (key, frame), room)),
     }
 }
@@ -51,7 +55,7 @@ pub(crate) fn key<'room>(
 fn event<'room>(
     to: &mut Party,
     now: Time,
-    payload_type: u8,
+    (payload_type, clock): (u8, u32),
     (key, frame): (char, usize),
     room: &'room mut [u8; FRAME_BYTES],
 ) -> Option<&'room [u8]> {
@@ -60,7 +64,8 @@ fn event<'room>(
         return None;
     }
     let header = to.outgoing.own_event(now, payload_type, frame == 0);
-    let duration = ((frame.min(last) + 1) * FRAME_SAMPLES) as u16;
+    let samples = ((frame.min(last) + 1) * FRAME_SAMPLES) as u32;
+    let duration = (samples * (clock / g711::RATE)) as u16;
     let end = if frame >= last { 0x80 } else { 0 };
     let [high, low] = duration.to_be_bytes();
     let payload = [dtmf::event(key)?, end | VOLUME, high, low];
@@ -78,12 +83,29 @@ fn tone<'room>(
     (key, frame): (char, usize),
     room: &'room mut [u8; FRAME_BYTES],
 ) -> &'room [u8] {
-    let samples = room.get_mut(HEADER_BYTES..).unwrap_or_default();
-    if frame < SOUND_FRAMES {
-        dtmf::fill(key, frame * FRAME_SAMPLES, law, samples);
-    } else {
-        samples.fill(g711::silence(law));
+    let codes = room.get_mut(HEADER_BYTES..).unwrap_or_default();
+    for (code, sample) in codes.iter_mut().zip(key_sound(key, frame)) {
+        *code = g711::encode(law, sample);
     }
     super::prompt(to, now, law, room);
     room
+}
+
+/// How a frame of a key sounds, at 8 kHz.
+pub(crate) fn key_sound(key: char, frame: usize) -> [i16; FRAME_SAMPLES] {
+    let mut samples = [0; FRAME_SAMPLES];
+    if frame < SOUND_FRAMES {
+        dtmf::fill(key, frame * FRAME_SAMPLES, &mut samples);
+    }
+    samples
+}
+
+/// The duration of an event (RFC 4733 §2.3) in units of another clock; the longest that can be
+/// written, if it is longer.
+pub(super) fn scale(payload: &mut [u8], from: u32, to: u32) {
+    if let Some([high, low]) = payload.get_mut(2..4) {
+        let units = u64::from(u16::from_be_bytes([*high, *low]));
+        let scaled = units * u64::from(to) / u64::from(from.max(1));
+        [*high, *low] = u16::try_from(scaled).unwrap_or(u16::MAX).to_be_bytes();
+    }
 }

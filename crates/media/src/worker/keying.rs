@@ -6,9 +6,10 @@ use vocab::media::MediaEvent;
 use vocab::{LegId, Time};
 
 use super::{Worker, leg_at, send};
-use crate::metronome::SlotId;
+use crate::metronome::{Player, SlotId};
 use crate::presses::Way;
-use crate::relay::{self, FRAME_BYTES, KEY_FRAMES};
+use crate::relay::{self, FRAME_BYTES, KEY_FRAMES, Party};
+use crate::speaker::Speaker;
 
 /// Keys that wait to be pressed towards one peer; further ones are left out. Nobody presses sixteen
 /// keys in the 2.6 s that they take.
@@ -22,6 +23,8 @@ pub(super) struct Keying {
     /// The frame of the first that comes next.
     frame: usize,
     slot: SlotId,
+    /// Of the tones for a peer who has neither events nor G.711.
+    speaker: Option<Box<Speaker>>,
 }
 
 impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
@@ -56,7 +59,8 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             keys: ['\0'; KEYS_MAX],
             count: 0,
             frame: 0,
-            slot: self.metronome.add(now, leg.sockets.rtp),
+            slot: self.metronome.add(now, Player::Leg(leg.sockets.rtp)),
+            speaker: speaker_of_tones(&leg.party),
         });
         match keying.keys.get_mut(keying.count) {
             Some(place) => {
@@ -72,7 +76,8 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             && let Some(keying) = leg.keying.take()
         {
             leg.party.interrupt();
-            self.metronome.remove(keying.slot, leg.sockets.rtp);
+            let player = Player::Leg(leg.sockets.rtp);
+            self.metronome.remove(keying.slot, player);
         }
     }
 
@@ -97,8 +102,31 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             keying.keys.rotate_left(1);
             keying.count -= 1;
         }
+        if let Some(mut speaker) = keying.speaker.take() {
+            super::translate::say(
+                &mut self.udp,
+                leg,
+                now,
+                &mut speaker,
+                &relay::key_sound(key, frame),
+            );
+            if let Some(keying) = &mut leg.keying {
+                keying.speaker = Some(speaker);
+            }
+            return;
+        }
         if let Some(bytes) = relay::key(&mut leg.party, now, (key, frame), &mut room) {
             send(&mut self.udp, leg, bytes);
         }
     }
+}
+
+/// Who sounds the keys to a peer that takes no events, if its codec is not G.711.
+fn speaker_of_tones(party: &Party) -> Option<Box<Speaker>> {
+    let remote = party.remote()?;
+    let by_tone = remote.codec.is_wideband() && remote.dtmf_send.is_none();
+    Speaker::new(remote, g711::RATE)
+        .ok()
+        .filter(|_| by_tone)
+        .map(Box::new)
 }

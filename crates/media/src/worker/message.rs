@@ -4,10 +4,11 @@
 use core::time::Duration;
 
 use udp_io::{SocketId, Udp};
-use vocab::media::{Law, MediaEvent, RecordingKey, Side};
+use vocab::media::{Codec, MediaEvent, RecordingKey, Side};
 use vocab::{LegId, Time};
 
 use super::{Leg, Worker, leg_at};
+use crate::ear::Ear;
 use crate::speech::Speech;
 use crate::tap::Tap;
 
@@ -15,6 +16,7 @@ use crate::tap::Tap;
 pub(super) struct Message {
     pub(super) key: RecordingKey,
     speech: Speech,
+    ear: Ear,
     least: Duration,
     silence: Duration,
     told_spoken: bool,
@@ -34,11 +36,14 @@ impl Message {
         &mut self,
         tap: &mut dyn Tap,
         now: Time,
-        (law, payload): (Law, &[u8]),
+        (codec, payload): (Codec, &[u8]),
         packet: &[u8],
     ) {
         tap.packet(self.key, Side::Caller, now, packet);
-        self.speech.hear(now, law, payload);
+        if !self.ear.knows(codec) {
+            self.ear = Ear::new(codec);
+        }
+        self.speech.hear(now, self.ear.hear(codec, payload));
     }
 }
 
@@ -64,6 +69,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         self.unbridge(now, socket);
         self.end_message(now, socket, true);
         self.start_recording(now, Some(wanted.key));
+        self.tell_codecs(now, Some(wanted.key), socket, Side::Caller);
         let Some(leg) = leg_at(&mut self.legs, socket) else {
             // The peer is gone already. Its message, empty, is accounted for all the same.
             self.stop_recording(now, Some(wanted.key));
@@ -72,6 +78,11 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         leg.message = Some(Box::new(Message {
             key: wanted.key,
             speech: Speech::new(now),
+            ear: Ear::new(
+                leg.party
+                    .remote()
+                    .map_or(Codec::Pcma, |remote| remote.codec),
+            ),
             least: wanted.least,
             silence: wanted.silence,
             told_spoken: false,

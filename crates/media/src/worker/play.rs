@@ -1,14 +1,15 @@
 //! Owns the playing of prompts on one thread: all of them in one pass per beat.
 
 use udp_io::{SocketId, Udp};
-use vocab::media::{MediaEvent, PromptId};
+use vocab::media::{Law, MediaEvent, PromptId, Remote};
 use vocab::{LegId, Time};
 
-use super::{Worker, leg_at, send};
-use crate::audio::Audio;
-use crate::metronome::SlotId;
+use super::{Worker, leg_at, send, translate};
+use crate::audio::{Audio, FRAME_SAMPLES};
+use crate::metronome::{Player, SlotId};
 use crate::relay::{self, FRAME_BYTES};
 use crate::rtp::HEADER_BYTES;
+use crate::speaker::Speaker;
 
 /// What a leg's peer hears.
 pub(super) struct Playing {
@@ -18,6 +19,8 @@ pub(super) struct Playing {
     repeat: bool,
     token: u32,
     slot: SlotId,
+    /// For a peer whose codec is not G.711; made when the prompt begins.
+    speaker: Option<Box<Speaker>>,
 }
 
 impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
@@ -56,13 +59,15 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             }
             return;
         };
-        let slot = self.metronome.add(now, socket);
+        let slot = self.metronome.add(now, Player::Leg(socket));
+        let speaker = leg.party.remote().and_then(speaker_for);
         leg.playing = Some(Playing {
             audio,
             at: 0,
             repeat,
             token,
             slot,
+            speaker,
         });
     }
 
@@ -71,7 +76,8 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             && let Some(playing) = leg.playing.take()
         {
             leg.party.interrupt();
-            self.metronome.remove(playing.slot, leg.sockets.rtp);
+            let player = Player::Leg(leg.sockets.rtp);
+            self.metronome.remove(playing.slot, player);
         }
     }
 
@@ -80,9 +86,13 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         while let Some(slot) = self.metronome.strike(now) {
             // Backwards, as those that have ended leave the slot.
             for index in (0..self.metronome.len(slot)).rev() {
-                if let Some(socket) = self.metronome.player(slot, index) {
-                    self.play_frame(now, socket);
-                    self.key_frame(now, socket);
+                match self.metronome.player(slot, index) {
+                    Some(Player::Leg(socket)) => {
+                        self.play_frame(now, socket);
+                        self.key_frame(now, socket);
+                    }
+                    Some(Player::Translation(socket)) => self.translate_frame(now, socket),
+                    None => {}
                 }
             }
         }
@@ -106,18 +116,58 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             });
             return;
         }
-        let law = relay::prompt_law(&leg.party);
-        let mut frame = [0; FRAME_BYTES];
-        let samples = frame.get_mut(HEADER_BYTES..).unwrap_or_default();
+        let remote = relay::spoken_to(&leg.party);
         // On hold the prompt goes on unheard; both laws are equally long.
-        let any = law.unwrap_or(vocab::media::Law::Pcma);
-        playing.at = playing.audio.fill(any, playing.at, playing.repeat, samples);
-        match law {
-            Some(law) => {
+        let law = remote.and_then(|remote| remote.codec.law());
+        let mut frame = [0; FRAME_BYTES];
+        let codes = frame.get_mut(HEADER_BYTES..).unwrap_or_default();
+        let any = law.unwrap_or(Law::Pcma);
+        playing.at = playing.audio.fill(any, playing.at, playing.repeat, codes);
+        match (remote, law) {
+            (None, _) => leg.party.interrupt(),
+            (Some(_), Some(law)) => {
                 relay::prompt(&mut leg.party, now, law, &mut frame);
                 send(&mut self.udp, leg, &frame);
             }
-            None => leg.party.interrupt(),
+            (Some(remote), None) => {
+                let mut samples = [0; FRAME_SAMPLES];
+                for (sample, code) in samples.iter_mut().zip(codes) {
+                    *sample = g711::decode(any, *code);
+                }
+                self.play_encoded(now, socket, &remote, &samples);
+            }
         }
     }
+
+    /// Sends a frame to a peer whose codec is not G.711.
+    fn play_encoded(&mut self, now: Time, socket: SocketId, remote: &Remote, samples: &[i16]) {
+        let Some(leg) = leg_at(&mut self.legs, Some(socket)) else {
+            return;
+        };
+        let former = leg
+            .playing
+            .as_mut()
+            .and_then(|playing| playing.speaker.take());
+        // The codec may have changed since the prompt began.
+        let fitting = former.filter(|speaker| speaker.fits(remote));
+        let Some(mut speaker) = fitting.or_else(|| speaker_for(remote)) else {
+            return;
+        };
+        translate::say(&mut self.udp, leg, now, &mut speaker, samples);
+        if let Some(playing) = &mut leg.playing {
+            playing.speaker = Some(speaker);
+        }
+    }
+}
+
+/// Who speaks prompts to a peer, if its codec is not G.711.
+fn speaker_for(remote: &Remote) -> Option<Box<Speaker>> {
+    if !remote.codec.is_wideband() {
+        return None;
+    }
+    let speaker = Speaker::new(remote, g711::RATE);
+    if let Err(problem) = &speaker {
+        tracing::error!(%problem, "a prompt cannot be spoken");
+    }
+    speaker.ok().map(Box::new)
 }

@@ -191,8 +191,12 @@ impl CallerLeg {
         // Who has no seat on a trunk is an operator.
         let trunk = self.seat.as_ref();
         let trunk = trunk.and_then(|seat| ctx.trunks.by_id(seat.trunk));
+        let of_trunk = trunk
+            .map(|trunk| &trunk.codecs)
+            .filter(|codecs| !codecs.is_empty());
         let speech = Speech {
-            codecs: ctx.settings.codecs.clone(),
+            codecs: of_trunk.unwrap_or(&ctx.settings.codecs).clone(),
+            events: trunk.is_none_or(|trunk| trunk.events),
             protection: trunk.map_or(ctx.settings.protection, |trunk| trunk.protection),
         };
         let mut description = Description::new(ctx, address, port, speech);

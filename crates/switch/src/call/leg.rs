@@ -33,6 +33,8 @@ pub(crate) struct Description {
     session_id: u64,
     version: u64,
     codecs: Vec<Codec>,
+    /// Whether keys are telephone-events.
+    events: bool,
     /// Our key and whether audio goes without one.
     srtp: Option<sdp::Srtp>,
     /// What the peer was told last.
@@ -45,11 +47,17 @@ pub(crate) struct Speech {
     pub(crate) codecs: Vec<Codec>,
     /// By whom the peer is.
     pub(crate) protection: Protection,
+    /// Keys are telephone-events (RFC 4733); else they are tones.
+    pub(crate) events: bool,
 }
 
 impl Description {
     pub(crate) fn new(ctx: &mut Context, address: IpAddr, port: u16, speech: Speech) -> Self {
-        let Speech { codecs, protection } = speech;
+        let Speech {
+            codecs,
+            protection,
+            events,
+        } = speech;
         let srtp = match protection {
             Protection::Off => None,
             Protection::Offered | Protection::Required => Some(sdp::Srtp {
@@ -65,6 +73,7 @@ impl Description {
             session_id,
             version: 1,
             codecs,
+            events,
             srtp,
             said: Vec::new(),
         }
@@ -86,7 +95,7 @@ impl Description {
             session_id: self.session_id,
             version: self.version,
             codecs: &self.codecs,
-            dtmf: Some(DTMF),
+            dtmf: self.events.then_some(DTMF),
             srtp: self.srtp,
         }
     }

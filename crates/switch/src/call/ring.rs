@@ -91,11 +91,19 @@ impl Call {
         let Some(group) = leg.next_group(ctx) else {
             return false;
         };
-        let mut codecs = ctx.settings.codecs.clone();
-        codecs.sort_by_key(|codec| Some(*codec) != spoken);
         let trunk = group.first().and_then(Way::trunk);
+        let of_trunk = trunk
+            .map(|trunk| &trunk.codecs)
+            .filter(|codecs| !codecs.is_empty());
+        let mut codecs = of_trunk.unwrap_or(&ctx.settings.codecs).clone();
+        codecs.sort_by_key(|codec| Some(*codec) != spoken);
+        let events = trunk.is_none_or(|trunk| trunk.events);
         let protection = trunk.map_or(ctx.settings.protection, |trunk| trunk.protection);
-        let speech = Speech { codecs, protection };
+        let speech = Speech {
+            codecs,
+            protection,
+            events,
+        };
         let unknown = core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
         // All of a group are offered one session, and one of them will have it.
         leg.description = Some(Description::new(ctx, unknown, port, speech));

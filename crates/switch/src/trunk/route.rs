@@ -3,6 +3,7 @@
 
 use sip::{AuthError, HeaderName, Host, Message, Method, NameAddr, Uri};
 use thiserror::Error;
+use vocab::media::Codec;
 use vocab::srtp::Protection;
 
 use super::settings::{Account, EarlyMedia, Identity, Outbound, Trunk, TrunkId};
@@ -49,6 +50,10 @@ pub struct Way {
     pub early_media: EarlyMedia,
     /// Whether its audio is protected.
     pub protection: Protection,
+    /// Codecs with it; empty: those of everybody.
+    pub codecs: Vec<Codec>,
+    /// Whether keys are telephone-events with it.
+    pub events: bool,
 }
 
 /// Why a call cannot go out.
@@ -168,6 +173,8 @@ fn way(
         account: trunk.account.clone(),
         early_media: outbound.early_media,
         protection: trunk.protection,
+        codecs: trunk.codecs.clone(),
+        events: trunk.events,
     }
 }
 

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use sip::{Flow, HeaderName, Host, Secrets, Uri};
+use vocab::media::Codec;
 use vocab::srtp::Protection;
 
 use super::{Dialling, Network, NumberRules};
@@ -37,6 +38,10 @@ pub struct Trunk {
     pub transfer: TransferBy,
     /// Whether its audio is protected.
     pub protection: Protection,
+    /// Codecs with it, the preferred one first; empty: those of everybody.
+    pub codecs: Vec<Codec>,
+    /// Whether keys are telephone-events (RFC 4733) with it; else they are tones in its audio.
+    pub events: bool,
     /// What is taken from it and given to it at once.
     pub limits: TrunkLimits,
 }
@@ -272,6 +277,8 @@ impl Trunk {
             probe: None,
             transfer: TransferBy::default(),
             protection: Protection::Off,
+            codecs: Vec::new(),
+            events: true,
             limits: TrunkLimits::default(),
         }
     }

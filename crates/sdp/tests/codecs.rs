@@ -1,0 +1,154 @@
+//! Which codec two sides come to, on which payload types, and what is said of it.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use sdp::{Local, Refusal, accept, answer, offer};
+use vocab::media::{Codec, OpusWish, Remote};
+
+const DEFAULT: &[Codec] = &[Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
+
+fn local(codecs: &[Codec]) -> Local<'_> {
+    Local {
+        address: "192.0.2.1".parse().unwrap(),
+        port: 20_000,
+        session_id: 7,
+        version: 1,
+        codecs,
+        dtmf: Some(101),
+        srtp: None,
+    }
+}
+
+fn described(media: &str) -> String {
+    format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n{media}")
+}
+
+fn answered(media: &str, codecs: &[Codec]) -> (String, Remote) {
+    answer(described(media).as_bytes(), &local(codecs)).unwrap()
+}
+
+#[test]
+fn opus_is_answered_on_the_offerers_type_with_its_wishes_read() {
+    let (text, remote) = answered(
+        "m=audio 4000 RTP/AVP 96 97 98\r\na=rtpmap:96 opus/48000/2\r\n\
+         a=fmtp:96 maxplaybackrate=16000; useinbandfec=1;usedtx=1\r\n\
+         a=rtpmap:97 telephone-event/8000\r\na=rtpmap:98 telephone-event/48000\r\na=ptime:40\r\n",
+        DEFAULT,
+    );
+    assert!(text.contains("m=audio 20000 RTP/AVP 96 98\r\n"), "{text}");
+    assert!(
+        text.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("a=rtpmap:98 telephone-event/48000\r\n"),
+        "{text}"
+    );
+    assert_eq!((remote.codec, remote.payload_type), (Codec::Opus, 96));
+    assert_eq!(remote.takes.codec(96), Some(Codec::Opus));
+    assert_eq!((remote.dtmf_send, remote.dtmf_clock), (Some(98), 48_000));
+    let wish = OpusWish {
+        fec: true,
+        dtx: true,
+        playback_rate: 16_000,
+    };
+    assert_eq!((remote.opus, remote.packet_ms), (wish, 40));
+}
+
+#[test]
+fn g722_has_the_clock_of_8000_and_one_who_writes_16000_is_understood() {
+    for map in [
+        "",
+        "a=rtpmap:9 G722/8000\r\n",
+        "a=rtpmap:9 G722/16000/1\r\n",
+    ] {
+        let (text, remote) = answered(&format!("m=audio 4000 RTP/AVP 9\r\n{map}"), DEFAULT);
+        assert!(
+            text.contains("m=audio 20000 RTP/AVP 9\r\na=rtpmap:9 G722/8000\r\n"),
+            "{text}"
+        );
+        assert_eq!((remote.codec, remote.payload_type), (Codec::G722, 9));
+    }
+}
+
+#[test]
+fn a_codec_on_an_unusual_type_is_that_codec_and_its_usual_type_is_free() {
+    let (text, remote) = answered(
+        "m=audio 4000 RTP/AVP 0 120\r\na=rtpmap:0 speex/8000\r\na=rtpmap:120 PCMA/8000\r\n",
+        DEFAULT,
+    );
+    assert!(
+        text.contains("m=audio 20000 RTP/AVP 120\r\na=rtpmap:120 PCMA/8000\r\n"),
+        "{text}"
+    );
+    assert_eq!((remote.codec, remote.payload_type), (Codec::Pcma, 120));
+    assert_eq!(remote.takes.codec(120), Some(Codec::Pcma));
+    assert_eq!(remote.takes.codec(8), None);
+}
+
+#[test]
+fn our_offer_names_all_and_the_types_may_differ_by_direction() {
+    let text = offer(&local(DEFAULT));
+    assert!(
+        text.contains("m=audio 20000 RTP/AVP 8 0 9 111 101 110\r\n"),
+        "{text}"
+    );
+    let answer = described(
+        "m=audio 4000 RTP/AVP 99 100\r\na=rtpmap:99 opus/48000/2\r\n\
+         a=rtpmap:100 telephone-event/48000\r\na=maxptime:10\r\n",
+    );
+    let remote = accept(answer.as_bytes(), &local(DEFAULT)).unwrap();
+    assert_eq!(
+        (remote.payload_type, remote.takes.codec(111)),
+        (99, Some(Codec::Opus))
+    );
+    assert_eq!(
+        (remote.dtmf_send, remote.dtmf_receive),
+        (Some(100), Some(110))
+    );
+    assert_eq!(remote.packet_ms, 10);
+    let narrow = described(
+        "m=audio 4000 RTP/AVP 111 96\r\na=rtpmap:111 opus/48000/2\r\n\
+         a=rtpmap:96 telephone-event/8000\r\n",
+    );
+    let remote = accept(narrow.as_bytes(), &local(DEFAULT)).unwrap();
+    assert_eq!(
+        (remote.dtmf_send, remote.dtmf_receive),
+        (Some(96), Some(101))
+    );
+    assert_eq!(remote.dtmf_clock, 8_000);
+}
+
+#[test]
+fn g729_alone_and_fax_alone_are_no_session_and_beside_audio_they_are_refused() {
+    for media in [
+        "m=audio 4000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n",
+        "m=image 4000 udptl t38\r\n",
+    ] {
+        let refusal = answer(described(media).as_bytes(), &local(DEFAULT)).unwrap_err();
+        assert!(matches!(refusal, Refusal::NothingInCommon(_)), "{refusal}");
+    }
+    let (text, _) = answered(
+        "m=audio 4000 RTP/AVP 18 8\r\nm=image 4002 udptl t38\r\n",
+        DEFAULT,
+    );
+    assert!(text.contains("m=audio 20000 RTP/AVP 8\r\n"), "{text}");
+    assert!(text.contains("m=image 0 udptl t38\r\n"), "{text}");
+}
+
+#[test]
+fn packet_times_are_whole_tens_within_10_and_60() {
+    for (said, made) in [
+        ("5", 10),
+        ("20", 20),
+        ("30", 30),
+        ("35.5", 30),
+        ("200", 60),
+        ("x", 20),
+    ] {
+        let (_, remote) = answered(
+            &format!("m=audio 4000 RTP/AVP 8\r\na=ptime:{said}\r\n"),
+            DEFAULT,
+        );
+        assert_eq!(remote.packet_ms, made, "{said}");
+    }
+}
