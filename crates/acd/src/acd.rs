@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::random::Random;
 use crate::settings::CallerSettings;
 use crate::timers::{Timer, Timers};
-use crate::{Input, Output};
+use crate::{Input, Output, Remembered};
 
 /// The core. See the crate's documentation for its contract.
 #[derive(Debug)]
@@ -82,6 +82,7 @@ impl Acd {
             Input::Queues(queues) => self.reload_queues(now, queues),
             Input::Operators(operators) => self.reload_operators(now, operators),
             Input::Callers(callers) => self.callers = callers.into_iter().collect(),
+            Input::Remembered(before) => self.remember(now, before),
             Input::Breaks(breaks) => self.breaks.set(breaks),
             Input::Clock { day, time } => self.clock_set(now, Clock::new(day, time, now)),
             Input::Reachable {
@@ -136,6 +137,17 @@ impl Acd {
             Input::CallbackNamed { call, next } => self.callback_named(now, call, next),
             Input::CallbackEnded { call, reached } => self.callback_ended(now, call, reached),
             Input::Command { number, command } => self.command(now, number, command),
+        }
+    }
+
+    fn remember(&mut self, now: Time, before: Remembered) {
+        for (at, (caller, queue, long)) in (0..).zip(before.places) {
+            // All waited before this process began: what counts is who waited longer.
+            let since = Time::from_micros(at);
+            self.kept.keep(now, long, queue, &caller, since);
+        }
+        for (caller, operator) in before.regulars {
+            self.regulars.served(now, &caller, operator);
         }
     }
 

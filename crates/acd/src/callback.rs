@@ -126,11 +126,13 @@ impl Acd {
         self.settle_all(now, freed);
     }
 
-    fn enter_callback(&mut self, now: Time, arrival: Arrival, callback: Box<Callback>) {
+    fn enter_callback(&mut self, now: Time, arrival: Arrival, mut callback: Box<Callback>) {
         let call = arrival.call;
         if let Some(queue) = self.queues.get_mut(&arrival.queue) {
             queue.callbacks.insert(callback.number.clone(), call);
         }
+        // Until its time was judged.
+        callback.asleep = true;
         self.enter(now, arrival, 0, Some(callback));
         self.callback_due(now, call);
     }
@@ -243,17 +245,17 @@ impl Acd {
         self.by_entry.insert((now, call));
         waiting.entered = now;
         let mut ring_time = Duration::ZERO;
+        let record = self.operators.get(&operator);
         if let Some(queue) = self.queues.get_mut(&queue) {
             queue.callbacks.remove(&callback.number);
-            ring_time = queue.settings.ring_time;
+            ring_time = record.map_or(ring_time, |one| one.ring_time_in(&queue.settings));
             waiting.wait_until = queue.settings.wait_max.map(|wait_max| now + wait_max);
             if let Some(until) = waiting.wait_until {
                 self.timers.set(until, Timer::Wait(call));
             }
         }
-        let own = self.operators.get(&operator).and_then(|who| who.ring_time);
         self.timers.cancel(offer.ring_until, Timer::Ring(id));
-        offer.ring_until = now + own.unwrap_or(ring_time);
+        offer.ring_until = now + ring_time;
         self.timers.set(offer.ring_until, Timer::Ring(id));
         let end = CallbackEnd::Reached;
         self.outputs.push_back(Output::CallbackOver { call, end });
@@ -290,7 +292,13 @@ impl Acd {
         if reached {
             let end = CallbackEnd::Reached;
             self.outputs.push_back(Output::CallbackOver { call, end });
+            self.regulars
+                .served(now, &dialling.arrival.caller, dialling.operator);
         } else {
+            // There was no talk, so there is no work after it.
+            if let Some(operator) = self.operators.get_mut(&dialling.operator) {
+                operator.owes_no_work(call);
+            }
             self.try_again(now, dialling.arrival, dialling.callback);
         }
     }
@@ -320,9 +328,11 @@ impl Acd {
 
     /// A callback that waits gets another name, and keeps all else.
     pub(crate) fn callback_named(&mut self, now: Time, call: CallId, next: CallId) {
-        if !self.is_owed(call) || self.calls.contains_key(&next) {
+        if !self.is_callback(call) || self.calls.contains_key(&next) {
             return;
         }
+        // Whom it rings at is not asked in the new name at once: that is a call of its own.
+        let freed = self.withdraw_all(now, call, OfferResult::Withdrawn);
         let Some(mut gone) = self.forget_call(call) else {
             return;
         };
@@ -333,6 +343,14 @@ impl Acd {
             };
             self.enter_callback(now, arrival, callback);
         }
+        self.settle_all(now, freed);
+    }
+
+    /// Whether this is a callback that nobody has answered yet.
+    #[must_use]
+    pub fn is_callback(&self, call: CallId) -> bool {
+        let call = self.calls.get(&call);
+        call.is_some_and(|call| call.callback.is_some())
     }
 
     /// Whether this is a callback that waits for its time or an operator, and rings nowhere.
@@ -351,8 +369,22 @@ impl Acd {
             self.outputs.push_back(Output::CallbackOver { call, end });
             return;
         }
+        if let Some(by) = self.waiting_as(arrival.queue, &callback.number) {
+            // Called while we dialled: the number was engaged by the one whom it is for.
+            let end = CallbackEnd::CallerCalled(by);
+            self.outputs.push_back(Output::CallbackOver { call, end });
+            return;
+        }
         callback.paused_until = now + callback.pause;
-        callback.asleep = true;
         self.enter_callback(now, arrival, callback);
+    }
+
+    /// The call of this number that waits in a queue. Looked for when a dialling failed, and so seldom.
+    fn waiting_as(&self, queue: QueueId, number: &str) -> Option<CallId> {
+        let calls = self.queues.get(&queue)?.calls.iter();
+        calls.map(|key| key.call).find(|call| {
+            let call = self.calls.get(call);
+            call.is_some_and(|call| call.callback.is_none() && call.arrival.caller == number)
+        })
     }
 }

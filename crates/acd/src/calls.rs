@@ -263,13 +263,14 @@ impl Acd {
         };
         let owner = sticky.and_then(|_| owner.or_else(|| self.regulars.of(&record.arrival.caller)));
         self.calls.insert(call, record);
-        self.open_reserve(now, queue_id);
         self.set_stage_timer(call);
         if let (Some(owner), Some(limit)) = (owner, sticky) {
             self.wait_for_own(now, call, owner, limit);
         }
         self.shelve(call);
         self.offer_call(now, call);
+        // After this call has its place: one that comes back or was moved may be the oldest.
+        self.open_reserve(now, queue_id);
         self.forecast(call, place);
     }
 

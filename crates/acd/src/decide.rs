@@ -135,7 +135,7 @@ impl Acd {
         if let Some(group) = choice.group {
             self.pool.chosen(group, operator);
         }
-        let ring_time = operator.ring_time.unwrap_or(queue.settings.ring_time);
+        let ring_time = operator.ring_time_in(&queue.settings);
         let offer = OfferId::new(self.boot, self.offers_made);
         self.offers_made = self.offers_made.wrapping_add(1);
         self.happened(now, to, Happened::Offered { offer });

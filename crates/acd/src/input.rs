@@ -21,6 +21,8 @@ pub enum Input {
     Operators(Vec<OperatorSettings>),
     /// What is known of callers, whole: by number.
     Callers(Vec<(String, CallerSettings)>),
+    /// What was remembered of callers before a restart; after the tables.
+    Remembered(Remembered),
     /// The kinds of breaks, whole.
     Breaks(Vec<BreakSettings>),
     /// The local time of day, at the start and whenever the clock was set.
@@ -149,6 +151,15 @@ pub enum Input {
         /// What is wanted.
         command: Command,
     },
+}
+
+/// What was remembered of callers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Places that are kept on: of whom, where, and for how long yet; who waited longest comes first.
+    pub places: Vec<(String, QueueId, Duration)>,
+    /// Who talked to a number last, the oldest first.
+    pub regulars: Vec<(String, OperatorId)>,
 }
 
 /// A call that is to wait in a queue.

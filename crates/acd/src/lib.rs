@@ -70,7 +70,7 @@ pub use callback::{ATTEMPTS_MAX, CallbackEnd, CallbackMode, CallbackWish};
 pub use command::{Command, Refusal};
 pub use decision::{CONSIDERED_MAX, Considered, Decision, Occasion, WhyNot};
 pub use estimate::Estimate;
-pub use input::{Arrival, Input};
+pub use input::{Arrival, Input, Remembered};
 pub use output::{Cause, Output};
 pub use settings::{
     Attendance, CallerSettings, Consequence, Failures, Levels, Membership, OVERFLOWS_MAX,

@@ -40,7 +40,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocab::{CallId, OfferId, OfferResult, OperatorState, QueueId, Time};
 
 use crate::group::{CallKey, Place};
-use crate::settings::{Attendance, Consequence, Membership, OperatorSettings, WrapUp};
+use crate::settings::{
+    Attendance, Consequence, Membership, OperatorSettings, QueueSettings, WrapUp,
+};
 use crate::status::{Presence, Status};
 
 /// What an operator is doing.
@@ -330,6 +332,23 @@ impl Operator {
         let rest = reached(count, consequence.rest_from).then_some(rest);
         self.happened(now, Happened::Failed { rest, fault });
         reached(count, consequence.not_ready_from) && self.status == Status::Available
+    }
+
+    /// How long an offer of a queue rings here: by the word of the membership, of the operator, of the
+    /// queue.
+    pub(crate) fn ring_time_in(&self, queue: &QueueSettings) -> Duration {
+        let member = self.queues.iter().find(|one| one.queue == queue.id);
+        let own = member.and_then(|one| one.ring_time).or(self.ring_time);
+        own.unwrap_or(queue.ring_time)
+    }
+
+    /// Nothing follows the talk of this call.
+    pub(crate) fn owes_no_work(&mut self, of: CallId) {
+        if let Phase::Talking(talk) = &mut self.phase
+            && talk.call == of
+        {
+            talk.wrap_up = WrapUp::None;
+        }
     }
 
     /// A new day.

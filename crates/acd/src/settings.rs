@@ -329,6 +329,22 @@ pub struct Membership {
     pub delay: Duration,
     /// Whether the operator is of the queue's reserve.
     pub reserve: bool,
+    /// How long an offer of this queue rings here, in place of any other time.
+    pub ring_time: Option<Duration>,
+}
+
+impl Membership {
+    /// A place in a queue like anybody's.
+    #[must_use]
+    pub const fn of(queue: QueueId) -> Self {
+        Self {
+            queue,
+            order: 0,
+            delay: Duration::ZERO,
+            reserve: false,
+            ring_time: None,
+        }
+    }
 }
 
 /// What is known of a caller's number before it calls.

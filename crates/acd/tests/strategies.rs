@@ -158,6 +158,7 @@ fn member(queue: QueueId, order: u8, delay: u64, reserve: bool) -> Membership {
         order,
         delay: Duration::from_secs(delay),
         reserve,
+        ring_time: None,
     }
 }
 

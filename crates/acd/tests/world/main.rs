@@ -1,7 +1,8 @@
 //! A seeded world of callers, telephones, operators and supervisors around the core, and checkers
 //! that judge what it does from the outside: they keep their own books and never look at the core's.
 //!
-//! 100,000 calls live in 250 worlds. A failing one prints one line that reproduces it.
+//! 100,000 calls live in 250 worlds; `ACD_WORLDS=2500` makes them a million. A failing one prints one line
+//! that reproduces it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -41,7 +42,9 @@ fn world(seed: u64) -> World {
 fn no_world_breaks_a_rule() {
     let mut ends: BTreeMap<String, u32> = BTreeMap::new();
     let mut seen: BTreeMap<&'static str, u64> = BTreeMap::new();
-    for seed in 0..WORLDS {
+    let asked = std::env::var("ACD_WORLDS").map(|worlds| worlds.parse().expect("a number"));
+    let worlds: u64 = asked.unwrap_or(WORLDS).max(WORLDS);
+    for seed in 0..worlds {
         let world = world(seed);
         for end in world.books.ends.values() {
             *ends.entry(format!("{end:?}")).or_default() += 1;
@@ -53,7 +56,7 @@ fn no_world_breaks_a_rule() {
     // The worlds are worth something only if all of this happens in them.
     assert_eq!(
         u64::from(ends.values().sum::<u32>()),
-        WORLDS * u64::from(play::CALLS)
+        worlds * u64::from(play::CALLS)
     );
     assert!(
         ends.len() >= 7 && ends.values().all(|count| *count > 50),
@@ -76,6 +79,15 @@ fn no_world_breaks_a_rule() {
     ] {
         let count = seen.get(what).copied().unwrap_or(0);
         assert!(count > 20, "{what} happened {count} times: {seen:?}");
+    }
+}
+
+/// Worlds that broke a rule once: a moved call was passed over when it made the reserve help; the books
+/// remembered a status longer than the core.
+#[test]
+fn worlds_that_broke_a_rule_once_hold_now() {
+    for seed in [1_179, 2_009] {
+        world(seed);
     }
 }
 

@@ -183,6 +183,7 @@ fn operator(random: &mut Random, id: OperatorId) -> OperatorSettings {
                     order: u8::try_from(random.below(2)).unwrap(),
                     delay: random.of(&[Duration::ZERO, Duration::ZERO, Duration::from_secs(8)]),
                     reserve: queue == 3 && random.percent(30),
+                    ring_time: None,
                 });
             }
         }

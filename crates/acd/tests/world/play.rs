@@ -271,7 +271,16 @@ impl World {
         self.books.enter(arrival.call, waiting);
     }
 
+    /// Of whom the core knows nothing any more begins anew, whatever was chosen before: taken off the
+    /// table, signed out, without a telephone.
+    fn forget_the_forgotten(&mut self) {
+        for (id, person) in &mut self.books.people {
+            person.available |= self.acd.operator_state(*id).is_none();
+        }
+    }
+
     fn reload(&mut self) {
+        self.forget_the_forgotten();
         let table = queues(&mut self.random);
         let people = operators(&mut self.random);
         self.books.queues = table.iter().map(|one| (one.id, one.clone())).collect();
@@ -317,6 +326,9 @@ impl World {
 
     /// Writes an input into the books, hands it in, and checks what follows.
     fn tell(&mut self, input: Input) {
+        if matches!(input, Input::Reachable { .. }) {
+            self.forget_the_forgotten();
+        }
         match &input {
             Input::Reachable {
                 operator,
