@@ -59,6 +59,7 @@ impl From<OrderRefusal> for Problem {
         let status = match &refusal {
             OrderRefusal::UnknownOperator { .. }
             | OrderRefusal::UnknownQueue { .. }
+            | OrderRefusal::NotOwed { .. }
             | OrderRefusal::NotWaiting { .. } => StatusCode::NOT_FOUND,
             OrderRefusal::NotFree { .. }
             | OrderRefusal::QueueRefuses { .. }

@@ -7,6 +7,7 @@
 //! a database that has a part already adds what is missing: a copy that was broken off is begun again.
 
 use crate::apply::{self, OnConflict};
+use crate::callers;
 use crate::db::{Connection, Location, Value};
 use crate::error::DatabaseError;
 use crate::rows::Table;
@@ -66,6 +67,11 @@ pub async fn copy(from: impl Into<Location>, to: impl Into<Location>) -> Result<
     };
     copy_rest(&mut source, &mut target, (&from, &to)).await?;
     copy_letters(&mut source, &mut target, (&from, &to)).await?;
+    for listed in callers::read(&mut source).await.map_err(of_source)? {
+        callers::put_into(&mut target, &listed)
+            .await
+            .map_err(of_target)?;
+    }
     source.roll_back().await;
     copied.entries = apply::rebuild(&mut target).await.map_err(of_target)?;
     store::mark_computed(&mut target).await.map_err(of_target)?;

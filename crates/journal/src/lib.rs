@@ -33,6 +33,7 @@
 mod apply;
 pub mod audio;
 pub mod bindings;
+pub mod callers;
 mod check;
 mod copy;
 mod db;
@@ -58,6 +59,7 @@ mod prune;
 pub mod query;
 pub mod recordings;
 mod recover;
+mod remembered;
 pub mod report;
 pub mod rows;
 pub mod search;

@@ -8,6 +8,7 @@ use vocab::{CallId, Callback, Duty, Event, Fact, Order, Standing};
 
 use crate::bindings::{self, BindingsError};
 use crate::db::{Connection, Location};
+use crate::remembered;
 
 /// What an operator chose, by login.
 const DUTY: &str = "duty";
@@ -60,6 +61,7 @@ impl Fold {
                 | Order::Pull { .. }
                 | Order::Assign { .. }
                 | Order::CallBack { .. }
+                | Order::Settle { .. }
                 | Order::Move { .. } => {}
             },
             _ => {} // Facts of calls and of the engine: the table of all of them is `events`.
@@ -131,7 +133,10 @@ pub async fn load(
     for event in &newer {
         fold.note(event);
     }
-    let mut standing = Standing::default();
+    let mut standing = Standing {
+        remembered: remembered::load(events, database, boot).await?,
+        ..Standing::default()
+    };
     for ((kind, key), json) in fold.0 {
         let Some(json) = json else { continue };
         if kind == CLOSED {

@@ -42,7 +42,10 @@ pub use live::{
     LiveCounts, LiveOperator, LiveRecording, LiveTrunk, OperatorState, RegistrationState, Snapshot,
 };
 pub use number::{Redacted, number_key};
-pub use order::{Callback, CallbackResult, Duty, Instruction, Order, OrderRefusal, Rank, Standing};
+pub use order::{
+    Callback, CallbackResult, Duty, Instruction, KeptPlace, Order, OrderRefusal, Rank, Regular,
+    Remembered, Standing,
+};
 pub use person::PersonCard;
 pub use quality::{LegCounts, LegQuality, PathQuality};
 pub use recording::{

@@ -85,6 +85,11 @@ pub enum Order {
         #[serde(default)]
         line: String,
     },
+    /// A callback that is owed is owed no more: somebody has done it by other means, or nobody is to.
+    Settle {
+        /// The call that was promised it, or was missed.
+        call: CallId,
+    },
     /// A queue takes calls again.
     OpenQueue {
         /// Which.
@@ -106,6 +111,7 @@ impl Order {
             | Self::Pull { call, .. }
             | Self::Assign { call, .. }
             | Self::CallBack { call, .. }
+            | Self::Settle { call }
             | Self::Move { call, .. } => Some(*call),
             Self::SignIn { .. }
             | Self::SignOut { .. }
@@ -130,6 +136,7 @@ impl Order {
             | Self::Priority { .. }
             | Self::Assign { .. }
             | Self::CallBack { .. }
+            | Self::Settle { .. }
             | Self::Move { .. }
             | Self::OpenQueue { .. }
             | Self::CloseQueue { .. } => false,
@@ -179,6 +186,11 @@ pub enum OrderRefusal {
     },
     /// The call does not wait in a queue.
     NotWaiting {
+        /// Which.
+        call: CallId,
+    },
+    /// Nobody is owed a callback for the call.
+    NotOwed {
         /// Which.
         call: CallId,
     },
@@ -242,6 +254,10 @@ impl fmt::Display for OrderRefusal {
                  {status:?}"
             ),
             Self::NotWaiting { call } => write!(f, "the call {call} waits in no queue now"),
+            Self::NotOwed { call } => write!(
+                f,
+                "no callback is owed for the call {call}; `hotline acd callbacks` lists those that are"
+            ),
             Self::NotFree { operator } => {
                 write!(f, "{operator} is not free; wait, or choose somebody else")
             }
@@ -307,6 +323,39 @@ pub struct Standing {
     pub closed: Vec<String>,
     /// Callbacks that are owed, and to which calls.
     pub callbacks: Vec<(CallId, Callback)>,
+    /// What is remembered of callers.
+    pub remembered: Remembered,
+}
+
+/// What is remembered of callers who are not here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Places of callers who left a queue before they were served; the one who waited longest first.
+    pub places: Vec<KeptPlace>,
+    /// Who talked to a number last; the oldest talk first.
+    pub regulars: Vec<Regular>,
+}
+
+/// The place of a caller who left a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPlace {
+    /// The caller's number.
+    pub caller: String,
+    /// Which queue, by name.
+    pub queue: String,
+    /// Since when the caller waited.
+    pub since: WallTime,
+    /// When the caller left; none: the engine died first.
+    pub left: Option<WallTime>,
+}
+
+/// An operator who talked to a caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regular {
+    /// The caller's number.
+    pub caller: String,
+    /// The operator's login.
+    pub operator: String,
 }
 
 /// A callback that is owed, whole: what a restart takes up again.

@@ -160,7 +160,7 @@ fn orders() -> Value {
             "properties": {
                 "order": { "type": "string", "enum": [
                     "sign_in", "sign_out", "choose", "ready", "skills", "priority", "pull", "assign",
-                    "move", "call_back", "open_queue", "close_queue",
+                    "move", "call_back", "settle", "open_queue", "close_queue",
                 ] },
                 "operator": { "type": "string", "description": "Login or line." },
                 "line": { "type": "string", "description":

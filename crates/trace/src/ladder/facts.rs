@@ -281,6 +281,7 @@ fn ordered(by: &str, order: &Order) -> String {
         | Order::Skills { .. }
         | Order::OpenQueue { .. }
         | Order::CloseQueue { .. } => format!("{by} gives an order"),
+        Order::Settle { .. } => format!("{by} settles its callback"),
         Order::CallBack { .. } => format!("{by} wants it called back"),
     }
 }
