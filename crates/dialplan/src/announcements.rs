@@ -34,6 +34,28 @@ pub fn told(place: usize, wait: Option<Duration>) -> Vec<String> {
     place.into_iter().chain(wait).collect()
 }
 
+/// What a caller hears whom the queue itself lets go with the promise of a callback.
+pub const PROMISED: &str = "callback-promised";
+
+/// The prompt of [`PROMISED`] in each language that we speak.
+#[must_use]
+pub fn promise(languages: &[String]) -> Vec<PromptRef> {
+    let spoken = |language: &String| {
+        let text = match Tongue::of(language)? {
+            Tongue::Russian => "Сейчас все операторы заняты. Мы перезвоним вам на этот номер.",
+            Tongue::Ukrainian => "Зараз усі оператори зайняті. Ми зателефонуємо вам на цей номер.",
+            Tongue::English => "All operators are busy. We will call you back on this number.",
+        };
+        Some(PromptRef {
+            name: PROMISED.to_owned(),
+            language: language.clone(),
+            text: Some(text.to_owned()),
+            file: None,
+        })
+    };
+    languages.iter().filter_map(spoken).collect()
+}
+
 /// Every prompt that [`told`] may name, in each language that we can count in.
 pub(crate) fn prompts(languages: &[String]) -> Vec<PromptRef> {
     let mut prompts = Vec::new();

@@ -58,6 +58,8 @@ mod schema;
 pub mod speech;
 
 mod spelling;
+pub mod staff;
+
 mod step;
 mod trial;
 

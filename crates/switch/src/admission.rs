@@ -1,11 +1,13 @@
 //! Owns the door: which requests outside a dialog are taken, from whom, for which number.
 
+use dialplan::staff::Reply;
 use sip::{DialogId, Flow, HeaderName, Message, Method, Replaces, Scheme, ServerTx};
 use vocab::{CallId, Direction, EndedBy, Fact, OperatorId, Outcome, Redacted};
 
 use crate::call::{Arrival, Call, Course};
 use crate::destination::Destination;
 use crate::engine::Switch;
+use crate::features::Feature;
 use crate::incoming::{Reading, Source};
 use crate::turns;
 
@@ -14,6 +16,8 @@ struct Errand {
     course: Course,
     direction: Direction,
     consults: Option<CallId>,
+    /// What an operator wants done, and is told of by the call.
+    feature: Option<Feature>,
 }
 
 impl Switch {
@@ -197,6 +201,12 @@ impl Switch {
         };
         self.ctx.counts.arrived += 1;
         let read = self.read(source, &request);
+        let blocked = self.blocked_by(&read).filter(|_| operator.is_none());
+        if let Some(list) = blocked.map(str::to_owned) {
+            self.give_seat_back(seat);
+            self.decline(tx, &request, read, &list);
+            return;
+        }
         let errand = match operator {
             _ if self.is_loop(&request, &read.dialled.number) => Err(482),
             Some(operator) => self.errand_of(operator, &request),
@@ -226,7 +236,14 @@ impl Switch {
             invite: request,
         };
         match Call::arrive(&mut self.ctx, arrival) {
-            Ok(call) => self.add_call(call),
+            Ok(call) => {
+                let id = call.id;
+                self.add_call(call);
+                // The operator is in a call by now, so that no offer crosses it.
+                if let (Some(feature), Some(operator)) = (errand.feature, operator) {
+                    self.feature_dialled(id, operator, feature);
+                }
+            }
             Err(arrival) => {
                 self.ctx.counts.refused += 1;
                 self.ctx.refuse(arrival.tx, &arrival.invite, 400);
@@ -279,6 +296,7 @@ impl Switch {
             )),
             direction: Direction::Inbound,
             consults: None,
+            feature: None,
         })
     }
 
@@ -293,6 +311,15 @@ impl Switch {
             return Err(486);
         }
         let uri = request.request_uri().ok_or(400_u16)?;
+        let dialled = uri.user.as_deref().unwrap_or_default();
+        if let Some(feature) = self.ctx.feature(dialled) {
+            return Ok(Errand {
+                course: Course::told(Reply::Refused.prompt(), &self.ctx.settings.staff_language),
+                direction: Direction::Internal,
+                consults: None,
+                feature: Some(feature),
+            });
+        }
         let destination = Destination::find(&self.ctx, uri)?;
         let direction = match &destination {
             Destination::Outer { .. } => Direction::Outbound,
@@ -326,6 +353,7 @@ impl Switch {
             course,
             direction,
             consults,
+            feature: None,
         })
     }
 

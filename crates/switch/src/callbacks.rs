@@ -8,6 +8,9 @@
 //! ```
 //! The ACD knows a callback by the id of its next attempt, so each attempt is a call of the journal
 //! that names the call it makes good.
+//!
+//! Operator first, the attempt begins with the first offer and goes from operator to operator until one
+//! takes it; then the number is dialled, and an attempt in vain ends like any other.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -34,6 +37,8 @@ pub struct CallbackRules {
     pub pause: Duration,
     /// When it may be tried; empty for at any time.
     pub hours: Vec<Hours>,
+    /// Who is called first.
+    pub first: CallbackMode,
 }
 
 impl Default for CallbackRules {
@@ -42,6 +47,7 @@ impl Default for CallbackRules {
             attempts: 3,
             pause: Duration::from_secs(600),
             hours: Vec::new(),
+            first: CallbackMode::CallerFirst,
         }
     }
 }
@@ -105,7 +111,7 @@ impl Context {
                 ..acd::Arrival::new(id, owed.queue, self.now)
             },
             number: owed.what.number.clone(),
-            mode: CallbackMode::CallerFirst,
+            mode: rules.first,
             attempts: owed.what.attempts_left,
             pause: rules.pause,
             hours: rules.hours,
@@ -119,18 +125,31 @@ impl Context {
         if !self.acd.is_owed(attempt) {
             return;
         }
-        let next = self.call_id();
-        let call = attempt;
-        self.acd
-            .handle(self.now, acd::Input::CallbackNamed { call, next });
-        if let Some(mut owed) = self.callbacks.remove(&attempt) {
-            owed.what.attempts_left = owed.what.attempts_left.saturating_sub(1);
-            self.record(Fact::CallbackOwed {
-                call: owed.of,
-                callback: Box::new(owed.what.clone()),
-            });
+        let Some((next, mut owed)) = self.rename_callback(attempt) else {
+            return;
+        };
+        owed.what.attempts_left = owed.what.attempts_left.saturating_sub(1);
+        self.record(Fact::CallbackOwed {
+            call: owed.of,
+            callback: Box::new(owed.what.clone()),
+        });
+        self.callbacks.insert(next, owed);
+    }
+
+    /// The call of an attempt ends before the number was dialled: it is as if it had not been.
+    pub(crate) fn callback_postponed(&mut self, attempt: CallId) {
+        if self.acd.is_callback(attempt)
+            && let Some((next, owed)) = self.rename_callback(attempt)
+        {
             self.callbacks.insert(next, owed);
         }
+    }
+
+    fn rename_callback(&mut self, call: CallId) -> Option<(CallId, Owed)> {
+        let next = self.call_id();
+        self.acd
+            .handle(self.now, acd::Input::CallbackNamed { call, next });
+        Some((next, self.callbacks.remove(&call)?))
     }
 }
 
@@ -158,9 +177,23 @@ impl Switch {
         self.sweep(id);
     }
 
+    /// An operator is to ring for a callback, and the number is dialled afterwards.
+    pub(crate) fn offer_callback(&mut self, id: CallId) {
+        if self.calls.contains_key(&id) {
+            // It rang at another operator before.
+            return;
+        }
+        if let Some(owed) = self.ctx.callbacks.get(&id).cloned() {
+            let mut call = Call::call_back(&mut self.ctx, id, &owed);
+            call.await_operator(&owed);
+            self.add_call(call);
+        }
+    }
+
     /// The ACD takes the dialling back, if it is one: it rang too long, or the caller called.
     pub(crate) fn callback_withdrawn(&mut self, id: CallId) -> bool {
-        if !self.ctx.callbacks.contains_key(&id) {
+        let operator_first = self.calls.get(&id).is_some_and(Call::awaits_operator);
+        if operator_first || !self.ctx.callbacks.contains_key(&id) {
             return false;
         }
         if let Some(call) = self.calls.get_mut(&id) {
@@ -186,6 +219,10 @@ impl Switch {
         };
         let call = owed.of;
         self.ctx.record(Fact::CallbackSettled { call, result });
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.not_needed(&mut self.ctx);
+            self.sweep(id);
+        }
     }
 
     /// Makes a missed call a task: whoever called is called back.
@@ -220,6 +257,19 @@ impl Switch {
         }
         let queue = queue.to_owned();
         Err(OrderRefusal::QueueRefuses { queue })
+    }
+
+    /// A person says that a callback is done, or is not to be.
+    pub(crate) fn settle_callback(&mut self, of: CallId) -> Result<(), OrderRefusal> {
+        let owed = self.ctx.callbacks.iter();
+        let waits = |id: &CallId| self.ctx.acd.is_owed(*id);
+        let found = owed.filter(|(id, owed)| owed.of == of && waits(id));
+        let found = found.map(|(id, _)| *id).next();
+        let Some(call) = found else {
+            return Err(OrderRefusal::NotOwed { call: of });
+        };
+        self.ctx.acd.handle(self.ctx.now, acd::Input::Left { call });
+        Ok(())
     }
 
     /// Takes up callbacks that were owed before a restart: those that waited longest first.

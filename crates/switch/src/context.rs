@@ -18,6 +18,7 @@ use vocab::{
 };
 
 use crate::callbacks::Callbacks;
+use crate::callers::Blocked;
 use crate::duties::Duties;
 use crate::entropy::Entropy;
 use crate::fixed::FixedLines;
@@ -96,6 +97,8 @@ pub(crate) struct Context {
     pub(crate) outgoing: Outgoing,
     pub(crate) acd: Acd,
     pub(crate) duties: Duties,
+    /// Callers who are declined.
+    pub(crate) blocked: Blocked,
     /// Callers who are owed a call of ours.
     pub(crate) callbacks: Callbacks,
     pub(crate) trunks: Trunks,
@@ -148,6 +151,7 @@ impl Context {
             outgoing: Outgoing::default(),
             acd,
             duties: Duties::default(),
+            blocked: Blocked::new(),
             callbacks: Callbacks::new(),
             trunks,
             strangers: Strangers::new(settings.strangers.clone(), entropy.number()),

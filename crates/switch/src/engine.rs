@@ -102,6 +102,7 @@ impl Switch {
                 self.ctx.set_plans(plans, Prompts(prompts));
             }
             Input::Operators(operators) => self.set_operators(operators),
+            Input::Callers(known) => self.set_callers(known),
             Input::Emergencies(switched) => self.ctx.emergencies = switched,
             Input::MessagesWaiting { login, waiting } => self.set_waiting(&login, waiting),
             Input::Bindings {
@@ -439,8 +440,14 @@ impl Switch {
                 call,
                 operator,
                 why,
+                callback,
                 ..
-            } => self.tell(call, |call, ctx| call.offer(ctx, offer, operator, &why)),
+            } => {
+                if callback.is_some() {
+                    self.offer_callback(call);
+                }
+                self.tell(call, |call, ctx| call.offer(ctx, offer, operator, &why));
+            }
             acd::Output::Withdraw {
                 offer,
                 call,
@@ -512,6 +519,12 @@ impl Switch {
                 acd::OperatorSettings {
                     queues: queues.cloned().unwrap_or_default(),
                     attendance: self.ctx.settings.attendance,
+                    weight: self
+                        .ctx
+                        .settings
+                        .weights
+                        .get(&operator.login)
+                        .map_or(1, |weight| *weight),
                     ..acd::OperatorSettings::new(operator.id, operator.skills.clone())
                 }
             })

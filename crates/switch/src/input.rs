@@ -10,6 +10,7 @@ use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
 use vocab::{CallId, MissingReason, RecordingFile, Registration, Standing, WallTime};
 
+use crate::callers::KnownCaller;
 use crate::settings::Operator;
 
 /// What happened.
@@ -85,6 +86,8 @@ pub enum Input {
     /// Emergency switches as people set them: by plan. Given once, before the first call; later ones
     /// come as facts that are written.
     Emergencies(BTreeMap<String, bool>),
+    /// The lists of callers, whole; after the operators who own some.
+    Callers(Vec<KnownCaller>),
     /// The whole table of operators, as it stands now.
     Operators(Vec<Operator>),
     /// Voice messages that wait for an operator are so many now.

@@ -25,6 +25,14 @@ impl Switch {
     /// Why not; then nothing has changed and nothing is written.
     pub fn order(&mut self, now: Time, wanted: &Instruction) -> Result<EventId, OrderRefusal> {
         self.ctx.now = self.ctx.now.max(now);
+        let carried_out = self.carry_out(wanted);
+        // What follows from it, an offer to whoever is free now, is done in the same turn.
+        self.handle(now, crate::Input::Deadline);
+        carried_out
+    }
+
+    /// Carries out an order within a turn.
+    pub(crate) fn carry_out(&mut self, wanted: &Instruction) -> Result<EventId, OrderRefusal> {
         if wanted.rank == Rank::Operator && !wanted.order.is_own() {
             return Err(OrderRefusal::NotYours);
         }
@@ -37,6 +45,8 @@ impl Switch {
         } = &wanted.order
         {
             self.call_back_missed(*call, queue, number, line)?;
+        } else if let Order::Settle { call } = &wanted.order {
+            self.settle_callback(*call)?;
         } else {
             let (input, whose) = self.understand(wanted)?;
             operator = whose;
@@ -62,8 +72,6 @@ impl Switch {
         for output in outputs {
             self.on_acd(output);
         }
-        // What follows from it, an offer to whoever is free now, is done in the same turn.
-        self.handle(now, crate::Input::Deadline);
         carried_out
     }
 
@@ -132,6 +140,7 @@ impl Switch {
                 let queue = queue.clone();
                 return Err(OrderRefusal::QueueRefuses { queue });
             }
+            Order::Settle { call } => return Err(OrderRefusal::NotOwed { call: *call }),
             Order::OpenQueue { queue } => {
                 let queue = self.queue_called(queue)?;
                 (command(Command::Open { queue }), None)
@@ -227,6 +236,7 @@ impl Switch {
     /// Takes up what stood before a restart. Whoever is in no table any more is passed over.
     pub(crate) fn resume(&mut self, standing: Standing) {
         self.resume_callbacks(standing.callbacks);
+        self.resume_callers(standing.remembered);
         for name in standing.closed {
             if let Ok(queue) = self.queue_called(&name) {
                 let command = Command::Close { queue };
@@ -318,6 +328,7 @@ fn named(refusal: acd::Refusal, order: &Order) -> OrderRefusal {
         | Order::Assign { operator, .. } => operator.clone(),
         Order::Priority { .. }
         | Order::CallBack { .. }
+        | Order::Settle { .. }
         | Order::Move { .. }
         | Order::OpenQueue { .. }
         | Order::CloseQueue { .. } => String::new(),
@@ -334,6 +345,7 @@ fn named(refusal: acd::Refusal, order: &Order) -> OrderRefusal {
         | Order::Skills { .. }
         | Order::Priority { .. }
         | Order::Pull { .. }
+        | Order::Settle { .. }
         | Order::Assign { .. } => String::new(),
     };
     match refusal {

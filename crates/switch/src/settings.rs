@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use acd::QueueSettings;
 use sip::{
@@ -15,6 +15,7 @@ use vocab::{OperatorId, QueueId};
 
 use crate::call::RecordingKeys;
 use crate::callbacks::CallbackRules;
+use crate::features::FeatureCodes;
 use crate::trunk::{StrangerSettings, Trunk};
 
 /// All the switch is told at its start.
@@ -77,12 +78,21 @@ pub struct Settings {
     /// The queues that operators serve who are named at one, by login; others serve all that want
     /// no members of their own.
     pub members: BTreeMap<String, Vec<acd::Membership>>,
+    /// How often operators are drawn by lot, by login; others once.
+    pub weights: BTreeMap<String, u16>,
     /// What makes an operator present.
     pub attendance: acd::Attendance,
     /// The kinds of breaks; without any an operator may take any break at any time.
     pub breaks: Vec<acd::BreakSettings>,
     /// How each queue calls back.
     pub callbacks: BTreeMap<QueueId, CallbackRules>,
+    /// The queues whose operators hear which queue it is, and how long the caller waited, before they hear
+    /// the caller.
+    pub whispers: BTreeSet<QueueId>,
+    /// Codes that operators dial.
+    pub feature_codes: FeatureCodes,
+    /// The language in which operators are spoken to.
+    pub staff_language: String,
     /// Where the language of a call is a skill that is needed or preferred.
     pub languages: BTreeMap<QueueId, acd::Need>,
     /// What operators may call.
@@ -190,9 +200,13 @@ impl Settings {
             strangers: StrangerSettings::default(),
             queues: vec![queue],
             members: BTreeMap::new(),
+            weights: BTreeMap::new(),
             attendance: acd::Attendance::ByTelephone,
             breaks: Vec::new(),
             callbacks: BTreeMap::new(),
+            whispers: BTreeSet::new(),
+            feature_codes: FeatureCodes::default(),
+            staff_language: "en".to_owned(),
             languages: BTreeMap::new(),
             operator_calls: OperatorCalls::default(),
             subscriptions: SubscriptionSettings::default(),

@@ -169,6 +169,24 @@ impl Tongue {
         }
     }
 
+    /// How long somebody has waited, for the one who is about to talk to them: whole minutes, never
+    /// more than it was.
+    #[must_use]
+    pub fn waited(self, time: Duration) -> String {
+        let minutes = u32::try_from(time.as_secs() / 60).unwrap_or(LARGEST);
+        let so_long = match (self, minutes) {
+            (Self::Russian, 0) => "меньше минуты".to_owned(),
+            (Self::Ukrainian, 0) => "менше хвилини".to_owned(),
+            (Self::English, 0) => "less than a minute".to_owned(),
+            (_, _) => self.counted(minutes, Unit::Minute, Case::Accusative),
+        };
+        match self {
+            Self::Russian => format!("в очереди {so_long}"),
+            Self::Ukrainian => format!("у черзі {so_long}"),
+            Self::English => format!("waiting for {so_long}"),
+        }
+    }
+
     /// A time of day by the 24-hour clock.
     #[must_use]
     pub fn clock(self, hour: u32, minute: u32) -> String {

@@ -411,3 +411,21 @@ fn a_number_too_large_is_said_digit_by_digit() {
         "один ноль ноль ноль ноль ноль два"
     );
 }
+
+#[test]
+fn a_wait_that_has_passed_is_said_in_the_accusative_and_never_longer_than_it_was() {
+    let seconds = Duration::from_secs;
+    for (tongue, wait, said) in [
+        (RU, 59, "в очереди меньше минуты"),
+        (RU, 60, "в очереди одну минуту"),
+        (RU, 179, "в очереди две минуты"),
+        (RU, 1_260, "в очереди двадцать одну минуту"),
+        (UK, 30, "у черзі менше хвилини"),
+        (UK, 60, "у черзі одну хвилину"),
+        (UK, 300, "у черзі п'ять хвилин"),
+        (EN, 119, "waiting for one minute"),
+        (EN, 120, "waiting for two minutes"),
+    ] {
+        assert_eq!(tongue.waited(seconds(wait)), said);
+    }
+}

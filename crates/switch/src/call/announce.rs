@@ -55,6 +55,11 @@ impl Call {
         }
     }
 
+    /// Whether a part of an announcement plays.
+    pub(super) const fn is_announcing(&self) -> bool {
+        self.announcement.playing.is_some()
+    }
+
     fn told_of_place(&self, ctx: &Context) -> VecDeque<PromptId> {
         let place = ctx.acd.position(self.id).unwrap_or_default();
         let wait = ctx.acd.estimate(self.id).map(|estimate| estimate.median);

@@ -20,7 +20,8 @@ impl Call {
         } else {
             Side::Caller
         };
-        let (call, segment, in_talk) = (self.id, self.segments, self.is_in_talk(leg));
+        let (call, segment) = (self.id, self.segments);
+        let in_talk = self.is_in_talk(leg) && !self.is_whispering();
         let Some(session) = self.session(leg).filter(|_| in_talk) else {
             return;
         };

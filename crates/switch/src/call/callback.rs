@@ -1,6 +1,7 @@
 //! Owns the call that makes good a missed one. Nobody has called us, so its caller's leg is over from
 //! the start and its first party is whom we call.
 
+use dialplan::announcements::PROMISED;
 use sip::{Dialog, Flow, HeaderName, Message, Method, Transport, Uri};
 use vocab::{
     CallId, Callback, Direction, EndedBy, Fact, LegId, OfferId, OfferResult, Outcome, QueueId,
@@ -80,6 +81,8 @@ impl Call {
         let name = known.map(|known| known.name.clone());
         let promised = name.is_some_and(|name| self.promise_callback(ctx, &name));
         let outcome = if promised {
+            // The plan has no word for it: the caller is told, and hung up on.
+            self.tell_only(PROMISED);
             QueueOutcome::CallbackTaken
         } else {
             cause.outcome(&acd::Overflow::Plan)
@@ -158,6 +161,62 @@ impl Call {
         if begun.is_err() {
             self.end(ctx, Outcome::Unreached, EndedBy::Engine, 480, NO_WAY);
             self.dialled_in_vain(ctx, offer, OfferResult::Unreachable);
+        }
+    }
+
+    /// An operator is asked first: the call waits for one, at the place that is owed.
+    pub(crate) fn await_operator(&mut self, owed: &Owed) {
+        self.operator_first = true;
+        self.state = State::Queued {
+            queue: owed.queue,
+            name: owed.what.queue.clone(),
+            recorded: owed.what.recorded,
+        };
+    }
+
+    /// Whether an operator is to answer before the number is dialled, and none has.
+    pub(crate) const fn awaits_operator(&self) -> bool {
+        self.operator_first && matches!(self.state, State::Queued { .. })
+    }
+
+    /// The operator answered: now the number is dialled. Who it is about is heard meanwhile, where the
+    /// queue whispers.
+    pub(super) fn dial_for_operator(&mut self, ctx: &mut Context, leg: LegId) {
+        self.first = leg;
+        self.state = State::Opening;
+        if let Some(prompt) = self.whispered(ctx).front() {
+            self.play(ctx, *prompt, false);
+        }
+        let number = self.number.clone();
+        let destination = Destination::outer(ctx, &number);
+        let begun = destination.map_err(|_| Failure::unreachable());
+        let begun = begun.and_then(|to| self.reach(ctx, &to, Purpose::CallBack));
+        if begun.is_err() {
+            tracing::warn!(call = %self.id, "no trunk takes a callback's number");
+            self.operator_dialled_in_vain(ctx);
+            self.end(ctx, Outcome::Unreached, EndedBy::Engine, 480, NO_WAY);
+        }
+    }
+
+    /// The operator waits in vain for the one who is called back: another attempt may follow.
+    pub(super) fn operator_dialled_in_vain(&mut self, ctx: &mut Context) {
+        let (call, reached) = (self.id, false);
+        ctx.acd
+            .handle(ctx.now, acd::Input::CallbackEnded { call, reached });
+        ctx.callback_missed(call);
+    }
+
+    /// The call ends before an operator has answered. What is owed is owed on, under another name.
+    pub(super) fn postpone_callback(&mut self, ctx: &mut Context) {
+        self.withdraw_offers(ctx, OfferResult::Withdrawn);
+        ctx.callback_postponed(self.id);
+    }
+
+    /// Nothing is owed any more: a call that waits for an operator is over.
+    pub(crate) fn not_needed(&mut self, ctx: &mut Context) {
+        if self.awaits_operator() {
+            let why = "nothing is owed any more";
+            self.end(ctx, Outcome::Unreached, EndedBy::Engine, 480, why);
         }
     }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use vocab::{EndedBy, Fact, OfferResult, Outcome, QueueOutcome};
 
-use super::{Call, State};
+use super::{Call, Purpose, State};
 use crate::context::{Context, Timer};
 
 /// How long the legs of an ended call may take: a 200 without ACK, then a BYE that is challenged twice
@@ -21,12 +21,17 @@ impl Call {
         status: u16,
         reason: &str,
     ) {
+        let awaits_operator = self.awaits_operator();
         let state = core::mem::replace(&mut self.state, State::Ended);
         match state {
             State::Ended => return,
+            State::Queued { .. } if awaits_operator => self.postpone_callback(ctx),
             State::Queued { name, .. } => self.leave_queue(ctx, name, outcome),
             State::Talking { leg } => self.end_segment(ctx, leg, by),
-            State::Reaching { leg, .. } => {
+            State::Reaching { leg, purpose } => {
+                if purpose == Purpose::CallBack {
+                    self.operator_dialled_in_vain(ctx);
+                }
                 let result = match by {
                     EndedBy::Engine => OfferResult::Withdrawn,
                     EndedBy::Caller | EndedBy::Operator | EndedBy::Outer => OfferResult::CallerGone,

@@ -52,6 +52,7 @@ impl Call {
     }
 
     fn hold_changed(&mut self, ctx: &mut Context, leg: LegId, held: bool) {
+        self.cut_whisper(ctx);
         let (call, segment) = (self.id, self.segments);
         let by = if self.operator_of(leg).is_some() {
             HeldBy::Operator

@@ -56,6 +56,10 @@ impl Call {
         if self.message_key(ctx, leg, key) {
             return;
         }
+        if self.is_whispered_to(leg) {
+            self.cut_whisper(ctx);
+            return;
+        }
         let (call, first) = (self.id, self.first);
         let State::Asking(asking) = &mut self.state else {
             // To a person or to nobody: it is heard, and means nothing to the plan.

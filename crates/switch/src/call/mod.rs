@@ -4,7 +4,7 @@
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
 //! one certain party, `segment` the talks, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
-//! presses, `announce` what a waiting caller is told, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
+//! presses, `announce` what a waiting caller is told, `whisper` what an operator hears first, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -52,6 +52,7 @@ mod session;
 mod steps;
 mod transfer;
 mod voicemail;
+mod whisper;
 mod who;
 
 use std::collections::BTreeMap;
@@ -84,6 +85,7 @@ use steps::Place;
 pub(crate) use transfer::Asked;
 use transfer::Transfer;
 use voicemail::Leaving;
+use whisper::Whisper;
 use who::Engagement;
 
 /// What admission learned of a new call.
@@ -188,12 +190,16 @@ pub(crate) struct Call {
     segment_ended_by: Option<EndedBy>,
     /// What a waiting caller is being told.
     announcement: Announcement,
+    /// What an operator hears before the caller.
+    whisper: Whisper,
     /// A step that waits until the caller can hear it.
     deferred: Option<Step>,
     /// Whom the plan calls besides the one of `State::Reaching`: who answers first has the call.
     together: Vec<LegId>,
     /// How the plan calls somebody, while it does.
     planned: Option<Planned>,
+    /// It calls somebody back, and an operator is asked first.
+    operator_first: bool,
     /// Plans through which it was handed on.
     plans: u8,
     /// When to come back to the step under way.
@@ -301,9 +307,11 @@ impl Call {
             play_token: 0,
             segment_ended_by: None,
             announcement: Announcement::default(),
+            whisper: Whisper::default(),
             deferred: None,
             together: Vec::new(),
             planned: None,
+            operator_first: false,
             plans: 0,
             step_timer: None,
             timers: Vec::new(),

@@ -133,11 +133,16 @@ impl Call {
         leg.engagement = Some(Engagement::Queued);
         ctx.acd.handle(ctx.now, acd::Input::Accepted { offer });
         self.offer_ended(ctx, offer, OfferResult::Answered, Some(200));
+        if self.awaits_operator() {
+            self.dial_for_operator(ctx, id);
+            return;
+        }
         ctx.record(Fact::QueueLeft {
             call: self.id,
             queue: name,
             outcome: QueueOutcome::Answered,
         });
+        self.prepare_whisper(ctx);
         self.start_segment(ctx, id, Some(offer), recorded);
     }
 }

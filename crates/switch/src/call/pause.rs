@@ -97,6 +97,7 @@ impl Call {
             _ => return false,
         };
         if self.operator_of(leg).is_some() && self.is_in_talk(leg) {
+            self.cut_whisper(ctx);
             if on {
                 self.resume_recording(ctx, leg, false);
             } else {

@@ -31,6 +31,8 @@ pub(crate) enum Purpose {
         /// Which.
         offer: OfferId,
     },
+    /// It is called back; the operator who is to talk has answered, and waits.
+    CallBack,
 }
 
 /// Why a party was not reached.
@@ -155,7 +157,7 @@ impl Call {
             Purpose::Transfer => "The call was transferred to this operator.",
             Purpose::Return => "The transfer failed: back to the operator who asked for it.",
             Purpose::Plan => "The plan calls this operator.",
-            Purpose::Callback { .. } => "The call is made good.",
+            Purpose::Callback { .. } | Purpose::CallBack => "The call is made good.",
         };
         ctx.record(Fact::OfferMade {
             call: self.id,
@@ -230,7 +232,8 @@ impl Call {
             }
             Purpose::Dialled | Purpose::Plan => self.caller.ring(ctx),
             Purpose::Transfer => self.notify(ctx, 180),
-            Purpose::Return | Purpose::Callback { .. } => {}
+            // An operator who has answered hears what there is to hear.
+            Purpose::Return | Purpose::Callback { .. } | Purpose::CallBack => {}
         }
     }
 
@@ -293,16 +296,20 @@ impl Call {
             self.called_back(ctx, id, offer);
             return;
         }
-        let offer = match leg.who {
-            Who::Offered { offer, .. } | Who::Called { offer, .. } => Some(offer),
-            Who::Came { .. } | Who::Outer { .. } => None,
-        };
+        let offer = leg.who.offer();
         if let Some(offer) = offer {
             self.offer_ended(ctx, offer, OfferResult::Answered, Some(200));
         }
         if matches!(purpose, Purpose::Dialled | Purpose::Plan) && !self.caller.is_answered() {
             let answered = ctx.record(Fact::CallAnswered { call: self.id });
             self.caller.accept(ctx, answered);
+        }
+        if purpose == Purpose::CallBack {
+            let call = self.id;
+            ctx.record(Fact::CallAnswered { call });
+            let reached = true;
+            ctx.acd
+                .handle(ctx.now, acd::Input::CallbackEnded { call, reached });
         }
         let recorded = match purpose {
             Purpose::Dialled => ctx.settings.operator_calls.recorded,
@@ -311,6 +318,7 @@ impl Call {
                 self.transfer_done(ctx);
                 self.recorded
             }
+            Purpose::CallBack => self.place.as_ref().is_some_and(|place| place.recorded),
             Purpose::Return | Purpose::Callback { .. } => self.recorded,
         };
         self.start_segment(ctx, id, offer, recorded);
@@ -352,7 +360,8 @@ impl Call {
         }
         let failure = Failure::of(result, status);
         match purpose {
-            Purpose::Dialled => {
+            // The operator who waits is hung up on; the attempt is over with the call.
+            Purpose::Dialled | Purpose::CallBack => {
                 let by = if failure.said {
                     self.ended_by(id)
                 } else {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use acd::WrapUp;
-use vocab::media::{Codec, MediaCommand, RecordingKey};
+use vocab::media::{Codec, MediaCommand};
 use vocab::{EndedBy, Fact, LegId, OfferId, OperatorId, OperatorState, Outcome, Party};
 
 use super::reach::Purpose;
@@ -38,30 +38,22 @@ impl Call {
             ctx.counts.answered += 1;
         }
         tracing::info!(call = %call, segment, outer = matches!(party, Party::Outer { .. }), "talk");
-        ctx.record(Fact::SegmentStarted {
+        let with = self.operator_of(self.first);
+        let started = Fact::SegmentStarted {
             call,
             segment,
             party,
-            with: self
-                .operator_of(self.first)
-                .and_then(|id| ctx.operator_ref(id)),
+            with: with.and_then(|id| ctx.operator_ref(id)),
             offer,
             recorded,
-        });
+        };
         let theirs = [self.operator_of(self.first), self.operator_of(leg)];
         for operator in theirs.into_iter().flatten() {
             ctx.duties.talk_began(operator, call, segment);
         }
-        let (caller, operator) = self.sides(leg);
-        let record = recorded.then_some(RecordingKey { call, segment });
-        ctx.media(MediaCommand::Bridge {
-            call,
-            caller,
-            operator,
-            record,
-        });
-        self.owe_wrap_up(ctx, leg);
         self.recorded = recorded;
+        self.join_after_whisper(ctx, leg, started);
+        self.owe_wrap_up(ctx, leg);
         self.state = State::Talking { leg };
         self.segment_ended_by = None;
         self.returned = None;
@@ -105,6 +97,7 @@ impl Call {
     /// The segment is over: journal and recording. Its legs stay.
     pub(super) fn end_segment(&mut self, ctx: &mut Context, leg: LegId, by: EndedBy) {
         let segment = self.segments;
+        self.cut_whisper(ctx);
         self.hold_at_end(ctx, leg);
         self.one_way_at_end(ctx, leg);
         self.drop_pause(ctx);
@@ -172,7 +165,7 @@ impl Call {
             | State::Talking { .. }
             | State::Ended => match &self.course {
                 Course::Plan(run) => run.unserved().unwrap_or(Outcome::AbandonedEarly),
-                Course::Queue { .. } => Outcome::AbandonedEarly,
+                Course::Queue { .. } | Course::Told { .. } => Outcome::AbandonedEarly,
                 Course::Party(_) => Outcome::Unreached,
             },
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use acd::{Limits, Need, SkillNeed};
 use dialplan::{Announce, Happened, QueueState, Run, Sights, Step, Unserved};
 use vocab::media::{MediaCommand, PromptId};
-use vocab::{EndedBy, Fact, Outcome, QueueId, QueueOutcome, Time, WallTime};
+use vocab::{EndedBy, Fact, LegId, Outcome, QueueId, QueueOutcome, Time, WallTime};
 
 use super::caller::Early;
 use super::planned::Planned;
@@ -14,10 +14,6 @@ use crate::context::Context;
 use crate::destination::Destination;
 
 /// What a call is to do.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each call, and nearly every call goes through a plan"
-)]
 pub(crate) enum Course {
     /// To go through a plan.
     Plan(Run),
@@ -27,6 +23,13 @@ pub(crate) enum Course {
         name: String,
         /// Higher is served first.
         priority: u8,
+    },
+    /// To hear one prompt, and then be hung up on.
+    Told {
+        /// The prompt.
+        prompt: String,
+        /// Its language.
+        language: String,
     },
     /// To reach the one whom an operator dialled; empty once that was begun.
     Party(Option<Destination>),
@@ -43,7 +46,16 @@ impl Course {
     pub(super) fn plan(&self) -> (String, String) {
         match self {
             Self::Plan(run) => (run.plan().name.clone(), run.language().to_owned()),
+            Self::Told { language, .. } => (String::new(), language.clone()),
             Self::Queue { .. } | Self::Party(_) => Default::default(),
+        }
+    }
+
+    /// To hear one prompt.
+    pub(crate) fn told(prompt: &str, language: &str) -> Self {
+        Self::Told {
+            prompt: prompt.to_owned(),
+            language: language.to_owned(),
         }
     }
 
@@ -89,6 +101,22 @@ impl Course {
                     | QueueOutcome::Closed
                     | QueueOutcome::CallbackTaken => Outcome::Closed,
                 })),
+                Happened::Waited
+                | Happened::Said
+                | Happened::Keyed(_)
+                | Happened::Noted
+                | Happened::NotReached
+                | Happened::NotServed(_)
+                | Happened::Fetched(_)
+                | Happened::TalkEnded => hangup(None),
+            }),
+            Self::Told { prompt, language } => Next::Step(match happened {
+                Happened::Started => Step::Answer,
+                Happened::Answered | Happened::QueueLeft(_) => Step::Say {
+                    prompt: prompt.clone(),
+                    language: language.clone(),
+                    notice: false,
+                },
                 Happened::Waited
                 | Happened::Said
                 | Happened::Keyed(_)
@@ -414,8 +442,19 @@ impl Call {
     }
 
     pub(super) fn play(&mut self, ctx: &mut Context, prompt: PromptId, repeat: bool) -> u32 {
+        self.play_to(ctx, self.first, prompt, repeat)
+    }
+
+    /// The same, to anybody in the call.
+    pub(super) fn play_to(
+        &mut self,
+        ctx: &mut Context,
+        leg: LegId,
+        prompt: PromptId,
+        repeat: bool,
+    ) -> u32 {
         self.play_token = self.play_token.wrapping_add(1);
-        let (call, leg, token) = (self.id, self.first, self.play_token);
+        let (call, token) = (self.id, self.play_token);
         ctx.media(MediaCommand::Play {
             call,
             leg,
@@ -428,6 +467,7 @@ impl Call {
 
     pub(super) fn play_ended(&mut self, ctx: &mut Context, token: u32) {
         if self.question_ended(ctx, token)
+            || self.whisper_ended(ctx, token)
             || self.announced(ctx, token)
             || self.message_prompt_ended(ctx, token)
         {
@@ -450,6 +490,11 @@ impl Call {
             });
         }
         self.advance(ctx, Happened::Said);
+    }
+
+    /// The call is for nothing but this prompt.
+    pub(crate) fn tell_only(&mut self, prompt: &str) {
+        self.course = Course::told(prompt, &self.language);
     }
 
     /// Puts the call into a queue; says whether there is such a queue.

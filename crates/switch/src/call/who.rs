@@ -35,6 +35,14 @@ impl Who {
         }
     }
 
+    /// The offer by which an operator is called.
+    pub(super) const fn offer(&self) -> Option<OfferId> {
+        match self {
+            Self::Offered { offer, .. } | Self::Called { offer, .. } => Some(*offer),
+            Self::Came { .. } | Self::Outer { .. } => None,
+        }
+    }
+
     /// As the journal names them; `way`: how they are called.
     pub(super) fn party(&self, ctx: &Context, way: Option<&Way>) -> Option<Party> {
         match self {

@@ -153,6 +153,13 @@ impl Trunks {
             )
     }
 
+    /// The forms in which trunks bring a number that is written like this, each by its own rules.
+    #[must_use]
+    pub fn forms(&self, written: &str) -> std::collections::BTreeSet<String> {
+        let rules = self.all.iter().map(|trunk| &trunk.numbers);
+        rules.map(|rules| rules.normalise(written)).collect()
+    }
+
     /// The ways out to a number, the best first.
     ///
     /// # Errors

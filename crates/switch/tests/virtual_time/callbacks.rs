@@ -43,7 +43,17 @@ fn rules() -> CallbackRules {
         attempts: 2,
         pause: 5 * MINUTE,
         hours: Vec::new(),
+        first: acd::CallbackMode::CallerFirst,
     }
+}
+
+/// The operator is asked before the caller is called.
+fn operator_first() -> Settings {
+    let mut settings = settings();
+    let first = acd::CallbackMode::OperatorFirst;
+    let rules = CallbackRules { first, ..rules() };
+    settings.callbacks = BTreeMap::from([(QueueId(0), rules)]);
+    settings
 }
 
 fn settings() -> Settings {
@@ -316,4 +326,178 @@ fn the_stay_of_who_never_waited_is_in_the_identity_as_callback_taken() {
     });
     assert_eq!(left, [QueueOutcome::CallbackTaken]);
     assert_eq!(owed(&world).len(), 1);
+}
+
+#[test]
+fn operator_first_the_operator_answers_and_then_the_missed_caller_is_called() {
+    let mut world = World::with_plan(operator_first(), PLAN);
+    world.input(Input::Operators(operators(1)));
+    missed(&mut world);
+    let promised = owed(&world);
+    comes(&mut world);
+    assert!(
+        world.try_next(trunk()).is_none(),
+        "the operator comes first"
+    );
+    world.operator_takes(1);
+    assert_eq!(state(&world), OperatorState::Talking);
+    let ring = world.request(trunk(), &Method::Invite);
+    assert_eq!(ring.request_uri().unwrap().user.as_deref(), Some(CALLER));
+    let mut answer = ring.respond(200, Some("outer"));
+    let contact = format!("<sip:outer@{}>", trunk());
+    answer.headers.push(HeaderName::Contact, contact);
+    let answer = answer.with_body("application/sdp", crate::world::OFFER.into());
+    world.send(trunk(), &answer);
+    world.request(trunk(), &Method::Ack);
+    let mut caller = Peer::called(trunk(), &ring, &answer);
+    assert_eq!(results(&world), [CallbackResult::Reached]);
+    let dialled = told(&world, |fact| match fact {
+        Fact::CallbackDialled { call, of } => Some((*call, *of)),
+        _ => None,
+    });
+    assert_eq!(
+        dialled[0].1, promised[0].0,
+        "the entry names the missed call"
+    );
+    let talks = told(&world, |fact| match fact {
+        Fact::SegmentStarted {
+            party: Party::Outer { number, .. },
+            with,
+            recorded,
+            ..
+        } => Some((number.clone(), with.clone().unwrap().login, *recorded)),
+        _ => None,
+    });
+    assert_eq!(talks, [(CALLER.to_owned(), "op1".to_owned(), true)]);
+    caller.hang_up(&mut world);
+    world.take_bye(phone(1));
+    assert_eq!(
+        world.ended().last().map(|end| end.0),
+        Some(Outcome::Answered)
+    );
+    assert_eq!(
+        state(&world),
+        OperatorState::WrapUp,
+        "a talk like any other"
+    );
+    world.pass(MINUTE);
+    world.assert_quiet();
+}
+
+#[test]
+fn operator_first_an_operator_who_does_not_take_it_costs_no_attempt_and_the_next_is_asked() {
+    let mut world = World::with_plan(operator_first(), PLAN);
+    world.input(Input::Operators(operators(2)));
+    missed(&mut world);
+    comes(&mut world);
+    let ring = world.request(phone(1), &Method::Invite);
+    assert_eq!(world.register(2, "secret"), 200);
+    world.answer(1, &ring, 486);
+    world.request(phone(1), &Method::Ack);
+    world.operator_takes(2);
+    assert_eq!(owed(&world)[0].1.attempts_left, 2);
+    world.request(trunk(), &Method::Invite);
+    let attempts = told(&world, |fact| match fact {
+        Fact::CallbackDialled { .. } => Some(()),
+        _ => None,
+    });
+    assert_eq!(attempts.len(), 1, "one attempt is one call of the journal");
+}
+
+#[test]
+fn operator_first_a_number_that_does_not_answer_is_tried_again_and_the_operator_is_free() {
+    let mut world = World::with_plan(operator_first(), PLAN);
+    world.input(Input::Operators(operators(1)));
+    missed(&mut world);
+    comes(&mut world);
+    for attempt in 0..2 {
+        world.operator_takes(1);
+        let ring = world.request(trunk(), &Method::Invite);
+        world.send(trunk(), &ring.respond(486, Some("busy")));
+        world.request(trunk(), &Method::Ack);
+        world.take_bye(phone(1));
+        assert_eq!(
+            state(&world),
+            OperatorState::Free,
+            "no talk, so no work after it"
+        );
+        if attempt == 0 {
+            assert_eq!(owed(&world)[0].1.attempts_left, 1);
+            world.pass(4 * MINUTE);
+            assert!(
+                world.try_next(phone(1)).is_none(),
+                "not before the pause is over"
+            );
+            world.pass(MINUTE);
+        }
+    }
+    assert_eq!(results(&world), [CallbackResult::GaveUp]);
+    world.pass(10 * MINUTE);
+    assert!(world.try_next(phone(1)).is_none());
+    world.assert_quiet();
+}
+
+#[test]
+fn operator_first_an_operator_who_hangs_up_while_it_rings_leaves_it_to_another_attempt() {
+    let mut world = World::with_plan(operator_first(), PLAN);
+    world.input(Input::Operators(operators(1)));
+    missed(&mut world);
+    comes(&mut world);
+    let mut operator = world.operator_takes(1);
+    let ring = world.request(trunk(), &Method::Invite);
+    world.send(trunk(), &ring.respond(180, Some("rings")));
+    operator.hang_up(&mut world);
+    let cancel = world.request(trunk(), &Method::Cancel);
+    world.send(trunk(), &cancel.respond(200, Some("rings")));
+    world.send(trunk(), &ring.respond(487, Some("rings")));
+    world.request(trunk(), &Method::Ack);
+    assert!(results(&world).is_empty());
+    assert_eq!(owed(&world)[0].1.attempts_left, 1);
+    world.pass(5 * MINUTE);
+    world.operator_takes(1);
+    world.request(trunk(), &Method::Invite);
+}
+
+#[test]
+fn operator_first_a_caller_who_calls_while_an_operator_is_asked_has_the_place_and_is_offered() {
+    let mut world = World::with_plan(operator_first(), PLAN);
+    world.input(Input::Operators(operators(1)));
+    missed(&mut world);
+    comes(&mut world);
+    let ring = world.request(phone(1), &Method::Invite);
+    world.answer(1, &ring, 180);
+    world.waiting_caller();
+    assert_eq!(results(&world), [CallbackResult::CallerCalled]);
+    let cancel = world.request(phone(1), &Method::Cancel);
+    world.answer_plain(1, &cancel);
+    world.answer(1, &ring, 487);
+    world.clear();
+    world.pass(Duration::from_secs(1));
+    let unreached = world.ended();
+    assert_eq!(unreached.last().map(|end| end.0), Some(Outcome::Unreached));
+}
+
+#[test]
+fn a_queue_that_overflows_into_callbacks_says_so_and_hangs_up() {
+    let mut settings = settings();
+    settings.queues[0].on_wait_max = acd::Overflow::Callback;
+    let mut world = World::with_plan(settings, PLAN);
+    world.input(Input::Operators(operators(1)));
+    world.waiting_caller();
+    let before = world.commands.len();
+    world.pass(MINUTE);
+    let said = world.commands[before..]
+        .iter()
+        .filter(|command| {
+            matches!(
+                command,
+                vocab::media::MediaCommand::Play { repeat: false, .. }
+            )
+        })
+        .count();
+    assert_eq!(said, 1, "the promise, and nothing of the plan's");
+    world.take_bye(trunk());
+    assert_eq!(owed(&world).len(), 1);
+    world.pass(MINUTE);
+    world.assert_quiet();
 }

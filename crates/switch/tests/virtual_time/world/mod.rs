@@ -150,7 +150,13 @@ impl World {
             (("greeting".to_owned(), "en".to_owned()), PromptId(1)),
             (("music/waiting.wav".to_owned(), String::new()), PromptId(2)),
         ]);
-        for (id, prompt) in (10..).zip(plan.prompts()) {
+        let told = [
+            dialplan::staff::whispers(&[("operators", "Operators.")], "en"),
+            dialplan::staff::replies("en"),
+            dialplan::announcements::promise(&["en".to_owned()]),
+        ];
+        let all = plan.prompts().into_iter().chain(told.into_iter().flatten());
+        for (id, prompt) in (10..).zip(all) {
             prompts
                 .entry((prompt.name, prompt.language))
                 .or_insert(PromptId(id));
