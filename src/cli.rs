@@ -2,6 +2,7 @@
 //! `main` dispatches.
 
 mod call;
+mod callers;
 mod emergency;
 mod journal;
 mod operators;
@@ -21,13 +22,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vocab::WallTime;
 
 pub use call::{CallExport, CallShow, WhichCall};
+pub use callers::{CallerAdd, CallerRemove, CallersCommand};
 pub use emergency::{Emergency, EmergencyTo};
 pub use journal::{
     BackupJournal, Contact, CopyJournal, Edit, Export, ExportFormat, JournalCommand, PruneJournal,
     Reopen, RestoreJournal, SetField, ShowEntry, TextFormat,
 };
 pub use operators::{
-    CallFor, CallInto, ChosenStatus, Given, MissedCall, NewPriority, NewSkills, OfOperator,
+    CallFor, CallInto, ChosenStatus, Given, MissedCall, NewPriority, NewSkills, OfCall, OfOperator,
     OfQueue, OperatorsCommand, SignIn, StatusName,
 };
 pub use person::{CardFields, PersonAdd, PersonCommand, PersonEdit, PersonFind, PersonMerge};
@@ -168,6 +170,13 @@ Examples:
         /// What to do.
         #[command(subcommand)]
         command: OperatorsCommand,
+    },
+
+    /// Lists of callers: who comes first, who is declined, who has an operator of their own.
+    Callers {
+        /// What to do.
+        #[command(subcommand)]
+        command: CallersCommand,
     },
 
     /// How many operators a load needs, by the formulas of Erlang.
@@ -417,6 +426,12 @@ The caller is called first, then an operator rings. Who is owed a callback alrea
 Example:
   hotline acd callback 0cff1234-0000002a")]
     Callback(MissedCall),
+
+    /// List the callbacks that are owed: of which call, whom, since when, and how often yet.
+    Callbacks(ConfigFile),
+
+    /// A callback that is owed is done by other means, or is not to be.
+    Settle(OfCall),
 
     /// A queue takes calls again.
     Open(OfQueue),

@@ -1,6 +1,7 @@
 //! Owns the start and the stop of the engine: every part in its order, and what each is told.
 
 mod api;
+mod callers;
 pub mod control;
 mod keeper;
 mod operators;
@@ -130,6 +131,8 @@ impl Engine {
             inbox.clone(),
         ))?;
         runtime.spawn(operators);
+        let callers = runtime.block_on(callers::follow(settings, inbox.clone()))?;
+        runtime.spawn(callers);
         restore_standing(&runtime, settings, boot, &inbox);
         restore_bindings(&runtime, settings, boot, (&addresses, &inbox));
         restore_emergencies(&runtime, settings, boot, &inbox);

@@ -76,7 +76,8 @@ pub struct PromptProblem {
 /// Every mistake found.
 pub fn load(settings: &Settings) -> Result<Loaded, Vec<Mistake>> {
     let plans = read_all(settings)?;
-    let refs: Vec<PromptRef> = plans.iter().flat_map(|plan| plan.prompts()).collect();
+    let of_plans = plans.iter().flat_map(|plan| plan.prompts());
+    let refs: Vec<PromptRef> = of_plans.chain(super::queues::prompts(settings)).collect();
     let library = prompts::prepare(&refs, settings);
     let audio = library.prompts.iter().map(|prompt| {
         let name = (prompt.name.clone(), prompt.language.clone());

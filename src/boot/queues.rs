@@ -1,14 +1,17 @@
 //! Owns the translation of `[[queue]]` into what the ACD is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use acd::{
-    Failures, Membership, Need, Overflow, QueueSettings, Reserve, Ringing, SkillNeed, StaffRule,
-    Unstaffed, WrapUp,
+    CallbackMode, Failures, Membership, Need, Overflow, QueueSettings, Reserve, Ringing, SkillNeed,
+    StaffRule, Unstaffed, WrapUp,
 };
+use dialplan::{PromptRef, announcements, staff};
 use vocab::QueueId;
 
-use crate::settings::{self, CallLanguage, Levels, Settings, Strategy, WrapUpEnd};
+use crate::settings::{
+    self, CallLanguage, CallbackFirst, Elsewhere, Levels, Settings, Strategy, WrapUpEnd,
+};
 
 fn numbered(settings: &Settings) -> impl Iterator<Item = (QueueId, &settings::Queue)> {
     (0..).map(QueueId).zip(&settings.queues)
@@ -31,6 +34,7 @@ pub(super) fn members(settings: &Settings) -> BTreeMap<String, Vec<Membership>> 
                 order: member.order,
                 delay: member.delay,
                 reserve: member.reserve,
+                ring_time: member.ring_time,
             };
             members
                 .entry(member.login.clone())
@@ -39,18 +43,69 @@ pub(super) fn members(settings: &Settings) -> BTreeMap<String, Vec<Membership>> 
         }
     }
     let open = numbered(settings).filter(|(_, found)| found.members.is_empty());
-    let open: Vec<Membership> = open
-        .map(|(queue, _)| Membership {
-            queue,
-            order: 0,
-            delay: std::time::Duration::ZERO,
-            reserve: false,
-        })
-        .collect();
+    let open: Vec<Membership> = open.map(|(queue, _)| Membership::of(queue)).collect();
     for queues in members.values_mut() {
         queues.extend(&open);
     }
     members
+}
+
+/// How often by lot, of operators of whom that is said.
+pub(super) fn weights(settings: &Settings) -> BTreeMap<String, u16> {
+    let members = settings.queues.iter().flat_map(|queue| &queue.members);
+    let weights = members.filter_map(|one| Some((one.login.clone(), one.weight?)));
+    weights.collect()
+}
+
+/// The queues that whisper to their operators.
+pub(super) fn whispers(settings: &Settings) -> BTreeSet<QueueId> {
+    let whispering = numbered(settings).filter(|(_, queue)| queue.whisper.is_some());
+    whispering.map(|(id, _)| id).collect()
+}
+
+/// The language in which operators are spoken to.
+pub(super) fn staff_language(settings: &Settings) -> String {
+    let first = settings.prompts.languages.first();
+    first.cloned().unwrap_or_default()
+}
+
+/// The codes that operators dial.
+pub(super) fn feature_codes(settings: &Settings) -> switch::FeatureCodes {
+    let ours = &settings.feature_codes;
+    let code = |code: &Option<String>| code.clone().unwrap_or_default();
+    let kinds = settings.breaks.iter();
+    switch::FeatureCodes {
+        sign_in: code(&ours.sign_in),
+        sign_out: code(&ours.sign_out),
+        break_off: code(&ours.break_begin),
+        back: code(&ours.break_end),
+        done: code(&ours.done),
+        kinds: kinds
+            .filter_map(|one| Some((one.code.clone()?, one.reason.clone())))
+            .collect(),
+    }
+}
+
+/// What operators and callers are told besides what the plans say.
+pub(super) fn prompts(settings: &Settings) -> Vec<PromptRef> {
+    let language = staff_language(settings);
+    let whispering = settings.queues.iter();
+    let whispering: Vec<(&str, &str)> = whispering
+        .filter_map(|queue| Some((queue.name.as_str(), queue.whisper.as_deref()?)))
+        .collect();
+    let mut prompts = staff::whispers(&whispering, &language);
+    if feature_codes(settings) != switch::FeatureCodes::default() {
+        prompts.extend(staff::replies(&language));
+    }
+    let calls_back = |queue: &settings::Queue| {
+        let unserved = queue.unserved.iter().map(|rule| &rule.to);
+        let mut all = unserved.chain([&queue.full_to, &queue.wait_max_to, &queue.closed_to]);
+        all.any(|to| *to == Some(Elsewhere::Callback))
+    };
+    if settings.queues.iter().any(calls_back) {
+        prompts.extend(announcements::promise(&settings.prompts.languages));
+    }
+    prompts
 }
 
 /// What makes an operator present.
@@ -67,6 +122,10 @@ pub(super) fn callbacks(settings: &Settings) -> BTreeMap<QueueId, switch::Callba
         attempts: u8::try_from(found.callback_attempts).unwrap_or(u8::MAX),
         pause: found.callback_pause,
         hours: found.callback_hours.iter().map(|hours| hours.0).collect(),
+        first: match found.callback_first {
+            CallbackFirst::Caller => CallbackMode::CallerFirst,
+            CallbackFirst::Operator => CallbackMode::OperatorFirst,
+        },
     };
     numbered(settings)
         .map(|(id, found)| (id, rules(found)))
@@ -94,11 +153,7 @@ pub(super) fn languages(settings: &Settings) -> BTreeMap<QueueId, Need> {
 }
 
 fn queue(settings: &Settings, id: QueueId, found: &settings::Queue) -> QueueSettings {
-    let overflow = |to: &Option<String>| {
-        let named = |to: &String| numbered(settings).find(|(_, queue)| queue.name == *to);
-        let to = to.as_ref().and_then(named);
-        to.map_or(Overflow::Plan, |(id, _)| Overflow::Queue(id))
-    };
+    let overflow = |to: &Option<Elsewhere>| overflow(settings, to.as_ref());
     let one = found.skill.iter().map(|skill| SkillNeed::required(skill));
     let skills = found.skills.iter().map(|wanted| wanted.0.clone());
     let preferred = found
@@ -111,6 +166,7 @@ fn queue(settings: &Settings, id: QueueId, found: &settings::Queue) -> QueueSett
         on_wait_max: overflow(&found.wait_max_to),
         length_max: found.length_max,
         on_full: overflow(&found.full_to),
+        on_closed: overflow(&found.closed_to),
         wrap_up: match found.wrap_up_until {
             WrapUpEnd::Time => WrapUp::Fixed(found.wrap_up),
             WrapUpEnd::Ready => WrapUp::Optional(found.wrap_up),
@@ -128,7 +184,7 @@ fn queue(settings: &Settings, id: QueueId, found: &settings::Queue) -> QueueSett
             (max, Some(every)) => Ringing::Progressive { every, max },
             (max, None) => Ringing::All(max),
         },
-        failures: Failures::new(found.retry_delay, found.rest_after_no_answer),
+        failures: failures(found),
         priority: u8::try_from(found.priority).unwrap_or(u8::MAX),
         credit: found.credit,
         members_only: !found.members.is_empty(),
@@ -138,8 +194,19 @@ fn queue(settings: &Settings, id: QueueId, found: &settings::Queue) -> QueueSett
         },
         sticky: found.sticky,
         keep_place: found.keep_place,
-        unstaffed: unstaffed(found),
+        unstaffed: unstaffed(settings, found),
         ..QueueSettings::new(id, &found.name)
+    }
+}
+
+fn overflow(settings: &Settings, to: Option<&Elsewhere>) -> Overflow {
+    match to {
+        None => Overflow::Plan,
+        Some(Elsewhere::Callback) => Overflow::Callback,
+        Some(Elsewhere::Queue(to)) => {
+            let found = numbered(settings).find(|(_, queue)| queue.name == *to);
+            found.map_or(Overflow::Plan, |(id, _)| Overflow::Queue(id))
+        }
     }
 }
 
@@ -154,8 +221,31 @@ const fn strategy(found: Strategy) -> acd::Strategy {
     }
 }
 
+fn failures(found: &settings::Queue) -> Failures {
+    let mut failures = Failures::new(found.retry_delay, found.rest_after_no_answer);
+    for rule in &found.failures {
+        rule.apply(&mut failures);
+    }
+    failures
+}
+
+/// The rules by their causes; where none is said for a cause the one of all.
+fn unstaffed(settings: &Settings, found: &settings::Queue) -> Vec<StaffRule> {
+    let said = found.unserved.iter().map(|rule| StaffRule {
+        cause: rule.cause,
+        refuses: rule.refuses,
+        leave_after: rule.leave_after,
+        then: overflow(settings, rule.to.as_ref()),
+    });
+    let said: Vec<StaffRule> = said.collect();
+    let more = unstaffed_alike(found).into_iter();
+    let more = more.filter(|rule| said.iter().all(|one| one.cause != rule.cause));
+    let more: Vec<StaffRule> = more.collect();
+    said.into_iter().chain(more).collect()
+}
+
 /// Operators are at work as long as their telephones are registered.
-fn unstaffed(found: &settings::Queue) -> Vec<StaffRule> {
+fn unstaffed_alike(found: &settings::Queue) -> Vec<StaffRule> {
     let after = found.leave_unserved_after;
     let causes = [
         Unstaffed::NobodySignedIn,

@@ -197,6 +197,18 @@ pub struct MissedCall {
     pub given: Given,
 }
 
+/// A call.
+#[derive(Debug, Clone, Args)]
+pub struct OfCall {
+    /// Which call, as the journal names it.
+    #[arg(value_name = "CALL")]
+    pub call: CallId,
+
+    /// Who orders it.
+    #[command(flatten)]
+    pub given: Given,
+}
+
 /// A queue by its name.
 #[derive(Debug, Clone, Args)]
 pub struct OfQueue {

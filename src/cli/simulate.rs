@@ -9,12 +9,13 @@ use super::{ConfigFile, time};
 /// Whose calls are lived again, and with whom.
 #[derive(Debug, Clone, Args)]
 pub struct Simulate {
-    /// The queue, by its name in the settings, with all its rules.
-    #[arg(long, value_name = "NAME")]
+    /// The queue: its name in the settings, with all its rules; or a file (*.toml) with one [[queue]]
+    /// as it might be, and [[staff]] who would be there.
+    #[arg(long, value_name = "NAME|FILE")]
     pub queue: String,
 
-    /// Calls of the journal from this time on, by the clock of its zone.
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["calls", "handling", "patience"])]
+    /// Calls of the journal from this time on, by the clock of its zone; or "rates": those of --calls.
+    #[arg(long, value_name = "TIME|rates")]
     pub from: Option<String>,
 
     /// Calls before this time; without it one day.
@@ -22,7 +23,7 @@ pub struct Simulate {
     pub to: Option<String>,
 
     /// A load: calls that arrive in the time of --each.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", required_if_eq("from", "rates"), value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub calls: Option<u32>,
 
     /// The time in which so many calls arrive.

@@ -10,8 +10,10 @@ use anyhow::bail;
 use journal::query;
 
 use super::call::find;
+use super::entry;
 use super::journal::block_on;
 use crate::cli::{AcdCommand, AcdExplain, Given, MissedCall};
+use crate::settings::Settings;
 
 pub(super) fn run(command: AcdCommand) -> anyhow::Result<ExitCode> {
     let (given, order) = match command {
@@ -33,6 +35,11 @@ pub(super) fn run(command: AcdCommand) -> anyhow::Result<ExitCode> {
             (wanted.given, Order::Move { call, queue })
         }
         AcdCommand::Callback(wanted) => call_back(wanted)?,
+        AcdCommand::Callbacks(config) => return callbacks(&super::load(&config.config)?),
+        AcdCommand::Settle(wanted) => {
+            let call = wanted.call;
+            (wanted.given, Order::Settle { call })
+        }
         AcdCommand::Open(wanted) => {
             let queue = wanted.queue;
             (wanted.given, Order::OpenQueue { queue })
@@ -65,6 +72,29 @@ fn call_back(wanted: MissedCall) -> anyhow::Result<(Given, Order)> {
         line: rows.entry.number,
     };
     Ok((wanted.given, order))
+}
+
+/// The callbacks that are owed, those first that wait longest.
+fn callbacks(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let ours = &settings.journal;
+    // Every event on disk counts, also those of the engine that runs.
+    let load = journal::standing::load(&ours.events, &ours.database, u32::MAX);
+    let mut owed = block_on(load)??.callbacks;
+    owed.sort_by_key(|(call, what)| (what.since, *call));
+    let mut text = String::new();
+    for (call, what) in owed {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{call}  {:<16} {:<18} since {}  attempts left: {}",
+            entry::printable(&what.queue),
+            entry::printable(&what.number),
+            entry::moment(what.since.as_unix_millis()),
+            what.attempts_left
+        );
+    }
+    super::print_out(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn explain(explain: &AcdExplain) -> anyhow::Result<ExitCode> {

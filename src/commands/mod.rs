@@ -2,6 +2,7 @@
 
 mod acd;
 mod call;
+mod callers;
 mod check;
 mod dialplan;
 mod emergency;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Dialplan { command } => dialplan::run(command),
         Command::Acd { command } => acd::run(command),
         Command::Operators { command } => operators::run(command),
+        Command::Callers { command } => callers::run(command),
         Command::Staffing(wanted) => staffing::run(&wanted),
         Command::Sim(wanted) => sim::run(&wanted),
         Command::Simulate(wanted) => simulate::run(&wanted),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 use journal::metrics::{QueueFigures, Stay};
 use journal::query::{self, Range};
@@ -18,25 +18,37 @@ use vocab::QueueOutcome;
 use super::journal::block_on;
 use crate::boot;
 use crate::cli::Simulate;
-use crate::settings::Settings;
+use crate::settings::{Settings, SkillWanted, Staff, WhatIf};
+
+/// In place of a time of the journal: a load.
+const RATES: &str = "rates";
+
+/// A caller who gives up sooner is a short abandon (METRICS.md).
+const SHORT_MS: u64 = 5_000;
 
 /// Calls of a day that are lived again at most.
 const CALLS_MAX: usize = 100_000;
 
 pub(super) fn run(wanted: &Simulate) -> anyhow::Result<ExitCode> {
     let settings = super::load(&wanted.config.config)?;
-    let queues = boot::queue_settings(&settings);
-    let Some(queue) = queues.into_iter().find(|one| one.name == wanted.queue) else {
-        bail!("there is no queue {:?} in the settings", wanted.queue);
-    };
+    let (queue, staff) = what_if(&settings, &wanted.queue)?;
+    let name = queue.name.clone();
     let wrap_up = queue.wrap_up.longest();
+    let operators = match staff {
+        Some(staff) if wanted.operators.is_none() => staff,
+        Some(_) | None => operators(&settings, wanted, &queue)?,
+    };
     let mut floor = Floor {
-        operators: operators(&settings, wanted, &queue)?,
+        operators,
         queue,
         answer_after: wanted.ring,
     };
-    let (callers, actual) = match &wanted.from {
-        Some(from) => of_journal(&settings, wanted, from)?,
+    let from = wanted.from.as_deref().filter(|from| *from != RATES);
+    if from.is_some() && wanted.calls.is_some() {
+        bail!("expected a day (--from TIME) or a load (--calls), found both");
+    }
+    let (callers, actual) = match from {
+        Some(from) => of_journal(&settings, wanted, (&name, from))?,
         None => {
             // The time given is all that an operator is busy.
             floor.queue.wrap_up = acd::WrapUp::None;
@@ -44,20 +56,16 @@ pub(super) fn run(wanted: &Simulate) -> anyhow::Result<ExitCode> {
         }
     };
     if callers.is_empty() {
-        bail!(
-            "no call came into the queue {:?} in that time",
-            wanted.queue
-        );
+        bail!("no call came into the queue {name:?} in that time");
     }
     let lived = whatif::live(&floor, &callers);
     let simulated = QueueFigures::of(&lived.stays);
     let mut text = format!(
-        "queue {:?}: {} calls, {} operators\n",
-        wanted.queue,
+        "queue {name:?}: {} calls, {} operators\n",
         callers.len(),
         floor.operators.len()
     );
-    if wanted.from.is_some() && !wrap_up.is_zero() {
+    if from.is_some() && !wrap_up.is_zero() {
         writeln!(
             text,
             "each talk is followed by {} s of work",
@@ -74,14 +82,51 @@ pub(super) fn run(wanted: &Simulate) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What an operator knows, and how well.
+type Skills = BTreeMap<String, u8>;
+
+/// The queue by its name in the settings, or the one of a file with those who would be there.
+fn what_if(
+    settings: &Settings,
+    wanted: &str,
+) -> anyhow::Result<(acd::QueueSettings, Option<Vec<Skills>>)> {
+    if !wanted.ends_with(".toml") {
+        let queues = boot::queue_settings(settings).into_iter();
+        let mut queues = queues.filter(|one| one.name == wanted);
+        let Some(queue) = queues.next() else {
+            bail!("there is no queue {wanted:?} in the settings");
+        };
+        return Ok((queue, None));
+    }
+    let text = std::fs::read_to_string(wanted).with_context(|| format!("cannot read {wanted}"))?;
+    let read = WhatIf::parse(wanted, &text).map_err(|problems| {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow!("{}", told.join("\n"))
+    })?;
+    let queues = read.settings().map(|alone| boot::queue_settings(&alone));
+    let Some(queue) = queues.and_then(|queues| queues.into_iter().next()) else {
+        bail!("{wanted}: the queue cannot be used alone");
+    };
+    let able = |staff: &Staff| {
+        let level = |wanted: &SkillWanted| match wanted.0.need {
+            acd::Need::Required(limits) => (wanted.0.skill.clone(), limits.min),
+            acd::Need::Preferred => (wanted.0.skill.clone(), acd::LEVEL_MAX),
+        };
+        let skills: Skills = staff.skills.iter().map(level).collect();
+        vec![skills; staff.operators]
+    };
+    let staff: Vec<Skills> = read.staff.iter().flat_map(able).collect();
+    Ok((queue, (!staff.is_empty()).then_some(staff)))
+}
+
 /// So many operators as asked for, each with all that the queue asks; else those of the table.
 fn operators(
     settings: &Settings,
     wanted: &Simulate,
     queue: &acd::QueueSettings,
-) -> anyhow::Result<Vec<BTreeMap<String, u8>>> {
+) -> anyhow::Result<Vec<Skills>> {
     if let Some(count) = wanted.operators {
-        let able: BTreeMap<String, u8> = queue
+        let able: Skills = queue
             .skills
             .iter()
             .map(|need| match need.need {
@@ -119,7 +164,7 @@ fn of_load(wanted: &Simulate) -> anyhow::Result<Vec<Caller>> {
 fn of_journal(
     settings: &Settings,
     wanted: &Simulate,
-    from: &str,
+    (queue, from): (&str, &str),
 ) -> anyhow::Result<(Vec<Caller>, Option<QueueFigures>)> {
     let zone = settings.journal.zone();
     let now = Timestamp::from_millisecond(crate::driver::wall_clock().as_unix_millis())?;
@@ -129,7 +174,7 @@ fn of_journal(
             from: Some(vocab::WallTime::from_unix_millis(from)),
             to: Some(vocab::WallTime::from_unix_millis(to)),
         },
-        queue: Some(wanted.queue.clone()),
+        queue: Some(queue.to_owned()),
         direction: Some("inbound".to_owned()),
         ..Filter::default()
     };
@@ -208,9 +253,13 @@ fn table(
             count(figures.counts.timed_out),
             count(figures.counts.refused_full + figures.counts.closed),
             percent(level.answered_only),
+            percent(level.asterisk_sl2),
+            percent(level.ignore_abandoned),
             percent(level.abandoned_negative),
+            percent(level.abandoned_positive),
             seconds(figures.asa_ms()),
             percent(figures.abandonment()),
+            percent(figures.abandonment_adjusted(SHORT_MS)),
             longest(figures.longest_wait_ms),
             percent(occupancy),
         ]
@@ -221,10 +270,14 @@ fn table(
         "abandoned",
         "timed out",
         "full or closed",
-        "answered in time, of the answered",
-        "answered in time, of all",
+        "service level, answered_only",
+        "service level, asterisk_sl2",
+        "service level, ignore_abandoned",
+        "service level, abandoned_negative",
+        "service level, abandoned_positive",
         "average speed of answer",
         "abandonment",
+        "abandonment without those of 5 s",
         "longest wait",
         "occupancy",
     ];

@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use super::problem::Problem;
 use super::reader::{Reader, path_of};
 use super::webhooks;
-use super::{Encryption, Settings};
+use super::{Elsewhere, Encryption, Settings};
 use super::{check_trunk, daily};
 
 /// Keys in a code with which an operator pauses a recording: what the switch remembers.
@@ -28,6 +28,9 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
     );
     queues(settings, reader);
     breaks(settings, reader);
+    feature_codes(settings, reader);
+    let lists = settings.caller_lists.iter();
+    names(reader, "caller_list", lists.map(|list| list.name.as_str()));
     names(
         reader,
         "trunk",
@@ -202,11 +205,23 @@ fn media(settings: &Settings, reader: &mut Reader<'_>, warnings: &mut Vec<Proble
 fn queues(settings: &Settings, reader: &mut Reader<'_>) {
     let known = |name: &str| settings.queues.iter().any(|queue| queue.name == name);
     for (at, queue) in settings.queues.iter().enumerate() {
+        if queue.name == "callback" {
+            let message = "name: \"callback\" means a callback where the name of a queue may stand";
+            let path = format!("{}.name", path_of("queue", at));
+            reader.note_at(&path, message.to_owned(), None);
+        }
+        let unserved = queue.unserved.iter().map(|rule| ("unserved", &rule.to));
         for (key, to) in [
             ("full_to", &queue.full_to),
             ("wait_max_to", &queue.wait_max_to),
-        ] {
-            let Some(to) = to else { continue };
+            ("closed_to", &queue.closed_to),
+        ]
+        .into_iter()
+        .chain(unserved)
+        {
+            let Some(Elsewhere::Queue(to)) = to else {
+                continue;
+            };
             if *to == queue.name || !known(to) {
                 let message = format!("{key}: expected the name of another queue, found {to:?}");
                 reader.note_at(&format!("{}.{key}", path_of("queue", at)), message, None);
@@ -216,6 +231,47 @@ fn queues(settings: &Settings, reader: &mut Reader<'_>) {
             let message = "wait_max_to: has no meaning without wait_max".to_owned();
             let path = format!("{}.wait_max_to", path_of("queue", at));
             reader.note_at(&path, message, None);
+        }
+    }
+}
+
+/// A code is told by what is dialled: keys of a telephone, and no code twice.
+fn feature_codes(settings: &Settings, reader: &mut Reader<'_>) {
+    let ours = &settings.feature_codes;
+    let codes = [
+        ("sign_in", &ours.sign_in),
+        ("sign_out", &ours.sign_out),
+        ("break_begin", &ours.break_begin),
+        ("break_end", &ours.break_end),
+        ("done", &ours.done),
+    ];
+    let codes = codes.map(|(key, code)| (format!("feature_codes.{key}"), key, code, "*#"));
+    let kinds = settings.breaks.iter().enumerate();
+    let kinds = kinds.map(|(at, one)| {
+        (
+            format!("{}.code", path_of("break", at)),
+            "code",
+            &one.code,
+            "",
+        )
+    });
+    for group in [codes.to_vec(), kinds.collect()] {
+        let mut seen: Vec<&str> = Vec::new();
+        for (path, key, code, more) in group {
+            let Some(code) = code.as_deref() else {
+                continue;
+            };
+            let keys = code.chars().all(|c| c.is_ascii_digit() || more.contains(c));
+            if code.is_empty() || !keys || seen.contains(&code) {
+                let of = if more.is_empty() {
+                    "digits"
+                } else {
+                    "digits, * and #"
+                };
+                let message = format!("{key}: expected {of}, and no code twice, found {code:?}");
+                reader.note_at(&path, message, None);
+            }
+            seen.push(code);
         }
     }
 }

@@ -33,6 +33,16 @@ choice! {
     }
 }
 
+choice! {
+    /// Who is called first when a caller is called back.
+    CallbackFirst expected "\"caller\" or \"operator\"" {
+        /// The one who is called back.
+        Caller = "caller",
+        /// The operator who is to talk.
+        Operator = "operator",
+    }
+}
+
 section! {
     /// Operators at work. What they choose is kept over a restart of the engine.
     one Duty "duty" {
@@ -44,11 +54,30 @@ section! {
 }
 
 section! {
+    /// Codes that operators dial from their telephones to say what they do; a prompt in the first
+    /// language of [prompts] languages says what came of it. A code that is not here does not exist.
+    one FeatureCodes "feature_codes" {
+        /// Signs in to the own line; with a number after it, to that line.
+        sign_in: Option<String> = Empty "\"*11\"";
+        /// Signs out.
+        sign_out: Option<String> = Empty "\"*12\"";
+        /// Begins a break: the code of a [[break]] follows, such as *131. Without any [[break]] alone.
+        break_begin: Option<String> = Empty "\"*13\"";
+        /// Ends a break: available again.
+        break_end: Option<String> = Empty "\"*14\"";
+        /// The work after a call is done, where its queue leaves that to the operator.
+        done: Option<String> = Empty "\"*15\"";
+    }
+}
+
+section! {
     /// A kind of break that operators may take. Without any kind every break is permitted; with some,
     /// others, and those against the rules of their kind, need a supervisor's leave.
     many Break "break" {
         /// The reason, by which it is asked for.
         reason: String = Required "\"lunch\"";
+        /// What follows the code of [feature_codes] break_begin to begin it by telephone.
+        code: Option<String> = Empty "\"1\"";
         /// How long an operator may be on it in a day, all together. Without it there is no limit.
         daily_max: Option<Duration> = Empty "\"45 min\"", in "\"1 min\"" ..= "\"1d\"";
         /// When it may begin, by the clock of [journal] time_zone. Without it at any time.

@@ -14,6 +14,7 @@
 //! );
 //! ```
 
+mod callers;
 mod check;
 mod check_trunk;
 mod daily;
@@ -21,6 +22,7 @@ mod define;
 mod duty;
 mod generate;
 mod kinds;
+mod overflow;
 mod presets;
 mod problem;
 mod queues;
@@ -29,18 +31,21 @@ mod sections;
 mod trunks;
 mod value;
 mod webhooks;
+mod whatif;
 
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use callers::{CallerLine, CallerList, is_number, read_list};
 pub use daily::{DailyReport, MailTls, ReportForm, TimeOfDay};
-pub use duty::{Attendance, Break, Duty, HoursWanted, WrapUpEnd};
+pub use duty::{Attendance, Break, CallbackFirst, Duty, FeatureCodes, HoursWanted, WrapUpEnd};
 pub use generate::{reference, sample};
 pub use kinds::{
     Audience, Backend, Codec, Digest, Dtmf, Encryption, LogFormat, LogLevel, Messages, PortRange,
     Protection, RecordingFormat, Reliable, Size, Strangers, Tones, Zone,
 };
+pub use overflow::{Elsewhere, FailureRule, UnservedRule};
 pub use presets::{preset, preset_names};
 pub use problem::Problem;
 pub use queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
@@ -51,6 +56,7 @@ pub use sections::{
 
 pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
 pub use webhooks::{Topic, Webhook};
+pub use whatif::{Staff, WhatIf};
 
 pub(crate) use value::duration;
 
@@ -93,6 +99,10 @@ pub struct Settings {
     pub operator_calls: OperatorCalls,
     /// What makes operators present.
     pub duty: Duty,
+    /// `[feature_codes]`
+    pub feature_codes: FeatureCodes,
+    /// `[[caller_list]]`
+    pub caller_lists: Vec<CallerList>,
     /// Kinds of breaks.
     pub breaks: Vec<Break>,
     /// Routes to the outer network.
@@ -148,6 +158,37 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Problem>> {
     Settings::parse(&file, &text)
 }
 
+/// Reads a file of these sections. Relative paths in it start at its folder.
+fn read_text<T>(
+    file: &str,
+    text: &str,
+    sections: &[define::Section],
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+) -> Result<T, Vec<Problem>> {
+    let (root, broken) = DeTable::parse_recoverable(text);
+    if !broken.is_empty() {
+        // Half-read tables would only give mistakes that are none.
+        let syntax = |error: &toml::de::Error| Problem {
+            file: file.to_owned(),
+            place: error.span().map(|span| problem::place(text, span.start)),
+            message: problem::syntax(text, error),
+            help: None,
+        };
+        return Err(broken.iter().map(syntax).collect());
+    }
+    let base = Path::new(file)
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_path_buf);
+    let mut reader = Reader::new(file, text, &base, root.get_ref());
+    reader.refuse_unknown_sections(sections);
+    let found = read(&mut reader);
+    let problems = reader.into_problems();
+    match found {
+        Some(found) if problems.is_empty() => Ok(found),
+        _ => Err(problems),
+    }
+}
+
 impl Journal {
     /// The zone of reports and of days.
     #[must_use]
@@ -164,28 +205,7 @@ impl Settings {
     /// # Errors
     /// Every mistake in it, in the order of the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let (root, broken) = DeTable::parse_recoverable(text);
-        if !broken.is_empty() {
-            // Half-read tables would only give mistakes that are none.
-            let syntax = |error: &toml::de::Error| Problem {
-                file: file.to_owned(),
-                place: error.span().map(|span| problem::place(text, span.start)),
-                message: problem::syntax(text, error),
-                help: None,
-            };
-            return Err(broken.iter().map(syntax).collect());
-        }
-        let base = Path::new(file)
-            .parent()
-            .map_or_else(PathBuf::new, Path::to_path_buf);
-        let mut reader = Reader::new(file, text, &base, root.get_ref());
-        reader.refuse_unknown_sections();
-        let settings = Self::read(&mut reader);
-        let problems = reader.into_problems();
-        match settings {
-            Some(settings) if problems.is_empty() => Ok(settings),
-            _ => Err(problems),
-        }
+        read_text(file, text, sections::SECTIONS, Self::read)
     }
 
     /// A mistake with a setting that comes to light beside the file: a folder that is not there,
@@ -244,6 +264,8 @@ impl Settings {
         let log = reader.one();
         let operator_calls = reader.one();
         let duty = reader.one();
+        let feature_codes = reader.one();
+        let caller_lists = reader.many();
         let breaks = reader.many();
         let trunks = reader.many();
         let queues = reader.many();
@@ -264,6 +286,8 @@ impl Settings {
             log: log?,
             operator_calls: operator_calls?,
             duty: duty?,
+            feature_codes: feature_codes?,
+            caller_lists: caller_lists?,
             breaks: breaks?,
             trunks: trunks?,
             queues: queues?,

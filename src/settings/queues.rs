@@ -133,11 +133,15 @@ pub struct Member {
     pub delay: Duration,
     /// Of the reserve.
     pub reserve: bool,
+    /// How long it rings, in place of the queue's time.
+    pub ring_time: Option<Duration>,
+    /// How often by lot.
+    pub weight: Option<u16>,
 }
 
 impl Value for Member {
     const EXPECTED: &'static str = "a login, and how the operator takes part, such as \"ivanova\", \
-        \"ivanova order 1\", \"petrov after 10s\" or \"sidorova reserve\"";
+        \"ivanova order 1 ring 30s\", \"petrov after 10s weight 3\" or \"sidorova reserve\"";
 
     fn read(value: &Spanned<DeValue<'_>>, _: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
         text(value, faults, member)
@@ -155,12 +159,22 @@ fn member(text: &str) -> Option<Member> {
         order: 0,
         delay: Duration::ZERO,
         reserve: false,
+        ring_time: None,
+        weight: None,
     };
     while let Some(word) = words.next() {
         match word {
             "order" => member.order = words.next()?.parse().ok()?,
             "after" => member.delay = duration(words.next()?)?,
             "reserve" => member.reserve = true,
+            "ring" => {
+                let time = duration(words.next()?).filter(|time| !time.is_zero())?;
+                member.ring_time = Some(time);
+            }
+            "weight" => {
+                let weight = words.next()?.parse().ok().filter(|weight| *weight > 0)?;
+                member.weight = Some(weight);
+            }
             _ => return None,
         }
     }
@@ -209,13 +223,23 @@ mod tests {
 
     #[test]
     fn members_are_read_with_their_part() {
+        let read = member("petrov ring 30s weight 3").unwrap();
+        assert_eq!(read.ring_time, Some(Duration::from_secs(30)));
+        assert_eq!(read.weight, Some(3));
         let read = member("petrov order 2 after 10s reserve").unwrap();
         assert_eq!(
             (read.login.as_str(), read.order, read.reserve),
             ("petrov", 2, true)
         );
         assert_eq!(read.delay, Duration::from_secs(10));
-        for bad in ["", "petrov late", "petrov order", "petrov after soon"] {
+        for bad in [
+            "",
+            "petrov late",
+            "petrov order",
+            "petrov after soon",
+            "petrov weight 0",
+            "petrov ring 0s",
+        ] {
             assert_eq!(member(bad), None, "{bad}");
         }
     }

@@ -52,10 +52,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes sections that do not exist, and sections that are not tables.
-    pub(super) fn refuse_unknown_sections(&mut self) {
+    pub(super) fn refuse_unknown_sections(&mut self, sections: &[Section]) {
         for (key, value) in self.root {
-            let Some(section) = SECTIONS.iter().find(|s| s.name == key.get_ref().as_ref()) else {
-                let known: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+            let Some(section) = sections.iter().find(|s| s.name == key.get_ref().as_ref()) else {
+                let known: Vec<&str> = sections.iter().map(|section| section.name).collect();
                 let message = format!("unknown section {:?}", key.get_ref());
                 self.note(key.span(), message, Some(nearest(key.get_ref(), &known)));
                 continue;

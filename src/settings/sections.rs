@@ -11,13 +11,15 @@ use std::time::Duration;
 use journal::Location;
 use switch::Network;
 
+use super::callers::CallerList;
 use super::daily::DailyReport;
 use super::define::{Section, Table, section};
-use super::duty::{Break, Duty, HoursWanted, WrapUpEnd};
+use super::duty::{Break, CallbackFirst, Duty, FeatureCodes, HoursWanted, WrapUpEnd};
 use super::kinds::{
     Audience, Backend, Codec, Digest, Dtmf, Encryption, LogFormat, LogLevel, Messages, PortRange,
     Protection, RecordingFormat, Reliable, Size, Strangers, Tones, Zone,
 };
+use super::overflow::{Elsewhere, FailureRule, UnservedRule};
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 use super::trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
 use super::webhooks::Webhook;
@@ -39,7 +41,9 @@ pub(super) const SECTIONS: &[Section] = &[
     Log::SECTION,
     OperatorCalls::SECTION,
     Duty::SECTION,
+    FeatureCodes::SECTION,
     Break::SECTION,
+    CallerList::SECTION,
     Trunk::SECTION,
     Queue::SECTION,
     Webhook::SECTION,
@@ -569,7 +573,8 @@ section! {
         credit: Duration = Default "\"0s\"", in "\"0s\"" ..= "\"1h\"";
         /// The operators who serve it, by login, and nobody else. "order 1": after the operator's
         /// queues of a lower order; "after 10s": calls that have waited so long; "reserve": only as
-        /// reserve_length and reserve_wait say. Without it all who are members of no other.
+        /// reserve_length and reserve_wait say; "ring 30s": so long in place of ring_time; "weight 3":
+        /// drawn by lot so often, in all queues. Without it all who are members of no other.
         members: Vec<Member> = Empty "[\"ivanova\", \"petrov after 10s\", \"sidorova reserve\"]";
         /// From so many calls in the queue on its reserve helps.
         reserve_length: Option<usize> = Empty "10", in "1" ..= "20000";
@@ -580,6 +585,13 @@ section! {
         sticky: Option<Duration> = Empty "\"20s\"", in "\"1s\"" ..= "\"1h\"";
         /// How long the place is kept of a caller who hung up and calls again. Without it it is lost.
         keep_place: Option<Duration> = Empty "\"5 min\"", in "\"1s\"" ..= "\"1h\"";
+        /// What an operator hears on answering, before the caller: which queue it is, in the first
+        /// language of [prompts] languages. How long the caller waited follows. A key cuts it short.
+        /// Without it the two are joined at once.
+        whisper: Option<String> = Empty "\"Линия здоровья.\"";
+        /// Who is called first for a callback: the "caller", so that no operator listens to a ringing
+        /// that nobody answers; or the "operator", so that the caller hears a person at once.
+        callback_first: CallbackFirst = Default "\"caller\"";
         /// How often a caller is called back who is owed that (the step `callback` of a dialplan,
         /// `hotline acd callback`).
         callback_attempts: u32 = Default "3", in "1" ..= "10";
@@ -587,11 +599,19 @@ section! {
         callback_pause: Duration = Default "\"10 min\"", in "\"10s\"" ..= "\"1d\"";
         /// When callers may be called back, by the clock of [journal] time_zone. Without it at any time.
         callback_hours: Vec<HoursWanted> = Empty "[\"09:00-20:00\"]";
-        /// The queue in which calls wait that find this one full, with the waiting time they have.
-        /// Without it the dialplan goes on.
-        full_to: Option<String> = Empty "\"others\"";
-        /// The queue in which calls wait on after wait_max. Without it the dialplan goes on.
-        wait_max_to: Option<String> = Empty "\"others\"";
+        /// The queue in which calls wait that find this one full, with the waiting time they have; or
+        /// "callback": the caller is told so, and called back. Without it the dialplan goes on.
+        full_to: Option<Elsewhere> = Empty "\"others\"";
+        /// The same for calls after wait_max.
+        wait_max_to: Option<Elsewhere> = Empty "\"callback\"";
+        /// The same for calls that find the queue closed by a supervisor.
+        closed_to: Option<Elsewhere> = Empty "\"others\"";
+        /// What happens when nobody serves it, by the cause: "nobody-signed-in", "nobody-reachable"
+        /// (no telephone of those who are), "all-on-break". "refuse": nobody gets in; "leave after":
+        /// so long until those leave who wait; "to": where they go. For the causes that stand here in
+        /// place of leave_unserved_after.
+        unserved: Vec<UnservedRule> =
+            Empty "[\"nobody-signed-in: refuse\", \"all-on-break: leave after 5 min, to callback\"]";
         /// How long callers stay while no telephone of an operator is registered; after that
         /// nobody gets in, and the dialplan goes on as for a queue that is closed. Without it they
         /// wait.
@@ -601,5 +621,11 @@ section! {
         /// Time for which an operator is left alone whose telephone rang in vain or did not
         /// answer at all.
         rest_after_no_answer: Duration = Default "\"30s\"", in "\"0s\"" ..= "\"1h\"";
+        /// What else follows when an offer fails, by the way: "no-answer", "rejected", "busy",
+        /// "unreachable". "retry": until the same call comes again; "rest": how long the operator is
+        /// left alone, from which failure in a row; "not-ready from 3": from the third on the
+        /// operator gets no calls until they say that they are available.
+        failures: Vec<FailureRule> =
+            Empty "[\"no-answer: rest 1 min, not-ready from 3\", \"busy: retry 20s\"]";
     }
 }

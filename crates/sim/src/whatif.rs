@@ -195,7 +195,7 @@ impl World<'_> {
     }
 
     fn ends(&mut self, number: usize, outcome: QueueOutcome) {
-        if let Some(ended) = self.outcomes.get_mut(number) {
+        if let Some(ended @ None) = self.outcomes.get_mut(number) {
             *ended = Some((self.now, outcome));
         }
     }
@@ -219,9 +219,13 @@ impl World<'_> {
                     let number = usize::try_from(call.counter()).unwrap_or(usize::MAX);
                     self.ends(number, cause.outcome(&then));
                 }
-                // One queue, operators who answer, no breaks, no callbacks.
+                // There is no other queue: what becomes of it there is not of this one.
+                Output::Moved { call, .. } => {
+                    let number = usize::try_from(call.counter()).unwrap_or(usize::MAX);
+                    self.ends(number, QueueOutcome::Overflowed);
+                }
+                // Operators who answer, no breaks, no callbacks.
                 Output::Withdraw { .. }
-                | Output::Moved { .. }
                 | Output::Stale { .. }
                 | Output::Dial { .. }
                 | Output::StatusChanged { .. }
