@@ -10,7 +10,8 @@
 //!
 //! `cargo bench --bench calls -- --offered 1000 [--seconds 60] [--unrecorded]` offers so many calls a
 //! second instead, and counts those that failed. `--soak 120 --calls 200` keeps so many up for so many
-//! minutes and tells what grows.
+//! minutes and tells what grows. `--freed 100` measures how long after an operator's BYE the INVITE of the
+//! next call comes, at so many calls a second.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,6 +24,8 @@
 #[path = "../crates/media/benches/relay/compare.rs"]
 #[allow(unreachable_pub, reason = "shared with the benchmark of crates/media")]
 mod compare;
+#[path = "calls/freed.rs"]
+mod freed;
 #[path = "calls/soak.rs"]
 mod soak;
 
@@ -88,6 +91,10 @@ fn main() {
     let arguments = Arguments::read();
     if let Some(rate) = arguments.offered {
         offered_calls(rate, &arguments);
+        return;
+    }
+    if let Some(rate) = arguments.freed {
+        freed::freed(rate, arguments.seconds, &arguments.io);
         return;
     }
     if let Some(minutes) = arguments.soak {
@@ -173,6 +180,8 @@ struct Arguments {
     /// Calls a second.
     offered: Option<f64>,
     recorded: bool,
+    /// Calls a second to operators who are never without a next one.
+    freed: Option<f64>,
     /// For so many minutes the first of `calls`.
     soak: Option<u64>,
     /// `[media] backend` of the engine.
@@ -187,6 +196,7 @@ impl Arguments {
             calls: vec![100, 500],
             offered: None,
             recorded: true,
+            freed: None,
             soak: None,
             io: "auto".to_owned(),
             seconds: 30,
@@ -201,6 +211,7 @@ impl Arguments {
                     arguments.calls = list.split(',').map(|n| n.parse().unwrap()).collect();
                 }
                 "--offered" => arguments.offered = Some(value().parse().unwrap()),
+                "--freed" => arguments.freed = Some(value().parse().unwrap()),
                 "--soak" => arguments.soak = Some(value().parse().unwrap()),
                 "--io" => arguments.io = value(),
                 "--unrecorded" => arguments.recorded = false,

@@ -105,6 +105,7 @@ const REQUIRED: &[&str] = &[
     "docs/reports.md",
     "docs/settings.md",
     "docs/sip.md",
+    "docs/troubles.md",
     "docs/webhooks.md",
     "dialplans",
     "migrations/postgres",
@@ -586,14 +587,22 @@ fn required_files_are_there() {
     none(&findings);
 }
 
-/// `docs/sip.md` says what is kept, where, and which test shows it: all of that must be there.
+/// `docs/sip.md` says what is kept, where, and which test shows it; `docs/troubles.md` which test shows that
+/// a trouble is not ours: all of that must be there.
 #[test]
-fn the_page_of_sip_names_only_what_is_there() {
+fn the_pages_of_sip_and_of_troubles_name_only_what_is_there() {
     let tree = tree();
-    let page = tree.iter().find(|source| source.path == "docs/sip.md");
-    let page = &page.expect("docs/sip.md").text;
+    let findings = ["docs/sip.md", "docs/troubles.md"].map(|page| not_there(&tree, page));
+    none(&findings.concat());
+}
+
+fn not_there(tree: &[Source], page: &str) -> Vec<String> {
+    let Some(found) = tree.iter().find(|source| source.path == page) else {
+        return vec![format!("{page}:1: is not there")];
+    };
+    let text = &found.text;
     let mut findings = Vec::new();
-    for (at, line) in page.lines().enumerate() {
+    for (at, line) in text.lines().enumerate() {
         for name in line.split('`').skip(1).step_by(2) {
             let known = if name.contains('/') {
                 root().join(name).exists()
@@ -606,9 +615,9 @@ fn the_page_of_sip_names_only_what_is_there() {
                 true
             };
             if !known {
-                findings.push(format!("docs/sip.md:{}: there is no {name}", at + 1));
+                findings.push(format!("{page}:{}: there is no {name}", at + 1));
             }
         }
     }
-    none(&findings);
+    findings
 }

@@ -19,6 +19,7 @@ mod interop;
 mod journal;
 mod operators;
 mod outer;
+mod queues;
 mod recordings;
 mod refusals;
 mod registrations;
