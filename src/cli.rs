@@ -6,6 +6,7 @@ mod callers;
 mod emergency;
 mod journal;
 mod operators;
+mod password;
 mod person;
 mod recordings;
 mod report;
@@ -32,6 +33,7 @@ pub use operators::{
     CallFor, CallInto, ChosenStatus, Given, MissedCall, NewPriority, NewSkills, OfCall, OfOperator,
     OfQueue, OperatorsCommand, SignIn, StatusName,
 };
+pub use password::UserPassword;
 pub use person::{CardFields, PersonAdd, PersonCommand, PersonEdit, PersonFind, PersonMerge};
 pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
@@ -565,6 +567,17 @@ Examples:
 Example:
   hotline user passwd ivanova")]
     Passwd(UserPasswd),
+
+    /// Let somebody sign in to the HTTP API with login and password, or no more.
+    #[command(after_help = "\
+The password of the API, which is not that of a telephone. The login may be an operator's or anybody's.
+With every change all sessions of the login end. Rights are those of `hotline token add`; without any
+the person may sign in and see nothing.
+
+Examples:
+  hotline user password ivanova --right read,write
+  hotline user password ivanova --remove")]
+    Password(UserPassword),
 
     /// Give an operator's line a fixed SIP address, or take it away.
     #[command(after_help = "\

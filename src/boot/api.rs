@@ -103,6 +103,12 @@ pub(super) fn start(
         keys: Box::new(Keys(super::recording_keys(settings)?)),
         zone: settings.journal.zone(),
         tokens,
+        sessions: console::SessionRules {
+            idle: settings.api.session_idle,
+            longest: settings.api.session_longest,
+            secure: settings.api.secure_cookie,
+        },
+        random: || super::random_bytes().map_err(std::io::Error::other),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let listener = runtime.block_on(TcpListener::bind(listen));

@@ -28,7 +28,7 @@ pub struct ReportWanted {
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,
 
-    /// How the report of queues is cut: 15min, 30min, hour, day, week, month or whole.
+    /// How the reports of queues, operators and lines are cut: 15min, 30min, hour, day, week, month or whole.
     #[arg(long, value_name = "INTERVAL", default_value = "whole", value_parser = interval)]
     pub interval: Interval,
 
@@ -58,6 +58,10 @@ pub struct ReportWanted {
         value_parser = clap::value_parser!(u16).range(1..=90))]
     pub repeat_days: u16,
 
+    /// Legs whose mean opinion score is below this are listed, 1 to 4.5.
+    #[arg(long, value_name = "MOS", default_value = "3.6", value_parser = mos)]
+    pub mos_below: u16,
+
     /// Where to write; without it, or with `-`, standard output.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -84,6 +88,12 @@ pub enum ReportFormat {
 
 fn kind(text: &str) -> Result<Kind, String> {
     named(text, &Kind::NAMES)
+}
+
+/// Hundredths of a MOS.
+fn mos(text: &str) -> Result<u16, String> {
+    let mos = text.parse().ok().and_then(journal::report::hundredths);
+    mos.ok_or_else(|| "expected a mean opinion score, 1 to 4.5".to_owned())
 }
 
 fn interval(text: &str) -> Result<Interval, String> {

@@ -34,7 +34,7 @@ pub struct TokenAdd {
 
     /// What it may do.
     #[arg(long, value_name = "RIGHT", value_delimiter = ',', required = true,
-        value_parser = ["read", "write", "listen", "duty", "supervise", "metrics", "manage"])]
+        value_parser = super::password::RIGHTS)]
     pub right: Vec<String>,
 
     /// Whose API.

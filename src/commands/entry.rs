@@ -259,10 +259,5 @@ pub(super) fn seconds(ms: i64) -> String {
 
 /// What a caller or a person gave must not steer the terminal.
 pub(super) fn printable(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\n' => ' ',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).collect()
+    export::printable(&text.replace('\n', " "))
 }

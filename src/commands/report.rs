@@ -30,6 +30,7 @@ pub(super) fn run(asked: &ReportWanted) -> anyhow::Result<ExitCode> {
         short_ms: ms(asked.short),
         ring_limit_ms: ms(asked.ring_limit),
         repeat_days: asked.repeat_days,
+        mos_below: asked.mos_below,
         ..Wanted::new(asked.kind, (from, to), now.as_millisecond(), zone)
     };
     let forms = boot::read_forms(&settings.journal)?;

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use journal::operators::{self, Operator, WaitingMessages};
+use journal::sessions::{self, Account};
 use sip::Secrets;
 use vocab::OperatorId;
 
 use super::journal::block_on;
 use crate::boot;
-use crate::cli::{UserAdd, UserCommand, UserWaiting};
+use crate::cli::{UserAdd, UserCommand, UserPassword, UserWaiting};
+use crate::driver;
 use crate::settings::Settings;
 
 pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
@@ -33,6 +35,7 @@ pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
             let database = &settings.journal.database;
             block_on(operators::set_secrets(database, &user.login, &sha256, &md5))??;
         }
+        UserCommand::Password(user) => sign_in(&user)?,
         UserCommand::Address(user) => {
             let settings = prepared(&user.config.config)?;
             let (database, address) = (&settings.journal.database, user.address.as_deref());
@@ -49,6 +52,30 @@ pub(super) fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lets somebody sign in to the API, or no more.
+fn sign_in(user: &UserPassword) -> anyhow::Result<()> {
+    let settings = prepared(&user.config.config)?;
+    let database = &settings.journal.database;
+    if user.remove {
+        if !block_on(sessions::remove_account(database, &user.login))?? {
+            bail!(
+                "{:?} could not sign in to the API before either",
+                user.login
+            );
+        }
+        return Ok(());
+    }
+    let password = password(user.password_stdin)?;
+    let account = Account {
+        login: user.login.clone(),
+        password: console::kept(&password, boot::random_bytes()?)?,
+        rights: user.right.join(","),
+    };
+    let now = driver::wall_clock();
+    block_on(sessions::set_account(database, &account, now))??;
+    super::print_out(&format!("{} may sign in to the API\n", account.login))
 }
 
 /// The settings, with a database that is there and current.
@@ -83,10 +110,15 @@ fn operator(realm: &str, user: UserAdd, password: &str) -> Operator {
 }
 
 fn list(settings: &Settings) -> anyhow::Result<()> {
+    let accounts = block_on(sessions::accounts(&settings.journal.database))??;
+    let mut may = String::new();
+    for Account { login, rights, .. } in accounts {
+        may.push_str(&format!("{login:<20} may sign in to the API: {rights}\n"));
+    }
     let operators = block_on(operators::list(&settings.journal.database))??;
     if operators.is_empty() {
         eprintln!("there are no operators yet; `hotline user add` makes one");
-        return Ok(());
+        return super::print_out(&may);
     }
     let mut table = format!("{:<20} {:<8} {:<28} skills\n", "login", "line", "name");
     for Operator {
@@ -110,6 +142,7 @@ fn list(settings: &Settings) -> anyhow::Result<()> {
             "{login:<20} {line:<8} {name:<28} {skills}{address}{disabled}\n"
         ));
     }
+    table.push_str(&may);
     super::print_out(&table)
 }
 

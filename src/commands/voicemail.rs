@@ -24,6 +24,7 @@ fn told(list: &MessageList) -> anyhow::Result<ExitCode> {
     let wanted = Wanted {
         heard: list.all,
         mailbox: list.mailbox.clone(),
+        ..Wanted::default()
     };
     let messages = block_on(async {
         let mut journal = query::open(&settings.journal.database).await?;

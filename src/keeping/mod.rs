@@ -24,7 +24,7 @@ use crate::settings::{Retention, Settings};
 
 pub use calls::Calls;
 pub use pass::Done;
-pub use personal::PersonalDue;
+pub use personal::{CardDue, PersonalDue};
 
 /// Recordings that one pass takes on at most; the next goes on.
 const PASS_MAX: usize = 10_000;

@@ -61,6 +61,7 @@ impl Keeping {
             }
         }
         count += self.destroy_personal(now, &act, &mut chain).await?;
+        count += self.destroy_cards(now, &act, &mut chain).await?;
         for act in recorder::acts::write_missing(&self.root, &self.ledger()?, &self.words)? {
             tracing::info!(act, "act of destruction written");
         }

@@ -1,10 +1,10 @@
-//! Owns which entries' personal fields are due for destruction, and destroying them: the chain first,
-//! then the journal. A legal hold on the call stops it.
+//! Owns which entries' personal fields and which cards of persons are due for destruction, and destroying
+//! them: the chain first, then the journal. A legal hold on the call stops it, and so keeps the card.
 
 use journal::personal::{self, Destruction};
 use journal::query;
 use recorder::{Chain, Deed};
-use vocab::{CallId, WallTime};
+use vocab::{CallId, EventId, WallTime};
 
 use super::{Keeping, PASS_MAX, Rules};
 
@@ -19,6 +19,17 @@ pub struct PersonalDue {
     pub reason: String,
     /// Why they are not destroyed all the same: the reason of a legal hold.
     pub held: Option<String>,
+}
+
+/// A card of a person that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardDue {
+    /// Which card.
+    pub person: EventId,
+    /// When it was last written.
+    pub written_at: WallTime,
+    /// By which rule.
+    pub reason: String,
 }
 
 fn due(rules: &Rules, entry: &personal::KeptEntry, now: WallTime) -> Option<PersonalDue> {
@@ -100,5 +111,63 @@ impl Keeping {
             }
         }
         Ok(count)
+    }
+
+    /// Cards that are due at a moment: not written for as long as personal fields are kept, and of no
+    /// number that an entry still has.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub async fn plan_cards(&self, now: WallTime) -> anyhow::Result<Vec<CardDue>> {
+        let Some((keep, reason)) = self.rules.keep_personal(None, None) else {
+            return Ok(Vec::new());
+        };
+        let age = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let before = WallTime::from_unix_millis(now.as_unix_millis().saturating_sub(age));
+        let mut journal = query::open(&self.database).await?;
+        let (mut found, mut after) = (Vec::new(), None);
+        while found.len() < PASS_MAX {
+            let page = journal.cards_unused(before, after).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.person);
+            found.extend(page.iter().map(|card| CardDue {
+                person: card.person,
+                written_at: card.written_at,
+                reason: format!("card of nobody who is in the journal: {reason}"),
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Destroys the cards that are due now; how many.
+    pub(super) async fn destroy_cards(
+        &self,
+        now: WallTime,
+        act: &str,
+        chain: &mut Chain,
+    ) -> anyhow::Result<usize> {
+        let plan = self.plan_cards(now).await?;
+        let Some(first) = plan.first() else {
+            return Ok(0);
+        };
+        let why = Destruction {
+            at: now,
+            act: act.to_owned(),
+            reason: first.reason.clone(),
+        };
+        let ledger = self.ledger()?;
+        for one in plan.iter().filter(|one| !ledger.is_card_gone(one.person)) {
+            let deed = Deed::CardDestroyed {
+                person: one.person,
+                written_at: recorder::call::rfc3339(one.written_at),
+                act: act.to_owned(),
+                reason: one.reason.clone(),
+            };
+            chain.append(now, deed)?;
+        }
+        let cards: Vec<EventId> = plan.iter().map(|one| one.person).collect();
+        personal::destroy_cards(&self.database, &cards, &why).await?;
+        tracing::info!(cards = cards.len(), "cards of persons destroyed");
+        Ok(cards.len())
     }
 }

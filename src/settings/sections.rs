@@ -322,6 +322,13 @@ section! {
         listen: Option<SocketAddr> = Empty "\"127.0.0.1:8080\"";
         /// The file of tokens, which `hotline token add` makes: names, hashes and rights.
         tokens: PathBuf = Default "\"tokens\"";
+        /// A session of somebody who signed in and does nothing for so long is over.
+        session_idle: Duration = Default "\"30 min\"", in "\"1 min\"" ..= "\"1d\"";
+        /// A session is over after so long, whatever is done in it.
+        session_longest: Duration = Default "\"12h\"", in "\"5 min\"" ..= "\"30d\"";
+        /// Whether browsers send the cookie of a session over TLS alone. Where a proxy says
+        /// `X-Forwarded-Proto: https` they do anyway.
+        secure_cookie: bool = Default "false";
     }
 }
 

@@ -149,6 +149,10 @@ fn told(fact: &Fact, privacy: Privacy) -> Option<(Topic, Value)> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/engine/harness/hostile.rs"]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use vocab::{CallId, Direction, EndedBy, EventId, Outcome, RecordingFile, Time, WallTime};
@@ -196,6 +200,34 @@ mod tests {
         let (_, whole) = of(arrived(), Privacy::Whole);
         assert_eq!(whole["data"]["caller"], "+74242123456");
         assert_eq!(whole["data"]["caller_name"], "Иванова Анна");
+    }
+
+    #[test]
+    fn values_made_to_do_harm_are_text_in_a_letter_whole_or_masked() {
+        for value in super::hostile::values() {
+            let mut fact = arrived();
+            if let Fact::CallArrived {
+                caller,
+                caller_name,
+                number,
+                trunk,
+                ..
+            } = &mut fact
+            {
+                for text in [caller, caller_name, number, trunk] {
+                    value.clone_into(text);
+                }
+            }
+            let (_, whole) = of(fact.clone(), Privacy::Whole);
+            let sent = whole.to_string();
+            assert!(!sent.chars().any(|c| c < ' '), "{sent:.200}");
+            let read: Value = serde_json::from_str(&sent).unwrap();
+            assert_eq!(read["data"]["caller_name"], value);
+            assert_eq!(read, whole);
+            let (_, masked) = of(fact, Privacy::Masked);
+            let read: Value = serde_json::from_str(&masked.to_string()).unwrap();
+            assert_ne!(read["data"]["caller_name"], value);
+        }
     }
 
     #[test]

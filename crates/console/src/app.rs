@@ -1,7 +1,8 @@
 //! Owns the application: what it stands on, and the router made of the table of operations.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -14,10 +15,12 @@ use tokio::sync::Semaphore;
 use vocab::{LiveRecording, Snapshot, WallTime};
 
 use crate::auth;
+use crate::guesses::Guesses;
 use crate::operation::operations;
 use crate::orders::Orders;
 use crate::problem::Problem;
 use crate::recordings::{Hearings, Keys};
+use crate::session::SessionRules;
 use crate::token::Tokens;
 
 /// Longest body of a request.
@@ -28,6 +31,9 @@ const READERS: usize = 8;
 
 /// Streams of events at once; more get 503.
 const STREAMS: usize = 100;
+
+/// People who sign in at once; more get 503.
+const SIGN_INS: usize = 32;
 
 /// What the running engine tells of itself.
 pub trait Live: Send + Sync {
@@ -59,8 +65,12 @@ pub struct Console {
     pub keys: Box<dyn Keys>,
     /// The installation's zone.
     pub zone: TimeZone,
-    /// Who may come in.
+    /// Who may come in by token.
     pub tokens: Tokens,
+    /// How long those who signed in may stay.
+    pub sessions: SessionRules,
+    /// Random octets of the kernel, for what nobody is to guess.
+    pub random: fn() -> std::io::Result<[u8; 32]>,
     /// Version of the program.
     pub version: String,
 }
@@ -72,6 +82,11 @@ pub(crate) struct App {
     readers: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) hearings: Arc<Mutex<Hearings>>,
+    guesses: Arc<Mutex<Guesses>>,
+    /// Who may wait for the turn to have a password compared.
+    pub(crate) sign_ins: Arc<Semaphore>,
+    /// Whose turn it is.
+    pub(crate) guess_turn: Arc<Semaphore>,
 }
 
 /// A connection to the database, and the place that it takes.
@@ -81,6 +96,11 @@ pub(crate) struct Reader {
 }
 
 impl App {
+    /// Guesses at passwords.
+    pub(crate) fn guesses(&self) -> MutexGuard<'_, Guesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A connection for reading.
     pub(crate) async fn reader(&self) -> Result<Reader, Problem> {
         let place = Arc::clone(&self.readers).acquire_owned().await;
@@ -104,6 +124,9 @@ pub fn router(console: Console) -> Router {
         readers: Arc::new(Semaphore::new(READERS)),
         streams: Arc::new(Semaphore::new(STREAMS)),
         hearings: Arc::default(),
+        guesses: Arc::default(),
+        sign_ins: Arc::new(Semaphore::new(SIGN_INS)),
+        guess_turn: Arc::new(Semaphore::new(1)),
     };
     let mut router = Router::new();
     for operation in operations() {
@@ -133,5 +156,6 @@ async fn not_allowed() -> Problem {
 /// # Errors
 /// If the socket fails for good.
 pub async fn serve(listener: tokio::net::TcpListener, router: Router) -> std::io::Result<()> {
-    axum::serve(listener, router).await
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).await
 }

@@ -42,6 +42,7 @@ pub(crate) async fn find(
         person: query.text("person"),
         completed: query.flag("completed")?,
         emergency: query.flag("emergency")?,
+        up: query.flag("up")?,
         text: query.text("text"),
     };
     let mut reader = app.reader().await?;

@@ -3,7 +3,7 @@
 //!
 //! Contract: every path is in one table ([`operations`]), of which the router, the rights and the
 //! OpenAPI document are made, so none can drift from the others. Whatever is not in it is 404; what is
-//! in it needs a bearer token with the right it names. Errors are problem details (RFC 9457). Nothing
+//! in it needs a bearer token, or the session of somebody who signed in, with the right it names. Errors are problem details (RFC 9457). Nothing
 //! here decides about calls: it reads the journal, and writes by [`journal::desk::Desk`].
 //!
 //! ```
@@ -25,15 +25,19 @@ mod app;
 mod auth;
 mod cards;
 mod entries;
+mod guesses;
 mod live;
+mod messages;
 mod openapi;
 mod operation;
 mod orders;
+mod password;
 mod problem;
 mod prometheus;
 mod query;
 mod recordings;
 mod reports;
+mod session;
 mod stream;
 mod token;
 mod webhooks;
@@ -41,7 +45,9 @@ mod write;
 
 pub use app::{Console, Live, router, serve};
 pub use openapi::document as openapi;
-pub use operation::{Operation, Right, operations};
+pub use operation::{Door, Operation, Right, operations};
 pub use orders::{Given, Orders};
+pub use password::{PasswordError, is_it, kept};
 pub use recordings::{Keys, Sound};
+pub use session::SessionRules;
 pub use token::{Token, TokenError, Tokens, hash};

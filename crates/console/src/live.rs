@@ -1,6 +1,6 @@
 //! Owns the live picture: this moment, and the last minutes of each queue.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use journal::metrics::Interval;
 use journal::report::{self, By, Kind, Wanted, render};
@@ -8,8 +8,10 @@ use serde_json::{Map, json};
 
 use crate::app::App;
 use crate::entries::as_json;
+use crate::operation::LIVE;
 use crate::problem::Problem;
-use crate::reports::today;
+use crate::query::Query;
+use crate::reports::{DAY_MS, named, today};
 
 /// Windows of the live figures, in minutes.
 const WINDOWS: [(&str, i64); 4] = [
@@ -27,7 +29,13 @@ pub(crate) async fn operators(State(app): State<App>) -> Response {
     as_json(&json!({ "operators": app.console.live.snapshot().operators }))
 }
 
-pub(crate) async fn queues(State(app): State<App>) -> Result<Response, Problem> {
+pub(crate) async fn queues(
+    State(app): State<App>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let query = Query::read(raw.as_deref(), LIVE)?;
+    let by = named(&query, "by", &By::NAMES).unwrap_or_default();
+    let within = query.number("within_ms", 0, DAY_MS)?;
     let now = app.console.live.now().as_unix_millis();
     let zone = app.console.zone.clone();
     let mut ranges = vec![("today", today(now, &zone)?)];
@@ -36,8 +44,12 @@ pub(crate) async fn queues(State(app): State<App>) -> Result<Response, Problem> 
     for (name, range) in ranges {
         let wanted = Wanted {
             interval: Interval::Whole,
-            by: By::Queue,
+            by,
             ..Wanted::new(Kind::Queue, range, now, zone.clone())
+        };
+        let wanted = Wanted {
+            threshold_ms: within.unwrap_or(wanted.threshold_ms),
+            ..wanted
         };
         let _place = app.reader().await?;
         let forms = app.console.desk.forms();

@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use crate::entries::as_json;
-use crate::operation::{Operation, Parameter, operations};
+use crate::operation::{Door, Operation, Parameter, operations};
 
 mod schemas;
 
@@ -30,10 +30,13 @@ pub fn document() -> Value {
             "description": "Journal, recordings, reports and the live picture of a hotline. \
                             Moments are RFC 3339, durations milliseconds, parts of a whole 0 to 1.",
         },
-        "security": [{ "bearer": [] }],
+        "security": [{ "bearer": [] }, { "session": [] }],
         "paths": paths,
         "components": {
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "session": { "type": "apiKey", "in": "cookie", "name": "hotline_session" },
+            },
             "schemas": schemas::all(),
         },
     })
@@ -42,22 +45,34 @@ pub fn document() -> Value {
 fn described(operation: &Operation) -> Value {
     let (status, kind, schema) = operation.answer;
     let mut responses = Map::new();
-    let content =
-        json!({ kind.split(';').next().unwrap_or(kind): { "schema": reference(schema) } });
-    responses.insert(
-        status.to_string(),
-        json!({ "description": "It went well.", "content": content }),
-    );
+    let mut well = json!({ "description": "It went well." });
+    if !kind.is_empty()
+        && let Some(well) = well.as_object_mut()
+    {
+        let kind = kind.split(';').next().unwrap_or(kind);
+        let content = json!({ kind: { "schema": reference(schema) } });
+        well.insert("content".to_owned(), content);
+    }
+    responses.insert(status.to_string(), well);
     for status in operation.problems.iter().chain(&[401, 403, 503]) {
         responses.insert(status.to_string(), answered(*status, kind, schema));
     }
     let mut value = json!({
         "summary": operation.summary,
-        "description": format!("Needs the right `{}`.", operation.right.name()),
+        "description": match operation.door {
+            Door::Open => "Anybody may ask.".to_owned(),
+            Door::Known => "Needs a token or a session, whatever its rights.".to_owned(),
+            Door::Right(right) => format!("Needs the right `{}`.", right.name()),
+        },
         "operationId": id(operation),
         "parameters": parameters(operation),
         "responses": responses,
     });
+    if operation.door == Door::Open
+        && let Some(value) = value.as_object_mut()
+    {
+        value.insert("security".to_owned(), json!([]));
+    }
     if let (Some(body), Some(value)) = (operation.body, value.as_object_mut()) {
         let content = json!({ "application/json": { "schema": reference(body) } });
         value.insert(
@@ -106,6 +121,14 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         })
     });
     let mut all: Vec<Value> = in_path.chain(in_query).collect();
+    if operation.method != "get" && operation.door != Door::Open {
+        all.push(json!({
+            "name": "X-CSRF-Token",
+            "in": "header",
+            "description": "Of a write by cookie: the `csrf` of the session.",
+            "schema": { "type": "string" },
+        }));
+    }
     if operation.problems.contains(&412) {
         all.push(json!({
             "name": "If-Match",

@@ -1,10 +1,11 @@
 //! Owns the table of everything the API has: path, right, parameters, answers, and who carries it out.
 
-use axum::routing::{MethodRouter, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use crate::app::App;
 use crate::{
-    cards, entries, live, openapi, orders, prometheus, recordings, reports, stream, webhooks, write,
+    cards, entries, live, messages, openapi, orders, prometheus, recordings, reports, session,
+    stream, webhooks, write,
 };
 
 /// What a token may do.
@@ -56,12 +57,23 @@ impl Right {
     }
 }
 
+/// What an operation asks of whoever comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Nothing: it is the way in.
+    Open,
+    /// That the visitor is known, whatever the rights.
+    Known,
+    /// A right.
+    Right(Right),
+}
+
 /// A parameter of a query.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// What it is, in JSON Schema's words: `string`, `integer`, `boolean`, or `date-time`.
+    /// What it is, in JSON Schema's words: `string`, `integer`, `number`, `boolean`, or `date-time`.
     pub kind: &'static str,
     /// What it does.
     pub about: &'static str,
@@ -72,14 +84,14 @@ pub struct Parameter {
 /// One thing that can be asked for.
 #[derive(Clone, Copy)]
 pub struct Operation {
-    /// `get`, `post` or `patch`.
+    /// `get`, `post`, `patch` or `delete`.
     pub method: &'static str,
     /// The path, with its parameters in braces.
     pub path: &'static str,
     /// What it is, in a sentence.
     pub summary: &'static str,
-    /// The right it needs.
-    pub right: Right,
+    /// Who may come.
+    pub door: Door,
     /// What may stand in the query.
     pub parameters: &'static [Parameter],
     /// The schema of the body, if it takes one.
@@ -169,6 +181,7 @@ pub(crate) const FIND: &[Parameter] = &[
         "Whether they are completed, of those that are to be.",
     ),
     flag("emergency", "Whether they are marked as an emergency."),
+    flag("up", "Whether they are calls that are up now."),
     text(
         "text",
         "Words in names, topic, content, what was done or department; all of them.",
@@ -188,21 +201,12 @@ pub(crate) const REPORT: &[Parameter] = &[
     ),
     one_of(
         "interval",
-        "How the report of queues is cut.",
+        "How the reports of queues, operators and lines are cut.",
         &["15min", "30min", "hour", "day", "week", "month", "whole"],
     ),
-    one_of(
-        "by",
-        "By what its rows are told apart.",
-        &[
-            "queue", "number", "trunk", "topic", "operator", "line", "all",
-        ],
-    ),
+    BY,
     text("queue", "Only this queue."),
-    number(
-        "within_ms",
-        "A wait up to this is in time; 20000 without it.",
-    ),
+    WITHIN,
     number(
         "short_ms",
         "Who hangs up within this is left out of the adjusted abandonment; 5000.",
@@ -212,6 +216,13 @@ pub(crate) const REPORT: &[Parameter] = &[
         "repeat_days",
         "Longest window of first-contact resolution, 1 to 90; 7.",
     ),
+    Parameter {
+        kind: "number",
+        ..text(
+            "mos_below",
+            "Legs whose mean opinion score is below this are listed, 1 to 4.5; 3.6 without it.",
+        )
+    },
     one_of(
         "format",
         "The form; json without it.",
@@ -219,9 +230,31 @@ pub(crate) const REPORT: &[Parameter] = &[
     ),
 ];
 
+const BY: Parameter = one_of(
+    "by",
+    "By what its rows are told apart.",
+    &[
+        "queue", "number", "trunk", "topic", "operator", "line", "all",
+    ],
+);
+
+const WITHIN: Parameter = number(
+    "within_ms",
+    "A wait up to this is in time; 20000 without it.",
+);
+
+pub(crate) const LIVE: &[Parameter] = &[BY, WITHIN];
+
 pub(crate) const CARDS: &[Parameter] = &[
     text("text", "Words in name, notes or numbers; all of them."),
     number("limit", "Cards of a page, 1 to 500; 50 without it."),
+    text("cursor", "The `next` of the page before."),
+];
+
+pub(crate) const MESSAGES: &[Parameter] = &[
+    flag("heard", "Also those that somebody heard."),
+    text("mailbox", "Only those kept there."),
+    number("limit", "Messages of a page, 1 to 500; 50 without it."),
     text("cursor", "The `next` of the page before."),
 ];
 
@@ -240,10 +273,43 @@ const JSON: &str = "application/json";
 
 const OPERATIONS: &[Operation] = &[
     Operation {
+        method: "post",
+        path: "/api/v1/session",
+        summary: "Sign in with login and password; the answer sets the cookie of the session.",
+        door: Door::Open,
+        parameters: &[],
+        body: Some("SignIn"),
+        answer: (200, JSON, "Visitor"),
+        problems: &[413, 415, 422, 429],
+        route: || post(session::sign_in),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/session",
+        summary: "Who is asking, with which rights, and what a write by cookie is to name.",
+        door: Door::Known,
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Visitor"),
+        problems: &[],
+        route: || get(session::who),
+    },
+    Operation {
+        method: "delete",
+        path: "/api/v1/session",
+        summary: "Sign out.",
+        door: Door::Known,
+        parameters: &[],
+        body: None,
+        answer: (204, "", ""),
+        problems: &[409],
+        route: || delete(session::sign_out),
+    },
+    Operation {
         method: "get",
         path: "/api/v1/openapi.json",
         summary: "This document.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
@@ -254,7 +320,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/entries",
         summary: "Entries of the journal, newest first, page by page.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: FIND,
         body: None,
         answer: (200, JSON, "EntryPage"),
@@ -265,7 +331,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/entries",
         summary: "Write down a contact that was no call.",
-        right: Right::Write,
+        door: Door::Right(Right::Write),
         parameters: &[],
         body: Some("NewContact"),
         answer: (201, JSON, "Written"),
@@ -276,7 +342,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/entries/{id}",
         summary: "One entry, with its stays in queues, offers, segments, recordings, corrections.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Entry"),
@@ -287,7 +353,7 @@ const OPERATIONS: &[Operation] = &[
         method: "patch",
         path: "/api/v1/entries/{id}",
         summary: "Write fields of an entry, or complete it; old values are kept.",
-        right: Right::Write,
+        door: Door::Right(Right::Write),
         parameters: &[],
         body: Some("Change"),
         answer: (200, JSON, "Written"),
@@ -298,7 +364,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/entries/{id}/reopen",
         summary: "Take the mark of completion back.",
-        right: Right::Write,
+        door: Door::Right(Right::Write),
         parameters: &[],
         body: Some("Reopen"),
         answer: (200, JSON, "Written"),
@@ -309,7 +375,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/entries/{id}/events",
         summary: "Every fact of an entry, in order.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
@@ -320,7 +386,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/entries/{id}/recordings/{segment}",
         summary: "The recording of a segment, or a range of it (RFC 9110 section 14).",
-        right: Right::Listen,
+        door: Door::Right(Right::Listen),
         parameters: &[],
         body: None,
         answer: (200, "audio/wav", "Audio"),
@@ -329,9 +395,31 @@ const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: "get",
+        path: "/api/v1/messages",
+        summary: "Messages of callers that nobody has heard, oldest first, page by page.",
+        door: Door::Right(Right::Read),
+        parameters: MESSAGES,
+        body: None,
+        answer: (200, JSON, "MessagePage"),
+        problems: &[400],
+        route: || get(messages::list),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/messages/{id}/{segment}/heard",
+        summary: "Note that a message was heard: it waits for nobody any more.",
+        door: Door::Right(Right::Listen),
+        parameters: &[],
+        body: Some("Heard"),
+        answer: (200, JSON, "Written"),
+        problems: &[400, 404, 413, 415, 422],
+        route: || post(messages::heard),
+    },
+    Operation {
+        method: "get",
         path: "/api/v1/persons/{number}",
         summary: "The history of a number, however it is spelt: newest first, and what is open.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: &[],
         body: None,
         answer: (200, JSON, "History"),
@@ -342,7 +430,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/cards",
         summary: "Cards of persons, by words in names, notes and numbers.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: CARDS,
         body: None,
         answer: (200, JSON, "Any"),
@@ -353,7 +441,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/cards",
         summary: "Make the card of a person.",
-        right: Right::Write,
+        door: Door::Right(Right::Write),
         parameters: &[],
         body: Some("Card"),
         answer: (201, JSON, "Any"),
@@ -364,7 +452,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/cards/{card}",
         summary: "The card of a person.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
@@ -375,7 +463,7 @@ const OPERATIONS: &[Operation] = &[
         method: "patch",
         path: "/api/v1/cards/{card}",
         summary: "Write in the card of a person; what was there stays in the events.",
-        right: Right::Write,
+        door: Door::Right(Right::Write),
         parameters: &[],
         body: Some("Card"),
         answer: (200, JSON, "Any"),
@@ -386,7 +474,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/cards/{card}/merge",
         summary: "Make another card a part of this one.",
-        right: Right::Write,
+        door: Door::Right(Right::Write),
         parameters: &[],
         body: Some("Merge"),
         answer: (200, JSON, "Any"),
@@ -397,7 +485,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/cards/{card}/split",
         summary: "Give some numbers of this card to a new one.",
-        right: Right::Write,
+        door: Door::Right(Right::Write),
         parameters: &[],
         body: Some("Card"),
         answer: (201, JSON, "Any"),
@@ -408,7 +496,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/reports/{report}",
         summary: "A report: daily, queue, operator, line, abandoned, overruns or quality.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: REPORT,
         body: None,
         answer: (200, JSON, "Report"),
@@ -419,7 +507,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/live",
         summary: "The picture of this moment: counts, operators, trunks.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
@@ -430,7 +518,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/operators",
         summary: "Operators and what each does now.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
@@ -441,7 +529,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/duty",
         summary: "What operators choose for themselves: sign in and out, status, break, ready, pull.",
-        right: Right::Duty,
+        door: Door::Right(Right::Duty),
         parameters: &[],
         body: Some("Order"),
         answer: (200, JSON, "Ordered"),
@@ -452,7 +540,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/orders",
         summary: "Any order to the queues, by a supervisor: a break needs no other leave.",
-        right: Right::Supervise,
+        door: Door::Right(Right::Supervise),
         parameters: &[],
         body: Some("Order"),
         answer: (200, JSON, "Ordered"),
@@ -462,19 +550,19 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         method: "get",
         path: "/api/v1/queues",
-        summary: "Queues today and in the last 5, 15, 30 and 60 minutes, and who waits now.",
-        right: Right::Read,
-        parameters: &[],
+        summary: "Queues today and in the last 5, 15, 30 and 60 minutes, by any dimension, and who waits now.",
+        door: Door::Right(Right::Read),
+        parameters: LIVE,
         body: None,
         answer: (200, JSON, "Any"),
-        problems: &[],
+        problems: &[400],
         route: || get(live::queues),
     },
     Operation {
         method: "get",
         path: "/api/v1/events",
         summary: "Facts as they happen (server-sent events); Last-Event-ID or `after` resumes.",
-        right: Right::Read,
+        door: Door::Right(Right::Read),
         parameters: LAST,
         body: None,
         answer: (200, "text/event-stream", "Text"),
@@ -485,7 +573,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/webhooks",
         summary: "Webhooks, and how many letters of each wait or were given up.",
-        right: Right::Manage,
+        door: Door::Right(Right::Manage),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
@@ -496,7 +584,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/webhooks/{name}/dead",
         summary: "Letters that were given up, the oldest first, 500 at most.",
-        right: Right::Manage,
+        door: Door::Right(Right::Manage),
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
@@ -507,7 +595,7 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/webhooks/{name}/resend",
         summary: "Send letters again that were given up: those of some events, or all.",
-        right: Right::Manage,
+        door: Door::Right(Right::Manage),
         parameters: &[],
         body: Some("Resend"),
         answer: (200, JSON, "Any"),
@@ -518,7 +606,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/metrics",
         summary: "Figures for Prometheus.",
-        right: Right::Metrics,
+        door: Door::Right(Right::Metrics),
         parameters: &[],
         body: None,
         answer: (200, "text/plain; version=0.0.4", "Text"),

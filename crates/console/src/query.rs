@@ -97,7 +97,7 @@ pub(crate) fn call_id(text: &str) -> Result<CallId, Problem> {
 }
 
 /// Percent-decoding of `application/x-www-form-urlencoded`.
-fn decode(text: &str) -> Result<String, Problem> {
+pub(crate) fn decode(text: &str) -> Result<String, Problem> {
     let broken = || Problem::bad_request("expected a query in percent-encoded UTF-8");
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 
 /// Longest threshold: a day.
-const DAY_MS: u64 = 86_400_000;
+pub(crate) const DAY_MS: u64 = 86_400_000;
 
 pub(crate) async fn one(
     State(app): State<App>,
@@ -74,6 +74,11 @@ fn wanted(app: &App, kind: Kind, query: &Query) -> Result<Wanted, Problem> {
         return Err(Problem::bad_request("expected `to` after `from`"));
     }
     let usual = Wanted::new(kind, (from, to), now, zone);
+    let mos: Option<f64> = query.parsed("mos_below", "a mean opinion score, 1 to 4.5")?;
+    let mos_below = mos.map(|mos| {
+        let said = "mos_below: expected a mean opinion score, 1 to 4.5";
+        report::hundredths(mos).ok_or_else(|| Problem::bad_request(said))
+    });
     let days = query.number("repeat_days", 1, 90)?;
     Ok(Wanted {
         interval: named(query, "interval", &Interval::NAMES).unwrap_or(Interval::Whole),
@@ -89,12 +94,13 @@ fn wanted(app: &App, kind: Kind, query: &Query) -> Result<Wanted, Problem> {
             .number("ring_limit_ms", 0, DAY_MS)?
             .unwrap_or(usual.ring_limit_ms),
         repeat_days: days.and_then(|days| u16::try_from(days).ok()).unwrap_or(7),
+        mos_below: mos_below.transpose()?.unwrap_or(usual.mos_below),
         ..usual
     })
 }
 
 /// The value of a name; names were judged when the query was read.
-fn named<T: Copy>(query: &Query, parameter: &str, names: &[(&str, T)]) -> Option<T> {
+pub(crate) fn named<T: Copy>(query: &Query, parameter: &str, names: &[(&str, T)]) -> Option<T> {
     let name = query.text(parameter)?;
     let found = names.iter().find(|(known, _)| *known == name);
     found.map(|(_, value)| *value)

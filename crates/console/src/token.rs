@@ -122,12 +122,31 @@ fn token(text: &str) -> Option<(String, Token)> {
 /// What is kept of a token: SHA-256 in hex.
 #[must_use]
 pub fn hash(secret: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(secret.as_bytes()) {
+    hex(&Sha256::digest(secret.as_bytes()))
+}
+
+pub(crate) fn hex(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len() * 2);
+    for octet in octets {
         // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
+        let _ = write!(text, "{octet:02x}");
     }
     text
+}
+
+/// The octets of a text in hex; none of another text.
+pub(crate) fn octets(hex: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = hex
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    let pairs = digits.chunks_exact(2);
+    Some(
+        pairs
+            .map(|pair| pair.iter().fold(0, |sum, digit| sum * 16 + digit))
+            .collect(),
+    )
 }
 
 #[cfg(test)]

@@ -294,6 +294,7 @@ pub const fn kind(fact: &Fact) -> &'static str {
         Fact::BreakTaken { .. } => "break_taken",
         Fact::Ordered { .. } => "ordered",
         Fact::EmergencySwitched { .. } => "emergency_switched",
+        Fact::SessionChanged { .. } => "session_changed",
         Fact::CallbackOwed { .. } => "callback_owed",
         Fact::CallbackDialled { .. } => "callback_dialled",
         Fact::CallbackSettled { .. } => "callback_settled",

@@ -1,7 +1,7 @@
 //! Owns the carrying of a whole journal from one database to another, of whichever kinds: the move from
 //! SQLite to PostgreSQL and back, a backup and its return. What is copied is what cannot be computed:
-//! events, operators with the secrets of their telephones, registrations, how far the event files are
-//! applied. Rows of entries are computed from the events at the other end.
+//! events, operators with the secrets of their telephones, who may sign in, registrations, what was
+//! destroyed by which act, how far the event files are applied. Rows of entries are computed from the events at the other end.
 //!
 //! The source is read in one view, so a copy made while the engine runs is of one moment. Copying into
 //! a database that has a part already adds what is missing: a copy that was broken off is begun again.
@@ -324,5 +324,50 @@ async fn copy_rest(
         .into_iter()
         .map(|(login, key, until, json)| vec![login.into(), key.into(), until.into(), json.into()])
         .collect();
-    write(target, &BINDINGS, &rows).await.map_err(of_target)
+    write(target, &BINDINGS, &rows).await.map_err(of_target)?;
+    for table in [&PERSONAL_DESTROYED, &CARDS_DESTROYED] {
+        let sql = format!("SELECT {} FROM {}", table.columns.join(","), table.name);
+        let found: Vec<(i64, i64, String, String)> =
+            source.all(&sql, &[]).await.map_err(of_source)?;
+        let values = |(of, at, act, reason): (i64, i64, String, String)| {
+            vec![of.into(), at.into(), act.into(), reason.into()]
+        };
+        let rows: Vec<Vec<Value>> = found.into_iter().map(values).collect();
+        write(target, table, &rows).await.map_err(of_target)?;
+    }
+    let accounts: Vec<(String, String, String, i64)> = source
+        .all(
+            "SELECT login, password, rights, changed_at FROM accounts",
+            &[],
+        )
+        .await
+        .map_err(of_source)?;
+    let values = |(login, password, rights, changed_at): (String, String, String, i64)| {
+        vec![
+            login.into(),
+            password.into(),
+            rights.into(),
+            changed_at.into(),
+        ]
+    };
+    let rows: Vec<Vec<Value>> = accounts.into_iter().map(values).collect();
+    write(target, &ACCOUNTS, &rows).await.map_err(of_target)
 }
+
+const PERSONAL_DESTROYED: Table = Table {
+    name: "personal_destroyed",
+    key: &["call"],
+    columns: &["call", "destroyed_at", "act", "reason"],
+};
+
+const CARDS_DESTROYED: Table = Table {
+    name: "cards_destroyed",
+    key: &["person"],
+    columns: &["person", "destroyed_at", "act", "reason"],
+};
+
+const ACCOUNTS: Table = Table {
+    name: "accounts",
+    key: &["login"],
+    columns: &["login", "password", "rights", "changed_at"],
+};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vocab::{CallId, Contact, EntryField, EventId, Fact, FieldChange, PersonCard};
+use vocab::{CallId, Contact, EntryField, EventId, Fact, FieldChange, PersonCard, SessionChange};
 
 use crate::db::Location;
 use crate::entry::Entry;
@@ -85,6 +85,15 @@ pub enum Wish {
         on: Option<bool>,
         /// Who: a login, or the user of a command line.
         by: String,
+    },
+    /// Write down that somebody signed in to the API, tried to in vain, or signed out.
+    Session {
+        /// The login, as it was given.
+        login: String,
+        /// What happened.
+        change: SessionChange,
+        /// From which address; empty if that is not known.
+        from: String,
     },
     /// Write down a contact that was no call.
     Add {
@@ -318,6 +327,19 @@ impl Desk {
             Wish::Emergency { plan, on, by } => {
                 let by = check::by(by)?;
                 self.state(Fact::EmergencySwitched { plan, on, by }).await
+            }
+            Wish::Session {
+                login,
+                change,
+                from,
+            } => {
+                let login = check::by(login)?;
+                self.state(Fact::SessionChanged {
+                    login,
+                    change,
+                    from,
+                })
+                .await
             }
             Wish::Heard { call, segment, by } => self.heard(call, segment, by).await,
             Wish::Add { contact, complete } => self.add(*contact, complete).await,

@@ -323,6 +323,7 @@ impl Entry {
             | Fact::EngineStopped
             | Fact::OperatorReachable { .. }
             | Fact::EmergencySwitched { .. }
+            | Fact::SessionChanged { .. }
             | Fact::OperatorTurned { .. }
             | Fact::OperatorOnDuty { .. }
             | Fact::BreakTaken { .. }

@@ -97,7 +97,8 @@ pub async fn jsonl(
             let Some(rows) = journal.call(CallId::from_i64(row.call)).await? else {
                 continue;
             };
-            serde_json::to_writer(&mut writer, &CallObject(&rows)).map_err(io::Error::from)?;
+            let line = call_json(&rows).map_err(io::Error::from)?;
+            writer.write_all(line.as_bytes())?;
             writer.write_all(b"\n")?;
             written += 1;
         }
@@ -153,7 +154,25 @@ pub fn entry_value(row: &EntryRow) -> serde_json::Value {
 /// # Errors
 /// None that a row can cause.
 pub fn call_json(rows: &CallRows) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&CallObject(rows))
+    serde_json::to_string(&CallObject(rows)).map(escaped)
+}
+
+/// JSON in which the control characters that JSON lets stand (U+007F to U+009F) are escaped as well: it is
+/// shown on terminals too, and some take U+009B for the beginning of a command.
+fn escaped(json: String) -> String {
+    let stays = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+    if !json.contains(stays) {
+        return json;
+    }
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if stays(c) {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
 }
 
 /// ISO 8601, UTC, milliseconds. A time that no calendar has stays a number.
@@ -172,14 +191,28 @@ fn cell(column: &str, value: &Value) -> String {
     }
 }
 
+/// The text as a terminal or a page may have it: what would steer it is shown as U+FFFD.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if steers(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// Control characters, those that turn the direction of all that follows (Unicode UAX 9), and those that
+/// no XML may have.
+pub(crate) fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
+}
+
 /// The text as a spreadsheet may have it.
 pub(crate) fn harmless(text: &str) -> String {
-    let mut safe: String = text
-        .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
+    let mut safe = printable(text);
     // Spreadsheets also take the full-width forms.
-    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let risky = text
+        .trim_start_matches(' ')
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if risky && !is_number(text) {
         safe.insert(0, '\'');
     }

@@ -63,6 +63,7 @@ mod remembered;
 pub mod report;
 pub mod rows;
 pub mod search;
+pub mod sessions;
 mod sqlite;
 pub mod standing;
 mod store;

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use sqlx::FromRow;
+use vocab::CallId;
 
 use crate::db::Location;
 use crate::error::DatabaseError;
 use crate::operators::WaitingMessages;
 use crate::query::Journal;
+use crate::search::NoCursor;
 use crate::watch::Watched;
 
 /// Messages told at once; there are more when there are so many.
@@ -50,10 +52,47 @@ pub struct Wanted {
     pub heard: bool,
     /// Only those kept there.
     pub mailbox: Option<String>,
+    /// Only those after this one.
+    pub after: Option<Place>,
+    /// How many at most; without it, or above it, [`PAGE`].
+    pub limit: Option<u32>,
+}
+
+/// The place of a message in the list: beginning, call and segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(i64, CallId, i64);
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl std::str::FromStr for Place {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let mut parts = text.splitn(3, '.');
+        let mut part = || parts.next().ok_or(NoCursor);
+        let (at, call, segment) = (part()?, part()?, part()?);
+        Ok(Self(
+            at.parse().map_err(|_| NoCursor)?,
+            call.parse().map_err(|_| NoCursor)?,
+            segment.parse().map_err(|_| NoCursor)?,
+        ))
+    }
+}
+
+impl LeftMessage {
+    /// Its place in the list.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        Place(self.started_at, CallId::from_i64(self.call), self.segment)
+    }
 }
 
 impl Journal {
-    /// The messages that are kept, oldest first; at most [`PAGE`].
+    /// The messages that are kept, oldest first; at most a page of them.
     ///
     /// # Errors
     /// If the database fails.
@@ -64,9 +103,20 @@ impl Journal {
             LEFT JOIN recordings r ON r.call = m.call AND r.segment = m.segment
             WHERE m.kept AND ($1 = 1 OR m.heard_at IS NULL)
               AND ($2 = '' OR m.mailbox = $2)
+              AND (m.started_at, m.call, m.segment) > ($4, $5, $6)
             ORDER BY m.started_at, m.call, m.segment LIMIT $3";
         let mailbox = wanted.mailbox.clone().unwrap_or_default();
-        let args = [i64::from(wanted.heard).into(), mailbox.into(), PAGE.into()];
+        let after = wanted.after.map_or((i64::MIN, -1, -1), |place| {
+            (place.0, place.1.as_i64(), place.2)
+        });
+        let args = [
+            i64::from(wanted.heard).into(),
+            mailbox.into(),
+            wanted.limit.unwrap_or(PAGE).clamp(1, PAGE).into(),
+            after.0.into(),
+            after.1.into(),
+            after.2.into(),
+        ];
         let found = self.connection.all(sql, &args).await;
         found.map_err(|error| self.failed(error))
     }

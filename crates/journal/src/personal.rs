@@ -1,4 +1,4 @@
-//! Owns the destruction of personal data in entries: the caller's number and name, and what people and
+//! Owns the destruction of personal data in entries, and of the cards of persons (`cards`): the caller's number and name, and what people and
 //! plans wrote of the caller, in the stored events and in every row that is computed of them. Figures
 //! stay: who waited how long, which operator served it, what topic it had. Refuses to decide when.
 //!
@@ -9,6 +9,10 @@
 use serde_json::{Map, Value as Json};
 use sqlx::FromRow;
 use vocab::{CallId, WallTime};
+
+mod cards;
+
+pub use cards::{KeptCard, destroy_cards};
 
 use crate::apply;
 use crate::db::{Connection, Location, Value};
@@ -152,6 +156,9 @@ async fn destroy_in(
     ] {
         connection.run(sql, core::slice::from_ref(&key)).await?;
     }
+    let owed = [call.to_string().into()];
+    let sql = "DELETE FROM standing WHERE kind = 'callback' AND key = $1";
+    connection.run(sql, &owed).await?;
     apply::compute(connection, call).await?;
     let args = [
         key,
@@ -189,6 +196,11 @@ fn strip_object(kind: &str, object: &mut Map<String, Json>) {
     }
     // A party, or the target of a transfer, in the outer network.
     if object.contains_key("trunk") && !object.contains_key("plan") || is(object, "to", "outer") {
+        empty.push("number");
+    }
+    // Whom a callback is owed, or was ordered to.
+    let callback = object.contains_key("attempts_left") || is(object, "order", "call_back");
+    if callback && matches!(kind, "callback_owed" | "ordered") {
         empty.push("number");
     }
     if kind == "entry_reopened" {

@@ -46,6 +46,10 @@ pub(crate) async fn write(connection: &mut Connection, batch: &[Event]) -> Resul
             ..
         } = &event.fact
         {
+            // What was destroyed left an empty card in its events; no one that is written is empty.
+            if card.name.is_empty() && card.numbers.is_empty() {
+                continue;
+            }
             let person = person.unwrap_or(event.id);
             write_card(connection, event, person, (by, card)).await?;
             write_numbers(connection, event.id, person, card).await?;

@@ -39,6 +39,8 @@ pub struct Filter {
     pub completed: Option<bool>,
     /// Whether they are marked as an emergency.
     pub emergency: Option<bool>,
+    /// Whether they are calls that are up.
+    pub up: Option<bool>,
     /// Words that stand in names, topic, content, what was done or department; all of them.
     pub text: Option<String>,
 }
@@ -198,6 +200,11 @@ fn condition(
     match filter.emergency {
         Some(true) => and("emergency IS NOT NULL", Vec::new()),
         Some(false) => and("emergency IS NULL", Vec::new()),
+        None => {}
+    }
+    match filter.up {
+        Some(true) => and("outcome IS NULL", Vec::new()),
+        Some(false) => and("outcome IS NOT NULL", Vec::new()),
         None => {}
     }
     if let Some((condition, value)) = filter

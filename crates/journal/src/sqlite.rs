@@ -229,7 +229,10 @@ mod tests {
                 "0012 personal",
                 "0013 webhooks",
                 "0014 emergencies",
-                "0017 persons"
+                "0017 persons",
+                "0018 sessions",
+                "0019 cards destroyed",
+                "0020 figures"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());

@@ -37,7 +37,9 @@ impl Fold {
                 self.0.insert((DUTY, operator.login.clone()), json);
             }
             Fact::CallbackOwed { call, callback } => {
-                let json = serde_json::to_string(callback).ok();
+                // Whose number was destroyed is called no more.
+                let number = (!callback.number.is_empty()).then_some(callback);
+                let json = number.and_then(|callback| serde_json::to_string(callback).ok());
                 self.0.insert((CALLBACK, call.to_string()), json);
             }
             Fact::CallbackSettled { call, .. } => {

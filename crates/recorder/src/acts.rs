@@ -20,6 +20,7 @@ use crate::ledger::Ledger;
 pub(crate) const FOLDER: &str = "acts";
 const VOICE: &str = "голос абонента и сведения, сообщённые в телефонном разговоре";
 const ENTRY: &str = "номер телефона, фамилия, имя, отчество, содержание обращения";
+const CARD: &str = "карточка лица: фамилия, имя, отчество, номера телефонов, заметки";
 const METHOD: &str = "удаление файлов и стирание полей журнала программой hotline";
 
 /// What the acts say of whose data they are.
@@ -42,12 +43,13 @@ struct Act<'a> {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    /// The id of the call, or of the card.
     call: String,
-    /// None: it was the entry's personal fields.
+    /// None: it was the entry's personal fields, or a card.
     #[serde(skip_serializing_if = "Option::is_none")]
     segment: Option<u16>,
     category: &'static str,
-    /// When it had been recorded, or the entry had come.
+    /// When it had been recorded, the entry had come, or the card was last written.
     recorded_at: &'a str,
     destroyed_at: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +87,20 @@ impl<'a> Line<'a> {
                 segment: None,
                 category: ENTRY,
                 recorded_at: arrived_at,
+                destroyed_at,
+                sha256: None,
+                reason,
+            }),
+            Deed::CardDestroyed {
+                person,
+                written_at,
+                reason,
+                ..
+            } => Some(Self {
+                call: person.to_string(),
+                segment: None,
+                category: CARD,
+                recorded_at: written_at,
                 destroyed_at,
                 sha256: None,
                 reason,
@@ -165,7 +181,8 @@ fn csv(lines: &[Line<'_>], words: &Words) -> String {
 /// The act: what clause 3 of the order wants in it. Who answers for it signs it.
 fn text(act: &str, lines: &[Line<'_>], words: &Words) -> String {
     let recordings = lines.iter().filter(|line| line.segment.is_some()).count();
-    let entries = lines.len() - recordings;
+    let cards = lines.iter().filter(|line| line.category == CARD).count();
+    let entries = lines.len() - recordings - cards;
     let mut categories: Vec<&str> = lines.iter().map(|line| line.category).collect();
     categories.sort_unstable();
     categories.dedup();
@@ -181,7 +198,8 @@ fn text(act: &str, lines: &[Line<'_>], words: &Words) -> String {
          Перечень категорий уничтоженных данных: {categories}\n\
          Способ уничтожения: {METHOD}\n\
          Уничтожено записей разговоров: {recordings}\n\
-         Стёрто персональных данных в записях журнала: {entries}\n\n"
+         Стёрто персональных данных в записях журнала: {entries}\n\
+         Стёрто карточек лиц: {cards}\n\n"
     );
     for line in lines {
         let Line {
@@ -196,6 +214,10 @@ fn text(act: &str, lines: &[Line<'_>], words: &Words) -> String {
             Some(segment) => format!(
                 "звонок {call}, сегмент {segment}, запись от {recorded_at}: уничтожена \
                  {destroyed_at}, причина: {reason}\n"
+            ),
+            None if line.category == CARD => format!(
+                "карточка {call}, последняя запись от {recorded_at}: стёрта {destroyed_at}, \
+                 причина: {reason}\n"
             ),
             None => format!(
                 "звонок {call}, обращение от {recorded_at}: персональные данные стёрты \

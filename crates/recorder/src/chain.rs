@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vocab::media::RecordingKey;
-use vocab::{CallId, WallTime};
+use vocab::{CallId, EventId, WallTime};
 
 use crate::disk::{Disk, DiskFile, RealDisk, Sequential, read_exact_at};
 use crate::names;
@@ -127,6 +127,17 @@ pub enum Deed {
         /// The rule by which their time was over.
         reason: String,
     },
+    /// The card of a person was destroyed.
+    CardDestroyed {
+        /// Which card.
+        person: EventId,
+        /// When it was last written, UTC, RFC 3339.
+        written_at: String,
+        /// The act of the destruction.
+        act: String,
+        /// The rule by which its time was over.
+        reason: String,
+    },
 }
 
 impl Deed {
@@ -142,6 +153,7 @@ impl Deed {
             }
             Self::Call { .. }
             | Self::PersonalDestroyed { .. }
+            | Self::CardDestroyed { .. }
             | Self::Exported { .. }
             | Self::Held { .. }
             | Self::Released { .. } => None,

@@ -8,8 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use vocab::CallId;
 use vocab::media::RecordingKey;
+use vocab::{CallId, EventId};
 
 use crate::chain::{self, Deed, Link};
 use crate::crypt::Keys;
@@ -104,6 +104,7 @@ pub struct Ledger {
     acts: BTreeMap<String, Option<Vec<Link>>>,
     /// Entries whose personal fields were destroyed.
     impersonal: HashSet<CallId>,
+    cards_gone: HashSet<EventId>,
     /// Calls that are held, and why.
     held: HashMap<CallId, String>,
     /// Lines of the chain that hold.
@@ -124,6 +125,7 @@ impl Ledger {
             calls: HashMap::new(),
             acts: BTreeMap::new(),
             impersonal: HashSet::new(),
+            cards_gone: HashSet::new(),
             held: HashMap::new(),
             lines: 0,
             findings: Vec::new(),
@@ -159,6 +161,12 @@ impl Ledger {
     #[must_use]
     pub fn is_impersonal(&self, call: CallId) -> bool {
         self.impersonal.contains(&call)
+    }
+
+    /// Whether the card of a person was destroyed.
+    #[must_use]
+    pub fn is_card_gone(&self, person: EventId) -> bool {
+        self.cards_gone.contains(&person)
     }
 
     fn read_chain(&mut self, public_key: Option<&str>) -> io::Result<()> {
@@ -209,7 +217,10 @@ impl Ledger {
     }
 
     fn enter(&mut self, link: Link) {
-        if let Deed::Destroyed { act, .. } | Deed::PersonalDestroyed { act, .. } = &link.deed {
+        if let Deed::Destroyed { act, .. }
+        | Deed::PersonalDestroyed { act, .. }
+        | Deed::CardDestroyed { act, .. } = &link.deed
+        {
             self.want_act(act.clone(), link.clone());
         }
         let deed = link.deed;
@@ -222,6 +233,9 @@ impl Ledger {
             }
             (None, Deed::PersonalDestroyed { call, .. }) => {
                 self.impersonal.insert(*call);
+            }
+            (None, Deed::CardDestroyed { person, .. }) => {
+                self.cards_gone.insert(*person);
             }
             (None, Deed::Held { call, reason, .. }) => {
                 self.held.insert(*call, reason.clone());

@@ -9,7 +9,7 @@ use crate::media::Side;
 use crate::{
     CallId, Callback, CallbackResult, Contact, Duty, EndedBy, EventId, FieldChange, HeldBy,
     LegCounts, LegId, LegQuality, MissingReason, OfferId, OperatorId, OperatorState, Order,
-    PauseReason, PersonCard, Rank, RecordingFile, Registration, Time, WallTime,
+    PauseReason, PersonCard, Rank, RecordingFile, Registration, SessionChange, Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -563,6 +563,16 @@ pub enum Fact {
         /// What.
         order: Order,
     },
+    /// Somebody signed in to the HTTP API with login and password, tried to in vain, or signed out.
+    SessionChanged {
+        /// The login, as it was given.
+        login: String,
+        /// What happened.
+        change: SessionChange,
+        /// From which address; empty if that is not known.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        from: String,
+    },
     /// A caller is owed a call of ours; told anew after each attempt in vain.
     CallbackOwed {
         /// The call that was promised it.
@@ -649,6 +659,7 @@ impl Fact {
             | Self::TelephoneUnregistered { .. }
             | Self::OperatorReachable { .. }
             | Self::EmergencySwitched { .. }
+            | Self::SessionChanged { .. }
             | Self::OperatorTurned { .. }
             | Self::OperatorOnDuty { .. }
             | Self::BreakTaken { .. }

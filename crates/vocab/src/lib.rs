@@ -53,4 +53,4 @@ pub use recording::{
 };
 pub use registration::Registration;
 pub use time::{Time, WallTime};
-pub use who::{EndedBy, HeldBy};
+pub use who::{EndedBy, HeldBy, SessionChange};

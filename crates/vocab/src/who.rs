@@ -1,4 +1,4 @@
-//! Owns who did something to a call: held the other, ended it.
+//! Owns who did something to a call: held the other, ended it; and what became of who came to the API.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,4 +24,18 @@ pub enum EndedBy {
     Outer,
     /// The engine: plan, limit, failure, crash.
     Engine,
+}
+
+/// What happened to the session of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionChange {
+    /// Somebody signed in.
+    Began,
+    /// The login or the password was wrong.
+    Refused,
+    /// It was wrong too often: guesses are not judged for a while.
+    LockedOut,
+    /// Somebody signed out.
+    Ended,
 }

@@ -8,7 +8,7 @@ use anyhow::bail;
 use super::super::journal::block_on;
 use crate::cli::Purge;
 use crate::driver;
-use crate::keeping::{Candidate, Due, Keeping, PersonalDue};
+use crate::keeping::{Candidate, CardDue, Due, Keeping, PersonalDue};
 use crate::settings::Settings;
 
 pub(super) fn purge(wanted: &Purge) -> anyhow::Result<ExitCode> {
@@ -18,14 +18,16 @@ pub(super) fn purge(wanted: &Purge) -> anyhow::Result<ExitCode> {
     if wanted.dry_run {
         let plan = block_on(keeping.plan(now))??;
         let personal = block_on(keeping.plan_personal(now))??;
-        super::super::print_out(&text_of(&plan, &personal)?)?;
+        let mut text = text_of(&plan, &personal)?;
+        text.insert_str(0, &cards(&block_on(keeping.plan_cards(now))??)?);
+        super::super::print_out(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
     let _engine_off = lock(&settings)?;
     // The journal is told by the engine's next start: the chain says what was done.
     let done = block_on(keeping.pass(now, |_| true))??;
     super::super::print_out(&format!(
-        "{done} recordings destroyed or archived, and entries without their personal fields\n"
+        "{done} recordings destroyed or archived, cards destroyed, entries without their personal fields\n"
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -39,6 +41,14 @@ fn lock(settings: &Settings) -> anyhow::Result<std::fs::File> {
         bail!("the engine runs and does this itself; `--dry-run` shows what is due");
     }
     Ok(file)
+}
+
+fn cards(due: &[CardDue]) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for CardDue { person, reason, .. } in due {
+        writeln!(text, "destroy  card {person}: {reason}")?;
+    }
+    Ok(text)
 }
 
 fn text_of(plan: &[Candidate], personal: &[PersonalDue]) -> Result<String, std::fmt::Error> {

@@ -100,6 +100,24 @@ fn writing() -> Value {
                 "operator": { "type": "string", "description": "Who writes, if not the token's owner." },
             },
         },
+        "SignIn": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["login", "password"],
+            "properties": {
+                "login": { "type": "string", "minLength": 1, "maxLength": 128 },
+                "password": { "type": "string", "maxLength": 1024 },
+            },
+        },
+        "Visitor": {
+            "type": "object",
+            "required": ["name", "rights", "csrf"],
+            "properties": {
+                "name": { "type": "string" },
+                "rights": { "type": "array", "items": { "type": "string" } },
+                "csrf": { "type": ["string", "null"] },
+            },
+        },
         "Reopen": {
             "type": "object",
             "additionalProperties": false,
@@ -130,9 +148,24 @@ fn writing() -> Value {
     })
 }
 
-/// Cards of persons.
+/// Messages of callers, and cards of persons.
 fn cards() -> Value {
     json!({
+        "Heard": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "operator": { "type": "string", "description": "Who heard it, if not the one who says so." },
+            },
+        },
+        "MessagePage": {
+            "type": "object",
+            "required": ["messages", "next"],
+            "properties": {
+                "messages": { "type": "array", "items": { "type": "object" } },
+                "next": { "type": ["string", "null"] },
+            },
+        },
         "Card": {
             "type": "object",
             "additionalProperties": false,

@@ -186,7 +186,7 @@ fn offers(source: &Source, wanted: &Wanted) -> Table {
 }
 
 /// A list that is too long is cut off, and says so.
-fn cut_off(report: &mut Report, table: &mut Table) {
+pub(super) fn cut_off(report: &mut Report, table: &mut Table) {
     let all = table.rows.len();
     if all > LIST_MAX {
         table.rows.truncate(LIST_MAX);

@@ -4,6 +4,8 @@
 //! A report says in itself what it is of: the range, the zone in which it was cut, the threshold, the
 //! version of the formulas, and whether the identity of METRICS.md held.
 
+mod audio;
+mod by_interval;
 mod calls;
 mod daily;
 mod html;
@@ -116,7 +118,7 @@ pub struct Wanted {
     pub now: i64,
     /// The installation's zone.
     pub zone: TimeZone,
-    /// How the range is cut.
+    /// How the range is cut: in the reports of queues, operators and lines.
     pub interval: Interval,
     /// By what rows are told apart.
     pub by: By,
@@ -130,11 +132,13 @@ pub struct Wanted {
     pub ring_limit_ms: u64,
     /// The window of first-contact resolution.
     pub repeat_days: u16,
+    /// Legs with a MOS below this, in hundredths, are listed.
+    pub mos_below: u16,
 }
 
 impl Wanted {
     /// With the usual thresholds: 20 s to answer, 5 s for short abandons, 15 s for a line to ring,
-    /// three days for a repeat.
+    /// three days for a repeat, a MOS of 3.6 (below it many are dissatisfied, ITU-T G.107 annex B).
     #[must_use]
     pub const fn new(kind: Kind, (from, to): (i64, i64), now: i64, zone: TimeZone) -> Self {
         Self {
@@ -150,8 +154,19 @@ impl Wanted {
             short_ms: 5_000,
             ring_limit_ms: 15_000,
             repeat_days: 3,
+            mos_below: 360,
         }
     }
+}
+
+/// A mean opinion score, 1 to 4.5, in hundredths; none of what is none.
+#[must_use]
+pub fn hundredths(mos: f64) -> Option<u16> {
+    // 450 at most.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    (1.0..=4.5)
+        .contains(&mos)
+        .then(|| (mos * 100.0).round() as u16)
 }
 
 /// One value of a report.
@@ -268,7 +283,7 @@ pub(crate) fn of(source: &Source, forms: &Forms, wanted: &Wanted) -> Report {
         zone: wanted.zone.clone(),
         formulas: FORMULAS,
         notes: Vec::new(),
-        identity: queues::identity_holds(source),
+        identity: source.identity_holds(),
         tables: Vec::new(),
     };
     let identity = if report.identity {
@@ -286,7 +301,7 @@ pub(crate) fn of(source: &Source, forms: &Forms, wanted: &Wanted) -> Report {
         Kind::Line => people::lines(&mut report, source, forms, wanted),
         Kind::Abandoned => lists::abandoned(&mut report, source, wanted),
         Kind::Overruns => lists::overruns(&mut report, source, forms, wanted),
-        Kind::Quality => quality::tables(&mut report, source),
+        Kind::Quality => quality::tables(&mut report, source, wanted),
     }
     report
 }

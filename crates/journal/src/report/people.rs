@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::queues::seconds;
 use super::source::{Person, Source};
-use super::{Cell, Report, Table, Wanted};
+use super::{Cell, Report, Table, Wanted, by_interval};
 use crate::forms::Forms;
 use crate::metrics::{EntryDelay, LineFigures, WorkFigures};
 
@@ -87,6 +87,9 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
             .to_owned(),
     );
     report.tables.push(table);
+    report
+        .tables
+        .extend(by_interval::operators(source, wanted, &people));
     report.tables.push(breaks(source, &work, people));
 }
 
@@ -185,6 +188,7 @@ pub(super) fn lines(report: &mut Report, source: &Source, forms: &Forms, wanted:
         seconds(wanted.ring_limit_ms)
     ));
     report.tables.push(line_table(source, forms, wanted));
+    report.tables.extend(by_interval::lines(source, wanted));
 }
 
 pub(super) fn line_table(source: &Source, forms: &Forms, wanted: &Wanted) -> Table {

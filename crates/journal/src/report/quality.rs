@@ -1,10 +1,10 @@
-//! Owns the report of quality: recordings that are there and those that are not, packets that were
-//! lost, marks that callers gave.
+//! Owns the report of quality: how legs were heard, recordings that are there and those that are not,
+//! packets that were lost, marks that callers gave.
 
 use std::collections::BTreeMap;
 
 use super::source::Source;
-use super::{Cell, Report, Table};
+use super::{Cell, Report, Table, Wanted, audio};
 use crate::metrics::ratio;
 
 #[derive(Default)]
@@ -17,7 +17,13 @@ struct Kept {
     dropped: u64,
 }
 
-pub(super) fn tables(report: &mut Report, source: &Source) {
+pub(super) fn tables(report: &mut Report, source: &Source, wanted: &Wanted) {
+    audio::tables(report, source, wanted);
+    recordings(report, source);
+    report.tables.push(ratings(source));
+}
+
+fn recordings(report: &mut Report, source: &Source) {
     let mut kept: BTreeMap<(&str, &str), Kept> = BTreeMap::new();
     let mut missing: BTreeMap<&str, u64> = BTreeMap::new();
     for talk in &source.talks {
@@ -71,7 +77,6 @@ pub(super) fn tables(report: &mut Report, source: &Source) {
             .push(vec![Cell::Text(reason.to_owned()), Cell::Count(segments)]);
     }
     report.tables.push(table);
-    report.tables.push(ratings(source));
 }
 
 fn ratings(source: &Source) -> Table {

@@ -7,12 +7,6 @@ use super::source::{Source, StayRow};
 use super::{By, Cell, INTERVALS_MAX, Report, Table, Wanted};
 use crate::metrics::{Interval, QueueFigures, Stay};
 
-/// Whether offered is the sum of outcomes, over all that was read.
-pub(super) fn identity_holds(source: &Source) -> bool {
-    let stays = source.stays.iter().map(|(_, stay)| stay);
-    QueueFigures::of(stays).counts.identity_holds()
-}
-
 const COLUMNS: [&str; 26] = [
     "interval",
     "name",

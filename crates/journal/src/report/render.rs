@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Cell, Report, Table};
-use crate::export::harmless;
+use crate::export::{harmless, printable};
 
 pub use super::html::html;
 pub use super::xlsx::xlsx;
@@ -47,7 +47,7 @@ fn aligned(report: &Report, table: &Table) -> String {
             .collect(),
     ];
     for row in &table.rows {
-        lines.push(row.iter().map(|cell| shown(report, cell)).collect());
+        lines.push(row.iter().map(|cell| short(shown(report, cell))).collect());
     }
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));
@@ -79,14 +79,21 @@ fn aligned(report: &Report, table: &Table) -> String {
     text
 }
 
+/// Longest text in a table for a terminal, in characters: one name must not push all others away.
+const SHOWN_MAX: usize = 80;
+
+fn short(text: String) -> String {
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// A value for people.
 pub(super) fn shown(report: &Report, cell: &Cell) -> String {
     match cell {
         Cell::None => "-".to_owned(),
-        Cell::Text(text) => text
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect(),
+        Cell::Text(text) => printable(text),
         Cell::Count(count) => count.to_string(),
         Cell::Millis(ms) => duration(*ms),
         Cell::Ratio(part) => format!("{:.2} %", part * 100.0),

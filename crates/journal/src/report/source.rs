@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use vocab::{OperatorState, QueueOutcome};
 
-use super::Wanted;
+use super::{Kind, Wanted};
 use crate::db::{Readable, Value};
 use crate::error::DatabaseError;
 use crate::metrics::{self, Contact, Span, Stay};
@@ -40,6 +40,7 @@ pub(crate) struct TalkRow {
     pub(crate) operator_id: i64,
     pub(crate) operator_name: String,
     pub(crate) operator_line: String,
+    pub(crate) started_at: i64,
     talk_ms: i64,
     held_ms: Option<i64>,
     wrap_up_ms: Option<i64>,
@@ -159,9 +160,52 @@ pub(crate) struct Person {
     pub(crate) line: String,
 }
 
-/// Everything that a report may need.
+/// One leg with audio.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct LegRow {
+    pub(crate) call_id: String,
+    pub(crate) arrived_at: i64,
+    pub(crate) operator_id: Option<i64>,
+    pub(crate) operator_login: Option<String>,
+    pub(crate) outer_trunk: Option<String>,
+    pub(crate) codec: Option<String>,
+    pub(crate) received: i64,
+    pub(crate) lost: i64,
+    pub(crate) sent: i64,
+    pub(crate) peer_lost: Option<i64>,
+    pub(crate) jitter_us: Option<i64>,
+    pub(crate) peer_jitter_us: Option<i64>,
+    pub(crate) mos: Option<i64>,
+    pub(crate) peer_mos: Option<i64>,
+    pub(crate) round_trip_us: Option<i64>,
+}
+
+/// How many stays in queues ended in one way.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct OutcomeRow {
+    /// How; none of those that wait.
+    outcome: Option<String>,
+    /// Whether the calls are up.
+    up: bool,
+    stays: i64,
+}
+
+impl OutcomeRow {
+    /// Whether they are one of the terms of the identity of METRICS.md. What waits in a call that is
+    /// over, or ended in a way that there is not, is none.
+    fn is_a_term(&self) -> bool {
+        match &self.outcome {
+            Some(word) => outcome(word).is_some(),
+            None => self.up,
+        }
+    }
+}
+
+/// Everything that a report may need. What its kind does not show is not read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Source {
+    /// Ways in which stays ended, of every report.
+    pub(crate) outcomes: Vec<OutcomeRow>,
     pub(crate) stays: Vec<(StayRow, Stay)>,
     pub(crate) talks: Vec<TalkRow>,
     pub(crate) offers: Vec<OfferRow>,
@@ -175,6 +219,8 @@ pub(crate) struct Source {
     /// Breaks that ended in the range.
     pub(crate) breaks: Vec<BreakRow>,
     pub(crate) people: BTreeMap<i64, Person>,
+    /// In order of arrival of their calls.
+    pub(crate) legs: Vec<LegRow>,
 }
 
 /// A break that is over.
@@ -219,43 +265,72 @@ impl Source {
     async fn read_all(journal: &mut Journal, wanted: &Wanted) -> Result<Self, sqlx::Error> {
         let queue: Value = wanted.queue.clone().into();
         let range = [wanted.from.into(), wanted.to.into(), queue];
-        let window = i64::from(wanted.repeat_days) * DAY_MS;
+        let shows = |kinds: &[Kind]| wanted.kind == Kind::Daily || kinds.contains(&wanted.kind);
         let mut source = Self {
-            talks: all(journal, TALKS, &range).await?,
-            offers: all(journal, OFFERS, &range).await?,
-            entries: all(journal, ENTRIES, &range).await?,
+            outcomes: all(journal, OUTCOMES, &range).await?,
             ..Self::default()
         };
-        let stays: Vec<StayRow> = all(journal, STAYS, &range).await?;
-        source.stays = stays
-            .into_iter()
-            .map(|row| {
+        if shows(&[Kind::Queue]) {
+            let stays: Vec<StayRow> = all(journal, STAYS, &range).await?;
+            let judged = stays.into_iter().map(|row| {
                 let stay = stay(&row, wanted.now);
                 (row, stay)
-            })
-            .collect();
-        let after = [wanted.from.into(), wanted.to.saturating_add(window).into()];
-        let contacts: Vec<(String, Option<String>, i64)> = all(journal, CONTACTS, &after).await?;
-        source.contacts = contacts
-            .into_iter()
-            .map(|(number, topic, at)| Contact {
-                number,
-                topic: topic.unwrap_or_default(),
-                at,
-            })
-            .collect();
-        if wanted.kind == super::Kind::Abandoned {
-            source.later = all(journal, LATER, &[wanted.from.into()]).await?;
+            });
+            source.stays = judged.collect();
         }
-        source.tell_persons_apart(&persons::by_number(&mut journal.connection).await?);
-        read_turns(journal, wanted, &mut source).await?;
-        let range = [wanted.from.into(), wanted.to.into()];
-        source.breaks = all(journal, BREAKS, &range).await?;
+        if shows(&[Kind::Operator, Kind::Quality]) {
+            source.talks = all(journal, TALKS, &range).await?;
+        }
+        if shows(&[Kind::Line, Kind::Overruns]) {
+            source.offers = all(journal, OFFERS, &range).await?;
+        }
+        if !matches!(wanted.kind, Kind::Queue) {
+            source.entries = all(journal, ENTRIES, &range).await?;
+        }
+        if shows(&[Kind::Quality]) {
+            source.legs = all(journal, LEGS, &range).await?;
+        }
+        if shows(&[Kind::Operator]) {
+            read_turns(journal, wanted, &mut source).await?;
+            source.breaks = all(journal, BREAKS, &range[..2]).await?;
+        }
+        if shows(&[Kind::Abandoned]) {
+            source.read_callers(journal, wanted).await?;
+        }
         Ok(source)
     }
 }
 
 impl Source {
+    /// Whether offered is the sum of outcomes and of what waits, over all that a report is of.
+    pub(crate) fn identity_holds(&self) -> bool {
+        self.outcomes.iter().all(OutcomeRow::is_a_term)
+    }
+
+    /// Reads who came again, or was called back.
+    async fn read_callers(
+        &mut self,
+        journal: &mut Journal,
+        wanted: &Wanted,
+    ) -> Result<(), sqlx::Error> {
+        if wanted.kind == Kind::Abandoned {
+            self.later = all(journal, LATER, &[wanted.from.into()]).await?;
+        } else {
+            let window = i64::from(wanted.repeat_days) * DAY_MS;
+            let after = [wanted.from.into(), wanted.to.saturating_add(window).into()];
+            let contacts: Vec<(String, Option<String>, i64)> =
+                all(journal, CONTACTS, &after).await?;
+            let contacts = contacts.into_iter().map(|(number, topic, at)| Contact {
+                number,
+                topic: topic.unwrap_or_default(),
+                at,
+            });
+            self.contacts = contacts.collect();
+        }
+        self.tell_persons_apart(&persons::by_number(&mut journal.connection).await?);
+        Ok(())
+    }
+
     /// Who has several numbers on a card is one person, whichever is used.
     fn tell_persons_apart(&mut self, by_number: &BTreeMap<String, i64>) {
         let keys = self.entries.iter_mut().map(|entry| &mut entry.party_key);
@@ -269,6 +344,11 @@ impl Source {
     }
 }
 
+const OUTCOMES: &str = "SELECT q.outcome, e.outcome IS NULL AS up, count(*) AS stays
+    FROM queue_entries q JOIN entries e ON e.call = q.call
+    WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
+    GROUP BY q.outcome, e.outcome IS NULL";
+
 const STAYS: &str =
     "SELECT q.queue, q.entered_at, q.wait_ms, q.outcome, e.arrival_wait_ms, e.number,
     e.trunk, e.topic, e.operator_name, e.operator_line
@@ -276,7 +356,8 @@ const STAYS: &str =
     WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
     ORDER BY q.entered_at, q.event";
 
-const TALKS: &str = "SELECT s.operator_id, s.operator_name, s.operator_line, s.talk_ms, s.held_ms,
+const TALKS: &str =
+    "SELECT s.operator_id, s.operator_name, s.operator_line, s.started_at, s.talk_ms, s.held_ms,
     s.wrap_up_ms, s.recorded, r.path, r.missing, r.caller_packets, r.caller_lost,
     r.operator_packets, r.operator_lost, r.dropped
     FROM segments s JOIN entries e ON e.call = s.call
@@ -298,6 +379,12 @@ const ENTRIES: &str =
     talk_ended_at, completed_at, entry_delay_ms FROM entries
     WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
     ORDER BY arrived_at, call";
+
+const LEGS: &str = "SELECT e.call_id, e.arrived_at, l.operator_id, l.operator_login, l.outer_trunk,
+    l.codec, l.received, l.lost, l.sent, l.peer_lost, l.jitter_us, l.peer_jitter_us, l.mos,
+    l.peer_mos, l.round_trip_us FROM entries e JOIN legs l ON l.call = e.call
+    WHERE e.arrived_at >= $1 AND e.arrived_at < $2 AND ($3 IS NULL OR e.queue = $3)
+    ORDER BY e.arrived_at, l.leg";
 
 const CONTACTS: &str = "SELECT coalesce(nullif(contact_key, ''), party_key), topic, arrived_at
     FROM entries WHERE arrived_at >= $1 AND arrived_at <= $2 AND direction = 'inbound'

@@ -5,6 +5,7 @@ use rust_xlsxwriter::{Chart, ChartType, Format, Workbook, Worksheet, XlsxError};
 
 use super::render::{heading, moment};
 use super::{Cell, Report, Table};
+use crate::export::steers;
 
 /// Longest text of a cell, which the format limits.
 const TEXT_MAX: usize = 32_767;
@@ -151,7 +152,7 @@ fn add_chart(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
 fn safe(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c,
-        c if c.is_control() => '\u{fffd}',
+        c if steers(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(shown).take(TEXT_MAX).collect()

@@ -148,6 +148,7 @@ async fn messages_wait_for_their_lines_until_they_are_heard() {
     let all = Wanted {
         heard: true,
         mailbox: Some("night".into()),
+        ..Wanted::default()
     };
     let all = journal.messages(&all).await.unwrap();
     assert_eq!(all[0].heard_by.as_deref(), Some("op2"));
@@ -155,6 +156,7 @@ async fn messages_wait_for_their_lines_until_they_are_heard() {
     let none = Wanted {
         heard: true,
         mailbox: Some("day".into()),
+        ..Wanted::default()
     };
     assert!(journal.messages(&none).await.unwrap().is_empty());
     drop(desk);

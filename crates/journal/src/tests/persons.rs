@@ -8,6 +8,7 @@ use super::server::Server;
 use super::*;
 use crate::desk::{Desk, Offline, Refusal, Wish};
 use crate::forms::Forms;
+use crate::personal::{self, Destruction};
 use crate::persons::Person;
 use crate::report::{self, Kind, Wanted, render};
 use crate::{Location, rebuild};
@@ -142,7 +143,65 @@ fn cards_live_in(place: &Place, database: &Location) {
             before,
             "computed anew they are the same"
         );
+        cards_go(database).await;
     });
+}
+
+/// What stands in the tables of cards, and in their events.
+async fn everything_of_cards(database: &Location) -> String {
+    let mut connection = crate::store::open(database).await.unwrap();
+    let mut text = String::new();
+    for sql in [
+        "SELECT name || notes || words FROM persons",
+        "SELECT key || number FROM person_numbers",
+        "SELECT json FROM events WHERE kind = 'person_written'",
+    ] {
+        let rows: Vec<(String,)> = connection.all(sql, &[]).await.unwrap();
+        text.extend(rows.into_iter().map(|(row,)| row + "\n"));
+    }
+    connection.close().await;
+    text
+}
+
+/// A card goes when no entry has anything personal of its numbers any more.
+async fn cards_go(database: &Location) {
+    let later = WallTime::from_unix_millis(4_000_000_000_000);
+    let due = async || {
+        let mut journal = query::open(database).await.unwrap();
+        journal.cards_unused(later, None).await.unwrap()
+    };
+    let long_ago = WallTime::from_unix_millis(AT);
+    let mut journal = query::open(database).await.unwrap();
+    assert_eq!(journal.cards_unused(long_ago, None).await.unwrap(), []);
+    assert_eq!(due().await.len(), 1, "one has no number at all");
+    let why = Destruction {
+        at: later,
+        act: "20990101-030000".into(),
+        reason: "kept for 1 d".into(),
+    };
+    for n in 1..4 {
+        personal::destroy(database, call(n), &why).await.unwrap();
+    }
+    let cards: Vec<EventId> = due().await.iter().map(|card| card.person).collect();
+    assert_eq!(cards.len(), 2);
+    for secret in ["Пётр", "7424200000"] {
+        assert!(everything_of_cards(database).await.contains(secret));
+    }
+    personal::destroy_cards(database, &cards[..1], &why)
+        .await
+        .unwrap();
+    assert_eq!(found(database, "").await.len(), 1, "the other one stays");
+    personal::destroy_cards(database, &cards, &why)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let left = everything_of_cards(database).await;
+        for secret in ["Пётр", "пётр", "7424200000", "4242000"] {
+            assert!(!left.contains(secret), "{secret} in {left}");
+        }
+        rebuild(database).await.unwrap();
+    }
+    assert_eq!(due().await, []);
 }
 
 #[test]

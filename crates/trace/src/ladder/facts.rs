@@ -47,6 +47,7 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         | Fact::EngineAlive { .. }
         | Fact::EngineStopped
         | Fact::EmergencySwitched { .. }
+        | Fact::SessionChanged { .. }
         | Fact::OperatorReachable { .. }
         | Fact::OperatorTurned { .. }
         | Fact::OperatorOnDuty { .. }

@@ -1,0 +1,156 @@
+//! Owns operators and lines cut by intervals: a row for each interval in which there was anything of one.
+
+use std::collections::BTreeMap;
+
+use super::source::{Person, Source};
+use super::{Cell, INTERVALS_MAX, Table, Wanted};
+use crate::metrics::{Interval, LineFigures, WorkFigures};
+
+/// The intervals of a range, in order; none where it is not cut.
+struct Cut {
+    starts: Vec<i64>,
+    /// First moment after the last of them.
+    end: i64,
+}
+
+impl Cut {
+    fn of(wanted: &Wanted) -> Option<Self> {
+        if wanted.interval == Interval::Whole {
+            return None;
+        }
+        let end = wanted.to.min(wanted.now);
+        let starts = wanted
+            .interval
+            .starts(wanted.from, end, &wanted.zone, INTERVALS_MAX);
+        Some(Self { starts, end })
+    }
+
+    /// The number of the interval in which a moment lies.
+    fn place(&self, at: i64) -> Option<usize> {
+        self.starts
+            .partition_point(|start| *start <= at)
+            .checked_sub(1)
+    }
+
+    /// An interval, from its first moment to the first after it.
+    fn interval(&self, place: usize) -> Option<(i64, i64)> {
+        let from = *self.starts.get(place)?;
+        Some((
+            from,
+            self.starts.get(place + 1).copied().unwrap_or(self.end),
+        ))
+    }
+}
+
+/// Operators: what they handled and how busy they were in each interval.
+pub(super) fn operators(
+    source: &Source,
+    wanted: &Wanted,
+    people: &BTreeMap<i64, Person>,
+) -> Option<Table> {
+    let cut = Cut::of(wanted)?;
+    let mut work: BTreeMap<(usize, i64), WorkFigures> = BTreeMap::new();
+    for talk in &source.talks {
+        if let Some(place) = cut.place(talk.started_at) {
+            let figures = work.entry((place, talk.operator_id)).or_default();
+            figures.add_talk(&talk.talk());
+        }
+    }
+    for span in &source.spans {
+        let lasted = i64::try_from(span.lasted_ms).unwrap_or(i64::MAX);
+        let over = span.from.saturating_add(lasted);
+        // What began before the range goes on in its first interval.
+        let mut place = cut.place(span.from).unwrap_or(0);
+        while let Some((from, to)) = cut.interval(place).filter(|(from, _)| *from < over) {
+            let figures = work.entry((place, span.operator)).or_default();
+            figures.add_span(span, from.max(wanted.from), to);
+            place += 1;
+        }
+    }
+    let mut table = Table::new(
+        "operators_by_interval",
+        &[
+            "interval",
+            "operator",
+            "line",
+            "handled",
+            "talk",
+            "on_hold",
+            "wrap_up",
+            "average_handling",
+            "idle",
+            "present",
+            "occupancy",
+        ],
+    );
+    for ((place, id), figures) in work {
+        if figures == WorkFigures::default() {
+            continue;
+        }
+        let person = people.get(&id);
+        table.rows.push(vec![
+            Cell::moment(cut.starts.get(place).copied()),
+            Cell::text(person.map(|person| person.name.as_str())),
+            Cell::text(person.map(|person| person.line.as_str())),
+            Cell::Count(figures.handled),
+            Cell::ms(Some(figures.talk_ms)),
+            Cell::ms(Some(figures.held_ms)),
+            Cell::ms(Some(figures.wrap_up_ms)),
+            Cell::millis(figures.aht_ms()),
+            Cell::ms(Some(figures.idle_ms)),
+            Cell::ms(Some(figures.present_ms)),
+            Cell::ratio(figures.occupancy()),
+        ]);
+    }
+    Some(table)
+}
+
+/// Lines: how soon their telephones were answered in each interval.
+pub(super) fn lines(source: &Source, wanted: &Wanted) -> Option<Table> {
+    let cut = Cut::of(wanted)?;
+    let mut lines: BTreeMap<(usize, usize, &str), (LineFigures, &str)> = BTreeMap::new();
+    for offer in &source.offers {
+        let Some(place) = cut.place(offer.made_at) else {
+            continue;
+        };
+        // Numeric lines in order of their numbers.
+        let key = (
+            place,
+            offer.operator_line.len(),
+            offer.operator_line.as_str(),
+        );
+        let (figures, name) = lines.entry(key).or_default();
+        figures.add(&offer.ringing(), wanted.ring_limit_ms);
+        *name = &offer.operator_name;
+    }
+    let mut table = Table::new(
+        "lines_by_interval",
+        &[
+            "interval",
+            "line",
+            "operator",
+            "offers",
+            "answered",
+            "unanswered",
+            "withdrawn",
+            "average_answer_time",
+            "longest_ringing",
+            "overruns",
+        ],
+    );
+    for ((place, _, line), (figures, name)) in lines {
+        table.rows.push(vec![
+            Cell::moment(cut.starts.get(place).copied()),
+            Cell::Text(line.to_owned()),
+            Cell::Text(name.to_owned()),
+            Cell::Count(figures.offers),
+            Cell::Count(figures.answered),
+            Cell::Count(figures.unanswered),
+            Cell::Count(figures.withdrawn),
+            Cell::millis(figures.answer_time_ms()),
+            Cell::ms(figures.longest_ms),
+            Cell::Count(figures.overruns),
+        ]);
+    }
+    Some(table)
+}
