@@ -97,11 +97,15 @@ pub(crate) async fn find(
 }
 
 fn token(found: &Found) -> Token {
-    let rights = found.rights.split(',').filter_map(Right::named).collect();
     Token {
         name: found.login.clone(),
-        rights,
+        rights: rights(&found.rights).collect(),
     }
+}
+
+/// The rights of an account; a name that there is not gives none.
+fn rights(names: &str) -> impl Iterator<Item = Right> {
+    names.split(',').filter_map(Right::named)
 }
 
 fn is_over(found: &Found, now: i64, rules: &SessionRules) -> bool {
@@ -202,7 +206,7 @@ pub(crate) async fn sign_in(
     sessions::begin(database, &hash(&secret), &account.login, (now, oldest)).await?;
     let body = json!({
         "name": account.login,
-        "rights": account.rights.split(',').collect::<Vec<_>>(),
+        "rights": rights(&account.rights).map(Right::name).collect::<Vec<_>>(),
         "csrf": csrf(&secret),
     });
     let mut response = as_json(&body);

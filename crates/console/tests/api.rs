@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, header};
-use console::{Console, Given, Live, Orders, Tokens, hash, operations, router};
+use console::{
+    Console, Door, Given, Live, Orders, Right, SessionRules, Tokens, hash, operations, router,
+};
 use futures_util::StreamExt;
 use jiff::tz::TimeZone;
 use journal::desk::{Desk, Offline};
@@ -22,10 +25,16 @@ use vocab::{
     QueueOutcome, Rank, RecordingFile, Snapshot, Time, WallTime,
 };
 
+#[path = "api/hostile.rs"]
+mod hostile;
+#[path = "api/sessions.rs"]
+mod sessions;
+
 const BOOT: u32 = 0x0c00_0000;
 const AT: i64 = 1_795_340_000_000;
 
-struct Picture;
+/// What the wall clock is past [`AT`].
+struct Picture(Arc<AtomicI64>);
 
 impl Live for Picture {
     fn snapshot(&self) -> Snapshot {
@@ -58,7 +67,7 @@ impl Live for Picture {
     }
 
     fn now(&self) -> WallTime {
-        WallTime::from_unix_millis(AT + 600_000)
+        WallTime::from_unix_millis(AT + self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -79,6 +88,7 @@ struct Office {
     router: Router,
     _ledger: Arc<Offline>,
     folder: tempfile::TempDir,
+    now: Arc<AtomicI64>,
 }
 
 fn call(n: u32) -> CallId {
@@ -244,23 +254,42 @@ impl Office {
             hash("reader"),
             hash("metrics")
         );
+        let now = Arc::new(AtomicI64::new(600_000));
         let console = Console {
             desk,
             database: settings.database,
             progress: ledger.progress(),
             orders: Box::new(Floor),
-            live: Box::new(Picture),
+            live: Box::new(Picture(Arc::clone(&now))),
             recordings,
             keys: Box::new(Mirror),
             zone: TimeZone::UTC,
             tokens: Tokens::parse(&tokens, "tokens").unwrap(),
+            sessions: SessionRules {
+                idle: Duration::from_secs(30 * 60),
+                longest: Duration::from_secs(12 * 3_600),
+                secure: false,
+            },
+            random: || {
+                static DRAWN: AtomicI64 = AtomicI64::new(1);
+                let mut octets = [7; 32];
+                let drawn = DRAWN.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+                octets[..8].copy_from_slice(&drawn);
+                Ok(octets)
+            },
             version: "0.1.0".to_owned(),
         };
         Self {
             router: router(console),
             _ledger: ledger,
             folder,
+            now,
         }
+    }
+
+    /// Lets wall time pass.
+    fn clock(&self, ms: i64) {
+        self.now.fetch_add(ms, Ordering::Relaxed);
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -329,7 +358,7 @@ fn path_of(path: &str) -> String {
 #[tokio::test]
 async fn nothing_is_answered_without_a_token_of_that_right() {
     let office = Office::new();
-    for operation in operations() {
+    for operation in operations().iter().filter(|one| one.door != Door::Open) {
         let ask = |token: &str| {
             let request = Request::builder().method(operation.method.to_uppercase().as_str());
             let request = request.uri(path_of(operation.path));
@@ -349,7 +378,7 @@ async fn nothing_is_answered_without_a_token_of_that_right() {
             );
             assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
         }
-        let needs_read = operation.right == console::Right::Read;
+        let needs_read = matches!(operation.door, Door::Known | Door::Right(Right::Read));
         let response = office.send(ask("Bearer reader")).await;
         let refused = response.status() == StatusCode::FORBIDDEN;
         assert_eq!(refused, !needs_read, "{operation:?}");
@@ -427,6 +456,16 @@ async fn pages_follow_each_other_and_mistakes_are_named() {
         .json("/api/v1/entries?person=8-424-212-34-503&completed=false")
         .await;
     assert_eq!(page["entries"].as_array().unwrap().len(), 1);
+    let up = office.json("/api/v1/entries?up=true").await;
+    assert_eq!(up["entries"], json!([]), "all of them are over");
+    let over = office.json("/api/v1/entries?up=false").await;
+    assert_eq!(over["entries"].as_array().unwrap().len(), 5);
+    for by in ["line", "operator", "all"] {
+        let live = office
+            .json(&format!("/api/v1/queues?by={by}&within_ms=5000"))
+            .await;
+        assert_eq!(live["today"][0]["offered"], 5, "{live}");
+    }
     for bad in [
         "limit=0",
         "limit=501",

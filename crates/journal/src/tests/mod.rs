@@ -3,6 +3,7 @@
 mod bindings;
 mod both;
 mod crash;
+mod days;
 mod desk;
 mod fold;
 mod hostile;
@@ -12,6 +13,7 @@ mod people;
 mod personal;
 mod persons;
 mod random;
+mod rebuild;
 mod reports;
 mod running;
 mod server;

@@ -21,7 +21,7 @@ enum Ending {
 }
 
 #[derive(Debug, Clone)]
-struct Script {
+pub(super) struct Script {
     begin: u64,
     delays: Vec<u64>,
     failed_offers: Vec<OfferResult>,
@@ -71,7 +71,7 @@ fn stated(call: CallId, written: &Written) -> Fact {
     }
 }
 
-fn script() -> impl Strategy<Value = Script> {
+pub(super) fn script() -> impl Strategy<Value = Script> {
     let failed = prop::sample::select(vec![
         OfferResult::Busy,
         OfferResult::Rejected,
@@ -110,7 +110,7 @@ fn script() -> impl Strategy<Value = Script> {
 }
 
 /// The script's facts with the moments at which they happen, and what people write afterwards.
-fn play(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
+pub(super) fn play(script: &Script, id: CallId) -> Vec<(u64, Fact)> {
     let mut facts = play_call(script, id);
     let mut now = facts.iter().map(|(ms, _)| *ms).max().unwrap_or(0);
     for (written, delay) in script.written.iter().zip(script.delays.iter().cycle()) {

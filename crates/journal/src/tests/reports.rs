@@ -163,6 +163,48 @@ fn the_report_of_operators_has_handling_time_occupancy_and_breaks() {
 }
 
 #[test]
+fn operators_and_lines_cut_by_intervals_sum_up_to_the_whole() {
+    let place = place();
+    let cut = |kind| Wanted {
+        interval: Interval::Quarter,
+        from: wall(-1_000_000),
+        ..wanted(kind)
+    };
+    let sum = |report: &Report, table: &str, column: &str| {
+        let found = report.tables.iter().find(|one| one.name == table).unwrap();
+        let place = found.columns.iter().position(|name| *name == column);
+        let cells = found.rows.iter().map(|row| &row[place.unwrap()]);
+        let number = |cell: &Cell| match cell {
+            Cell::Count(count) => *count as f64,
+            Cell::Millis(ms) => *ms,
+            other => panic!("{other:?} is no number"),
+        };
+        cells.map(number).sum::<f64>()
+    };
+    let made_of = made(&place, &cut(Kind::Operator));
+    for column in ["handled", "talk", "wrap_up", "idle", "present"] {
+        let whole = sum(&made_of, "operators", column);
+        assert_eq!(
+            sum(&made_of, "operators_by_interval", column),
+            whole,
+            "{column}"
+        );
+    }
+    let made_of = made(&place, &cut(Kind::Line));
+    for column in ["offers", "answered", "unanswered", "overruns"] {
+        let whole = sum(&made_of, "lines", column);
+        assert_eq!(
+            sum(&made_of, "lines_by_interval", column),
+            whole,
+            "{column}"
+        );
+    }
+    let uncut = made(&place, &wanted(Kind::Operator));
+    let names: Vec<&str> = uncut.tables.iter().map(|table| table.name).collect();
+    assert_eq!(names, ["operators", "breaks"]);
+}
+
+#[test]
 fn an_abandoned_caller_who_came_again_is_known_by_the_number_however_it_is_spelt() {
     let report = made(&place(), &wanted(Kind::Abandoned));
     assert_eq!(report.tables[0].rows.len(), 1);
@@ -219,4 +261,114 @@ fn the_operators_name_is_in_the_json_as_it_was() {
     assert_eq!(json["tables"]["operators"][0]["operator"], FORMULA);
     assert_eq!(json["tables"]["lines"][0]["average_answer_time"], 2_000.0);
     assert!(json["tables"]["first_contact_resolution"][0]["rate"].is_null());
+}
+
+/// Audio of a leg: MOS of what came and went, packets that came, packets that were lost.
+fn measured(leg: u32, party: Option<Party>, mos: [u16; 2], (received, lost): (u64, u64)) -> Fact {
+    let path = |mos| vocab::PathQuality {
+        expected: received + lost,
+        lost: lost / 2,
+        jitter_us: 1_000 * leg,
+        jitter_max_us: 9_000,
+        mos,
+    };
+    Fact::LegMeasured {
+        call: call(1),
+        leg: LegId::new(BOOT, leg),
+        party,
+        counts: vocab::LegCounts {
+            received,
+            sent: received + lost,
+            lost,
+            ..vocab::LegCounts::default()
+        },
+        quality: vocab::LegQuality {
+            codec: None,
+            from_peer: Some(path(mos[0])),
+            to_peer: Some(path(mos[1])),
+            round_trip_us: (leg != 3).then_some(10_000 * leg),
+        },
+    }
+}
+
+#[test]
+fn the_report_of_quality_has_best_median_and_worst_of_each_end_and_lists_what_was_heard_badly() {
+    let place = Place::new();
+    let mut history = History::new(BOOT);
+    answered_call(&mut history, call(1));
+    for (leg, mos, packets) in [
+        (1, [430, 420], (900, 100)),
+        (2, [410, 359], (1_000, 0)),
+        (3, [360, 400], (0, 0)),
+        (4, [300, 380], (750, 250)),
+    ] {
+        history.say(measured(leg, None, mos, packets));
+    }
+    let at_operator = Some(Party::Operator(operator(1)));
+    history.say(measured(5, at_operator, [440, 440], (1_000, 0)));
+    history.say(Fact::EngineStopped);
+    place.run(BOOT, &history.events);
+    let report = made(&place, &wanted(Kind::Quality));
+    let row = |table: &str, row: usize| {
+        ["end", "direction", "legs", "best", "median", "worst"]
+            .map(|column| cell(&report, table, row, column).clone())
+    };
+    let text = |text: &str| Cell::Text(text.into());
+    let (caller, received) = (text("caller"), text("received"));
+    let numbers = |best, median, worst| [best, median, worst].map(Cell::Number);
+    let expect = |(end, direction, legs): (&Cell, Cell, u64), [best, median, worst]: [Cell; 3]| {
+        [
+            end.clone(),
+            direction,
+            Cell::Count(legs),
+            best,
+            median,
+            worst,
+        ]
+    };
+    assert_eq!(
+        row("mos", 0),
+        expect((&caller, received.clone(), 4), numbers(4.3, 3.85, 3.0))
+    );
+    assert_eq!(
+        row("mos", 1),
+        expect((&caller, text("sent"), 4), numbers(4.2, 3.9, 3.59))
+    );
+    assert_eq!(cell(&report, "mos", 2, "name"), &text("Оператор 1"));
+    let loss = [0.0, 0.1, 0.25].map(Cell::Ratio);
+    // Where nothing came there is no part of it that was lost.
+    assert_eq!(row("loss", 0), expect((&caller, received, 3), loss));
+    assert_eq!(
+        row("round_trip_ms", 0),
+        expect((&caller, text("both"), 3), numbers(10.0, 20.0, 40.0))
+    );
+    let poor = report.tables.iter().find(|t| t.name == "poor_audio");
+    assert_eq!(poor.unwrap().rows.len(), 2, "3.60 is not below 3.60");
+    assert_eq!(
+        cell(&report, "poor_audio", 0, "mos_sent"),
+        &Cell::Number(3.59)
+    );
+    let mild = Wanted {
+        mos_below: 350,
+        ..wanted(Kind::Quality)
+    };
+    assert_eq!(made(&place, &mild).tables[4].rows.len(), 1);
+}
+
+#[test]
+fn a_stay_that_is_none_of_the_terms_breaks_the_identity() {
+    let place = place();
+    assert!(made(&place, &wanted(Kind::Line)).identity);
+    block_on(async {
+        let mut database = crate::store::open(&place.database().into()).await.unwrap();
+        let lost = "UPDATE queue_entries SET outcome = NULL WHERE outcome = 'abandoned'";
+        assert_eq!(database.run(lost, &[]).await.unwrap(), 1);
+        database.close().await;
+    });
+    for (_, kind) in Kind::NAMES {
+        assert!(
+            !made(&place, &wanted(kind)).identity,
+            "{kind:?}: the call is over, so nothing of it waits"
+        );
+    }
 }

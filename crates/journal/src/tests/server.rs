@@ -87,6 +87,37 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Stops every process of it where it is, so that it takes connections and answers nothing.
+    pub(crate) fn pause(&self) {
+        self.signal_all("-STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal_all("-CONT");
+    }
+
+    /// Each backend has a process group of its own, so they are found by their parent.
+    fn signal_all(&self, signal: &str) {
+        let server = self.child.id();
+        let mut pids = vec![server.to_string()];
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else {
+                continue;
+            };
+            // pid (name) state parent …
+            let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            let parent = after_name
+                .split(' ')
+                .nth(1)
+                .and_then(|pid| pid.parse().ok());
+            if parent == Some(server) {
+                pids.push(process.file_name().into_string().unwrap());
+            }
+        }
+        let sent = Command::new("kill").arg(signal).args(&pids).status();
+        assert!(sent.unwrap().success());
+    }
+
     pub(crate) fn start_again(&mut self) {
         self.child = serve(&self.bin, self.folder.path(), self.port);
         self.wait();
