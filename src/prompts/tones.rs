@@ -57,7 +57,7 @@ pub(super) fn tone(country: Tones, signal: Signal) -> Vec<i16> {
     let mut samples = Vec::new();
     for (number, ms) in turns.iter().enumerate() {
         let length = ms * RATE as usize / 1_000;
-        let sounds = number % 2 == 0;
+        let sounds = number.is_multiple_of(2);
         samples.extend((0..length).map(|at| match sounds {
             true => sound(hertz, at, length),
             false => 0,

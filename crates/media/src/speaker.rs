@@ -83,7 +83,7 @@ impl Speaker {
 fn packet_ms(remote: &Remote) -> u32 {
     let ms = u32::from(remote.packet_ms);
     match remote.codec {
-        Codec::Opus if ms % 20 != 0 && ms > 10 => ms - 10,
+        Codec::Opus if !ms.is_multiple_of(20) && ms > 10 => ms - 10,
         _ => ms,
     }
 }

@@ -52,12 +52,12 @@ fn the_wait_follows_the_lateness_up_at_once_and_down_in_four_seconds() {
     };
     assert_eq!(run(100, |_| 0), TARGET_MIN);
     assert_eq!(
-        run(10, |number| if number % 5 == 0 { 60 } else { 0 }),
+        run(10, |number| if number.is_multiple_of(5) { 60 } else { 0 }),
         65_000
     );
     assert_eq!(run(210, |_| 0), TARGET_MIN);
     assert_eq!(
-        run(10, |number| if number % 5 == 0 { 900 } else { 0 }),
+        run(10, |number| if number.is_multiple_of(5) { 900 } else { 0 }),
         TARGET_MAX
     );
 }

@@ -67,7 +67,7 @@ fn heard(codec: Codec, seconds: u64, fate: impl Fn(u64) -> Option<u64>) -> (Vec<
         if now % 20 == 13 {
             let mut frame = vec![0; samples_in(listener.rate(), 20)];
             let there = listener.fill(Time::from_millis(now), &mut frame);
-            assert_eq!(there || frames.is_empty(), true);
+            assert!(there || frames.is_empty());
             if there {
                 frames.push(frame);
             }
@@ -179,7 +179,7 @@ proptest! {
         for (number, timestamp, source, payload, pause) in packets {
             now += pause;
             let header = Header::new(8, number % 50, timestamp % 9_000, source);
-            let payload = (payload.len() % 5 != 0).then_some(payload.as_slice());
+            let payload = (!payload.len().is_multiple_of(5)).then_some(payload.as_slice());
             listener.put(Time::from_millis(now), &header, payload);
             listener.fill(Time::from_millis(now), &mut frame);
             prop_assert_eq!(listener.samples.capacity(), capacity, "nothing was allocated");
