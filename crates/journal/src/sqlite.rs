@@ -232,7 +232,8 @@ mod tests {
                 "0017 persons",
                 "0018 sessions",
                 "0019 cards destroyed",
-                "0020 figures"
+                "0020 figures",
+                "0021 caller lists"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());
