@@ -49,6 +49,7 @@ mod frame;
 mod health;
 mod journal;
 pub mod letters;
+pub mod memory;
 pub mod messages;
 pub mod metrics;
 pub mod operators;

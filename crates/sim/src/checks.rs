@@ -4,14 +4,16 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use vocab::{
-    CallId, Event, Fact, OfferId, OperatorId, Order, Outcome, QueueOutcome, Time, TransferResult,
-};
+use vocab::{CallId, Event, Fact, OfferId, OperatorId, Order, QueueOutcome, Time, TransferResult};
 
 use crate::callers::Placed;
 
 /// A segment's time may leave the sum by this much.
 const ROUNDING: Duration = Duration::from_millis(20);
+
+/// A telephone that hears nothing repeats its INVITE for so long (RFC 3261 §17.1.1.2: 64 times T1, and what
+/// the network takes): a process that comes after a crash takes it for a call of its own.
+const REPEATED: Duration = Duration::from_secs(33);
 
 /// All that the facts must say; the first thing that is wrong.
 pub(crate) fn facts(events: &[Event]) -> Result<(), String> {
@@ -332,16 +334,13 @@ pub(crate) fn callers<'a>(
     placed: impl IntoIterator<Item = &'a Placed>,
     lossy_disk: bool,
 ) -> Result<(), String> {
-    let cut_off = cut_off_unanswered(events);
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut first: BTreeSet<&str> = BTreeSet::new();
+    let mut first: BTreeMap<&str, &Event> = BTreeMap::new();
     for event in events {
-        if let Fact::CallArrived {
-            call, sip_call_id, ..
-        } = &event.fact
-        {
-            first.insert(sip_call_id);
-            if !cut_off.contains(call) {
+        if let Fact::CallArrived { sip_call_id, .. } = &event.fact {
+            let before = *first.entry(sip_call_id).or_insert(event);
+            let again = before.id.boot() != event.id.boot() && event.up < before.up + REPEATED;
+            if !again {
                 *known.entry(sip_call_id).or_default() += 1;
             }
         }
@@ -354,7 +353,7 @@ pub(crate) fn callers<'a>(
         }
         // An answer that waited for the disk for too long went out without its event; a crash
         // right then loses it.
-        if call.answered && !first.contains(call_id) && !lossy_disk {
+        if call.answered && !first.contains_key(call_id) && !lossy_disk {
             return Err(format!(
                 "{} was answered and has no entry",
                 call.sip_call_id
@@ -362,27 +361,6 @@ pub(crate) fn callers<'a>(
         }
     }
     Ok(())
-}
-
-/// Calls that a crash cut off before they were answered. The caller's telephone sends its INVITE again,
-/// and the new process takes it for a call of its own: the old entry stays as `interrupted`.
-fn cut_off_unanswered(events: &[Event]) -> BTreeSet<CallId> {
-    let mut cut_off = BTreeSet::new();
-    for event in events {
-        match event.fact {
-            Fact::CallArrived { call, .. } => {
-                cut_off.insert(call);
-            }
-            Fact::CallAnswered { call } => {
-                cut_off.remove(&call);
-            }
-            Fact::CallEnded { call, outcome, .. } if outcome != Outcome::Interrupted => {
-                cut_off.remove(&call);
-            }
-            _ => {}
-        }
-    }
-    cut_off
 }
 
 /// How calls left the queues, for the report.

@@ -164,6 +164,8 @@ impl Endpoint {
         let status = match request.method() {
             Some(Method::Options) => 200,
             Some(Method::Bye | Method::Update | Method::Info | Method::Notify) => 481,
+            // Within a dialog that is over here (RFC 3261 §12.2.2).
+            _ if request.to().is_ok_and(|to| to.tag().is_some()) => 481,
             _ => 501,
         };
         let tag = self.token();

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
+use journal::memory::{Files, Place};
 use switch::{Input, Output, Switch};
 use vocab::media::{MediaCommand, MediaEvent, RecordingKey};
 use vocab::{
@@ -12,7 +13,9 @@ use vocab::{
     RecordingFile, Time, WallTime,
 };
 
+use crate::database::{Database, Follower};
 use crate::endpoint::engine;
+use crate::orders;
 use crate::random::Random;
 use crate::room::{Alarm, Event as Happening, Room};
 use crate::scenario::Fault;
@@ -41,6 +44,14 @@ struct Held {
     bytes: Vec<u8>,
 }
 
+/// What a process leaves behind when it dies.
+pub(crate) struct Left {
+    pub(crate) files: Files,
+    /// So many events were on the disk before the last write.
+    pub(crate) durable: usize,
+    pub(crate) wire: Wire,
+}
+
 pub(crate) struct Host {
     pub(crate) switch: Switch,
     pub(crate) boot: u32,
@@ -50,7 +61,13 @@ pub(crate) struct Host {
     /// What is on the disk: all that a crash leaves.
     pub(crate) events: Vec<Event>,
     unsynced: Vec<Event>,
+    /// Calls that wait in a queue of this process.
+    pub(crate) waiting: Vec<CallId>,
     syncing: bool,
+    files: Files,
+    /// What stands before it in the files is on the disk.
+    durable: Place,
+    follower: Follower,
     /// Answers that went out although their event was not on the disk yet.
     pub(crate) overdue: u64,
     pub(crate) wire: Wire,
@@ -68,7 +85,11 @@ impl Host {
             held: BTreeMap::new(),
             events: Vec::new(),
             unsynced: Vec::new(),
+            waiting: Vec::new(),
             syncing: false,
+            files: Files::default(),
+            durable: Place::default(),
+            follower: Follower::default(),
             overdue: 0,
             wire: Wire::default(),
             nonsense: None,
@@ -102,15 +123,12 @@ impl Host {
         self.drain(room);
     }
 
-    /// All that was told so far, be it synced or not.
-    pub(crate) fn facts(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().chain(&self.unsynced)
-    }
-
     fn output(&mut self, room: &mut Room, output: Output) {
         match output {
             Output::Send { flow, bytes, after } => self.send(room, flow.remote, bytes, after),
             Output::Record(event) => {
+                orders::follow(&mut self.waiting, &event);
+                self.files.append(&event);
                 self.unsynced.push(event);
                 self.sync_soon(room);
             }
@@ -164,6 +182,8 @@ impl Host {
     pub(crate) fn synced(&mut self, room: &mut Room) {
         self.syncing = false;
         self.events.append(&mut self.unsynced);
+        self.durable = self.files.end();
+        self.follower.wake(room, self.boot);
         self.release(room);
         self.sync_soon(room);
     }
@@ -383,22 +403,43 @@ impl Host {
         self.input(room, input);
     }
 
-    /// The process dies. What comes back is another host with what was on the disk.
-    pub(crate) fn crashed(mut self, room: &mut Room) -> (Vec<Event>, Wire) {
-        self.wire.crashed();
-        let unsynced = self.unsynced.len();
-        if unsynced > 0 && room.has(Fault::TornWrite) {
-            room.count(Fault::TornWrite);
-            let whole = self.random.below(unsynced as u64 + 1) as usize;
-            self.events.extend(self.unsynced.drain(..whole));
-        }
-        (self.events, self.wire)
+    /// The thread of the database has something to do.
+    pub(crate) fn follow(&mut self, room: &mut Room, database: &mut Database) {
+        let files = (&self.files, self.durable);
+        let world = (room, &mut self.random);
+        self.follower.follow(world, self.boot, database, files);
     }
 
-    /// Begins with what an earlier process left.
-    pub(crate) fn continue_with(&mut self, events: Vec<Event>, wire: Wire) {
-        self.events = events;
-        self.wire = wire;
+    /// What is wrong with the database at the end.
+    pub(crate) fn judge(&self, database: &mut Database, now: Time) -> Result<(), String> {
+        database.judge((&self.files, self.durable), now)
+    }
+
+    /// The process dies. What comes back is another host with what was on the disk.
+    pub(crate) fn crashed(mut self, room: &mut Room) -> Left {
+        self.wire.crashed();
+        let unsynced = self.files.octets_after(self.durable);
+        let mut left = 0;
+        if unsynced > 0 && room.has(Fault::TornWrite) {
+            room.count(Fault::TornWrite);
+            left = self.random.below(unsynced as u64 + 1) as usize;
+        }
+        self.files.cut(self.durable, left);
+        self.files.repair();
+        Left {
+            durable: self.events.len(),
+            files: self.files,
+            wire: self.wire,
+        }
+    }
+
+    /// Begins with what an earlier process left, and what closes its calls.
+    pub(crate) fn continue_with(&mut self, left: Left, closing: Vec<Event>) {
+        self.files = left.files;
+        closing.iter().for_each(|event| self.files.append(event));
+        self.events = self.files.all();
+        self.durable = self.files.end();
+        self.wire = left.wire;
     }
 
     /// What the recorder finds of earlier boots at the start.

@@ -2,8 +2,8 @@
 //! that dies. Any violation is a seed.
 //!
 //! Contract: no IO, no clock, no thread. [`live`] lives a [`Scenario`] in virtual time with the real
-//! switch (and in it sip, acd, dialplan, registrar) and the journal's own fold of events, and says
-//! what was wrong first. The same scenario gives the same world, to the byte. [`shrink`] finds a
+//! switch (and in it sip, acd, dialplan, registrar) and the journal's own event records and fold of
+//! events, and says what was wrong first. The same scenario gives the same world, to the byte. [`shrink`] finds a
 //! shorter scenario that is wrong as well.
 //!
 //! ```
@@ -22,6 +22,7 @@
 
 mod callers;
 mod checks;
+mod database;
 mod endpoint;
 mod host;
 mod installation;

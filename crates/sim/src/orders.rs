@@ -58,15 +58,11 @@ fn choose(operator: String, status: &str) -> Order {
     }
 }
 
-/// The calls that wait in a queue, by the facts of the process that runs.
-pub(crate) fn waiting<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<CallId> {
-    let mut waiting = Vec::new();
-    for event in events {
-        match event.fact {
-            Fact::QueueEntered { call, .. } => waiting.push(call),
-            Fact::QueueLeft { call, .. } => waiting.retain(|one| *one != call),
-            _ => {}
-        }
+/// Keeps the calls that wait in a queue true to one more fact.
+pub(crate) fn follow(waiting: &mut Vec<CallId>, event: &Event) {
+    match event.fact {
+        Fact::QueueEntered { call, .. } => waiting.push(call),
+        Fact::QueueLeft { call, .. } => waiting.retain(|one| *one != call),
+        _ => {}
     }
-    waiting
 }

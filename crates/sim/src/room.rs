@@ -50,6 +50,8 @@ pub(crate) enum Alarm {
     OutsideDone(u64),
     /// The event file is synced up to what it had when this was set.
     Synced,
+    /// The process of this boot brings its events into the database.
+    Follow(u32),
     /// What waits for a sync longer than an answer may.
     Overdue,
     /// A fault of the process or the machine.

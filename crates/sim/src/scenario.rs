@@ -39,6 +39,8 @@ pub enum Fault {
     Crash,
     /// What a crash finds unsynced is on the disk in part.
     TornWrite,
+    /// The database is down for up to three minutes, slow, or commits without saying so.
+    Database,
     /// Plans and operators are loaded anew.
     Reload,
     /// The wall clock is set, up to two hours either way.
@@ -47,7 +49,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Loss,
         Self::Doubles,
         Self::Delay,
@@ -64,6 +66,7 @@ impl Fault {
         Self::Ports,
         Self::Crash,
         Self::TornWrite,
+        Self::Database,
         Self::Reload,
         Self::Clock,
     ];
@@ -88,6 +91,7 @@ impl Fault {
             Self::Ports => "ports",
             Self::Crash => "crash",
             Self::TornWrite => "torn-write",
+            Self::Database => "database",
             Self::Reload => "reload",
             Self::Clock => "clock",
         }

@@ -2,6 +2,7 @@
 //! the moment when nothing is left of the last.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use sip::{Flow, Transport};
 use switch::{Input, Switch};
@@ -9,8 +10,9 @@ use vocab::{OperatorState, Time};
 
 use crate::callers::{Callers, trunk};
 use crate::checks;
+use crate::database::Database;
 use crate::endpoint::engine;
-use crate::host::{Host, wall};
+use crate::host::{Host, Left, wall};
 use crate::installation::{operators, plans, registrations, settings, standing};
 use crate::orders;
 use crate::random::Random;
@@ -38,7 +40,8 @@ struct World {
     open: bool,
     set_ahead_ms: i64,
     /// What a crash left behind until the process is back.
-    left: Option<(Vec<vocab::Event>, crate::wire::Wire)>,
+    left: Option<Left>,
+    database: Database,
     lossy_disk: bool,
     /// The process dies as soon as it has something unsynced.
     doomed: bool,
@@ -81,29 +84,38 @@ pub fn live(scenario: &Scenario) -> Result<Report, Failure> {
     }
 }
 
-/// The last events of the calls that are named in what was wrong; without any, the last of all.
+/// The last events of the calls that are named in what was wrong; without any, of those that are
+/// still up; without any, the last of all.
 fn history(events: &[vocab::Event], wrong: &str) -> Vec<String> {
     const SHOWN: usize = 40;
     let of_leg = |event: &vocab::Event| match &event.fact {
-        vocab::Fact::LegStarted {
+        vocab::Fact::CallArrived {
+            call, sip_call_id, ..
+        }
+        | vocab::Fact::LegStarted {
             call, sip_call_id, ..
         } if wrong.contains(sip_call_id.as_str()) => Some(*call),
         _ => None,
     };
-    let by_leg: Vec<vocab::CallId> = events.iter().filter_map(of_leg).collect();
-    let named = |event: &&vocab::Event| {
+    let mut meant: BTreeSet<vocab::CallId> = events.iter().filter_map(of_leg).collect();
+    let called = events.iter().filter_map(|event| event.fact.call());
+    meant.extend(called.filter(|call| wrong.contains(&call.to_string())));
+    if meant.is_empty() {
+        meant.extend(events.iter().filter_map(|event| event.fact.call()));
+        for event in events {
+            if let vocab::Fact::CallEnded { call, .. } = &event.fact {
+                meant.remove(call);
+            }
+        }
+    }
+    let is_meant = |event: &&vocab::Event| {
         let call = event.fact.call();
-        call.is_some_and(|call| wrong.contains(&call.to_string()) || by_leg.contains(&call))
+        meant.is_empty() || call.is_some_and(|call| meant.contains(&call))
     };
-    let of_calls: Vec<&vocab::Event> = events.iter().filter(named).collect();
-    let all: Vec<&vocab::Event> = if of_calls.is_empty() {
-        events.iter().collect()
-    } else {
-        of_calls
-    };
-    let first = all.len().saturating_sub(SHOWN);
+    let told: Vec<&vocab::Event> = events.iter().filter(is_meant).collect();
+    let first = told.len().saturating_sub(SHOWN);
     let tell = |event: &&vocab::Event| format!("{} {:?}", event.up, event.fact);
-    all.iter().skip(first).map(tell).collect()
+    told.iter().skip(first).map(tell).collect()
 }
 
 impl World {
@@ -127,6 +139,7 @@ impl World {
             open: true,
             set_ahead_ms: 0,
             left: None,
+            database: Database::default(),
             lossy_disk: false,
             doomed: false,
             wrong: None,
@@ -151,6 +164,7 @@ impl World {
             Fault::Reload,
             Fault::Clock,
             Fault::Orders,
+            Fault::Database,
         ];
         for fault in troubles {
             if self.room.has(fault) {
@@ -185,13 +199,21 @@ impl World {
         let mut awaited = Vec::new();
         let mut bindings = Vec::new();
         let mut stood = vocab::Standing::default();
-        if let Some((mut events, wire)) = self.left.take() {
+        if let Some(left) = self.left.take() {
+            let events = left.files.all();
+            if events.len() < left.durable {
+                let wrong = format!(
+                    "of {} durable events {} are left",
+                    left.durable,
+                    events.len()
+                );
+                self.wrong.get_or_insert(wrong);
+            }
             let (closing, recovery) = journal::close_interrupted(&events);
-            events.extend(closing);
             awaited = recovery.recordings_awaited;
-            bindings = registrations(&events);
-            stood = standing(&events);
-            host.continue_with(events, wire);
+            host.continue_with(left, closing);
+            bindings = registrations(&host.events);
+            stood = standing(&host.events);
         }
         let room = &mut self.room;
         host.input(room, Input::Wall(wall(room.now, self.set_ahead_ms)));
@@ -376,6 +398,11 @@ impl World {
                     host.synced(&mut self.room);
                 }
             }
+            Alarm::Follow(boot) => {
+                if let Some(host) = self.host.as_mut().filter(|host| host.boot == boot) {
+                    host.follow(&mut self.room, &mut self.database);
+                }
+            }
             Alarm::Overdue => {
                 if let Some(host) = &mut self.host {
                     host.release(&mut self.room);
@@ -409,8 +436,8 @@ impl World {
             Fault::Garbage => self.garbage(),
             Fault::Orders => {
                 if let Some(host) = &mut self.host {
-                    let waiting = orders::waiting(host.facts());
-                    let wanted = orders::wanted(&mut self.random, self.telephones.len(), &waiting);
+                    let waiting = &host.waiting;
+                    let wanted = orders::wanted(&mut self.random, self.telephones.len(), waiting);
                     host.order(&mut self.room, &wanted);
                 }
             }
@@ -425,6 +452,10 @@ impl World {
                     let operators = operators(self.telephones.len());
                     host.input(&mut self.room, Input::Operators(operators));
                 }
+            }
+            Fault::Database => {
+                let time = Duration::from_secs(1 + self.random.below(180));
+                self.database.take_down(self.room.now + time);
             }
             Fault::Clock => {
                 let hours_ms = 2 * 3_600_000;
@@ -505,6 +536,7 @@ impl World {
                 "{up} callers and {legs} telephones still think they are in a call"
             ));
         }
+        host.judge(&mut self.database, self.room.now)?;
         checks::facts(&host.events)?;
         let dialled = self.telephones.iter().flat_map(|one| &one.placed);
         let placed = self.callers.placed.iter().chain(dialled);

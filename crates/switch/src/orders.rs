@@ -62,6 +62,11 @@ impl Switch {
                 if let Some(operator) = operator {
                     self.ctx.duties.chosen(operator, &wanted.by);
                 }
+                if let Order::Priority { call, priority } = wanted.order
+                    && let Some(call) = self.calls.get_mut(&call)
+                {
+                    call.set_priority(priority);
+                }
                 Ok(self.ctx.record(Fact::Ordered {
                     by: wanted.by.clone(),
                     rank: wanted.rank,

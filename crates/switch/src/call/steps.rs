@@ -570,6 +570,13 @@ impl Call {
         .collect()
     }
 
+    /// A supervisor gave it another priority, which it keeps wherever it waits.
+    pub(crate) const fn set_priority(&mut self, priority: u8) {
+        if let Some(place) = &mut self.place {
+            place.priority = priority;
+        }
+    }
+
     /// The ACD let the call overflow into another queue, where it waits on.
     pub(crate) fn queue_moved(&mut self, ctx: &mut Context, to: QueueId) {
         let settings = ctx.settings.queues.iter().find(|known| known.id == to);

@@ -309,6 +309,24 @@ fn a_call_is_moved_and_assigned_by_a_supervisor_and_each_step_is_a_fact() {
 }
 
 #[test]
+fn a_priority_given_by_a_supervisor_stays_with_the_call_that_is_moved() {
+    let mut world = morning(2);
+    let _caller = world.waiting_caller();
+    let call = last_call(&world);
+    supervise(&mut world, Order::Priority { call, priority: 7 }).unwrap();
+    let queue = "second".to_owned();
+    supervise(&mut world, Order::Move { call, queue }).unwrap();
+    let entered = told(&world, |fact| match fact {
+        Fact::QueueEntered {
+            queue, priority, ..
+        } => Some((queue.clone(), *priority)),
+        _ => None,
+    });
+    let entered: Vec<_> = entered.iter().map(|(name, n)| (&**name, *n)).collect();
+    assert_eq!(entered, [("operators", 0), ("second", 7)]);
+}
+
+#[test]
 fn a_queue_that_was_closed_is_closed_after_a_restart_until_it_is_opened() {
     let mut world = morning(1);
     let queue = || "operators".to_owned();
