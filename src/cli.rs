@@ -193,6 +193,16 @@ Examples:
   hotline staffing --calls 100 --each '30 min' --handling '3 min' --operators 11")]
     Staffing(Staffing),
 
+    /// Hand what reached an engine to a new one, and see whether it does the same, to the byte.
+    #[command(after_help = "\
+The file is one of the input log (docs/simulator.md), the settings are those it was made with. Exits with 1
+and names the step at which something else was done. Nothing is sent and nothing written.
+
+Examples:
+  hotline replay inputs/0187654321.inputs
+  hotline replay inputs/0187654321.kept --config hotline.toml")]
+    Replay(Replay),
+
     /// What if: a day of the journal, or a load, lived again with other operators.
     #[command(after_help = "\
 The queue with all its rules is the one of the settings, and the ACD the one that takes real calls;
@@ -502,6 +512,17 @@ pub struct Sim {
     /// What goes wrong: all, none, or some by name, with commas.
     #[arg(long, value_name = "FAULTS", default_value = "all")]
     pub faults: sim::Faults,
+}
+
+/// What to live again.
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    /// A file of the input log.
+    pub file: PathBuf,
+
+    /// With which settings.
+    #[command(flatten)]
+    pub config: ConfigFile,
 }
 
 fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {

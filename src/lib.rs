@@ -8,6 +8,8 @@ pub mod commands;
 mod daily;
 pub mod demo;
 pub mod driver;
+mod hex;
+pub mod input_log;
 pub mod keeping;
 pub mod prompts;
 pub mod settings;

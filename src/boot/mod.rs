@@ -35,6 +35,7 @@ use vocab::{MissingReason, WallTime};
 
 use crate::daily;
 use crate::driver::{self, Driver, Inbox, Outbox, Parts, Picture};
+use crate::input_log::{self, InputLog};
 use crate::keeping::Keeping;
 use crate::settings::{Problem, Settings};
 use crate::webhooks;
@@ -42,7 +43,8 @@ use keeper::Keeper;
 use reload::Library;
 
 pub use plans::{
-    Loaded, Mistake as PlanMistake, load as load_plans, read_calendars, read_plan, read_plans,
+    Loaded, Mistake as PlanMistake, load as load_plans, plans_of, read_calendars, read_plan,
+    read_plans,
 };
 pub use signalling::Certificates;
 
@@ -60,6 +62,7 @@ pub struct Engine {
     recorder: Recorder,
     keeper: Keeper,
     trace: Option<trace::Running>,
+    input_log: Option<input_log::Running>,
     addresses: Vec<SocketAddr>,
     listening: Vec<(sip::Transport, SocketAddr)>,
     api: Option<SocketAddr>,
@@ -120,7 +123,17 @@ impl Engine {
             media::Media::start(media, epoch, change.take_audio(), taps, report)
                 .context("cannot start the media threads")?
         };
-        let switch = Switch::new(translate::switch(settings, boot, &listening)?);
+        let seed = random_bytes()?;
+        let switch = Switch::new(translate::switch(settings, boot, &listening, seed)?);
+        let head = input_log::Head {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            boot,
+            at: wall_zero,
+            seed,
+            listening: listening.clone(),
+            settings: settings.sha256.clone(),
+        };
+        let (inputs, input_log) = open_input_log(settings, &head)?;
         let zone = settings.journal.zone();
         inbox.input(Input::Wall(driver::wall_clock()));
         inbox.input(driver::local_clock(&zone, driver::wall_clock()));
@@ -161,6 +174,7 @@ impl Engine {
             media,
             journal,
             tracer,
+            inputs,
             answer_wait,
             zone,
         };
@@ -189,6 +203,7 @@ impl Engine {
             recorder,
             keeper,
             trace,
+            input_log,
             addresses,
             listening,
             api,
@@ -299,8 +314,12 @@ impl Engine {
         parts.media.stop();
         drop(parts.transport);
         drop(parts.tracer);
+        drop(parts.inputs);
         if let Some(trace) = self.trace {
             trace.join();
+        }
+        if let Some(input_log) = self.input_log {
+            input_log.join();
         }
         let journal = parts.journal.stop();
         self.runtime.shutdown_timeout(Duration::from_secs(1));
@@ -480,6 +499,36 @@ pub fn queue_settings(settings: &Settings) -> Vec<acd::QueueSettings> {
 /// If a key cannot be used.
 pub fn recorder_settings(settings: &Settings) -> anyhow::Result<recorder::Settings> {
     translate::recorder(settings)
+}
+
+fn open_input_log(
+    settings: &Settings,
+    head: &input_log::Head,
+) -> anyhow::Result<(InputLog, Option<input_log::Running>)> {
+    let ours = &settings.input_log;
+    if !ours.enabled {
+        return Ok((InputLog::off(), None));
+    }
+    let wanted = input_log::Settings {
+        folder: ours.folder.clone(),
+        size: ours.size.0,
+    };
+    let (log, running) = input_log::start(&wanted, head)
+        .with_context(|| format!("cannot write the input log in {}", ours.folder.display()))?;
+    Ok((log, Some(running)))
+}
+
+/// What the switch is told of the settings by a process with these circumstances.
+///
+/// # Errors
+/// If a secret or a key cannot be read.
+pub fn switch_settings(
+    settings: &Settings,
+    boot: u32,
+    listening: &[(sip::Transport, SocketAddr)],
+    seed: [u8; 32],
+) -> anyhow::Result<switch::Settings> {
+    translate::switch(settings, boot, listening, seed)
 }
 
 fn open_trace(settings: &Settings) -> anyhow::Result<(Tracer, Option<trace::Running>)> {

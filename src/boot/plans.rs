@@ -8,6 +8,7 @@ use anyhow::Context;
 use dialplan::{Calendar, Calendars, Diagnostic, Plan, Plans, PromptRef};
 use media::Audio;
 
+use crate::input_log::Sources;
 use crate::prompts;
 use crate::settings::Settings;
 
@@ -21,6 +22,8 @@ const CALENDARS: &str = "calendars";
 pub struct Loaded {
     /// The plans.
     pub plans: Plans,
+    /// The texts they were read from.
+    pub sources: Sources,
     /// The sound of each prompt, by name and language.
     pub audio: BTreeMap<(String, String), Audio>,
     /// Prompts for which a tone stands in.
@@ -75,7 +78,7 @@ pub struct PromptProblem {
 /// # Errors
 /// Every mistake found.
 pub fn load(settings: &Settings) -> Result<Loaded, Vec<Mistake>> {
-    let plans = read_all(settings)?;
+    let (plans, sources) = read_all(settings)?;
     let of_plans = plans.iter().flat_map(|plan| plan.prompts());
     let refs: Vec<PromptRef> = of_plans.chain(super::queues::prompts(settings)).collect();
     let library = prompts::prepare(&refs, settings);
@@ -88,6 +91,7 @@ pub fn load(settings: &Settings) -> Result<Loaded, Vec<Mistake>> {
     let problems = problems.map(|one| place(one, &plans)).collect();
     Ok(Loaded {
         plans,
+        sources,
         audio,
         problems,
     })
@@ -151,50 +155,79 @@ pub(super) fn with_notices(loaded: Loaded) -> Result<Loaded, Vec<Mistake>> {
 /// # Errors
 /// Every mistake found.
 pub fn read_plans(settings: &Settings) -> Result<Vec<Arc<Plan>>, Vec<Mistake>> {
-    Ok(read_all(settings)?.iter().cloned().collect())
+    Ok(read_all(settings)?.0.iter().cloned().collect())
 }
 
-fn read_all(settings: &Settings) -> Result<Plans, Vec<Mistake>> {
+fn read_all(settings: &Settings) -> Result<(Plans, Sources), Vec<Mistake>> {
     let folder = &settings.dialplans.folder;
     let at_folder =
         |message| Mistake::Told(settings.problem_at("dialplans.folder", message).to_string());
     let files = toml_files(folder).map_err(|error| vec![at_folder(format!("{error:#}"))])?;
+    if files.is_empty() {
+        return Err(vec![at_folder(format!(
+            "the folder of plans {}: expected a plan, found no .toml file",
+            folder.display()
+        ))]);
+    }
     let queues: Vec<&str> = settings
         .queues
         .iter()
         .map(|queue| queue.name.as_str())
         .collect();
     let mut mistakes: Vec<Mistake> = Vec::new();
-    let calendars = read_calendars(folder, &mut mistakes);
-    let mut plans: Vec<Arc<Plan>> = Vec::new();
-    for file in &files {
-        match read_plan(file, &calendars) {
-            Ok(plan) => {
-                let found = plan.unknown_queues(&queues).into_iter();
-                mistakes.extend(found.map(Mistake::from));
-                plans.push(Arc::new(plan));
+    let mut texts = |files: &[PathBuf]| -> Vec<(String, String)> {
+        let read = files.iter().map(|file| text_of(file));
+        read.filter_map(|text| text.map_err(|found| mistakes.push(found)).ok())
+            .collect()
+    };
+    let sources = Sources {
+        plans: texts(&files),
+        calendars: texts(&calendar_files(folder).map_err(|found| vec![found])?),
+    };
+    match plans_of(&sources) {
+        Ok(plans) => {
+            let unknown = plans.iter().flat_map(|plan| plan.unknown_queues(&queues));
+            mistakes.extend(unknown.map(Mistake::from));
+            if mistakes.is_empty() {
+                return Ok((plans, sources));
             }
+        }
+        Err(found) => mistakes.extend(found),
+    }
+    Err(mistakes)
+}
+
+/// The plans of their texts.
+///
+/// # Errors
+/// Every mistake in them.
+pub fn plans_of(sources: &Sources) -> Result<Plans, Vec<Mistake>> {
+    let mut mistakes: Vec<Mistake> = Vec::new();
+    let mut calendars = Vec::new();
+    for (name, text) in &sources.calendars {
+        match understand(name, text, Calendar::parse) {
+            Ok(calendar) => calendars.push(calendar),
             Err(found) => mistakes.extend(found),
         }
     }
-    if plans.is_empty() && mistakes.is_empty() {
-        mistakes.push(at_folder(format!(
-            "the folder of plans {}: expected a plan, found no .toml file",
-            folder.display()
-        )));
-    }
-    let plans = match Plans::new(plans) {
-        Ok(plans) => plans,
-        Err(clashes) => {
-            mistakes.extend(clashes.into_iter().map(Mistake::from));
-            return Err(mistakes);
+    let calendars = Calendars::new(calendars);
+    let mut plans: Vec<Arc<Plan>> = Vec::new();
+    for (name, text) in &sources.plans {
+        let plan = understand(name, text, dialplan::parse);
+        match plan.and_then(|plan| with_calendars(plan, &calendars)) {
+            Ok(plan) => plans.push(Arc::new(plan)),
+            Err(found) => mistakes.extend(found),
         }
-    };
-    if mistakes.is_empty() {
-        Ok(plans)
-    } else {
-        Err(mistakes)
     }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    Plans::new(plans).map_err(|clashes| clashes.into_iter().map(Mistake::from).collect())
+}
+
+fn with_calendars(plan: Plan, calendars: &Calendars) -> Result<Plan, Vec<Mistake>> {
+    plan.with_calendars(calendars)
+        .map_err(|missing| vec![Mistake::Written(missing)])
 }
 
 /// One plan, with the calendars that it may name.
@@ -202,24 +235,15 @@ fn read_all(settings: &Settings) -> Result<Plans, Vec<Mistake>> {
 /// # Errors
 /// Every mistake of the file.
 pub fn read_plan(file: &Path, calendars: &Calendars) -> Result<Plan, Vec<Mistake>> {
-    let plan = read(file, dialplan::parse)?;
-    plan.with_calendars(calendars)
-        .map_err(|missing| vec![Mistake::Written(missing)])
+    with_calendars(read(file, dialplan::parse)?, calendars)
 }
 
 /// The calendars of a folder of plans; there need not be any.
 pub fn read_calendars(plans: &Path, mistakes: &mut Vec<Mistake>) -> Calendars {
-    let folder = &plans.join(CALENDARS);
-    if !folder.is_dir() {
-        return Calendars::default();
-    }
-    let files = match toml_files(folder) {
-        Ok(files) => files,
-        Err(error) => {
-            mistakes.push(Mistake::Told(format!("{error:#}")));
-            return Calendars::default();
-        }
-    };
+    let files = calendar_files(plans).unwrap_or_else(|found| {
+        mistakes.push(found);
+        Vec::new()
+    });
     let mut all = Vec::new();
     for file in &files {
         match read(file, Calendar::parse) {
@@ -228,6 +252,14 @@ pub fn read_calendars(plans: &Path, mistakes: &mut Vec<Mistake>) -> Calendars {
         }
     }
     Calendars::new(all)
+}
+
+fn calendar_files(plans: &Path) -> Result<Vec<PathBuf>, Mistake> {
+    let folder = &plans.join(CALENDARS);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    toml_files(folder).map_err(|error| Mistake::Told(format!("{error:#}")))
 }
 
 /// The TOML files of a folder in order of their names.
@@ -253,13 +285,28 @@ fn read<T>(
     file: &Path,
     parse: fn(&str, &str) -> Result<T, Vec<Diagnostic>>,
 ) -> Result<T, Vec<Mistake>> {
+    let (name, text) = text_of(file).map_err(|found| vec![found])?;
+    understand(&name, &text, parse)
+}
+
+/// A file's name in messages, and its text.
+fn text_of(file: &Path) -> Result<(String, String), Mistake> {
     let name = file.display().to_string();
-    let told = |message: String| vec![Mistake::Told(message)];
     let size = std::fs::metadata(file).map_or(0, |found| found.len());
     if size > PLAN_BYTES_MAX {
-        return Err(told(format!("{name}: expected a plan of at most 1 MiB")));
+        let told = format!("{name}: expected a plan of at most 1 MiB");
+        return Err(Mistake::Told(told));
     }
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| told(format!("{name}: cannot be read: {error}")))?;
-    parse(&name, &text).map_err(|found| found.into_iter().map(Mistake::from).collect())
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(Mistake::Told(format!("{name}: cannot be read: {error}"))),
+    }
+}
+
+fn understand<T>(
+    name: &str,
+    text: &str,
+    parse: fn(&str, &str) -> Result<T, Vec<Diagnostic>>,
+) -> Result<T, Vec<Mistake>> {
+    parse(name, text).map_err(|found| found.into_iter().map(Mistake::from).collect())
 }

@@ -10,6 +10,7 @@ use vocab::media::PromptId;
 
 use super::plans::Loaded;
 use crate::driver::Inbox;
+use crate::input_log::Sources;
 
 /// The plans in force, and the audio that the media plane has.
 pub(super) struct Library {
@@ -23,6 +24,8 @@ pub(super) struct Library {
 /// What a reload hands to the driver.
 pub(super) struct Change {
     plans: Plans,
+    /// The texts they were read from.
+    sources: Sources,
     prompts: BTreeMap<(String, String), PromptId>,
     audio: BTreeMap<PromptId, Audio>,
     /// What is different, in words.
@@ -67,6 +70,7 @@ impl Library {
         let prompts = self.known.iter();
         Change {
             plans: loaded.plans,
+            sources: loaded.sources,
             prompts: prompts.map(|(name, (id, _))| (name.clone(), *id)).collect(),
             audio,
             told,
@@ -82,7 +86,7 @@ impl Change {
 
     /// Hands the change to the driver: audio first, then the plans that play it.
     pub(super) fn hand(self, inbox: &Inbox) {
-        inbox.plans(self.plans, self.prompts, self.audio);
+        inbox.plans((self.plans, self.sources), self.prompts, self.audio);
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn switch(
     settings: &Settings,
     boot: u32,
     listening: &[(Transport, SocketAddr)],
+    seed: [u8; 32],
 ) -> anyhow::Result<switch::Settings> {
     let Settings {
         sip,
@@ -85,7 +86,7 @@ pub(super) fn switch(
     } = settings;
     Ok(switch::Settings {
         boot,
-        seed: super::random_bytes()?,
+        seed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         realm: sip.realm.clone(),
         digest: sip

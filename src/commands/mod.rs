@@ -11,6 +11,7 @@ mod journal;
 mod operators;
 mod person;
 mod recordings;
+mod replay;
 mod report;
 mod serve;
 mod sim;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Operators { command } => operators::run(command),
         Command::Callers { command } => callers::run(command),
         Command::Staffing(wanted) => staffing::run(&wanted),
+        Command::Replay(wanted) => replay::run(&wanted),
         Command::Sim(wanted) => sim::run(&wanted),
         Command::Simulate(wanted) => simulate::run(&wanted),
         Command::User { command } => user::run(command),

@@ -17,6 +17,7 @@ use vocab::CallId;
 use super::world::World;
 use crate::boot::Stopped;
 use crate::cli;
+use crate::hex::hex;
 
 /// How far the length of a recording may be off the talk.
 const LENGTH_TOLERANCE_MS: u64 = 40;
@@ -265,11 +266,7 @@ fn check_recording(entry: &EntryRow, root: &Path) -> Result<u64, String> {
         hash.update(read);
         bytes += read.len() as u64;
     }
-    let found: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let found = hex(&hash.finalize());
     if found != *sha256 {
         return Err(format!("{path} is not the file that the journal speaks of"));
     }

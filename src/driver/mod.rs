@@ -23,6 +23,7 @@ use transport::{Datagram, Sink, Transport};
 use vocab::media::PromptId;
 use vocab::{CallId, EventId, Fact, Instruction, OrderRefusal, Snapshot, Time, WallTime};
 
+use crate::input_log::{InputLog, Sources, Step};
 use hold::Hold;
 use trace::Trace;
 
@@ -54,6 +55,7 @@ enum Message {
     /// New plans with the audio that is new in them.
     Plans {
         plans: Plans,
+        sources: Sources,
         prompts: BTreeMap<(String, String), PromptId>,
         audio: BTreeMap<PromptId, Audio>,
     },
@@ -81,15 +83,16 @@ impl Inbox {
         let _ = self.messages.send(Message::Input(input));
     }
 
-    /// Puts plans in force; the media plane gets their audio first.
+    /// Puts plans in force, with the texts they were read from; the media plane gets their audio first.
     pub fn plans(
         &self,
-        plans: Plans,
+        (plans, sources): (Plans, Sources),
         prompts: BTreeMap<(String, String), PromptId>,
         audio: BTreeMap<PromptId, Audio>,
     ) {
         let message = Message::Plans {
             plans,
+            sources,
             prompts,
             audio,
         };
@@ -200,6 +203,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The SIP trace.
     pub tracer: ::trace::Tracer,
+    /// The input log.
+    pub inputs: InputLog,
     /// The longest an answer waits for the disk.
     pub answer_wait: Duration,
     /// Where the local clock is, for breaks and hours.
@@ -295,6 +300,8 @@ struct Loop {
     clock_at: Time,
     draining: bool,
     journal_behind: bool,
+    /// Broken invariants for which the input log is kept already.
+    bugs: u64,
     /// Wall time at time zero, milliseconds, as last told to the switch.
     wall_zero: i64,
     /// Local time less UTC, seconds, as last told to the switch.
@@ -315,6 +322,7 @@ impl Loop {
             draining: false,
             journal_behind: false,
             clock_at: Time::ZERO,
+            bugs: 0,
             wall_zero: i64::MIN,
             offset: None,
         }
@@ -384,20 +392,26 @@ impl Loop {
             Message::Durable(event) => self.hold.set_durable(event),
             Message::Write(statement, answer) => self.write(statement, answer),
             Message::Order(wanted, answer) => {
-                let carried_out = self.parts.switch.order(self.now(), &wanted);
+                let now = self.now();
+                self.parts.inputs.step(now, || Step::Order(wanted.clone()));
+                let carried_out = self.parts.switch.order(now, &wanted);
                 self.drain();
                 // Who asked may have gone: what was ordered is done.
                 let _ = answer.send(carried_out);
             }
             Message::Plans {
                 plans,
+                sources,
                 prompts,
                 audio,
             } => {
                 if !audio.is_empty() {
                     self.parts.media.add_prompts(&audio);
                 }
-                self.handle(self.now(), Input::Plans { plans, prompts });
+                let (now, input) = (self.now(), Input::Plans { plans, prompts });
+                let inputs = &mut self.parts.inputs;
+                inputs.step(now, || Step::Plans(sources, input.clone()));
+                self.take(now, input);
             }
             Message::Exit => return true,
         }
@@ -409,21 +423,34 @@ impl Loop {
         if let Input::Datagram { flow, bytes } = &input {
             self.trace.received(at, flow, bytes);
         }
+        let inputs = &mut self.parts.inputs;
+        inputs.step(at, || Step::Input(input.clone()));
+        self.take(at, input);
+    }
+
+    fn take(&mut self, at: Time, input: Input) {
         self.parts.switch.handle(at, input);
         self.drain();
     }
 
     /// Writes down what a person states. Who asked may have gone: the fact stays.
     fn write(&mut self, statement: Statement, answer: oneshot::Sender<Stated>) {
+        let now = self.now();
+        let inputs = &mut self.parts.inputs;
         let fact = match statement {
-            Statement::Fact(fact) => fact,
-            Statement::Contact(contact) => Fact::ContactAdded {
-                call: self.parts.switch.contact_id(),
-                contact,
-            },
+            Statement::Fact(fact) => {
+                inputs.step(now, || Step::Write(fact.clone()));
+                fact
+            }
+            Statement::Contact(contact) => {
+                inputs.step(now, || Step::Contact(contact.clone()));
+                Fact::ContactAdded {
+                    call: self.parts.switch.contact_id(),
+                    contact,
+                }
+            }
         };
         let call = fact.call().unwrap_or(CallId::new(0, 0));
-        let now = self.now();
         let event = self.parts.switch.write(now, fact);
         self.drain();
         let _ = answer.send(Stated { event, call });
@@ -432,6 +459,7 @@ impl Loop {
     /// Carries out what the switch wants.
     fn drain(&mut self) {
         while let Some(output) = self.parts.switch.poll() {
+            self.parts.inputs.made(&output);
             match output {
                 Output::Send { flow, bytes, after } => {
                     let now = self.now();
@@ -547,6 +575,10 @@ impl Loop {
             media_dead: !self.parts.media.is_alive(),
             journal: self.parts.journal.health(),
         };
+        if picture.snapshot.counts.bugs > self.bugs {
+            self.bugs = picture.snapshot.counts.bugs;
+            self.parts.inputs.keep();
+        }
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = picture;
     }
 
@@ -569,6 +601,7 @@ impl Loop {
     fn finish(mut self) -> Parts {
         self.handle(self.now(), Input::Exit);
         let now = self.now();
+        self.parts.inputs.step(now, || Step::End);
         while let Some((flow, bytes)) = self.hold.release(Time::from_micros(u64::MAX)) {
             self.send(now, flow, bytes);
         }

@@ -3,7 +3,6 @@
 //! The cache is named by content, so that a changed text, voice or command is made anew and
 //! nothing has to be cleared. Refuses to let the command run longer than it may.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -17,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::sound::Sound;
 use super::wav;
+use crate::hex::hex;
 use crate::settings::Prompts as Settings;
 
 /// How often the command is looked at while it runs.
@@ -123,12 +123,7 @@ fn content_name(request: &Request<'_>, voice: &str, command: &[String]) -> Strin
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize()
-        .iter()
-        .fold(String::new(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
+    hex(&hash.finalize())
 }
 
 /// Files of one run of the command, removed when it is over.

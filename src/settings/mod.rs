@@ -35,6 +35,7 @@ mod whatif;
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
 pub use callers::{CallerLine, CallerList, is_number, read_list};
@@ -50,8 +51,8 @@ pub use presets::{preset, preset_names};
 pub use problem::Problem;
 pub use queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 pub use sections::{
-    Api, Dialplans, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue, Recordings,
-    Registrar, Retention, Sip, Trace, Trunk,
+    Api, Dialplans, InputLog, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue,
+    Recordings, Registrar, Retention, Sip, Trace, Trunk,
 };
 
 pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -60,6 +61,7 @@ pub use whatif::{Staff, WhatIf};
 
 pub(crate) use value::duration;
 
+use crate::hex::hex;
 use problem::Places;
 use reader::Reader;
 
@@ -89,6 +91,8 @@ pub struct Settings {
     pub api: Api,
     /// The SIP trace.
     pub trace: Trace,
+    /// The input log.
+    pub input_log: InputLog,
     /// Dialplans.
     pub dialplans: Dialplans,
     /// Prompts.
@@ -113,6 +117,8 @@ pub struct Settings {
     pub webhooks: Vec<Webhook>,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
+    /// SHA-256 of the text they were read from, in hexadecimal digits.
+    pub sha256: String,
     places: Places,
 }
 
@@ -205,7 +211,11 @@ impl Settings {
     /// # Errors
     /// Every mistake in it, in the order of the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        read_text(file, text, sections::SECTIONS, Self::read)
+        let settings = read_text(file, text, sections::SECTIONS, Self::read)?;
+        Ok(Self {
+            sha256: hex(&Sha256::digest(text.as_bytes())),
+            ..settings
+        })
     }
 
     /// A mistake with a setting that comes to light beside the file: a folder that is not there,
@@ -259,6 +269,7 @@ impl Settings {
         let daily_report = reader.one();
         let api = reader.one();
         let trace = reader.one();
+        let input_log = reader.one();
         let dialplans = reader.one();
         let prompts = reader.one();
         let log = reader.one();
@@ -281,6 +292,7 @@ impl Settings {
             daily_report: daily_report?,
             api: api?,
             trace: trace?,
+            input_log: input_log?,
             dialplans: dialplans?,
             prompts: prompts?,
             log: log?,
@@ -293,6 +305,7 @@ impl Settings {
             queues: queues?,
             webhooks: webhooks?,
             warnings: Vec::new(),
+            sha256: String::new(),
             places: reader.places(),
         };
         settings.warnings = check::check(&settings, reader);

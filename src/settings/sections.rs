@@ -350,6 +350,21 @@ section! {
 }
 
 section! {
+    /// The input log: everything that reached the engine since it began, for `hotline replay`. Its files
+    /// hold numbers of callers and proofs of passwords.
+    one InputLog "input_log" {
+        /// Whether it is written.
+        enabled: bool = Default "true";
+        /// The folder of its files, readable by the engine's user alone.
+        folder: PathBuf = Default "\"inputs\"";
+        /// What all files may take; the log of one start ends when it has half of it, and the oldest
+        /// files go. A call takes about 6 kB. The log of a process in which an invariant broke is kept
+        /// besides, until somebody removes it.
+        size: Size = Default "\"512 MiB\"", in "\"1 MiB\"" ..= "\"1 TiB\"";
+    }
+}
+
+section! {
     /// Dialplans: what a caller hears and where the call goes.
     one Dialplans "dialplans" {
         /// The folder of plans, one in each .toml file.

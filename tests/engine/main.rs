@@ -23,6 +23,7 @@ mod queues;
 mod recordings;
 mod refusals;
 mod registrations;
+mod replay;
 mod restart;
 mod scenarios;
 mod subscriptions;

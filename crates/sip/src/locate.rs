@@ -15,6 +15,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
 use vocab::SplitMix64;
 
 use crate::transaction::Transport;
@@ -28,7 +29,8 @@ const ADDRESSES_MAX: usize = 8;
 const CANDIDATES_MAX: usize = 16;
 
 /// What to ask the DNS. Names are as they stand in the URI or in an answer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Question {
     /// NAPTR records of a domain: which transports it wants.
     Naptr(String),
@@ -42,7 +44,7 @@ pub enum Question {
 }
 
 /// A NAPTR record (RFC 3403 §4.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Naptr {
     /// The lowest counts first.
     pub order: u16,
@@ -57,7 +59,7 @@ pub struct Naptr {
 }
 
 /// A SRV record (RFC 2782).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Srv {
     /// The lowest is tried first.
     pub priority: u16,
@@ -70,7 +72,8 @@ pub struct Srv {
 }
 
 /// What the DNS said. Nothing found and no answer at all are empty lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// To [`Question::Naptr`].
     Naptr(Vec<Naptr>),

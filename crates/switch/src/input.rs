@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dialplan::Plans;
+use serde::{Deserialize, Serialize};
 use sip::subscription::Waiting;
 use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
@@ -14,7 +15,11 @@ use crate::callers::KnownCaller;
 use crate::settings::Operator;
 
 /// What happened.
-#[derive(Debug)]
+///
+/// All of it can be written down, to be handed in again (the input log); but for the programs that
+/// plans are: they are read from their texts again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Input {
     /// A message came from the network: a datagram, a message cut out of a stream, or the content
     /// of a WebSocket message.
@@ -22,6 +27,7 @@ pub enum Input {
         /// Where from and where to.
         flow: Flow,
         /// Its octets.
+        #[serde(with = "octets")]
         bytes: Vec<u8>,
     },
     /// A connection is gone, or could not be opened, or a datagram found no way: what waits for an
@@ -79,8 +85,10 @@ pub enum Input {
     /// The plans were loaded. Live calls finish on the plan they began with.
     Plans {
         /// All plans.
+        #[serde(skip)]
         plans: Plans,
         /// What can be played: (name, language), or (name, "") for a sound without words.
+        #[serde(with = "pairs")]
         prompts: BTreeMap<(String, String), PromptId>,
     },
     /// Emergency switches as people set them: by plan. Given once, before the first call; later ones
@@ -117,4 +125,49 @@ pub enum Input {
     Stop,
     /// Nothing comes after this: the last fact of the boot is written.
     Exit,
+}
+
+/// Octets as text where they are text, which messages of SIP are, else as numbers.
+mod octets {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Octets(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        match core::str::from_utf8(bytes) {
+            Ok(text) => to.serialize_str(text),
+            Err(_) => bytes.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        Ok(match Written::deserialize(from)? {
+            Written::Text(text) => text.into_bytes(),
+            Written::Octets(octets) => octets,
+        })
+    }
+}
+
+/// A map whose keys are no text, as a list.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+    use vocab::media::PromptId;
+
+    type Prompts = BTreeMap<(String, String), PromptId>;
+
+    pub(super) fn serialize<S: Serializer>(map: &Prompts, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Prompts, D::Error> {
+        let pairs = Vec::<((String, String), PromptId)>::deserialize(from)?;
+        Ok(pairs.into_iter().collect())
+    }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use acd::QueueSettings;
+use serde::{Deserialize, Serialize};
 use sip::{
     Flow, LockoutSettings, RegistrarSettings, Secrets, SessionTimerSettings, SubscriptionSettings,
     Timers, Transport, Uri,
@@ -220,7 +221,7 @@ impl Settings {
 }
 
 /// An operator as the switch needs to know one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Operator {
     /// Row in the journal's table of operators.
     pub id: OperatorId,
@@ -239,7 +240,7 @@ pub struct Operator {
 }
 
 /// The address of a line behind another exchange.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixedAddress {
     /// What is called.
     pub uri: Uri,

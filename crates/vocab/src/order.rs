@@ -315,7 +315,7 @@ pub struct Duty {
 }
 
 /// What stood when the last event of the journal was written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// What each operator chose, by login.
     pub duties: BTreeMap<String, Duty>,

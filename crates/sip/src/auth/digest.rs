@@ -3,6 +3,7 @@
 use core::fmt;
 
 use md5::Md5;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A digest algorithm.
@@ -43,7 +44,7 @@ impl Algorithm {
 /// What an operator's password is kept as: H(user:realm:password), the HA1 of RFC 7616 §3.4.2.
 ///
 /// Whoever has it can authenticate; it is never printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secrets {
     /// With SHA-256; 64 lower-case hexadecimal digits.
     pub sha256: String,

@@ -1,9 +1,11 @@
 //! Owns the text of `application/simple-message-summary` (RFC 3842 §5.2).
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::Uri;
 
 /// What waits for somebody.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// Voice messages that were not heard yet.
     pub new: u32,

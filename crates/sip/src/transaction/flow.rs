@@ -3,8 +3,11 @@
 
 use core::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// What carries the messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Transport {
     /// One message per datagram, unreliable.
     Udp,
@@ -88,7 +91,7 @@ impl Transport {
 
 /// A pair of addresses between which messages pass. For all transports but UDP it names a
 /// connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Flow {
     /// What carries them.
     pub transport: Transport,

@@ -3,6 +3,9 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::error::ParseError;
 use super::escape;
 use super::host::Host;
@@ -146,6 +149,20 @@ fn headers_agree(a: Option<&str>, b: Option<&str>) -> bool {
         parts
     };
     parts(a) == parts(b)
+}
+
+/// As its text.
+impl Serialize for Uri {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Uri {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
 }
 
 impl fmt::Display for Uri {
