@@ -36,6 +36,7 @@ pub(super) const SECTIONS: &[Section] = &[
     DailyReport::SECTION,
     Api::SECTION,
     Trace::SECTION,
+    InputLog::SECTION,
     Dialplans::SECTION,
     Prompts::SECTION,
     Log::SECTION,

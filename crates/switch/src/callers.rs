@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use sip::{Message, ServerTx};
 use vocab::{Direction, EndedBy, Fact, KeptPlace, OperatorId, Outcome, QueueId, Remembered};
 
@@ -11,7 +12,7 @@ use crate::engine::Switch;
 use crate::incoming::Reading;
 
 /// A number on a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownCaller {
     /// As it was written.
     pub number: String,

@@ -328,7 +328,7 @@ pub struct Standing {
 }
 
 /// What is remembered of callers who are not here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
     /// Places of callers who left a queue before they were served; the one who waited longest first.
     pub places: Vec<KeptPlace>,
@@ -337,7 +337,7 @@ pub struct Remembered {
 }
 
 /// The place of a caller who left a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptPlace {
     /// The caller's number.
     pub caller: String,
@@ -350,7 +350,7 @@ pub struct KeptPlace {
 }
 
 /// An operator who talked to a caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Regular {
     /// The caller's number.
     pub caller: String,
