@@ -40,7 +40,7 @@ pub struct Settings {
 
 /// What the writer gets.
 enum Word {
-    Step(record::Record),
+    Step(Box<record::Record>),
     Keep,
 }
 
@@ -70,7 +70,8 @@ impl InputLog {
         }
         let made = self.digest.take();
         let step = step();
-        self.tell(Word::Step(record::Record { at, made, step }));
+        let record = record::Record { at, made, step };
+        self.tell(Word::Step(Box::new(record)));
     }
 
     /// What the last step made the switch do.
