@@ -157,7 +157,7 @@ fn a_missed_call_becomes_a_task_that_is_listed_and_done() {
     let _log = LogOnPanic::of(&engine);
     sipp::call(&engine, "uac-hangup-waiting", |options| options.stay = 500);
     finished(&engine.place, 1);
-    let call = entries(&engine.place)[0].text("call_id").to_owned();
+    let call = entries(&engine.place)[0].text("call").to_owned();
     run(&engine, &["acd", "callback", &call]);
     let listed = until("the task", SOON, || {
         let listed = run(&engine, &["acd", "callbacks"]);

@@ -101,11 +101,11 @@ fn in_vain_it_is_tried_again_at_the_same_place_and_then_given_up() {
     };
     assert_eq!(floor.tell(vain()), []);
     assert_eq!(floor.acd.position(call(1)), Some(1));
-    floor.freed(A);
-    let (id, number, _) = offer(&floor.pass(WRAP_UP));
+    // There was no talk, so there is no work after it.
+    let (id, number, _) = offer(&floor.freed(A));
     assert_eq!(number, 2, "others are served meanwhile");
     floor.serve(id, A, 1_000);
-    let (id, number, _) = offer(&floor.pass(40_000));
+    let (id, number, _) = offer(&floor.pass(WRAP_UP + 40_000));
     assert_eq!(number, 1);
     floor.accepted(id);
     assert_eq!(floor.tell(vain()), [over(1, CallbackEnd::GaveUp)]);

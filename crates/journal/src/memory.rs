@@ -72,6 +72,9 @@ impl Files {
         let mut events = Vec::new();
         let mut at = from;
         for (boot, file) in self.boots.range(from.boot..=to.boot) {
+            if events.len() >= most {
+                break;
+            }
             if *boot > at.boot {
                 at = Place {
                     boot: *boot,

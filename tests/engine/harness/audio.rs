@@ -105,12 +105,17 @@ fn halved(samples: &[i16]) -> Vec<i16> {
     samples.chunks_exact(2).map(mean).collect()
 }
 
-/// A mono WAV file of 8 kHz and 16 bits, as another program wrote it.
+/// A WAV file of 16 bits, as another program wrote it: the mean of its channels at 8 kHz.
 pub fn read_mono(path: &Path) -> Vec<i16> {
     let mut wav = hound::WavReader::open(path).unwrap();
     let spec = wav.spec();
-    assert_eq!((spec.channels, spec.sample_rate), (1, RATE as u32));
-    wav.samples().map(Result::unwrap).collect()
+    let each = spec.sample_rate as usize / RATE * usize::from(spec.channels);
+    let samples: Vec<i16> = wav.samples().map(Result::unwrap).collect();
+    let mean = |some: &[i16]| {
+        let sum: i32 = some.iter().map(|sample| i32::from(*sample)).sum();
+        (sum / some.len() as i32) as i16
+    };
+    samples.chunks_exact(each).map(mean).collect()
 }
 
 /// The A-law audio of a pcap file of RTP packets (Ethernet, IPv4, UDP; no CSRC).

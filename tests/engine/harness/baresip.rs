@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use super::{Engine, NUMBER, Running, need, password, until};
 
+/// The folder in which it keeps what it decoded.
+const HEARD: &str = "heard";
+
 /// One baresip process.
 pub struct Baresip {
     running: Running,
@@ -131,17 +134,17 @@ impl Baresip {
     fn run(address: IpAddr, account: &str, speech: &Path, more: &str, arguments: &[&str]) -> Self {
         need("baresip", "baresip-core");
         let folder = tempfile::tempdir().unwrap();
-        let heard = folder.path().join("heard.wav");
+        let heard = folder.path().join(HEARD);
+        std::fs::create_dir(&heard).unwrap();
         let config = format!(
             "sip_listen {address}:0\n\
              audio_source aufile,{speech}\n\
-             audio_player aufile,{heard}\n\
-             audio_alert aufile,{heard}.alert\n\
+             snd_path {heard}\n\
              audio_buffer 20-160\n\
              module_path {modules}\n\
              ausrc_srate 8000\nausrc_channels 1\n\
              auplay_srate 8000\nauplay_channels 1\n\
-             module g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\n\
+             module g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
              module_tmp account.so\n\
              module_app menu.so\n{more}\n",
             speech = speech.display(),
@@ -184,7 +187,11 @@ impl Baresip {
 
     /// What was said to it in its last call, once that is over.
     pub fn heard(&self) -> Vec<i16> {
-        super::audio::read_mono(&self.folder.path().join("heard.wav"))
+        let folder = std::fs::read_dir(self.folder.path().join(HEARD)).unwrap();
+        let files = folder.map(|file| file.unwrap().path());
+        let decoded = |path: &std::path::PathBuf| path.to_string_lossy().ends_with("-dec.wav");
+        let file = files.filter(decoded).max();
+        super::audio::read_mono(&file.expect("what was decoded"))
     }
 
     pub fn log(&self) -> String {

@@ -1,3 +1,5 @@
+//! Owns the tests of codecs: what each keeps of a voice, and at which rates.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Owns the tests of the jitter buffer.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Owns the tests of the listener: loss, order, clocks that are off.
+
 use core::f64::consts::TAU;
 
 use proptest::prelude::*;

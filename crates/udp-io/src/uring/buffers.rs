@@ -14,7 +14,7 @@ use crate::pool::{Buffer, Lent, Pool, ROOM_BYTES};
 /// The only group of buffers of a ring.
 pub(super) const GROUP: u16 = 0;
 /// Entries of the ring; a power of two.
-const ENTRIES: u16 = 1_024;
+pub(super) const ENTRIES: u16 = 1_024;
 const PAGE_BYTES: usize = 4_096;
 /// A whole page, as the kernel wants it.
 const PAGES: usize = ENTRIES as usize * size_of::<BufRingEntry>() / PAGE_BYTES;

@@ -30,6 +30,7 @@ use crate::pool::{Buffer, HEAD_BYTES};
 use crate::socket::{Socket, canonical, closed, for_family_of};
 use crate::wakeup::Wakeup;
 use crate::{Batch, PACKET_BYTES_MAX, Packet, SocketId, Udp};
+use buffers::ENTRIES;
 use ring::{Done, Flight, Ring};
 use tag::{GENERATION_MASK, Tag};
 
@@ -98,7 +99,8 @@ impl IoUring {
             places: Vec::new(),
             free: Vec::new(),
             wanted: VecDeque::new(),
-            arrived: VecDeque::new(),
+            // No more can have arrived than there are buffers: it never grows beside packets.
+            arrived: VecDeque::with_capacity(usize::from(ENTRIES)),
             again: false,
             unsent: 0,
         })
