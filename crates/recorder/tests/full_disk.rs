@@ -81,9 +81,10 @@ fn child() {
     let (mut taps, recorder, seen) = bench.start();
     let (streams, tap) = (pair(), &mut taps[0]);
     tap.start(key(1), START);
-    let mut fed = 0;
-    // As fast as the writer takes it, until the disk and the backlog are full.
-    while recorder.counts().dropped < 500 {
+    let (mut fed, mut told) = (0, None);
+    // As fast as the writer takes it, until the disk and the backlog are full. A slow machine drops some
+    // before that.
+    while told.is_none() || recorder.counts().dropped < 500 {
         assert!(fed < 2_000 * SECOND, "3 MB hold {fed} packets");
         feed(tap, key(1), START, &streams, fed..fed + SECOND);
         fed += SECOND;
@@ -91,10 +92,10 @@ fn child() {
             let counts = recorder.counts();
             (counts.packets + counts.dropped) as usize == 2 * fed
         });
+        told = told.or_else(|| seen.try_recv().ok());
     }
-    let told = seen.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(
-        matches!(&told, Report::DiskTrouble { message } if message.contains("os error 28")),
+        matches!(&told, Some(Report::DiskTrouble { message }) if message.contains("os error 28")),
         "{told:?}"
     );
     let full = fed;
