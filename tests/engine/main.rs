@@ -17,6 +17,7 @@ mod flood;
 mod harness;
 mod interop;
 mod journal;
+mod openapi;
 mod operators;
 mod outer;
 mod queues;
