@@ -31,7 +31,7 @@ pub use journal::{
 };
 pub use operators::{
     CallFor, CallInto, ChosenStatus, Given, MissedCall, NewPriority, NewSkills, OfCall, OfOperator,
-    OfQueue, OperatorsCommand, SignIn, StatusName,
+    OfQueue, OperatorsCommand, SignIn, StatusName, Supervised,
 };
 pub use password::UserPassword;
 pub use person::{CardFields, PersonAdd, PersonCommand, PersonEdit, PersonFind, PersonMerge};
@@ -445,6 +445,22 @@ Example:
 
     /// A callback that is owed is done by other means, or is not to be.
     Settle(OfCall),
+
+    /// Call a supervisor's telephone into a talk, or change what the supervisor does there.
+    #[command(after_help = "\
+Neither side is told. The supervisor's own keys change the mode as well (settings, [supervision]), and
+hanging up ends it. When the call goes to somebody else the supervisor stays, and listens.
+
+Examples:
+  hotline acd supervise 0cff1234-0000002a --mode listen --with petrova
+  hotline acd supervise 0cff1234-0000002a --mode whisper --with petrova")]
+    Supervise(Supervised),
+
+    /// End the supervision of a call; the talk goes on.
+    Unsupervise(OfCall),
+
+    /// Make one conference of the two talks of an operator, one of them on hold.
+    Conference(OfOperator),
 
     /// A queue takes calls again.
     Open(OfQueue),

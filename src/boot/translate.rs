@@ -166,6 +166,16 @@ pub(super) fn switch(
             settings::Messages::Operators => switch::Messages::Operators,
         },
         recording_keys: recording_keys_pressed(settings),
+        conference_keys: settings
+            .operator_calls
+            .conference_keys
+            .clone()
+            .unwrap_or_default(),
+        supervision_keys: switch::SupervisionKeys {
+            listen: settings.supervision.listen_key.chars().next(),
+            whisper: settings.supervision.whisper_key.chars().next(),
+            barge: settings.supervision.barge_key.chars().next(),
+        },
         recording_mandatory: settings.recordings.mandatory,
     })
 }

@@ -1,7 +1,7 @@
 //! Owns what may be typed after `hotline operators`, and the orders after `hotline acd`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use vocab::CallId;
+use vocab::{CallId, SupervisionMode};
 
 use super::ConfigFile;
 
@@ -179,6 +179,47 @@ pub struct CallInto {
     /// Who orders it.
     #[command(flatten)]
     pub given: Given,
+}
+
+/// A call that is to be supervised.
+#[derive(Debug, Clone, Args)]
+pub struct Supervised {
+    /// Which call, as the journal names it.
+    #[arg(value_name = "CALL")]
+    pub call: CallId,
+
+    /// What the supervisor does there.
+    #[arg(long, value_enum, value_name = "MODE", default_value = "listen")]
+    pub mode: ModeName,
+
+    /// Login or line of the supervisor, whose telephone is called.
+    #[arg(long, value_name = "OPERATOR")]
+    pub with: String,
+
+    /// Who orders it.
+    #[command(flatten)]
+    pub given: Given,
+}
+
+/// The names of what a supervisor does in a talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeName {
+    /// Hears all, and nobody hears the supervisor.
+    Listen,
+    /// Is heard by operators alone.
+    Whisper,
+    /// All hear each other.
+    Barge,
+}
+
+impl From<ModeName> for SupervisionMode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Listen => Self::Listen,
+            ModeName::Whisper => Self::Whisper,
+            ModeName::Barge => Self::Barge,
+        }
+    }
 }
 
 /// A missed call that is to be made good.

@@ -40,6 +40,22 @@ pub(super) fn run(command: AcdCommand) -> anyhow::Result<ExitCode> {
             let call = wanted.call;
             (wanted.given, Order::Settle { call })
         }
+        AcdCommand::Supervise(wanted) => {
+            let order = Order::Supervise {
+                call: wanted.call,
+                operator: wanted.with,
+                mode: wanted.mode.into(),
+            };
+            (wanted.given, order)
+        }
+        AcdCommand::Unsupervise(wanted) => {
+            let call = wanted.call;
+            (wanted.given, Order::EndSupervision { call })
+        }
+        AcdCommand::Conference(wanted) => {
+            let operator = wanted.operator;
+            (wanted.given, Order::Conference { operator })
+        }
         AcdCommand::Open(wanted) => {
             let queue = wanted.queue;
             (wanted.given, Order::OpenQueue { queue })

@@ -19,6 +19,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
     folders(settings, reader);
     recordings(settings, reader);
     recording_codes(settings, reader);
+    supervision_keys(settings, reader);
     media(settings, reader, &mut warnings);
     prompts(settings, reader);
     names(
@@ -319,10 +320,15 @@ fn recording_codes(settings: &Settings, reader: &mut Reader<'_>) {
         ("pause_card_keys", &ours.pause_card_keys),
         ("pause_medical_keys", &ours.pause_medical_keys),
         ("resume_keys", &ours.resume_keys),
+        ("conference_keys", &settings.operator_calls.conference_keys),
     ];
     for (at, (key, code)) in codes.iter().enumerate() {
         let Some(code) = code else { continue };
-        let path = format!("recordings.{key}");
+        let section = match *key {
+            "conference_keys" => "operator_calls",
+            _ => "recordings",
+        };
+        let path = format!("{section}.{key}");
         let typed = code.chars().all(|c| matches!(c, '0'..='9' | '*' | '#'));
         if code.is_empty() || code.len() > RECORDING_CODE_MAX || !typed {
             let message =
@@ -338,6 +344,28 @@ fn recording_codes(settings: &Settings, reader: &mut Reader<'_>) {
                 let message = format!("{key}: {other} ends with it, so that it would mean both");
                 reader.note_at(&path, message, None);
             }
+        }
+    }
+}
+
+/// One key each, and each another.
+fn supervision_keys(settings: &Settings, reader: &mut Reader<'_>) {
+    let ours = &settings.supervision;
+    let keys = [
+        ("listen_key", &ours.listen_key),
+        ("whisper_key", &ours.whisper_key),
+        ("barge_key", &ours.barge_key),
+    ];
+    for (at, (name, key)) in keys.iter().enumerate() {
+        let path = format!("supervision.{name}");
+        let one = matches!(key.as_bytes(), [b'0'..=b'9' | b'*' | b'#']);
+        if !one {
+            let message = format!("{name}: expected one of the keys 0-9, * and #, found {key:?}");
+            reader.note_at(&path, message, None);
+        }
+        if let Some((other, _)) = keys.iter().take(at).find(|(_, other)| other == key) {
+            let message = format!("{name}: {other} is the same key, so that it would mean both");
+            reader.note_at(&path, message, None);
         }
     }
 }

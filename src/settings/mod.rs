@@ -52,7 +52,7 @@ pub use problem::Problem;
 pub use queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
 pub use sections::{
     Api, Dialplans, InputLog, Journal, Limits, Log, Media, OperatorCalls, Prompts, Queue,
-    Recordings, Registrar, Retention, Sip, Trace, Trunk,
+    Recordings, Registrar, Retention, Sip, Supervision, Trace, Trunk,
 };
 
 pub use trunks::{CallerPlace, DialForm, DidPlace, EarlyMedia, SipServer, TransferBy};
@@ -101,6 +101,8 @@ pub struct Settings {
     pub log: Log,
     /// Calls that operators make.
     pub operator_calls: OperatorCalls,
+    /// Supervisors in talks.
+    pub supervision: Supervision,
     /// What makes operators present.
     pub duty: Duty,
     /// `[feature_codes]`
@@ -274,6 +276,7 @@ impl Settings {
         let prompts = reader.one();
         let log = reader.one();
         let operator_calls = reader.one();
+        let supervision = reader.one();
         let duty = reader.one();
         let feature_codes = reader.one();
         let caller_lists = reader.many();
@@ -297,6 +300,7 @@ impl Settings {
             prompts: prompts?,
             log: log?,
             operator_calls: operator_calls?,
+            supervision: supervision?,
             duty: duty?,
             feature_codes: feature_codes?,
             caller_lists: caller_lists?,

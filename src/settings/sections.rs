@@ -41,6 +41,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Prompts::SECTION,
     Log::SECTION,
     OperatorCalls::SECTION,
+    Supervision::SECTION,
     Duty::SECTION,
     FeatureCodes::SECTION,
     Break::SECTION,
@@ -423,6 +424,21 @@ section! {
         /// Whether the talks are recorded. Calls that came from a queue are recorded as their
         /// dialplan says, also after a transfer.
         recorded: bool = Default "true";
+        /// Keys with which an operator who talks in one call and has another on hold makes one
+        /// conference of both.
+        conference_keys: Option<String> = Empty "\"*3\"";
+    }
+}
+
+section! {
+    /// Supervisors whose telephones are in talks: `hotline acd supervise`.
+    one Supervision "supervision" {
+        /// The key of the supervisor's telephone with which nobody hears the supervisor any more.
+        listen_key: String = Default "\"1\"";
+        /// The key with which operators hear the supervisor, and nobody else.
+        whisper_key: String = Default "\"2\"";
+        /// The key with which all hear the supervisor.
+        barge_key: String = Default "\"3\"";
     }
 }
 

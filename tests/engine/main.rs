@@ -28,6 +28,7 @@ mod replay;
 mod restart;
 mod scenarios;
 mod subscriptions;
+mod supervision;
 mod trace;
 mod transfers;
 mod transports;

@@ -60,8 +60,12 @@ impl From<OrderRefusal> for Problem {
             OrderRefusal::UnknownOperator { .. }
             | OrderRefusal::UnknownQueue { .. }
             | OrderRefusal::NotOwed { .. }
-            | OrderRefusal::NotWaiting { .. } => StatusCode::NOT_FOUND,
+            | OrderRefusal::NotWaiting { .. }
+            | OrderRefusal::NoTalk { .. } => StatusCode::NOT_FOUND,
             OrderRefusal::NotFree { .. }
+            | OrderRefusal::Supervised { .. }
+            | OrderRefusal::NotSupervised { .. }
+            | OrderRefusal::NoConference { .. }
             | OrderRefusal::QueueRefuses { .. }
             | OrderRefusal::LineTaken { .. }
             | OrderRefusal::NothingToEnd { .. } => StatusCode::CONFLICT,

@@ -173,6 +173,7 @@ fn leg(call: CallId, n: u32, party: Option<Party>) -> Fact {
             from_peer: Some(quality),
             to_peer: Some(quality),
             round_trip_us: Some(20_000 + n % 50_000),
+            heard_by_peer: None,
         },
     }
 }

@@ -442,6 +442,12 @@ impl Entry {
             }
             // In the events alone: the file that is stored says how long the pauses were.
             Fact::RecordingPaused { .. } | Fact::RecordingResumed { .. } => {}
+            // In the events alone: nobody's part of the talk is longer or shorter by them.
+            Fact::ConferenceJoined { .. }
+            | Fact::ConferenceLeft { .. }
+            | Fact::SupervisionStarted { .. }
+            | Fact::SupervisionTurned { .. }
+            | Fact::SupervisionEnded { .. } => {}
             Fact::RecordingStored { segment, file, .. } => {
                 self.recording(*segment, moment).file = Some(file.clone());
             }

@@ -64,6 +64,9 @@ impl Fold {
                 | Order::Assign { .. }
                 | Order::CallBack { .. }
                 | Order::Settle { .. }
+                | Order::Supervise { .. }
+                | Order::EndSupervision { .. }
+                | Order::Conference { .. }
                 | Order::Move { .. } => {}
             },
             _ => {} // Facts of calls and of the engine: the table of all of them is `events`.

@@ -27,9 +27,14 @@ pub(crate) struct Path {
 
 /// A mean opinion score in hundredths, 100 to 450.
 pub(crate) fn mos(path: &Path) -> u16 {
-    let r = R_BEST - delay_impairment(path.delay) - loss_impairment(path);
     // Between 1 and 4.5, so it fits.
-    (mos_of_r(r) * 100.0).round() as u16
+    (mos_of_r(rating(path)) * 100.0).round() as u16
+}
+
+/// The rating factor R of a path, 0 to 100.
+pub(crate) fn rating(path: &Path) -> f64 {
+    let r = R_BEST - delay_impairment(path.delay) - loss_impairment(path);
+    r.clamp(0.0, 100.0)
 }
 
 /// Idd of G.107 §7.4.

@@ -6,6 +6,7 @@ use core::time::Duration;
 use vocab::Time;
 
 use crate::rtp::Header;
+use crate::xr::{Bursts, Spread};
 
 /// A forward jump of more is a restart of the peer's stream, not a loss (RFC 3550 §A.1).
 pub(crate) const DROPOUT_MAX: u16 = 3_000;
@@ -22,6 +23,8 @@ pub(crate) struct Incoming {
     /// Of streams that are over.
     past: Totals,
     jitter: Jitter,
+    /// How losses are spread, as they look when the next packet comes.
+    bursts: Bursts,
 }
 
 /// Counts of whole streams.
@@ -88,7 +91,11 @@ impl Incoming {
                 self.stream.insert(Stream::new(header))
             }
         };
-        let seen = stream.count(header.sequence);
+        let (seen, missing) = stream.count(header.sequence);
+        self.bursts.missed(missing);
+        if seen == Seen::First {
+            self.bursts.came();
+        }
         if let (Seen::First, Some(rate)) = (seen, rate) {
             let us = stream.time(now, header.timestamp, rate);
             self.jitter.sum_us += u64::from(us);
@@ -109,6 +116,11 @@ impl Incoming {
             reordered: past.reordered + now.reordered,
             gaps: past.gaps + now.gaps,
         }
+    }
+
+    /// How losses are spread.
+    pub(crate) fn spread(&self) -> Spread {
+        self.bursts.spread()
     }
 
     /// Mean and highest jitter so far, microseconds.
@@ -176,13 +188,14 @@ impl Stream {
         ahead <= DROPOUT_MAX || ahead.wrapping_neg() <= MISORDER_MAX
     }
 
-    fn count(&mut self, sequence: u16) -> Seen {
+    /// Counts a number; also how many are missing right before it.
+    fn count(&mut self, sequence: u16) -> (Seen, u32) {
         let ahead = sequence.wrapping_sub(self.newest as u16);
         if ahead == 0 || ahead > DROPOUT_MAX {
             let bit = 1_u128 << (ahead.wrapping_neg() & 0x7f);
             if self.came & bit != 0 {
                 self.counts.duplicates += 1;
-                return Seen::Again;
+                return (Seen::Again, 0);
             }
             self.came |= bit;
             self.counts.reordered += 1;
@@ -190,14 +203,14 @@ impl Stream {
             // One from before the first widens the run.
             let run = u64::from(ahead.wrapping_neg()) + 1;
             self.counts.expected = self.counts.expected.max(run);
-            return Seen::First;
+            return (Seen::First, 0);
         }
         self.came = self.came.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
         self.newest = self.newest.wrapping_add(u32::from(ahead));
         self.counts.expected += u64::from(ahead);
         self.counts.received += 1;
         self.counts.gaps += u64::from(ahead > 1);
-        Seen::First
+        (Seen::First, u32::from(ahead).saturating_sub(1))
     }
 
     /// RFC 3550 §A.8: the jitter after this packet, microseconds.

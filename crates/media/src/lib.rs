@@ -43,6 +43,7 @@ mod lane;
 mod latch;
 mod listener;
 mod metronome;
+mod mix;
 mod outgoing;
 mod plane;
 mod ports;
@@ -59,6 +60,7 @@ mod speech;
 mod srtp;
 mod tap;
 mod worker;
+mod xr;
 
 pub use audio::{Audio, FRAME, FRAME_SAMPLES};
 pub use latch::Latching;

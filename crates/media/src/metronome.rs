@@ -1,4 +1,4 @@
-//! Owns the beat of prompts and translations: which legs get a frame now. Absolute, so that nothing drifts: beats
+//! Owns the beat of prompts, translations and mixes: which legs get a frame now. Absolute, so that nothing drifts: beats
 //! lie on one grid of 20 ms from the start of the process, cut into slots so that a thousand
 //! prompts are not sent in one burst in front of the audio that is relayed.
 
@@ -15,7 +15,7 @@ const SLOTS: u64 = 8;
 /// the prompts lose the time instead of arriving in a heap that no telephone would buffer.
 const MISSED_MAX: Duration = Duration::from_millis(100);
 
-/// The legs that are played to or translated for, by slot.
+/// The legs that are played to or translated for, and the mixes, by slot.
 #[derive(Debug)]
 pub(crate) struct Metronome {
     slots: Vec<Slot>,
@@ -35,7 +35,13 @@ pub(crate) enum Player {
     Leg(SocketId),
     /// A leg for which the other party is decoded.
     Translation(SocketId),
+    /// All parties of a mix.
+    Mix(MixId),
 }
+
+/// A mix of the thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MixId(pub(crate) usize);
 
 /// A slot, as given by [`Metronome::add`] and [`Metronome::strike`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +59,18 @@ impl Metronome {
     pub(crate) fn add(&mut self, now: Time, player: Player) -> SlotId {
         let beats = self.slots.iter().enumerate();
         let best = beats.min_by_key(|(index, slot)| (slot.players.len(), next_beat(*index, now)));
-        let index = best.map_or(0, |(index, _)| index);
+        self.add_to(now, best.map_or(0, |(index, _)| index), player)
+    }
+
+    /// As [`Self::add`], from the beat that is farthest ahead on: until then each party of a mix
+    /// has sent a packet.
+    pub(crate) fn add_late(&mut self, now: Time, player: Player) -> SlotId {
+        let beats = 0..self.slots.len();
+        let last = beats.max_by_key(|index| next_beat(*index, now));
+        self.add_to(now, last.unwrap_or_default(), player)
+    }
+
+    fn add_to(&mut self, now: Time, index: usize, player: Player) -> SlotId {
         if let Some(slot) = self.slots.get_mut(index) {
             if slot.players.is_empty() {
                 slot.due = next_beat(index, now);

@@ -324,6 +324,7 @@ impl Media {
             | MediaCommand::Play { .. }
             | MediaCommand::Stop { .. }
             | MediaCommand::Bridge { .. }
+            | MediaCommand::Mix { .. }
             | MediaCommand::Unbridge { .. }
             | MediaCommand::Record { .. }
             | MediaCommand::EndRecord { .. }

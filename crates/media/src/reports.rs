@@ -10,6 +10,7 @@ use vocab::Time;
 
 use crate::incoming::Reception;
 use crate::rtcp::{CNAME_BYTES, OfUs, Report, Said, Sender};
+use crate::xr::VoipMetrics;
 
 /// Mean time between two reports.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -50,6 +51,8 @@ pub(crate) struct Reports {
     last_sr: Option<(u32, u32, Time)>,
     /// What the peer says of our stream.
     by_peer: ByPeer,
+    /// The peer's metrics of our stream, as it told them last.
+    metrics: Option<VoipMetrics>,
     round_trips: Mean,
 }
 
@@ -113,6 +116,7 @@ impl Reports {
             sent: [0; 2],
             last_sr: None,
             by_peer: ByPeer::default(),
+            metrics: None,
             round_trips: Mean::default(),
         }
     }
@@ -166,6 +170,7 @@ impl Reports {
             reception,
             last_sr,
             cname: self.cname,
+            metrics: None,
             bye: false,
         }
     }
@@ -175,6 +180,7 @@ impl Reports {
         if let Some(middle) = said.sent_at {
             self.last_sr = Some((said.ssrc, middle, now));
         }
+        self.metrics = said.metrics.or(self.metrics);
         let Some(of_us) = said.of_us else { return };
         let peer = &mut self.by_peer;
         if peer.reporter != said.ssrc {
@@ -210,6 +216,11 @@ impl Reports {
             jitter_max: peer.jitter_max,
             lost: (peer.lost_before + peer.lost).unsigned_abs(),
         })
+    }
+
+    /// What the peer says of how it hears us (RFC 3611).
+    pub(crate) const fn metrics(&self) -> Option<VoipMetrics> {
+        self.metrics
     }
 
     /// The mean round trip, microseconds.
@@ -262,6 +273,7 @@ mod tests {
             ssrc: 9,
             sent_at: None,
             of_us: Some(of_us),
+            metrics: None,
             bye: false,
         }
     }
@@ -369,6 +381,7 @@ mod tests {
             ssrc: 5,
             sent_at: Some(0xabcd),
             of_us: None,
+            metrics: None,
             bye: false,
         };
         reports.heard(Time::from_millis(1_000), NTP, &heard);

@@ -5,9 +5,11 @@
 //! one. It is the second reader in the tests.
 
 use crate::incoming::Reception;
+use crate::xr::{self, EXTENDED_REPORT, VoipMetrics};
 
-/// Room for the longest compound that we write: a sender report with one block, the CNAME, BYE.
-pub(crate) const REPORT_BYTES_MAX: usize = 128;
+/// Room for the longest compound that we write: a sender report with one block, the CNAME, VoIP
+/// metrics, BYE.
+pub(crate) const REPORT_BYTES_MAX: usize = 160;
 /// Characters of a CNAME: 96 bits and more, as RFC 7022 §4.2 asks for.
 pub(crate) const CNAME_BYTES: usize = 32;
 
@@ -35,6 +37,8 @@ pub(crate) struct Said {
     pub(crate) sent_at: Option<u32>,
     /// Its report of our stream.
     pub(crate) of_us: Option<OfUs>,
+    /// Its metrics of our stream.
+    pub(crate) metrics: Option<VoipMetrics>,
     /// It leaves.
     pub(crate) bye: bool,
 }
@@ -75,7 +79,16 @@ pub(crate) fn read(mut bytes: &[u8], ours: u32) -> Option<Said> {
                 said.of_us = of_us(packet.count, blocks, ours).or(said.of_us);
             }
             BYE => note_bye(&packet, &mut said),
-            // Descriptions, feedback, extended reports: nothing in them that is counted.
+            EXTENDED_REPORT => {
+                if let Some((ssrc, blocks)) = word(packet.body) {
+                    let said = said.get_or_insert(Said {
+                        ssrc,
+                        ..Said::default()
+                    });
+                    said.metrics = xr::read(blocks, ours).or(said.metrics);
+                }
+            }
+            // Descriptions, feedback: nothing in them that is counted.
             _ => {}
         }
     }
@@ -148,6 +161,8 @@ pub(crate) struct Report {
     /// What we sent; none if nothing lately.
     pub(crate) sender: Option<Sender>,
     pub(crate) reception: Option<Reception>,
+    /// How its stream is heard here (RFC 3611).
+    pub(crate) metrics: Option<VoipMetrics>,
     /// Of the peer's last sender report: its time, and how long ago it came; 1/65536 s.
     pub(crate) last_sr: (u32, u32),
     pub(crate) cname: [u8; CNAME_BYTES],
@@ -200,6 +215,12 @@ pub(crate) fn write(report: &Report, place: &mut [u8; REPORT_BYTES_MAX]) -> usiz
     // The list ends with a zero, then zeros fill the word (RFC 3550 §6.5).
     out.octets(&[0, 0]);
     out.end(start);
+    if let Some(metrics) = &report.metrics {
+        let start = out.begin(0, EXTENDED_REPORT);
+        out.word(report.ssrc);
+        out.octets(&xr::block(metrics));
+        out.end(start);
+    }
     if report.bye {
         let start = out.begin(1, BYE);
         out.word(report.ssrc);
@@ -265,6 +286,12 @@ mod tests {
                 newest: 0x1_0005,
                 jitter: 80,
             }),
+            metrics: Some(VoipMetrics {
+                source: 77,
+                loss_rate: 25,
+                mos_listening: Some(41),
+                ..VoipMetrics::default()
+            }),
             last_sr: (0xaaaa_bbbb, 65_536),
             cname: [b'x'; CNAME_BYTES],
             bye: true,
@@ -277,7 +304,13 @@ mod tests {
         let length = write(&report(), &mut place);
         let compound = Compound::parse(&place[..length]).unwrap();
         let packets: Vec<Packet<'_>> = compound.map(|packet| packet.unwrap()).collect();
-        let [Packet::Sr(sr), Packet::Sdes(sdes), Packet::Bye(bye)] = &packets[..] else {
+        let [
+            Packet::Sr(sr),
+            Packet::Sdes(sdes),
+            extended,
+            Packet::Bye(bye),
+        ] = &packets[..]
+        else {
             panic!("{packets:?}")
         };
         assert_eq!(
@@ -307,6 +340,10 @@ mod tests {
             (chunk.ssrc(), item.type_(), item.value()),
             (0x0102_0304, 1, &[b'x'; 32][..])
         );
+        assert!(!matches!(
+            extended,
+            Packet::Sr(_) | Packet::Rr(_) | Packet::App(_)
+        ));
         assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [0x0102_0304]);
     }
 
@@ -321,6 +358,7 @@ mod tests {
         );
         let of_us = said.of_us.unwrap();
         assert_eq!((of_us.lost, of_us.jitter), (-3, 80));
+        assert_eq!(said.metrics, report().metrics);
         assert_eq!((of_us.last_sr, of_us.since_last_sr), (0xaaaa_bbbb, 65_536));
         assert_eq!(
             read(&place[..length], 78).unwrap().of_us,
@@ -330,6 +368,7 @@ mod tests {
         let plain = Report {
             sender: None,
             reception: None,
+            metrics: None,
             bye: false,
             ..report()
         };

@@ -3,6 +3,7 @@
 
 mod keying;
 mod message;
+mod mixing;
 mod play;
 mod translate;
 mod watch;
@@ -20,7 +21,8 @@ use vocab::{CallId, LegId, Time};
 
 use crate::audio::Audio;
 use crate::latch::Latching;
-use crate::metronome::Metronome;
+use crate::metronome::{Metronome, MixId};
+use crate::mix::Mix;
 use crate::ports::{Pair, Ports};
 use crate::relay::{self, Kind, Party};
 use crate::reports::NtpClock;
@@ -51,13 +53,15 @@ pub(crate) struct Worker<U, R> {
     report: R,
     prompts: BTreeMap<PromptId, Audio>,
     metronome: Metronome,
+    /// By their numbers.
+    mixes: Vec<Option<Box<Mix>>>,
     /// By socket, so that a packet finds its leg without a search.
     legs: Vec<Option<Leg>>,
     /// By the socket of its RTCP, where the RTP of a leg is.
     control: Vec<Option<SocketId>>,
     round: Round,
     by_id: BTreeMap<LegId, SocketId>,
-    /// What is being recorded, and the caller's end of the bridge.
+    /// What is being recorded, and the caller's end of the bridge or any of the mix.
     recordings: BTreeMap<RecordingKey, SocketId>,
     random: RandomState,
 }
@@ -74,6 +78,8 @@ struct Leg {
     /// What the other party says, in a codec that its peer has not.
     translation: Option<Box<Translation>>,
     bridge: Option<Bridge>,
+    /// The mix that it is in; then it is in no bridge.
+    mix: Option<MixId>,
     /// What its peer says to nobody, and is recorded.
     message: Option<Box<Message>>,
     /// The protection of its packets, where that was agreed on.
@@ -98,6 +104,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             report,
             prompts: BTreeMap::new(),
             metronome: Metronome::new(),
+            mixes: Vec::new(),
             legs: Vec::new(),
             control: Vec::new(),
             round: Round::default(),
@@ -173,6 +180,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             } => {
                 self.bridge(now, caller, operator, record);
             }
+            MediaCommand::Mix {
+                parties, record, ..
+            } => self.mix(now, &parties, record),
             MediaCommand::Unbridge { leg, .. } => self.unbridge(now, self.socket_of(leg)),
             MediaCommand::Record {
                 leg,
@@ -265,6 +275,10 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             message.hear(self.tap.as_mut(), now, (codec, payload), bytes);
             message::tell(&self.report, now, leg);
         }
+        if let Some(mix) = leg.mix {
+            self.hear_in_mix(now, mix, &arrival, &packet);
+            return;
+        }
         let Some(bridge) = leg.bridge else {
             return;
         };
@@ -339,6 +353,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 keying: None,
                 translation: None,
                 bridge: None,
+                mix: None,
                 message: None,
                 srtp: None,
             });
@@ -393,16 +408,23 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             side: Side::Caller,
         };
         if before == Some(again) {
-            self.watch_bridge(now, [at_caller, at_operator]);
+            self.watch_bridge(now, &[at_caller, at_operator]);
             return;
         }
+        // What a mix of them plays and records goes on.
+        let mixed = self.relay_again(now, [at_caller, at_operator], record);
         for socket in [at_caller, at_operator] {
-            self.unbridge(now, Some(socket));
-            self.stop_playing(Some(socket));
-            self.stop_keying(Some(socket));
-            self.end_message(now, Some(socket), true);
+            if mixed.is_none() {
+                self.leave_mix(now, Some(socket));
+                self.unbridge(now, Some(socket));
+                self.stop_playing(Some(socket));
+                self.stop_keying(Some(socket));
+                self.end_message(now, Some(socket), true);
+            }
         }
-        self.start_recording(now, record);
+        if mixed != Some(true) {
+            self.start_recording(now, record);
+        }
         if let Some(key) = record {
             self.recordings.insert(key, at_caller);
         }
@@ -420,11 +442,20 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 });
             }
         }
-        self.watch_bridge(now, [at_caller, at_operator]);
+        self.watch_bridge(now, &[at_caller, at_operator]);
     }
 
     fn unbridge(&mut self, now: Time, socket: Option<SocketId>) {
+        self.part(now, socket, None);
+    }
+
+    /// The bridge or mix of a leg is over; its recording too, unless it is the one that is kept.
+    fn part(&mut self, now: Time, socket: Option<SocketId>, kept: Option<RecordingKey>) {
         let leg = leg_at(&mut self.legs, socket);
+        if let Some(mix) = leg.as_ref().and_then(|leg| leg.mix) {
+            self.end_mix(now, mix, kept);
+            return;
+        }
         let Some(bridge) = leg.and_then(|leg| leg.bridge.take()) else {
             return;
         };
@@ -440,7 +471,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             self.stop_keying(Some(socket));
             self.stop_translating(Some(socket));
         }
-        self.stop_recording(now, bridge.record);
+        self.stop_recording(now, bridge.record.filter(|key| Some(*key) != kept));
     }
 
     fn start_recording(&mut self, now: Time, record: Option<RecordingKey>) {
@@ -477,6 +508,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
 
     fn close(&mut self, now: Time, leg: LegId) {
         let socket = self.socket_of(leg);
+        self.leave_mix(now, socket);
         self.unbridge(now, socket);
         self.end_message(now, socket, true);
         self.stop_playing(socket);
@@ -498,10 +530,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         });
     }
 
-    /// The recording of the bridge that a leg is in.
+    /// The recording of the bridge or mix that a leg is in.
     fn recording_of(&self, leg: LegId) -> Option<RecordingKey> {
-        let place = self.legs.get(self.socket_of(leg)?.index())?;
-        place.as_ref()?.bridge?.record
+        self.recording_at(self.socket_of(leg)?)
     }
 
     fn socket_of(&self, leg: LegId) -> Option<SocketId> {

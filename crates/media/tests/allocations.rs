@@ -17,7 +17,8 @@ use media::codec::Encoder;
 use media::{Audio, Media, Settings, Tap};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use vocab::media::{
-    Codec, MediaCommand, MediaEvent, OpusWish, PromptId, RecordingKey, Remote, Side,
+    Codec, MediaCommand, MediaEvent, MixParty, MixRole, OpusWish, PromptId, RecordingKey, Remote,
+    Side,
 };
 use vocab::srtp::{Crypto, MasterKey, Suite};
 use vocab::{PauseReason, Time};
@@ -83,8 +84,25 @@ impl<'a> Talker<'a> {
     }
 }
 
+/// Two speak at the pace of what the mix sends them.
+fn hear_mix(
+    peers: &[UdpSocket],
+    alaw: &mut [u8; 172],
+    ulaw: &mut [u8; 172],
+    sequences: core::ops::Range<u16>,
+) {
+    for sequence in sequences {
+        for (peer, packet) in peers.iter().zip([&mut *alaw, &mut *ulaw]) {
+            packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+            packet[4..8].copy_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+            peer.send(packet).unwrap();
+            peer.recv(&mut [0; 200]).unwrap();
+        }
+    }
+}
+
 #[test]
-fn a_relayed_recorded_played_or_translated_packet_allocates_nothing() {
+fn a_relayed_recorded_mixed_played_or_translated_packet_allocates_nothing() {
     let taped = std::sync::Arc::<std::sync::atomic::AtomicU64>::default();
     let (sender, events) = std::sync::mpsc::channel();
     let settings = Settings {
@@ -203,6 +221,33 @@ fn a_relayed_recorded_played_or_translated_packet_allocates_nothing() {
         taped.load(std::sync::atomic::Ordering::Relaxed) - before,
         2_000
     );
+    assert_eq!(
+        (change.allocations, change.reallocations),
+        (0, 0),
+        "{change:?}"
+    );
+    // The third joins the two: all is mixed from now on.
+    media.send(MediaCommand::Stop { call, leg: leg(3) });
+    let roles = [MixRole::Caller, MixRole::Operator, MixRole::Whispering];
+    let parties = (1..).zip(roles);
+    let parties = parties
+        .map(|(number, role)| MixParty {
+            leg: leg(number),
+            role,
+        })
+        .collect();
+    media.send(MediaCommand::Mix {
+        call,
+        parties,
+        record,
+    });
+    hear_mix(&peers, &mut alaw, &mut ulaw, 1_050..1_080);
+    let before = taped.load(std::sync::atomic::Ordering::Relaxed);
+    let region = Region::new(ALLOCATOR);
+    hear_mix(&peers, &mut alaw, &mut ulaw, 1_080..1_180);
+    let change = region.change();
+    let recorded = taped.load(std::sync::atomic::Ordering::Relaxed) - before;
+    assert!(recorded >= 180, "{recorded} frames of 200 were recorded");
     assert_eq!(
         (change.allocations, change.reallocations),
         (0, 0),

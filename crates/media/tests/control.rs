@@ -50,6 +50,7 @@ fn heard(bytes: &[u8]) -> Heard {
             }
             Packet::Sdes(sdes) => heard.cname = sdes.chunks().next().is_some(),
             Packet::Bye(_) => heard.bye = true,
+            Packet::Xr(_) => {}
             other => panic!("{other:?}"),
         }
     }

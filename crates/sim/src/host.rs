@@ -35,6 +35,8 @@ struct Leg {
     playing: Option<u32>,
     heard: bool,
     recording: Option<RecordingKey>,
+    /// In a mix of more than two.
+    mixed: bool,
 }
 
 /// A datagram that waits for the disk.
@@ -230,6 +232,7 @@ impl Host {
                 playing: None,
                 heard: false,
                 recording: None,
+                mixed: false,
             };
             self.legs.insert(leg, leg_of_call);
             return;
@@ -238,6 +241,7 @@ impl Host {
             MediaCommand::Bridge {
                 caller, operator, ..
             } => vec![*caller, *operator],
+            MediaCommand::Mix { parties, .. } => parties.iter().map(|one| one.leg).collect(),
             MediaCommand::SetRemote { leg, .. }
             | MediaCommand::Key { leg, .. }
             | MediaCommand::Play { leg, .. }
@@ -295,6 +299,18 @@ impl Host {
                 room.after(soon, Happening::Media(boot, event));
             }
             MediaCommand::Stop { leg, .. } => self.silence(leg),
+            MediaCommand::Mix {
+                parties, record, ..
+            } => {
+                let legs: Vec<LegId> = parties.iter().map(|one| one.leg).collect();
+                self.mix(room, &legs, record);
+            }
+            MediaCommand::Bridge {
+                caller,
+                operator,
+                record,
+                ..
+            } if self.is_mixed(caller) => self.mix(room, &[caller, operator], record),
             MediaCommand::Bridge {
                 caller,
                 operator,
@@ -323,6 +339,7 @@ impl Host {
                 self.end_recording(room, leg);
             }
             MediaCommand::Close { call, leg } => {
+                self.leave_mix(leg);
                 self.end_recording(room, leg);
                 self.legs.remove(&leg);
                 let counts = LegCounts::default();
@@ -354,6 +371,47 @@ impl Host {
     fn silence(&mut self, leg: LegId) {
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.playing = None;
+        }
+    }
+
+    /// Whether a leg is in a mix, or of a bridge that may become one with its recording.
+    fn is_mixed(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| leg.mixed)
+    }
+
+    /// These legs talk from now on; a recording that is the same goes on.
+    fn mix(&mut self, room: &mut Room, legs: &[LegId], record: Option<RecordingKey>) {
+        for leg in legs {
+            let before = self.legs.get(leg).and_then(|leg| leg.recording);
+            if before.is_some() && before != record {
+                self.end_recording(room, *leg);
+            }
+        }
+        for leg in self.legs.values_mut() {
+            if leg.recording == record {
+                leg.recording = None;
+            }
+        }
+        for leg in legs {
+            if let Some(known) = self.legs.get_mut(leg) {
+                known.recording = record;
+                known.mixed = legs.len() > 2;
+            }
+        }
+    }
+
+    /// A leg leaves its mix, which goes on without it.
+    fn leave_mix(&mut self, leg: LegId) {
+        let others = |key| {
+            let mut others = self.legs.iter().filter(|(other, _)| **other != leg);
+            others.any(|(_, other)| other.recording == Some(key))
+        };
+        let key = self.legs.get(&leg).filter(|leg| leg.mixed);
+        let key = key.and_then(|leg| leg.recording);
+        if key.is_some_and(others)
+            && let Some(leg) = self.legs.get_mut(&leg)
+        {
+            leg.recording = None;
         }
     }
 

@@ -122,6 +122,8 @@ pub(crate) struct Context {
     pub(crate) prompts: Arc<Prompts>,
     /// Those before, as long as a call has them.
     retired: Vec<Arc<Prompts>>,
+    /// Where operators have pressed the keys for a conference, in this turn.
+    pub(crate) conferences: Vec<Owner>,
     server_owners: BTreeMap<ServerTx, Owner>,
     client_owners: BTreeMap<ClientTx, Owner>,
     /// Whose leg each open socket is.
@@ -168,6 +170,7 @@ impl Context {
             touched: BTreeSet::new(),
             prompts: Arc::default(),
             retired: Vec::new(),
+            conferences: Vec::new(),
             server_owners: BTreeMap::new(),
             client_owners: BTreeMap::new(),
             media_legs: BTreeMap::new(),

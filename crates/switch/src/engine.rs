@@ -275,6 +275,8 @@ impl Switch {
                 self.on_acd(output);
             } else if let Some(change) = self.ctx.registrar.poll() {
                 self.on_registration(change);
+            } else if let Some(owner) = self.ctx.conferences.pop() {
+                self.conference_keyed(owner);
             } else if let Some(operator) = self.ctx.lines.poll() {
                 self.ctx.tell_reachable(operator);
             } else {

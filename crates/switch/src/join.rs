@@ -61,6 +61,8 @@ impl Switch {
         if let Some(call) = self.calls.get_mut(&owner.call) {
             if call.operator_of(owner.leg) != consulted.operator_of(other.leg) {
                 ctx.refuse_known(request.tx, request.message, 403);
+            } else if consulted.is_conference() {
+                ctx.refuse_known(request.tx, request.message, 603);
             } else if !near {
                 ctx.refuse_known(request.tx, request.message, 488);
             } else if consulted.is_in_talk(other.leg) {

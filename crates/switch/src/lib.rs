@@ -27,6 +27,7 @@ mod bindings;
 mod call;
 mod callbacks;
 mod callers;
+mod conference;
 mod context;
 mod destination;
 mod duties;
@@ -51,7 +52,7 @@ pub mod trunk;
 mod turns;
 mod way;
 
-pub use call::RecordingKeys;
+pub use call::{RecordingKeys, SupervisionKeys};
 pub use callbacks::CallbackRules;
 pub use callers::KnownCaller;
 pub use engine::Switch;

@@ -1,14 +1,16 @@
-//! Owns the orders of people to the queues: who and what is meant by a name, whether the rank is
+//! Owns the orders of people to the queues and about talks: who and what is meant by a name, whether the rank is
 //! enough, and that each order that was carried out is a fact. Refuses to judge what the ACD judges.
 
 use std::collections::BTreeMap;
 
 use acd::{By, Command, LEVEL_MAX, LeaveNeeded, Resumed, Status};
 use vocab::{
-    Duty, EventId, Fact, Instruction, OperatorId, Order, OrderRefusal, QueueId, Rank, Standing,
-    Time,
+    CallId, Duty, EventId, Fact, Instruction, OperatorId, Order, OrderRefusal, QueueId, Rank,
+    Standing, Time,
 };
 
+use crate::call::Call;
+use crate::context::Context;
 use crate::destination::operator_at;
 use crate::duties::{status_name, status_named};
 use crate::engine::Switch;
@@ -36,22 +38,7 @@ impl Switch {
         if wanted.rank == Rank::Operator && !wanted.order.is_own() {
             return Err(OrderRefusal::NotYours);
         }
-        let mut operator = None;
-        if let Order::CallBack {
-            call,
-            queue,
-            number,
-            line,
-        } = &wanted.order
-        {
-            self.call_back_missed(*call, queue, number, line)?;
-        } else if let Order::Settle { call } = &wanted.order {
-            self.settle_callback(*call)?;
-        } else {
-            let (input, whose) = self.understand(wanted)?;
-            operator = whose;
-            self.ctx.acd.handle(self.ctx.now, input);
-        }
+        let operator = self.begin_to_obey(wanted)?;
         let outputs: Vec<acd::Output> = core::iter::from_fn(|| self.ctx.acd.poll()).collect();
         let refusal = outputs
             .iter()
@@ -78,6 +65,61 @@ impl Switch {
             self.on_acd(output);
         }
         carried_out
+    }
+
+    /// Does it, or tells the ACD, which says whether it is done; and whose duty it may change.
+    fn begin_to_obey(&mut self, wanted: &Instruction) -> Result<Option<OperatorId>, OrderRefusal> {
+        match &wanted.order {
+            Order::CallBack {
+                call,
+                queue,
+                number,
+                line,
+            } => self.call_back_missed(*call, queue, number, line)?,
+            Order::Settle { call } => self.settle_callback(*call)?,
+            Order::Supervise {
+                call,
+                operator,
+                mode,
+            } => {
+                let operator = self.operator_called(operator)?;
+                self.of_talk(*call, |talk, ctx| talk.supervise(ctx, operator, *mode))?;
+            }
+            Order::EndSupervision { call } => self.of_talk(*call, Call::end_supervision)?,
+            Order::Conference { operator } => {
+                let operator = self.operator_called(operator)?;
+                self.conference(operator, None)?;
+            }
+            Order::SignIn { .. }
+            | Order::SignOut { .. }
+            | Order::Choose { .. }
+            | Order::Ready { .. }
+            | Order::Skills { .. }
+            | Order::Priority { .. }
+            | Order::Pull { .. }
+            | Order::Assign { .. }
+            | Order::Move { .. }
+            | Order::OpenQueue { .. }
+            | Order::CloseQueue { .. } => {
+                let (input, whose) = self.understand(wanted)?;
+                self.ctx.acd.handle(self.ctx.now, input);
+                return Ok(whose);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Does something to a call in which somebody talks.
+    fn of_talk(
+        &mut self,
+        id: CallId,
+        what: impl FnOnce(&mut Call, &mut Context) -> Result<(), OrderRefusal>,
+    ) -> Result<(), OrderRefusal> {
+        let call = self.calls.get_mut(&id);
+        let call = call.ok_or(OrderRefusal::NoTalk { call: id })?;
+        let done = what(call, &mut self.ctx);
+        self.sweep(id);
+        done
     }
 
     /// What the ACD is to be told, and whose duty it may change.
@@ -140,12 +182,15 @@ impl Switch {
                 let (call, queue) = (*call, self.queue_called(queue)?);
                 (command(Command::Move { call, queue }), None)
             }
-            // Not the ACD's alone: see `callbacks`.
-            Order::CallBack { queue, .. } => {
-                let queue = queue.clone();
-                return Err(OrderRefusal::QueueRefuses { queue });
+            // Not the ACD's: `begin_to_obey` has them.
+            Order::CallBack { .. }
+            | Order::Settle { .. }
+            | Order::Supervise { .. }
+            | Order::EndSupervision { .. }
+            | Order::Conference { .. } => {
+                let message = "expected an order to the queues, found another".to_owned();
+                return Err(OrderRefusal::Unfit { message });
             }
-            Order::Settle { call } => return Err(OrderRefusal::NotOwed { call: *call }),
             Order::OpenQueue { queue } => {
                 let queue = self.queue_called(queue)?;
                 (command(Command::Open { queue }), None)
@@ -330,8 +375,11 @@ fn named(refusal: acd::Refusal, order: &Order) -> OrderRefusal {
         | Order::Ready { operator }
         | Order::Skills { operator, .. }
         | Order::Pull { operator, .. }
+        | Order::Supervise { operator, .. }
+        | Order::Conference { operator }
         | Order::Assign { operator, .. } => operator.clone(),
         Order::Priority { .. }
+        | Order::EndSupervision { .. }
         | Order::CallBack { .. }
         | Order::Settle { .. }
         | Order::Move { .. }
@@ -349,6 +397,9 @@ fn named(refusal: acd::Refusal, order: &Order) -> OrderRefusal {
         | Order::Ready { .. }
         | Order::Skills { .. }
         | Order::Priority { .. }
+        | Order::Supervise { .. }
+        | Order::EndSupervision { .. }
+        | Order::Conference { .. }
         | Order::Pull { .. }
         | Order::Settle { .. }
         | Order::Assign { .. } => String::new(),

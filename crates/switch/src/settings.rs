@@ -14,7 +14,7 @@ use vocab::media::Codec;
 use vocab::srtp::Protection;
 use vocab::{OperatorId, QueueId};
 
-use crate::call::RecordingKeys;
+use crate::call::{RecordingKeys, SupervisionKeys};
 use crate::callbacks::CallbackRules;
 use crate::features::FeatureCodes;
 use crate::trunk::{StrangerSettings, Trunk};
@@ -108,6 +108,10 @@ pub struct Settings {
     pub messages: Messages,
     /// How operators pause the recording of a talk.
     pub recording_keys: RecordingKeys,
+    /// Keys with which an operator makes one conference of two talks; empty for none.
+    pub conference_keys: String,
+    /// How supervisors change what they do in a talk.
+    pub supervision_keys: SupervisionKeys,
     /// New calls are refused while recordings cannot be written.
     pub recording_mandatory: bool,
 }
@@ -215,6 +219,8 @@ impl Settings {
             parties_shown_to: Audience::Own,
             messages: Messages::Refuse,
             recording_keys: RecordingKeys::default(),
+            conference_keys: String::new(),
+            supervision_keys: SupervisionKeys::default(),
             recording_mandatory: false,
         }
     }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::media::Side;
 use crate::{
     CallId, Callback, CallbackResult, Contact, Duty, EndedBy, EventId, FieldChange, HeldBy,
-    LegCounts, LegId, LegQuality, MissingReason, OfferId, OperatorId, OperatorState, Order,
-    PauseReason, PersonCard, Rank, RecordingFile, Registration, SessionChange, Time, WallTime,
+    LegCounts, LegId, LegQuality, MessageEnd, MissingReason, OfferId, OfferResult, OperatorId,
+    OperatorState, Order, Outcome, PauseReason, PersonCard, QueueOutcome, Rank, RecordingFile,
+    Registration, SessionChange, SupervisionEnd, SupervisionMode, Time, WallTime,
 };
 
 /// A fact with its id and its two times.
@@ -398,6 +399,65 @@ pub enum Fact {
         /// Final SIP status of the target, if it sent one.
         status: Option<u16>,
     },
+    /// Somebody more came into a talk, which is a conference with that.
+    ConferenceJoined {
+        /// Which call.
+        call: CallId,
+        /// The segment that goes on with them.
+        segment: u16,
+        /// Their leg.
+        leg: LegId,
+        /// Who.
+        party: Party,
+        /// The call in which an operator talked to them before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consultation: Option<CallId>,
+    },
+    /// One who came into a talk has gone. Who stays when the segment's own party leaves has a
+    /// segment of their own from then on, and no such fact.
+    ConferenceLeft {
+        /// Which call.
+        call: CallId,
+        /// The segment under way.
+        segment: u16,
+        /// Their leg.
+        leg: LegId,
+        /// Who.
+        party: Party,
+        /// Who ended it.
+        ended_by: EndedBy,
+    },
+    /// A supervisor's telephone is in a talk from now on.
+    SupervisionStarted {
+        /// Which call.
+        call: CallId,
+        /// The segment under way, or the last one.
+        segment: u16,
+        /// Who supervises.
+        supervisor: OperatorRef,
+        /// How.
+        mode: SupervisionMode,
+    },
+    /// The supervisor takes part in another way from now on.
+    SupervisionTurned {
+        /// Which call.
+        call: CallId,
+        /// The segment under way, or the last one.
+        segment: u16,
+        /// Who supervises.
+        supervisor: OperatorRef,
+        /// How.
+        mode: SupervisionMode,
+    },
+    /// The supervision is over. If the telephone was not answered, it never began.
+    SupervisionEnded {
+        /// Which call.
+        call: CallId,
+        /// Who supervised.
+        supervisor: OperatorRef,
+        /// By what.
+        ended_by: SupervisionEnd,
+    },
     /// A consultation became part of the call it was about; it ends with this.
     CallJoined {
         /// The consultation.
@@ -688,6 +748,11 @@ impl Fact {
             | Self::TransferRequested { call, .. }
             | Self::TransferEnded { call, .. }
             | Self::CallJoined { call, .. }
+            | Self::ConferenceJoined { call, .. }
+            | Self::ConferenceLeft { call, .. }
+            | Self::SupervisionStarted { call, .. }
+            | Self::SupervisionTurned { call, .. }
+            | Self::SupervisionEnded { call, .. }
             | Self::CallEnded { call, .. }
             | Self::MessageStarted { call, .. }
             | Self::MessageEnded { call, .. }
@@ -706,90 +771,4 @@ impl Fact {
             | Self::EntryReopened { call, .. } => Some(*call),
         }
     }
-}
-
-/// How an offer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OfferResult {
-    /// The operator answered.
-    Answered,
-    /// The operator's telephone said busy (486, 600).
-    Busy,
-    /// The operator declined (603, or another final answer that is a person's choice).
-    Rejected,
-    /// It rang until the ring time was over.
-    NoAnswer,
-    /// No answer of any kind came, or the telephone cannot be reached (408, 404, 480, 5xx).
-    Unreachable,
-    /// The caller hung up while it rang.
-    CallerGone,
-    /// The call left the queue for another reason while it rang (time-out, closing).
-    Withdrawn,
-}
-
-/// How a call left a queue: METRICS.md, `outcome`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum QueueOutcome {
-    /// An operator answered.
-    Answered,
-    /// The caller hung up while waiting.
-    Abandoned,
-    /// It was sent on to another queue or place.
-    Overflowed,
-    /// The queue's longest wait passed.
-    TimedOut,
-    /// The queue is closed or nobody serves it.
-    Closed,
-    /// The queue was full.
-    RefusedFull,
-    /// The caller chose to be called back.
-    CallbackTaken,
-}
-
-/// A call's one outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// At least one operator talked to the caller.
-    Answered,
-    /// The caller hung up while waiting for an operator.
-    Abandoned,
-    /// The caller hung up before the queue: while it rang, in the greeting or the menu.
-    AbandonedEarly,
-    /// The longest wait passed.
-    TimedOut,
-    /// The hotline was closed, or nobody served the queue.
-    Closed,
-    /// The queue was full.
-    RefusedFull,
-    /// The plan ended the call by itself (an announcement and no queue).
-    Served,
-    /// Nobody talked to the caller, who left a message.
-    Message,
-    /// The number dialled belongs to no plan (404).
-    UnknownNumber,
-    /// The one whom an operator called did not answer, or the operator gave up first.
-    Unreached,
-    /// The call could not be carried on for a technical reason (media, protocol, limits).
-    Failed,
-    /// The engine stopped or crashed while the call was up.
-    Interrupted,
-}
-
-/// What ended a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageEnd {
-    /// Nothing more was said.
-    Silence,
-    /// The caller pressed the key.
-    Key,
-    /// The caller hung up.
-    HungUp,
-    /// It was as long as one may be.
-    Longest,
-    /// The call was ended otherwise: a failure, a stop, a crash.
-    Engine,
 }

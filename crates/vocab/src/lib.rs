@@ -23,19 +23,21 @@ mod live;
 pub mod media;
 mod number;
 mod order;
+mod outcome;
 mod person;
 mod quality;
 mod recording;
 mod registration;
 pub mod srtp;
+mod supervision;
 mod time;
 mod who;
 
 pub use chance::SplitMix64;
 pub use contact::{Channel, Contact, EXECUTIONS, EntryField, FieldChange, UnknownField};
 pub use fact::{
-    Direction, Event, Fact, MessageEnd, NotChosen, OfferResult, OperatorRef, Outcome, Party,
-    QueueOutcome, TransferKind, TransferResult, TransferTarget,
+    Direction, Event, Fact, NotChosen, OperatorRef, Party, TransferKind, TransferResult,
+    TransferTarget,
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{
@@ -46,11 +48,13 @@ pub use order::{
     Callback, CallbackResult, Duty, Instruction, KeptPlace, Order, OrderRefusal, Rank, Regular,
     Remembered, Standing,
 };
+pub use outcome::{MessageEnd, OfferResult, Outcome, QueueOutcome};
 pub use person::PersonCard;
-pub use quality::{LegCounts, LegQuality, PathQuality};
+pub use quality::{HeardByPeer, LegCounts, LegQuality, PathQuality};
 pub use recording::{
     Heard, HeardSide, MissingReason, PauseReason, RecordingFile, RecordingSound, Unheard,
 };
 pub use registration::Registration;
+pub use supervision::{SupervisionEnd, SupervisionMode};
 pub use time::{Time, WallTime};
 pub use who::{EndedBy, HeldBy, SessionChange};

@@ -261,6 +261,68 @@ pub enum Side {
     Operator,
 }
 
+/// The most parties that one mix has, a supervisor included.
+pub const MIX_PARTIES_MAX: usize = 8;
+
+/// Who somebody is in a mix: that says whom they hear, who hears them, and where they are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MixRole {
+    /// The one whom the call is about.
+    Caller,
+    /// One of ours who talks to the caller.
+    Operator,
+    /// Somebody from outside who was called into the talk.
+    Guest,
+    /// A supervisor whom nobody hears.
+    Listening,
+    /// A supervisor whom operators hear and nobody else.
+    Whispering,
+    /// A supervisor who talks with all.
+    Barging,
+}
+
+impl MixRole {
+    /// Whether somebody in this role is heard by one in that role.
+    #[must_use]
+    pub const fn is_heard_by(self, listener: Self) -> bool {
+        match self {
+            Self::Caller | Self::Operator | Self::Guest | Self::Barging => true,
+            Self::Whispering => matches!(listener, Self::Operator),
+            Self::Listening => false,
+        }
+    }
+
+    /// The side of a recording on which what they say is kept; `None`: on none, for the caller did
+    /// not hear it.
+    #[must_use]
+    pub const fn side(self) -> Option<Side> {
+        match self {
+            Self::Caller => Some(Side::Caller),
+            Self::Operator | Self::Guest | Self::Barging => Some(Side::Operator),
+            Self::Listening | Self::Whispering => None,
+        }
+    }
+
+    /// Whether this is one who oversees the talk and has no part in it.
+    #[must_use]
+    pub const fn is_supervisor(self) -> bool {
+        match self {
+            Self::Listening | Self::Whispering | Self::Barging => true,
+            Self::Caller | Self::Operator | Self::Guest => false,
+        }
+    }
+}
+
+/// A leg in a mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MixParty {
+    /// Which leg.
+    pub leg: LegId,
+    /// Who is there.
+    pub role: MixRole,
+}
+
 /// One recording: a segment of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordingKey {
@@ -332,11 +394,23 @@ pub enum MediaCommand {
         /// Copy what both peers send into this recording.
         record: Option<RecordingKey>,
     },
-    /// Stop relaying between the legs of a call and end its recording.
+    /// Let these legs hear each other, each as its role says, from now on: in the place of the
+    /// bridge or mix that one of them is in, whose recording goes on if it is the same. Who was in
+    /// no talk before is played nothing any more. Given again it changes who is there; a `Bridge` of two
+    /// of them makes a plain relay of it again.
+    Mix {
+        /// The call of the legs.
+        call: CallId,
+        /// All who are in it, [`MIX_PARTIES_MAX`] at most.
+        parties: Vec<MixParty>,
+        /// Record the caller on one side and all others whom the caller hears on the other.
+        record: Option<RecordingKey>,
+    },
+    /// Stop relaying or mixing between the legs of a call and end its recording.
     Unbridge {
         /// The call.
         call: CallId,
-        /// Either leg of the bridge.
+        /// Any leg of the bridge or mix.
         leg: LegId,
     },
     /// Record what the peer of a leg says to nobody: a message. A bridge ends it.
@@ -361,11 +435,11 @@ pub enum MediaCommand {
         /// False: it is thrown away.
         keep: bool,
     },
-    /// Keep nothing of the recording of a bridge, until `ResumeRecording` or its end.
+    /// Keep nothing of the recording of a bridge or mix, until `ResumeRecording` or its end.
     PauseRecording {
         /// The call.
         call: CallId,
-        /// Either leg of the bridge.
+        /// Any leg of it.
         leg: LegId,
         /// What is about to be said.
         reason: PauseReason,
@@ -374,10 +448,10 @@ pub enum MediaCommand {
     ResumeRecording {
         /// The call.
         call: CallId,
-        /// Either leg of the bridge.
+        /// Any leg of the bridge or mix.
         leg: LegId,
     },
-    /// Close a leg's socket; unbridges it first. Answered by `Closed`.
+    /// Close a leg's socket; unbridges it first, or takes it out of its mix. Answered by `Closed`.
     Close {
         /// The call of the leg.
         call: CallId,
@@ -397,6 +471,7 @@ impl MediaCommand {
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
+            | Self::Mix { call, .. }
             | Self::Unbridge { call, .. }
             | Self::Record { call, .. }
             | Self::EndRecord { call, .. }
@@ -417,6 +492,7 @@ impl MediaCommand {
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
+            | Self::Mix { call, .. }
             | Self::Unbridge { call, .. }
             | Self::Record { call, .. }
             | Self::EndRecord { call, .. }

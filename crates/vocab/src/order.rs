@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, WallTime};
+use crate::{CallId, SupervisionMode, WallTime};
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,25 @@ pub enum Order {
         /// The call that was promised it, or was missed.
         call: CallId,
     },
+    /// A supervisor's telephone is called and joins a talk; one that is there takes part in another way.
+    Supervise {
+        /// Which call.
+        call: CallId,
+        /// Login or line of the supervisor.
+        operator: String,
+        /// How.
+        mode: SupervisionMode,
+    },
+    /// The supervision of a call is over; the talk goes on.
+    EndSupervision {
+        /// Which call.
+        call: CallId,
+    },
+    /// The two talks of an operator become one conference.
+    Conference {
+        /// Whose.
+        operator: String,
+    },
     /// A queue takes calls again.
     OpenQueue {
         /// Which.
@@ -112,12 +131,15 @@ impl Order {
             | Self::Assign { call, .. }
             | Self::CallBack { call, .. }
             | Self::Settle { call }
+            | Self::Supervise { call, .. }
+            | Self::EndSupervision { call }
             | Self::Move { call, .. } => Some(*call),
             Self::SignIn { .. }
             | Self::SignOut { .. }
             | Self::Choose { .. }
             | Self::Ready { .. }
             | Self::Skills { .. }
+            | Self::Conference { .. }
             | Self::OpenQueue { .. }
             | Self::CloseQueue { .. } => None,
         }
@@ -131,12 +153,15 @@ impl Order {
             | Self::SignOut { .. }
             | Self::Choose { .. }
             | Self::Ready { .. }
+            | Self::Conference { .. }
             | Self::Pull { .. } => true,
             Self::Skills { .. }
             | Self::Priority { .. }
             | Self::Assign { .. }
             | Self::CallBack { .. }
             | Self::Settle { .. }
+            | Self::Supervise { .. }
+            | Self::EndSupervision { .. }
             | Self::Move { .. }
             | Self::OpenQueue { .. }
             | Self::CloseQueue { .. } => false,
@@ -193,6 +218,28 @@ pub enum OrderRefusal {
     NotOwed {
         /// Which.
         call: CallId,
+    },
+    /// Nobody talks in the call now.
+    NoTalk {
+        /// Which.
+        call: CallId,
+    },
+    /// Somebody else supervises the call.
+    Supervised {
+        /// Who; a login.
+        by: String,
+    },
+    /// Nobody supervises the call.
+    NotSupervised {
+        /// Which.
+        call: CallId,
+    },
+    /// The operator has no two talks that could become a conference.
+    NoConference {
+        /// Who.
+        operator: String,
+        /// Why not, in words.
+        because: String,
     },
     /// The operator is not free.
     NotFree {
@@ -258,6 +305,18 @@ impl fmt::Display for OrderRefusal {
                 f,
                 "no callback is owed for the call {call}; `hotline acd callbacks` lists those that are"
             ),
+            Self::NoTalk { call } => write!(
+                f,
+                "nobody talks in the call {call} now; only a talk can be supervised"
+            ),
+            Self::Supervised { by } => write!(
+                f,
+                "{by} supervises the call; one can at a time, so end that first"
+            ),
+            Self::NotSupervised { call } => write!(f, "nobody supervises the call {call}"),
+            Self::NoConference { operator, because } => {
+                write!(f, "{operator} cannot begin a conference: {because}")
+            }
             Self::NotFree { operator } => {
                 write!(f, "{operator} is not free; wait, or choose somebody else")
             }

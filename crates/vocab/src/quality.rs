@@ -33,6 +33,31 @@ pub struct LegQuality {
     /// The mean round trip between us and the peer, microseconds; none if the peer's reports do
     /// not give it.
     pub round_trip_us: Option<u32>,
+    /// How the peer says that it hears us, with all that its own buffer makes of it; none if it sends
+    /// no extended reports (RFC 3611).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_by_peer: Option<HeardByPeer>,
+}
+
+/// A peer's VoIP metrics of what we sent (RFC 3611 §4.7), as it told them last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeardByPeer {
+    /// Share of our packets that did not reach it.
+    pub lost_permille: u16,
+    /// Share that came too late for its buffer.
+    pub discarded_permille: u16,
+    /// Share of what is missing within bursts.
+    pub burst_permille: u16,
+    /// How long a burst lasts on average, milliseconds.
+    pub burst_ms: u16,
+    /// What its own buffer and audio add, milliseconds.
+    pub delay_ms: u16,
+    /// R by the E-model, 0 to 100; none if it does not say.
+    pub r_factor: Option<u8>,
+    /// Hundredths of a MOS, of listening alone.
+    pub mos_listening: Option<u16>,
+    /// Hundredths of a MOS, with the delay.
+    pub mos_conversation: Option<u16>,
 }
 
 impl LegQuality {

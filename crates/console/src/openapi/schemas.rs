@@ -184,7 +184,7 @@ fn cards() -> Value {
     })
 }
 
-/// Orders to the queues, and to webhooks.
+/// Orders to the queues and about talks, and to webhooks.
 fn orders() -> Value {
     json!({
         "Order": {
@@ -193,7 +193,8 @@ fn orders() -> Value {
             "properties": {
                 "order": { "type": "string", "enum": [
                     "sign_in", "sign_out", "choose", "ready", "skills", "priority", "pull", "assign",
-                    "move", "call_back", "settle", "open_queue", "close_queue",
+                    "move", "call_back", "settle", "supervise", "end_supervision", "conference",
+                    "open_queue", "close_queue",
                 ] },
                 "operator": { "type": "string", "description": "Login or line." },
                 "line": { "type": "string", "description":
@@ -205,6 +206,8 @@ fn orders() -> Value {
                 "priority": { "type": "integer", "minimum": 0, "maximum": 255 },
                 "queue": { "type": "string" },
                 "number": { "type": "string", "description": "call_back: whom to call." },
+                "mode": { "type": "string", "enum": ["listen", "whisper", "barge"], "description":
+                    "supervise: who hears the supervisor: nobody, the operators, all." },
             },
         },
         "Ordered": {

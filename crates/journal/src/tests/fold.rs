@@ -406,6 +406,7 @@ fn measured(call: CallId, leg: u32, party: Option<Party>, mos: [Option<u16>; 2])
             from_peer: mos[0].map(path),
             to_peer: mos[1].map(path),
             round_trip_us: mos[1].map(|_| 60_000 + leg),
+            heard_by_peer: None,
         },
     }
 }

@@ -287,6 +287,7 @@ fn measured(leg: u32, party: Option<Party>, mos: [u16; 2], (received, lost): (u6
             from_peer: Some(path(mos[0])),
             to_peer: Some(path(mos[1])),
             round_trip_us: (leg != 3).then_some(10_000 * leg),
+            heard_by_peer: None,
         },
     }
 }

@@ -5,12 +5,13 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use vocab::media::{Codec, Rtcp};
-use vocab::{LegQuality, PathQuality, Time};
+use vocab::{HeardByPeer, LegQuality, PathQuality, Time};
 
 use super::Party;
 use crate::emodel;
 use crate::reports::NtpClock;
 use crate::rtcp::{self, REPORT_BYTES_MAX, Sender};
+use crate::xr::{VoipMetrics, of_256};
 
 /// A packet is sent when its last sample has been heard.
 const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -91,7 +92,53 @@ impl Party {
             from_peer,
             to_peer,
             round_trip_us: round_trip,
+            heard_by_peer: self.reports.metrics().map(heard_by_peer),
         }
+    }
+
+    /// How the peer's stream is heard here (RFC 3611 §4.7).
+    fn voip_metrics(&self, source: u32) -> Option<VoipMetrics> {
+        let codec = self.remote?.codec;
+        let round_trip = self.reports.round_trip_us().unwrap_or_default();
+        let totals = self.incoming.totals();
+        let (jitter, _) = self.incoming.jitter_us();
+        let loss = share(totals.lost(), totals.expected);
+        let run = totals.lost() as f64 / totals.gaps.max(1) as f64;
+        let half = Duration::from_micros(u64::from(round_trip) / 2);
+        let conversation = path(codec, loss, run * (1.0 - loss), half, jitter);
+        let listening = emodel::Path {
+            delay: Duration::ZERO,
+            ..conversation
+        };
+        let tenths = |path: &emodel::Path| u8::try_from((emodel::mos(path) + 5) / 10).ok();
+        Some(VoipMetrics {
+            source,
+            loss_rate: of_256(loss),
+            // What comes late goes on late: who hears it decides.
+            discard_rate: 0,
+            bursts: self.incoming.spread(),
+            round_trip_ms: u16::try_from(round_trip / 1_000).unwrap_or(u16::MAX),
+            end_system_ms: 0,
+            r_factor: Some(emodel::rating(&conversation).round() as u8),
+            mos_listening: tenths(&listening),
+            mos_conversation: tenths(&conversation),
+        })
+    }
+}
+
+/// What a peer says, in the units of the journal.
+fn heard_by_peer(metrics: VoipMetrics) -> HeardByPeer {
+    let permille = |share: u8| u16::from(share) * 125 / 32;
+    let hundredths = |tenths: u8| u16::from(tenths) * 10;
+    HeardByPeer {
+        lost_permille: permille(metrics.loss_rate),
+        discarded_permille: permille(metrics.discard_rate),
+        burst_permille: permille(metrics.bursts.burst_density),
+        burst_ms: metrics.bursts.burst_ms,
+        delay_ms: metrics.end_system_ms,
+        r_factor: metrics.r_factor,
+        mos_listening: metrics.mos_listening.map(hundredths),
+        mos_conversation: metrics.mos_conversation.map(hundredths),
     }
 }
 
@@ -100,13 +147,17 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 fn score(codec: Codec, loss: f64, burst: f64, way: Duration, jitter_us: u32) -> u16 {
+    emodel::mos(&path(codec, loss, burst, way, jitter_us))
+}
+
+fn path(codec: Codec, loss: f64, burst: f64, way: Duration, jitter_us: u32) -> emodel::Path {
     let buffer = Duration::from_micros(u64::from(jitter_us) * 2).max(JITTER_BUFFER_MIN);
-    emodel::mos(&emodel::Path {
+    emodel::Path {
         codec,
         loss,
         burst,
         delay: way + PACKET_TIME + buffer,
-    })
+    }
 }
 
 /// Takes RTCP that reached a leg, on its RTP port or on that of RTCP. What is a stranger's, or no
@@ -159,6 +210,7 @@ pub(crate) fn report(
     let reception = leg.incoming.report();
     let ssrc = leg.outgoing.ssrc();
     let mut report = leg.reports.make(now, ntp, ssrc, sender, reception);
+    report.metrics = reception.and_then(|reception| leg.voip_metrics(reception.ssrc));
     report.bye = closes;
     Some((rtcp::write(&report, place), towards))
 }

@@ -42,8 +42,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             leg: leg.id,
             digit,
         });
-        let other = leg.bridge.map(|bridge| bridge.other);
-        self.press(now, other, digit);
+        if let Some(socket) = socket {
+            self.press_to_others(now, socket, digit);
+        }
     }
 
     /// Presses a key towards the peer of a leg, after those that wait. Who is played to, as on hold,

@@ -1,4 +1,4 @@
-//! Owns the playing of prompts on one thread: all of them in one pass per beat.
+//! Owns the playing of prompts on one thread: all of them in one pass per beat, with the mixes.
 
 use udp_io::{SocketId, Udp};
 use vocab::media::{Law, MediaEvent, PromptId, Remote};
@@ -92,6 +92,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                         self.key_frame(now, socket);
                     }
                     Some(Player::Translation(socket)) => self.translate_frame(now, socket),
+                    Some(Player::Mix(mix)) => self.beat(now, mix),
                     None => {}
                 }
             }

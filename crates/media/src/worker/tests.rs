@@ -1,6 +1,7 @@
 //! One thread's legs on simulated sockets and told time: commands in any order, prompts, bridges.
 
 mod message;
+mod mixing;
 mod srtp;
 
 use std::cell::RefCell;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use udp_io::{SimNet, SimSockets};
-use vocab::media::{Codec, Rtcp};
+use vocab::media::{Codec, MixParty, MixRole, Rtcp};
 use vocab::{LegCounts, PauseReason};
 
 use super::*;
@@ -510,6 +511,13 @@ fn a_leg_is_closed_once_with_its_counts() {
 fn command() -> impl Strategy<Value = MediaCommand> {
     let call = CALL;
     let leg = (1_u32..4).prop_map(leg);
+    let role = prop_oneof![
+        Just(MixRole::Caller),
+        Just(MixRole::Operator),
+        Just(MixRole::Whispering)
+    ];
+    let party = (leg.clone(), role).prop_map(|(leg, role)| MixParty { leg, role });
+    let parties = prop::collection::vec(party, 0..4);
     let record =
         prop::option::of((1_u16..3).prop_map(move |segment| RecordingKey { call, segment }));
     let remote = (0_u16..4, any::<bool>(), any::<[bool; 3]>());
@@ -547,6 +555,11 @@ fn command() -> impl Strategy<Value = MediaCommand> {
         ),
         leg.clone()
             .prop_map(move |leg| MediaCommand::Stop { call, leg }),
+        (parties, record.clone()).prop_map(move |(parties, record)| MediaCommand::Mix {
+            call,
+            parties,
+            record
+        }),
         (leg.clone(), leg.clone(), record).prop_map(move |(caller, operator, record)| {
             MediaCommand::Bridge {
                 call,

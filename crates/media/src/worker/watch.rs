@@ -41,10 +41,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         self.round.due = now + ROUND / PARTS as u32;
         self.round.part = (self.round.part + 1) % PARTS;
         for index in (self.round.part..self.legs.len()).step_by(PARTS) {
-            let other = self.legs.get(index).and_then(|leg| leg.as_ref()?.bridge);
-            let other_speaks = other
-                .and_then(|bridge| leg_at(&mut self.legs, Some(bridge.other)))
-                .is_some_and(|other| other.party.silence().speaks(now));
+            let socket = |leg: &Option<Leg>| leg.as_ref().map(|leg| leg.sockets.rtp);
+            let socket = self.legs.get(index).and_then(socket);
+            let other_speaks = socket.is_some_and(|socket| self.others_speak(now, socket));
             let Some(Some(leg)) = self.legs.get_mut(index) else {
                 continue;
             };
@@ -104,11 +103,11 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         }
     }
 
-    /// Both legs of a bridge are watched from now on.
-    pub(super) fn watch_bridge(&mut self, now: Time, sockets: [SocketId; 2]) {
+    /// Legs of a bridge or mix are watched from now on.
+    pub(super) fn watch_bridge(&mut self, now: Time, sockets: &[SocketId]) {
         for socket in sockets {
-            self.watch_no_bridge(socket);
-            if let Some(leg) = leg_at(&mut self.legs, Some(socket)) {
+            self.watch_no_bridge(*socket);
+            if let Some(leg) = leg_at(&mut self.legs, Some(*socket)) {
                 leg.party.silence().bridge(now);
             }
         }

@@ -124,9 +124,12 @@ impl Call {
         };
         match self.legs.get(&id).map(|leg| &leg.who) {
             Some(Who::Outer { .. }) => trunk::Way::is_passed_over(status) || status / 100 == 3,
-            Some(Who::Offered { .. } | Who::Called { .. } | Who::Came { .. }) => {
-                result == OfferResult::Unreachable
-            }
+            Some(
+                Who::Offered { .. }
+                | Who::Called { .. }
+                | Who::Came { .. }
+                | Who::Supervisor { .. },
+            ) => result == OfferResult::Unreachable,
             None => false,
         }
     }
@@ -172,6 +175,7 @@ impl Call {
                 self.offer_ended(ctx, offer, result, status);
                 self.reach_failed(ctx, id, result, status);
             }
+            Who::Supervisor { .. } => self.supervisor_failed(ctx, result),
             Who::Came { .. } | Who::Outer { .. } => self.reach_failed(ctx, id, result, status),
         }
     }
@@ -186,7 +190,8 @@ impl Call {
             Some(Who::Called { .. } | Who::Outer { .. }) => {
                 self.reached_rings(ctx, id, tx, response)
             }
-            Some(Who::Came { .. }) | None => {}
+            // A supervisor's telephone rings for nobody else to hear.
+            Some(Who::Supervisor { .. } | Who::Came { .. }) | None => {}
         }
     }
 
@@ -196,6 +201,7 @@ impl Call {
             .legs
             .get(&id)
             .is_some_and(|leg| matches!(leg.who, Who::Offered { .. }));
+        let supervises = self.is_supervisor(id);
         let awaited = match &self.state {
             State::Queued { .. } => offered,
             State::Reaching { .. } => self.is_reached(id),
@@ -214,7 +220,7 @@ impl Call {
         };
         let body = leg.described(ctx, tx, response);
         let remote = leg.accepted(ctx, tx, &body);
-        let (Some(remote), true) = (remote, awaited) else {
+        let (Some(remote), true) = (remote, awaited || supervises) else {
             tracing::warn!(call = %self.id, "an answer has no audio that fits");
             self.hang_up_stray(ctx, id, tx, response);
             self.way_failed(ctx, id, OfferResult::Unreachable, response.status());
@@ -237,7 +243,9 @@ impl Call {
             leg: id,
             remote,
         });
-        if offered {
+        if supervises {
+            self.supervisor_answered(ctx);
+        } else if offered {
             self.offer_accepted(ctx, id);
         } else {
             self.reached(ctx, id);

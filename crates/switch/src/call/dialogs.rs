@@ -158,7 +158,13 @@ impl Call {
                 number: number.clone(),
                 name: String::new(),
             },
-            Some(Who::Offered { .. } | Who::Called { .. } | Who::Came { .. }) | None => {
+            Some(
+                Who::Offered { .. }
+                | Who::Called { .. }
+                | Who::Came { .. }
+                | Who::Supervisor { .. },
+            )
+            | None => {
                 let number = if self.private {
                     String::new()
                 } else {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use vocab::{EndedBy, Fact, OfferResult, Outcome, QueueOutcome};
+use vocab::{EndedBy, Fact, OfferResult, Outcome, QueueOutcome, SupervisionEnd};
 
 use super::{Call, Purpose, State};
 use crate::context::{Context, Timer};
@@ -22,6 +22,9 @@ impl Call {
         reason: &str,
     ) {
         let awaits_operator = self.awaits_operator();
+        if self.state != State::Ended {
+            self.conference_over(ctx, by);
+        }
         let state = core::mem::replace(&mut self.state, State::Ended);
         match state {
             State::Ended => return,
@@ -53,6 +56,7 @@ impl Call {
             | State::Waiting(_) => {}
             State::Leaving(leaving) => self.end_leaving(ctx, leaving, by),
         }
+        self.supervision_over(ctx, SupervisionEnd::CallOver);
         let outcome = self.with_message(outcome);
         ctx.counts.calls = ctx.counts.calls.saturating_sub(1);
         let status = (!self.caller.is_answered()).then_some(status);

@@ -51,7 +51,7 @@ impl Call {
         }
     }
 
-    fn hold_changed(&mut self, ctx: &mut Context, leg: LegId, held: bool) {
+    pub(super) fn hold_changed(&mut self, ctx: &mut Context, leg: LegId, held: bool) {
         self.cut_whisper(ctx);
         let (call, segment) = (self.id, self.segments);
         let by = if self.operator_of(leg).is_some() {
@@ -66,8 +66,8 @@ impl Call {
         });
         tracing::info!(%call, segment, ?by, held, "hold");
         self.tell_hold(ctx);
-        // The first party is played to; whom it holds hears nothing.
-        if leg != self.first {
+        // The first party is played to; whom it holds hears nothing. In a conference the others talk on.
+        if leg != self.first && !self.is_conference() {
             self.play_to_held(ctx, held);
         }
     }
@@ -86,7 +86,7 @@ impl Call {
         }
     }
 
-    fn play_to_held(&mut self, ctx: &mut Context, held: bool) {
+    pub(super) fn play_to_held(&mut self, ctx: &mut Context, held: bool) {
         let Some(music) = self.place.as_ref().and_then(|place| place.music) else {
             return;
         };

@@ -9,7 +9,7 @@ use super::party::PartyLeg;
 use super::transfer::Asked;
 use super::who::{Engagement, Who};
 use super::{Call, Direction, State};
-use crate::context::{Context, Owner};
+use crate::context::Context;
 use crate::destination::Destination;
 
 impl Call {
@@ -20,12 +20,7 @@ impl Call {
 
     /// Whether this operator talks in the call.
     pub(crate) fn has_in_talk(&self, operator: OperatorId) -> bool {
-        let State::Talking { leg } = self.state else {
-            return false;
-        };
-        [leg, self.first]
-            .into_iter()
-            .any(|leg| self.operator_of(leg) == Some(operator))
+        self.talk_leg_of(operator).is_some()
     }
 
     /// Whether the one at this leg talks.
@@ -66,7 +61,7 @@ impl Call {
                 Who::Outer { number, .. } => Some(Destination::Outer {
                     number: number.clone(),
                 }),
-                Who::Offered { .. } | Who::Came { .. } => None,
+                Who::Offered { .. } | Who::Came { .. } | Who::Supervisor { .. } => None,
             },
             State::Queued { name, .. } => Some(Destination::Queue {
                 name: name.clone(),
@@ -106,26 +101,7 @@ impl Call {
         // While the leg is still here: the recording of the segment ends with its bridge.
         self.end_segment(ctx, id, EndedBy::Operator);
         self.state = State::Opening;
-        let mut party = if id == self.caller.id {
-            let who = match self.caller_operator {
-                Some(operator) => Who::Came { operator },
-                None => Who::Outer {
-                    number: self.caller_number.clone(),
-                    trunk: self.trunk.clone(),
-                },
-            };
-            let mut party = self.caller.detach(ctx, who);
-            party.engagement = self.caller_engagement.take();
-            party
-        } else {
-            self.legs.remove(&id)?
-        };
-        party.session.disarm(ctx);
-        let to = Owner {
-            call: into,
-            leg: id,
-        };
-        ctx.move_leg(self.owner(id), to);
+        let party = self.give_leg(ctx, id, into)?;
         let reason = format!("joined to call {into}");
         self.end(ctx, Outcome::Answered, EndedBy::Operator, 0, &reason);
         Some((id, party))
@@ -150,10 +126,7 @@ impl Call {
             self.legs.insert(id, party);
             return;
         };
-        if let Who::Called { operator, .. } | Who::Offered { operator, .. } = party.who {
-            // Its ringing belongs to the call it came from.
-            party.who = Who::Came { operator };
-        }
+        party.came();
         if party.engagement == Some(Engagement::Queued) {
             // Its wrap-up is that of its queue, which the ACD knows already.
             tracing::debug!(call = %self.id, "an operator of a queue's call was joined");
@@ -174,7 +147,8 @@ impl Call {
             },
             Who::Offered { operator, .. }
             | Who::Called { operator, .. }
-            | Who::Came { operator } => Destination::Operator(*operator).named(ctx),
+            | Who::Came { operator }
+            | Who::Supervisor { operator } => Destination::Operator(*operator).named(ctx),
         };
         let asked = Asked {
             kind: TransferKind::Attended,

@@ -3,7 +3,7 @@
 //!
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
-//! one certain party, `segment` the talks, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
+//! one certain party, `segment` the talks, `conference` those of more than two, `supervision` who oversees one, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
 //! presses, `announce` what a waiting caller is told, `whisper` what an operator hears first, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
@@ -30,6 +30,7 @@ mod audio;
 mod callback;
 mod called;
 mod caller;
+mod conference;
 mod dialogs;
 mod early;
 mod end;
@@ -50,6 +51,7 @@ mod segment;
 mod sent;
 mod session;
 mod steps;
+mod supervision;
 mod transfer;
 mod voicemail;
 mod whisper;
@@ -82,6 +84,8 @@ use referral::Referral;
 use replace::Newcomer;
 pub(crate) use steps::Course;
 use steps::Place;
+use supervision::Supervision;
+pub use supervision::SupervisionKeys;
 pub(crate) use transfer::Asked;
 use transfer::Transfer;
 use voicemail::Leaving;
@@ -162,6 +166,9 @@ pub(crate) struct Call {
     legs: BTreeMap<LegId, PartyLeg>,
     /// The party whom the call is about.
     first: LegId,
+    /// Who talks besides the two of `State::Talking`, in the order in which they came.
+    conference: Vec<LegId>,
+    supervision: Option<Supervision>,
     course: Course,
     /// What its plan can play.
     prompts: Arc<Prompts>,
@@ -289,6 +296,8 @@ impl Call {
             newcomer: None,
             legs: BTreeMap::new(),
             first: caller.id,
+            conference: Vec::new(),
+            supervision: None,
             caller,
             course,
             prompts: Arc::clone(&ctx.prompts),
@@ -388,7 +397,11 @@ impl Call {
             }
             MediaEvent::Spoken { leg, .. } => self.message_spoken(leg),
             MediaEvent::Quiet { leg, .. } => self.message_quiet(ctx, leg),
-            MediaEvent::Digit { leg, digit, .. } => self.key_pressed(ctx, leg, digit),
+            MediaEvent::Digit { leg, digit, .. } => {
+                if !self.supervisor_key(ctx, leg, digit) {
+                    self.key_pressed(ctx, leg, digit);
+                }
+            }
             MediaEvent::OneWayBegan { leg, .. } => self.one_way_began(ctx, leg),
             MediaEvent::OneWayEnded { leg, .. } => self.one_way_ended(ctx, leg),
             MediaEvent::Silent { leg, ms, .. } => self.party_silent(ctx, leg, ms),

@@ -86,7 +86,7 @@ impl Call {
                 let offer = *offer;
                 self.offer_ended(ctx, offer, result, None);
             }
-            Some(Who::Came { .. } | Who::Outer { .. }) | None => {}
+            Some(Who::Came { .. } | Who::Supervisor { .. } | Who::Outer { .. }) | None => {}
         }
         self.hang_up_leg(ctx, id);
     }

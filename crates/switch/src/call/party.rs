@@ -181,6 +181,13 @@ impl PartyLeg {
         self.release(ctx);
     }
 
+    /// It is another call's from now on: its ringing belongs to the one that it came from.
+    pub(super) fn came(&mut self) {
+        if let Who::Called { operator, .. } | Who::Offered { operator, .. } = self.who {
+            self.who = Who::Came { operator };
+        }
+    }
+
     /// Gives its place on the trunk back.
     pub(super) fn leave_trunk(&mut self, ctx: &mut Context) {
         if let Some(seat) = self.seat.take() {

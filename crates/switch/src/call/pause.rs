@@ -1,5 +1,5 @@
-//! Owns pausing the recording of a talk: by keys that an operator presses, by the record key of the
-//! operator's telephone, and going on by itself. Refuses to pause for a caller.
+//! Owns the codes that an operator types in a talk, and with them pausing its recording: by keys, by the
+//! record key of the operator's telephone, and going on by itself. Refuses to pause for a caller.
 //!
 //! State × what happens → state; a talk that is not recorded has none of these.
 //!
@@ -68,7 +68,7 @@ impl RecordingKeys {
 impl Call {
     /// A key in a talk: of an operator it may be the last of a code.
     pub(super) fn recording_key(&mut self, ctx: &mut Context, leg: LegId, key: char) {
-        if self.operator_of(leg).is_none() || !self.is_in_talk(leg) {
+        if self.operator_of(leg).is_none() || !self.takes_part(leg) {
             return;
         }
         let pausing = &mut self.pausing;
@@ -79,6 +79,12 @@ impl Call {
         pausing.typed.push(key);
         if pausing.typed.len() > CODE_MAX {
             pausing.typed.remove(0);
+        }
+        let conference = &ctx.settings.conference_keys;
+        if !conference.is_empty() && pausing.typed.ends_with(conference.as_str()) {
+            self.pausing.typed.clear();
+            ctx.conferences.push(self.owner(leg));
+            return;
         }
         match ctx.settings.recording_keys.wanted(&pausing.typed) {
             Some(Wanted::Pause(reason)) => self.pause_recording(ctx, leg, reason),
@@ -96,7 +102,7 @@ impl Call {
             off if off.eq_ignore_ascii_case("off") => false,
             _ => return false,
         };
-        if self.operator_of(leg).is_some() && self.is_in_talk(leg) {
+        if self.operator_of(leg).is_some() && self.takes_part(leg) {
             self.cut_whisper(ctx);
             if on {
                 self.resume_recording(ctx, leg, false);

@@ -326,6 +326,9 @@ impl Call {
 
     /// It rang as long as it may.
     pub(super) fn rang_in_vain(&mut self, ctx: &mut Context, id: LegId) {
+        if self.supervisor_rang_in_vain(ctx, id) {
+            return;
+        }
         if self.is_reached(id) && self.legs.get(&id).is_some_and(PartyLeg::is_awaited) {
             self.take_back(ctx, id, OfferResult::NoAnswer);
             self.reach_failed(ctx, id, OfferResult::NoAnswer, None);

@@ -43,6 +43,10 @@ impl Call {
         if self.newcomer.is_some() {
             return Err(491);
         }
+        // Nobody picks up what rings for a supervisor alone.
+        if self.is_supervisor(leg) {
+            return Err(403);
+        }
         if self.is_in_talk(leg) && self.is_up(leg) {
             return match (early_only, self.operator_of(leg) == Some(operator)) {
                 (true, _) => Err(486),
@@ -64,6 +68,7 @@ impl Call {
         let rings = |leg: &PartyLeg| {
             leg.is_awaited()
                 && leg.who.operator().is_some()
+                && !matches!(leg.who, Who::Supervisor { .. })
                 && leg.has_invited(&replaces.call_id, [&replaces.to_tag, &replaces.from_tag])
         };
         self.legs
@@ -189,7 +194,7 @@ impl Call {
         }
     }
 
-    fn take_engagement(&mut self, leg: LegId) -> Option<Engagement> {
+    pub(super) fn take_engagement(&mut self, leg: LegId) -> Option<Engagement> {
         if leg == self.caller.id {
             return self.caller_engagement.take();
         }

@@ -52,6 +52,8 @@ impl Call {
             ctx.duties.talk_began(operator, call, segment);
         }
         self.recorded = recorded;
+        // Before the audio is joined, so that nobody hears what was whispered to another.
+        self.supervision_follows(ctx);
         self.join_after_whisper(ctx, leg, started);
         self.owe_wrap_up(ctx, leg);
         self.state = State::Talking { leg };
@@ -118,11 +120,19 @@ impl Call {
             self.end(ctx, outcome, by, 0, "");
             return;
         }
+        if self.supervisor_left(ctx, id) || self.guest_left(ctx, id, by) {
+            return;
+        }
         // One who asked for a transfer and hung up leaves the caller to it.
         if self.state != (State::Talking { leg: id }) {
             return;
         }
         self.end_segment(ctx, id, by);
+        if let Some(next) = self.next_of_conference() {
+            self.state = State::Opening;
+            self.start_segment(ctx, next, None, self.recorded);
+            return;
+        }
         let returned = self
             .returned
             .take()
@@ -191,7 +201,13 @@ impl Call {
                 number: String::new(),
                 name: self.caller_name.clone(),
             },
-            Some(Who::Offered { .. } | Who::Called { .. } | Who::Came { .. }) | None => Shown {
+            Some(
+                Who::Offered { .. }
+                | Who::Called { .. }
+                | Who::Came { .. }
+                | Who::Supervisor { .. },
+            )
+            | None => Shown {
                 number: self.caller_number.clone(),
                 name: self.caller_name.clone(),
             },

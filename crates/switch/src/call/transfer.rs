@@ -94,6 +94,10 @@ impl Call {
             return Err(403);
         }
         let refer = Refer::of(request)?;
+        // Who is to talk to whom is then not one's to say: see `conference`.
+        if self.is_conference() {
+            return Err(603);
+        }
         match &self.state {
             State::Talking { leg: with } if *with == leg || self.first == leg => Ok(refer),
             // One at a time (RFC 3515 leaves the choice of status to us).

@@ -1,13 +1,15 @@
-//! Owns what an operator hears on answering, before the caller: which queue, and how long the caller has waited.
+//! Owns the queue's whisper, which an operator hears on answering, before the caller: which queue, and how
+//! long the caller has waited.
 //!
 //! The operator has answered by then, and whoever hangs up ends a talk. It begins for the journal when the
 //! audio of the two is joined, so that a recording has all of it; until then the caller hears music. A key
-//! of the operator's cuts it short, and so does whatever else happens in a talk.
+//! of the operator's cuts it short, and so does whatever else happens in a talk. A supervisor does not: who
+//! comes meanwhile hears the two when they are joined. What a supervisor whispers is `supervision`'s.
 
 use std::collections::VecDeque;
 
 use dialplan::staff::{whisper_after, whisper_of};
-use vocab::media::{MediaCommand, PromptId, RecordingKey};
+use vocab::media::PromptId;
 use vocab::{Fact, LegId};
 
 use super::Call;
@@ -103,17 +105,9 @@ impl Call {
 
     /// Lets the first party and the one at this leg hear each other.
     fn join_audio(&mut self, ctx: &mut Context, leg: LegId) {
-        let (call, segment) = (self.id, self.segments);
         if let Some(started) = self.whisper.started.take() {
             ctx.record(started);
         }
-        let (caller, operator) = self.sides(leg);
-        let record = self.recorded.then_some(RecordingKey { call, segment });
-        ctx.media(MediaCommand::Bridge {
-            call,
-            caller,
-            operator,
-            record,
-        });
+        self.tell_talk_with(ctx, leg);
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Who {
     },
     /// An operator who came by other means: joined from another call, or took another's place.
     Came { operator: OperatorId },
+    /// An operator who supervises the call.
+    Supervisor { operator: OperatorId },
     /// A number of the outer network.
     Outer { number: String, trunk: String },
 }
@@ -30,7 +32,8 @@ impl Who {
         match self {
             Self::Offered { operator, .. }
             | Self::Called { operator, .. }
-            | Self::Came { operator } => Some(*operator),
+            | Self::Came { operator }
+            | Self::Supervisor { operator } => Some(*operator),
             Self::Outer { .. } => None,
         }
     }
@@ -39,7 +42,7 @@ impl Who {
     pub(super) const fn offer(&self) -> Option<OfferId> {
         match self {
             Self::Offered { offer, .. } | Self::Called { offer, .. } => Some(*offer),
-            Self::Came { .. } | Self::Outer { .. } => None,
+            Self::Came { .. } | Self::Supervisor { .. } | Self::Outer { .. } => None,
         }
     }
 
@@ -48,7 +51,8 @@ impl Who {
         match self {
             Self::Offered { operator, .. }
             | Self::Called { operator, .. }
-            | Self::Came { operator } => ctx.operator_ref(*operator).map(Party::Operator),
+            | Self::Came { operator }
+            | Self::Supervisor { operator } => ctx.operator_ref(*operator).map(Party::Operator),
             Self::Outer { number, trunk } => Some(Party::Outer {
                 number: number.clone(),
                 trunk: way

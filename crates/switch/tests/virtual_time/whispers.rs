@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use sip::Method;
 use switch::Input;
-use vocab::media::{MediaCommand, MediaEvent};
-use vocab::{CallId, Fact, LegId, OfferResult, Outcome};
+use vocab::media::{MediaCommand, MediaEvent, MixRole};
+use vocab::{CallId, Fact, Instruction, LegId, OfferResult, Order, Outcome, Rank, SupervisionMode};
 
 use crate::world::session::told;
 use crate::world::{World, phone, settings, trunk};
@@ -16,7 +16,7 @@ fn whispered(waited: Duration) -> (World, (sip::Message, sip::Message)) {
     let mut settings = settings();
     settings.whispers = settings.queues.iter().map(|queue| queue.id).collect();
     let mut world = World::with(settings);
-    world.input(Input::Operators(crate::world::operators(1)));
+    world.input(Input::Operators(crate::world::operators(2)));
     let caller = world.waiting_caller();
     world.pass(waited);
     world.plays_end = false;
@@ -115,6 +115,41 @@ fn a_caller_who_hangs_up_in_the_whisper_was_answered_and_the_recording_is_accoun
     world.pass(Duration::from_secs(60));
     world.assert_quiet();
     assert!(world.try_next(trunk()).is_none());
+}
+
+#[test]
+fn a_supervisor_who_comes_in_the_whisper_joins_nobody_before_its_end() {
+    let (mut world, _) = whispered(Duration::ZERO);
+    let (call, _, _) = playing(&world);
+    assert_eq!(world.register(2, "secret"), 200);
+    let order = Order::Supervise {
+        call,
+        operator: "op2".to_owned(),
+        mode: SupervisionMode::Whisper,
+    };
+    let wanted = Instruction {
+        by: "petrova".to_owned(),
+        rank: Rank::Supervisor,
+        order,
+    };
+    world.switch.order(world.now, &wanted).unwrap();
+    world.input(Input::Deadline);
+    world.operator_takes(2);
+    let mixes = |world: &World| {
+        let roles = |command: &MediaCommand| match command {
+            MediaCommand::Mix { parties, .. } => {
+                Some(parties.iter().map(|party| party.role).collect::<Vec<_>>())
+            }
+            _ => None,
+        };
+        world.commands.iter().filter_map(roles).collect::<Vec<_>>()
+    };
+    played(&mut world);
+    assert!(mixes(&world).is_empty() && bridges(&world).is_empty());
+    played(&mut world);
+    let with_supervisor = vec![MixRole::Caller, MixRole::Operator, MixRole::Whispering];
+    assert_eq!(mixes(&world), [with_supervisor]);
+    assert!(bridges(&world).is_empty(), "joined once, all three");
 }
 
 #[test]

@@ -151,6 +151,31 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         }
         Fact::EntryReopened { by, .. } => format!("entry opened again by {by}"),
         Fact::CallRated { mark, .. } => format!("the caller gives the mark {mark}"),
+        Fact::ConferenceJoined { party, .. } => {
+            format!("{} comes into the talk", talker(party, options))
+        }
+        Fact::ConferenceLeft { party, .. } => {
+            format!("{} leaves the talk", talker(party, options))
+        }
+        Fact::SupervisionStarted {
+            supervisor, mode, ..
+        } => format!("{} supervises: {}", supervisor.login, word(mode)),
+        Fact::SupervisionTurned {
+            supervisor, mode, ..
+        } => format!(
+            "{} supervises from now on: {}",
+            supervisor.login,
+            word(mode)
+        ),
+        Fact::SupervisionEnded {
+            supervisor,
+            ended_by,
+            ..
+        } => format!(
+            "{} supervises no more: {}",
+            supervisor.login,
+            word(ended_by)
+        ),
         Fact::CallJoined { into, .. } => format!("joined to call {into}"),
         Fact::CallEnded {
             outcome, ended_by, ..
@@ -206,6 +231,13 @@ fn audio(counts: &LegCounts, quality: &LegQuality) -> String {
     text.push_str(&format!("; to it {}", mos(quality.to_peer)));
     if let Some(us) = quality.round_trip_us {
         text.push_str(&format!("; round trip {} ms", us / 1_000));
+    }
+    if let Some(heard) = quality.heard_by_peer {
+        let (lost, late) = (heard.lost_permille, heard.discarded_permille);
+        text.push_str(&format!("; it says {lost} per mille lost, {late} too late"));
+        if let Some(mos) = heard.mos_conversation.or(heard.mos_listening) {
+            text.push_str(&format!(", MOS {}.{:02}", mos / 100, mos % 100));
+        }
     }
     text
 }
@@ -274,12 +306,17 @@ fn ordered(by: &str, order: &Order) -> String {
         Order::Pull { operator, .. } => format!("{by} pulls it for {operator}"),
         Order::Assign { operator, .. } => format!("{by} assigns it to {operator}"),
         Order::Move { queue, .. } => format!("{by} moves it to queue {queue}"),
+        Order::Supervise { operator, mode, .. } => {
+            format!("{by} has {operator} supervise it: {}", word(mode))
+        }
+        Order::EndSupervision { .. } => format!("{by} ends its supervision"),
         // Of no call.
         Order::SignIn { .. }
         | Order::SignOut { .. }
         | Order::Choose { .. }
         | Order::Ready { .. }
         | Order::Skills { .. }
+        | Order::Conference { .. }
         | Order::OpenQueue { .. }
         | Order::CloseQueue { .. } => format!("{by} gives an order"),
         Order::Settle { .. } => format!("{by} settles its callback"),

@@ -295,6 +295,11 @@ impl World {
                 assert!(self.legs.contains(&caller) && self.legs.contains(&operator));
                 None
             }
+            MediaCommand::Mix { ref parties, .. } => {
+                assert!((2..=8).contains(&parties.len()));
+                assert!(parties.iter().all(|one| self.legs.contains(&one.leg)));
+                None
+            }
             MediaCommand::SetRemote { leg, .. }
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
