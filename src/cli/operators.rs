@@ -1,4 +1,4 @@
-//! Owns what may be typed after `hotline operators`, and the orders after `hotline acd`.
+//! Owns what may be typed after `hotline operators`, and what the orders after `hotline acd` take.
 
 use clap::{Args, Subcommand, ValueEnum};
 use vocab::{CallId, SupervisionMode};
