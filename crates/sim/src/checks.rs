@@ -253,8 +253,16 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
                 };
                 waiting.insert(*call, one);
             }
-            Fact::QueueLeft { call, .. } => {
+            Fact::QueueLeft {
+                call,
+                queue,
+                outcome,
+            } => {
                 waiting.remove(call);
+                // Where the plan leads it next, be it the same queue, it has a new place.
+                if *outcome == QueueOutcome::TimedOut {
+                    entered.remove(&(*call, queue.as_str()));
+                }
             }
             // It is another call for those who get it: its place is a new one.
             Fact::TransferEnded {

@@ -50,7 +50,9 @@ impl Database {
             return Err(format!("the database still lacks event {}", late.id));
         }
         self.store.apply(&rest, place);
-        match self.store.difference(&files.all()) {
+        // What is not synced at the last moment is on no disk yet.
+        let (all, _) = files.read(Place::default(), durable, usize::MAX);
+        match self.store.difference(&all) {
             Some(told) => Err(format!("the database: {told}")),
             None => Ok(()),
         }
