@@ -64,10 +64,7 @@ fn add(token: &TokenAdd) -> anyhow::Result<ExitCode> {
     {
         bail!("there is already a token {name:?}; remove it first");
     }
-    let mut secret = String::from("hl_");
-    for octet in boot::random_bytes::<OCTETS>()? {
-        let _ = write!(secret, "{octet:02x}");
-    }
+    let secret = format!("hl_{}", crate::hex::hex(&boot::random_bytes::<OCTETS>()?));
     let rights = token.right.join(",");
     let line = format!("{name} {} {rights}\n", console::hash(&secret));
     console::Tokens::parse(&format!("{text}{line}"), &path.display().to_string())?;

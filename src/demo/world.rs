@@ -271,7 +271,7 @@ fn enrol(settings: &Settings, operators: u16) -> anyhow::Result<Vec<OperatorAcco
 /// 128 random bits.
 fn password() -> anyhow::Result<String> {
     let bytes: [u8; 16] = crate::boot::random_bytes()?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::hex::hex(&bytes))
 }
 
 /// Settings that are not the demo's own are somebody's real ones.

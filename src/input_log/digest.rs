@@ -9,44 +9,40 @@ use switch::Output;
 /// content is in the event file.
 #[derive(Debug, Default)]
 pub(super) struct Digest {
-    hasher: Hasher,
-    is_empty_no_more: bool,
+    /// None before the first output.
+    hasher: Option<Hasher>,
 }
 
 impl Digest {
     /// One more output.
     pub(super) fn add(&mut self, output: &Output) {
-        self.is_empty_no_more = true;
+        let hasher = self.hasher.get_or_insert_default();
         match output {
             Output::Send { flow, bytes, after } => {
-                self.text(format_args!("{flow:?} {after:?} "));
-                self.hasher.update(bytes);
+                text(hasher, format_args!("{flow:?} {after:?} "));
+                hasher.update(bytes);
             }
             Output::Record(event) => {
-                self.text(format_args!(
-                    "{:?} {:?} {} {:?}",
-                    event.id,
-                    event.up,
-                    journal::kind(&event.fact),
-                    event.fact.call()
-                ));
+                let kind = journal::kind(&event.fact);
+                let call = event.fact.call();
+                text(
+                    hasher,
+                    format_args!("{:?} {:?} {kind} {call:?}", event.id, event.up),
+                );
             }
-            other => self.text(format_args!("{other:?}")),
+            other => text(hasher, format_args!("{other:?}")),
         }
-    }
-
-    fn text(&mut self, text: fmt::Arguments<'_>) {
-        // Hashing cannot fail.
-        let _ = Feed(&mut self.hasher).write_fmt(text);
     }
 
     /// The sum, and begins anew; 0 if there was nothing.
     pub(super) fn take(&mut self) -> u32 {
-        if !core::mem::take(&mut self.is_empty_no_more) {
-            return 0;
-        }
-        core::mem::take(&mut self.hasher).finalize()
+        self.hasher.take().map_or(0, Hasher::finalize)
     }
+}
+
+fn text(hasher: &mut Hasher, text: fmt::Arguments<'_>) {
+    // Hashing cannot fail.
+    let _ = Feed(hasher).write_fmt(text);
 }
 
 struct Feed<'a>(&'a mut Hasher);

@@ -1,7 +1,5 @@
 //! Owns the sending of one letter: signed, by HTTP, and what the answer means.
 
-use std::fmt::Write;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use vocab::{Event, WallTime};
@@ -79,10 +77,7 @@ fn signature(secret: &str, seconds: i64, body: &str) -> String {
     // HMAC takes a key of any length (RFC 2104 section 3), so this is never an error.
     if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
         mac.update(format!("{seconds}.{body}").as_bytes());
-        for octet in mac.finalize().into_bytes() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{octet:02x}");
-        }
+        text.push_str(&crate::hex::hex(&mac.finalize().into_bytes()));
     }
     text
 }
