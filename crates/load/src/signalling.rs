@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sip::Output;
 use vocab::Time;
@@ -237,10 +237,17 @@ impl Signalling {
         self.operators.begin(self.clock.now(), &mut self.shared);
         loop {
             let now = self.clock.now();
-            if stop_by.is_none() && self.wishes.try_recv().is_ok() {
-                self.shared.stopping = true;
-                stop_by = Some(now + STOP_WITHIN);
-                self.callers.stop(now, &mut self.shared);
+            if stop_by.is_none() {
+                match self.wishes.try_recv() {
+                    Ok(Wish::Stop) => {
+                        self.shared.stopping = true;
+                        stop_by = Some(now + STOP_WITHIN);
+                        self.callers.stop(now, &mut self.shared);
+                    }
+                    // Abandoned: not a word more, and the audio ends with the way to its threads.
+                    Err(TryRecvError::Disconnected) => return (self.callers, self.operators),
+                    Err(TryRecvError::Empty) => {}
+                }
             }
             if !placing
                 && (self.operators.settled()
