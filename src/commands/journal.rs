@@ -158,9 +158,13 @@ fn write_out(export: &Export, database: &Location) -> anyhow::Result<()> {
 
 /// Runs one task of a command that needs no engine.
 pub(super) fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    Ok(runtime()?.block_on(future))
+}
+
+/// A runtime of a command, for what it asks in several steps.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot start")?;
-    Ok(runtime.block_on(future))
+        .context("cannot start")
 }

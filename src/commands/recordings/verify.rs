@@ -103,14 +103,12 @@ fn check_files(
     if !settings.recordings.root.is_dir() {
         return Ok(());
     }
-    let mut journal = block_on(query::open(&settings.journal.database))??;
+    // A connection to a server lives in the runtime that opened it, and in no other.
+    let runtime = super::super::journal::runtime()?;
+    let mut journal = runtime.block_on(query::open(&settings.journal.database))?;
     let mut failed = None;
-    let known = |key: RecordingKey| match block_on(journal.segment_to_record(key)) {
-        Ok(Ok(found)) => found.and_then(|segment| segment.path),
-        Ok(Err(error)) => {
-            failed = Some(anyhow::Error::from(error));
-            None
-        }
+    let known = |key: RecordingKey| match runtime.block_on(journal.segment_to_record(key)) {
+        Ok(found) => found.and_then(|segment| segment.path),
         Err(error) => {
             failed = Some(error);
             None
@@ -118,7 +116,7 @@ fn check_files(
     };
     totals.files = ledger.check_orphans(known)?;
     if let Some(error) = failed {
-        return Err(error);
+        return Err(error.into());
     }
     tell(ledger, totals)
 }
