@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use sim::{Fault, Scenario, live, shrink};
@@ -39,12 +39,7 @@ pub(super) fn run(wanted: &Sim) -> anyhow::Result<ExitCode> {
                     "seed {seed}: {}; looking for a shorter way to it",
                     failure.wrong
                 );
-                let text = format!(
-                    "hotline {}, seed {seed} is wrong\n{}\n",
-                    env!("CARGO_PKG_VERSION"),
-                    shrink(failure)
-                );
-                super::print_out(&text)?;
+                super::print_out(&wrong(seed, &shrink(failure).to_string()))?;
                 return Ok(ExitCode::FAILURE);
             }
         }
@@ -55,6 +50,43 @@ pub(super) fn run(wanted: &Sim) -> anyhow::Result<ExitCode> {
     }
     super::print_out(&format!("{}\n{}", sum.line(began.elapsed()), sum.faults()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is told of a seed that is wrong: without the source it is of, nobody can see it again.
+fn wrong(seed: u64, story: &str) -> String {
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), commit());
+    format!("hotline {version}, {commit}, seed {seed} is wrong\n{story}\n")
+}
+
+/// The commit that the program was built from, where its builder said so (`HOTLINE_COMMIT`); else where
+/// the tree around the program stands, which is the same unless it moved since.
+fn commit() -> String {
+    if let Some(commit) = option_env!("HOTLINE_COMMIT") {
+        return format!("commit {commit}");
+    }
+    match tree() {
+        Some(commit) => format!("commit {commit} by the tree around it"),
+        None => "of an unknown commit".to_owned(),
+    }
+}
+
+fn tree() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let asked = Command::new("git")
+        .arg("-C")
+        .arg(program.parent()?)
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=12",
+            "--exclude=*",
+        ])
+        .output()
+        .ok()?;
+    let said = String::from_utf8(asked.stdout).ok()?;
+    let commit = said.trim();
+    (asked.status.success() && !commit.is_empty()).then(|| commit.to_owned())
 }
 
 impl Sum {
@@ -83,5 +115,26 @@ impl Sum {
             let _ = writeln!(text, "  {:<10} {times}", fault.word());
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_is_wrong_is_told_with_the_commit_that_it_is_wrong_in() {
+        let text = wrong(7, "the story");
+        let commit =
+            option_env!("HOTLINE_COMMIT").map_or_else(tree, |commit| Some(commit.to_owned()));
+        // Tests run from a tree that git knows; the commit is its own, whole enough to be found.
+        let commit = commit.expect("a git tree around the tests");
+        let hex = commit.trim_end_matches("-dirty");
+        assert!(
+            hex.len() >= 12 && hex.chars().all(|c| c.is_ascii_hexdigit()),
+            "{commit}"
+        );
+        assert!(text.contains(&format!("commit {commit}")), "{text}");
+        assert!(text.contains("seed 7 is wrong\nthe story"), "{text}");
     }
 }
