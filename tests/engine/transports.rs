@@ -2,19 +2,17 @@
 //! WebSocket client; hostile octets on streams; certificates that cannot be used.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::harness::baresip::Baresip;
+use crate::harness::browser::{Browser, HOST};
 use crate::harness::journal::finished;
 use crate::harness::wire::{Wire, messages};
-use crate::harness::{Engine, LogOnPanic, Net, Setup, password, sipp, text_of, until, with_tls};
-use futures_util::{SinkExt, StreamExt};
-use sip::{Datagram, HeaderName, Message, Method, Uri, parse_datagram};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message as Frame};
+use crate::harness::{Engine, LogOnPanic, Net, Setup, sipp, text_of, until, with_tls};
+use sip::Method;
+use tokio_tungstenite::tungstenite::Error;
 
 /// The caller talks to an operator until it hangs up; the journal says so.
 fn talk(engine: &Engine, transport: &'static str, operators: &'static str) {
@@ -187,96 +185,6 @@ fn several_messages_in_one_segment_are_each_answered_and_so_is_one_in_two() {
     }
 }
 
-type Socket = WebSocketStream<tokio::net::TcpStream>;
-
-/// A telephone in a browser, by hand.
-struct Browser {
-    socket: Socket,
-    engine: SocketAddr,
-    cseq: u32,
-}
-
-/// What a browser's telephone calls itself (RFC 7118 §5).
-const HOST: &str = "df7jal23ls0d.invalid";
-
-impl Browser {
-    async fn open(engine: SocketAddr, origin: &str) -> Result<Self, Error> {
-        let mut request = format!("ws://{engine}/").into_client_request()?;
-        let fields = request.headers_mut();
-        fields.insert("Sec-WebSocket-Protocol", "sip".parse().unwrap());
-        fields.insert("Origin", origin.parse().unwrap());
-        let stream = tokio::net::TcpStream::connect(engine).await.unwrap();
-        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
-        Ok(Self {
-            socket,
-            engine,
-            cseq: 0,
-        })
-    }
-
-    async fn send(&mut self, message: &Message) {
-        let text = String::from_utf8(message.to_bytes()).unwrap();
-        self.socket.send(Frame::text(text)).await.unwrap();
-    }
-
-    async fn next(&mut self) -> Message {
-        loop {
-            let frame = tokio::time::timeout(Duration::from_secs(20), self.socket.next()).await;
-            if let Frame::Text(text) = frame.unwrap().unwrap().unwrap() {
-                match parse_datagram(text.as_bytes()).unwrap() {
-                    Datagram::Message(message) => return message,
-                    Datagram::KeepAlive => {}
-                }
-            }
-        }
-    }
-
-    /// The next request of a method; others are passed over.
-    async fn request(&mut self, method: &Method) -> Message {
-        loop {
-            let message = self.next().await;
-            if message.method() == Some(method) {
-                return message;
-            }
-        }
-    }
-
-    fn register_request(&mut self) -> Message {
-        self.cseq += 1;
-        let uri = Uri::parse(&format!("sip:{}", self.engine)).unwrap();
-        let mut request = Message::request(Method::Register, uri);
-        let via = format!("SIP/2.0/WS {HOST};branch=z9hG4bKws{}", self.cseq);
-        let address = format!("<sip:anna@{}>", self.engine);
-        for (name, value) in [
-            (HeaderName::Via, via),
-            (HeaderName::From, format!("{address};tag=ws")),
-            (HeaderName::To, address),
-            (HeaderName::CallId, "websocket-register".to_owned()),
-            (HeaderName::CSeq, format!("{} REGISTER", self.cseq)),
-            (
-                HeaderName::Contact,
-                format!("<sip:anna@{HOST};transport=ws>"),
-            ),
-            (HeaderName::MaxForwards, "70".to_owned()),
-        ] {
-            request.headers.push(name, value);
-        }
-        request
-    }
-
-    async fn register(&mut self) {
-        let request = self.register_request();
-        self.send(&request).await;
-        let challenge = self.next().await;
-        assert_eq!(challenge.status(), Some(401));
-        let mut request = self.register_request();
-        sip::authorize(&mut request, &challenge, "anna", &password("anna"), "c", 1).unwrap();
-        self.send(&request).await;
-        let answer = self.next().await;
-        assert_eq!(answer.status(), Some(200), "{answer:?}");
-    }
-}
-
 #[test]
 fn a_browser_registers_over_websocket_and_takes_a_call() {
     let net = Net::fresh();
@@ -308,21 +216,7 @@ fn a_browser_registers_over_websocket_and_takes_a_call() {
         assert_eq!(contact, format!("sip:{ws};transport=ws"));
         let target = invite.request_uri().unwrap().to_string();
         assert_eq!(target, format!("sip:anna@{HOST};transport=ws"));
-        let respond = |request: &Message, status| {
-            let mut response = request.respond(status, Some("browser"));
-            let contact = format!("<sip:anna@{HOST};transport=ws>");
-            response.headers.set(HeaderName::Contact, contact);
-            response
-        };
-        browser.send(&respond(&invite, 180)).await;
-        let address = engine.place.net.operators;
-        let sdp = format!(
-            "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-             m=audio 40000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
-        );
-        let ok = respond(&invite, 200).with_body("application/sdp", sdp.into_bytes());
-        browser.send(&ok).await;
-        browser.request(&Method::Ack).await;
+        browser.take(&invite, engine.place.net.operators).await;
         let bye = browser.request(&Method::Bye).await;
         browser.send(&bye.respond(200, None)).await;
         caller.succeed();

@@ -48,6 +48,14 @@ impl Entry {
         (self.text("outcome"), self.text("ended_by"))
     }
 
+    /// Whether it is over, with its recording where a talk was to be recorded.
+    pub fn is_finished(&self) -> bool {
+        let settled = self.number("segments") == Some(0)
+            || !self.text("recording_path").is_empty()
+            || !self.text("recording_missing").is_empty();
+        !self.text("outcome").is_empty() && settled
+    }
+
     /// The recording's file.
     pub fn recording(&self, place: &Place) -> PathBuf {
         let path = self.text("recording_path");
@@ -102,13 +110,7 @@ pub fn finished(place: &Place, count: usize) -> Vec<Entry> {
     let deadline = std::time::Instant::now() + wait;
     until(&what, wait, || {
         last = entries(place);
-        let over = |entry: &&Entry| {
-            let settled = entry.number("segments") == Some(0)
-                || !entry.text("recording_path").is_empty()
-                || !entry.text("recording_missing").is_empty();
-            !entry.text("outcome").is_empty() && settled
-        };
-        if last.iter().filter(over).count() >= count {
+        if last.iter().filter(|entry| entry.is_finished()).count() >= count {
             return Some(());
         }
         assert!(

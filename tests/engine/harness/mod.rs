@@ -10,11 +10,16 @@
 
 pub mod audio;
 pub mod baresip;
+pub mod browser;
 pub mod http;
 pub mod journal;
 pub mod kamailio;
 pub mod linphone;
 pub mod people;
+#[path = "../../../crates/journal/src/tests/server.rs"]
+pub mod postgres;
+pub mod proxy;
+pub mod room;
 pub mod sipp;
 pub mod wire;
 
@@ -132,6 +137,8 @@ pub struct Setup {
     pub rest_after_no_answer: &'static str,
     /// Lines added to the settings of signalling.
     pub sip: String,
+    /// Lines added to the settings of audio.
+    pub media: String,
     /// Lines added to the trunk of the callers.
     pub trunk: String,
     /// Lines added to the settings.
@@ -148,6 +155,7 @@ impl Default for Setup {
             wait_max: None,
             rest_after_no_answer: "0s",
             sip: String::new(),
+            media: String::new(),
             trunk: String::new(),
             more: String::new(),
         }
@@ -182,13 +190,25 @@ hangup = {}
 pub struct Place {
     pub folder: TempDir,
     pub net: Net,
+    /// What stands before each command: the way into a room of its own, mostly nothing.
+    within: Vec<String>,
+    /// What the engine finds in its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Place {
     pub fn new(setup: &Setup) -> Self {
+        Self::within(setup, |_| Vec::new())
+    }
+
+    /// A place whose commands run in a room that `furnish` makes for its folder.
+    pub fn within(setup: &Setup, furnish: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let place = Self {
-            folder: tempfile::tempdir().unwrap(),
+            within: furnish(folder.path()),
+            folder,
             net: setup.net,
+            environment: Vec::new(),
         };
         let path = place.folder.path();
         for folder in ["dialplans", "prompts/music"] {
@@ -227,8 +247,20 @@ impl Place {
         self.run_with_input(arguments, "")
     }
 
+    /// The program, to be run in this place.
+    fn hotline(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_hotline");
+        let Some((first, rest)) = self.within.split_first() else {
+            return Command::new(program);
+        };
+        let mut command = Command::new(first);
+        command.args(rest).arg(program);
+        command
+    }
+
     fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        let mut child = self
+            .hotline()
             .args(arguments)
             .arg("--config")
             .arg(self.config())
@@ -259,6 +291,7 @@ fn settings(setup: &Setup) -> String {
         ring_time,
         rest_after_no_answer,
         sip,
+        media,
         trunk,
         more,
         ..
@@ -280,6 +313,7 @@ calls = {calls}
 [media]
 address = "{engine}"
 threads = 1
+{media}
 [log]
 level = "debug"
 [[trunk]]
@@ -321,10 +355,12 @@ impl Engine {
             .append(true)
             .open(place.path("engine.log"))
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        let mut child = place
+            .hotline()
             .arg("serve")
             .arg("--config")
             .arg(place.config())
+            .envs(place.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -1,16 +1,48 @@
 //! Callers and operators of the load generator, who make real calls with audio.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use load::{CallerPattern, DurationRange, Load, LoadSettings, OperatorAccount, OperatorBehaviour};
 
-use super::{Engine, NUMBER, password};
+use super::{Engine, NUMBER, password, until};
 
 /// So many calls, twenty a second, to operators who answer soon; each talks for so long.
 pub fn talking(engine: &Engine, logins: &[String], calls: u64, talk: Duration) -> Load {
+    start(engine, logins, calls, talk, |_| {})
+}
+
+/// Operators and nobody who calls them. Dropped without `stop`, their telephones fall silent in the
+/// middle of whatever they do.
+pub fn at_work(engine: &Engine, logins: &[String], address: IpAddr) -> Load {
+    let load = start(engine, logins, 0, Duration::ZERO, |settings| {
+        settings.operator_address = address;
+    });
+    until("the operators are registered", SOON, || {
+        (load.counts().registered == logins.len() as u64).then_some(())
+    });
+    load
+}
+
+/// Callers from an address, and no operator. Dropped without `stop`, their trunk is gone.
+pub fn calling(engine: &Engine, calls: u64, talk: Duration, address: IpAddr) -> Load {
+    start(engine, &[], calls, talk, |settings| {
+        settings.caller_address = address;
+    })
+}
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn start(
+    engine: &Engine,
+    logins: &[String],
+    calls: u64,
+    talk: Duration,
+    change: impl FnOnce(&mut LoadSettings),
+) -> Load {
     let net = engine.place.net;
     let account = |login: &String| OperatorAccount::new(login, password(login));
-    Load::start(LoadSettings {
+    let mut settings = LoadSettings {
         caller_address: net.callers,
         operator_address: net.operators,
         operators: logins.iter().map(account).collect(),
@@ -27,6 +59,7 @@ pub fn talking(engine: &Engine, logins: &[String], calls: u64, talk: Duration) -
             ..CallerPattern::default()
         },
         ..LoadSettings::new(engine.sip)
-    })
-    .unwrap()
+    };
+    change(&mut settings);
+    Load::start(settings).unwrap()
 }

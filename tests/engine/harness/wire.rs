@@ -138,7 +138,8 @@ pub fn to_tag(text: &str) -> String {
         .unwrap_or_default()
 }
 
-fn offer(address: IpAddr) -> String {
+/// A session of A-law at an address where nobody listens.
+pub fn offer(address: IpAddr) -> String {
     format!(
         "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
          m=audio 40000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"

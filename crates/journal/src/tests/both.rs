@@ -243,7 +243,7 @@ fn both_databases_hold_the_same_and_a_server_that_goes_away_loses_nothing() {
     let events = history();
     let (sqlite, postgres) = (Place::new(), Place::new());
     let file = Location::from(sqlite.database());
-    let url = server.database("one");
+    let url = Location::parse(&server.database("one"));
     let all = crate::sqlite::MIGRATIONS.iter().count();
     assert_eq!(block_on(crate::migrate(&url)).unwrap().len(), all);
     assert!(block_on(crate::migrate(&url)).unwrap().is_empty());
@@ -268,7 +268,7 @@ fn both_databases_hold_the_same_and_a_server_that_goes_away_loses_nothing() {
 
 /// From SQLite to PostgreSQL and back: all rows, operators and telephones are those of the first.
 fn copied(server: &Server, file: &Location, url: &Location) {
-    let there = server.database("three");
+    let there = Location::parse(&server.database("three"));
     let folder = tempfile::tempdir().unwrap();
     let back = Location::from(folder.path().join("back.db"));
     let done = block_on(crate::copy(file, &there)).unwrap();
@@ -324,7 +324,7 @@ fn away() -> Duration {
 fn goes_away(server: &mut Server) {
     for (name, standing_still) in [("two", false), ("four", true)] {
         let place = Place::new();
-        let url = server.database(name);
+        let url = Location::parse(&server.database(name));
         let events = history();
         let (first, second) = events.split_at(events.len() / 2);
         let durable = Durable::default();

@@ -113,5 +113,5 @@ fn letters_are_kept_until_taken_in_sqlite() {
 #[test]
 fn letters_are_kept_until_taken_in_postgres() {
     let server = Server::start();
-    letters_are_kept_until_taken(&Place::new(), &server.database("letters"));
+    letters_are_kept_until_taken(&Place::new(), &Location::parse(&server.database("letters")));
 }

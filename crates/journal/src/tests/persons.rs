@@ -214,5 +214,5 @@ fn cards_are_written_merged_and_split_in_sqlite() {
 #[test]
 fn cards_are_written_merged_and_split_in_postgres() {
     let server = Server::start();
-    cards_live_in(&Place::new(), &server.database("persons"));
+    cards_live_in(&Place::new(), &Location::parse(&server.database("persons")));
 }
