@@ -10,10 +10,11 @@ use vocab::{CallId, OfferId, OperatorId, QueueId, Time};
 use crate::breaks::{Breaks, Clock};
 use crate::callback::Dialling;
 use crate::calls::{Call, Queue};
-use crate::group::{CallKey, Extra};
+use crate::group::Extra;
 use crate::kept::{KeptPlaces, Regulars};
 use crate::offers::Offer;
 use crate::operator::{Happened, Operator, Phase};
+use crate::order::CallKey;
 use crate::pool::Pool;
 use crate::random::Random;
 use crate::settings::CallerSettings;
@@ -292,14 +293,10 @@ impl Acd {
                 let Some(group) = self.pool.groups.get(place.group) else {
                     continue;
                 };
-                let any = match extra {
-                    Extra::Silent => group.silent > 0,
-                    Extra::Ringing => group.ringing > 0,
+                let wanted = |key: &CallKey| {
+                    best.is_none_or(|(order, first, ..)| (place.order, *key) < (order, first))
                 };
-                if any
-                    && let Some(key) = group.next_call(place, extra, failed)
-                    && best.is_none_or(|(order, first, ..)| (place.order, key) < (order, first))
-                {
+                if let Some(key) = group.next_call(place, extra, wanted, failed) {
                     best = Some((place.order, key, Some(index), extra));
                 }
             }

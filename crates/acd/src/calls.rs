@@ -1,6 +1,5 @@
 //! Owns the calls of the queues: how they enter, wait, overflow and leave.
 
-use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +7,8 @@ use vocab::{CallId, OfferId, OfferResult, OperatorId, QueueId, Time};
 
 use crate::callback::Callback;
 use crate::estimate::{Estimates, Forecast};
-use crate::group::CallKey;
 use crate::operator::Happened;
+use crate::order::CallKey;
 use crate::output::Cause;
 use crate::settings::{OVERFLOWS_MAX, Overflow, QueueSettings};
 use crate::skills::{NEEDS_MAX, SkillNeed};
@@ -63,12 +62,12 @@ impl Queue {
 
     fn insert(&mut self, key: CallKey) {
         self.calls.insert(key);
-        *self.by_priority.entry(key.priority.0).or_default() += 1;
+        *self.by_priority.entry(key.priority()).or_default() += 1;
     }
 
     fn remove(&mut self, key: &CallKey) {
         if self.calls.remove(key)
-            && let Some(count) = self.by_priority.get_mut(&key.priority.0)
+            && let Some(count) = self.by_priority.get_mut(&key.priority())
         {
             *count -= 1;
         }
@@ -221,11 +220,8 @@ impl Acd {
             .priority
             .saturating_add(queue.settings.priority)
             .saturating_add(more);
-        let key = CallKey {
-            priority: Reverse(priority),
-            since: earlier(arrival.since, credit + queue.settings.credit),
-            call,
-        };
+        let since = earlier(arrival.since, credit + queue.settings.credit);
+        let key = CallKey::new(priority, since, call);
         let place = queue.last_place(priority);
         queue.insert(key);
         // Who is called back does not wait on the line.
@@ -395,7 +391,7 @@ impl Acd {
             return;
         };
         let before = waiting.key;
-        waiting.key.priority = Reverse(priority);
+        waiting.key = before.with_priority(priority);
         waiting.arrival.priority = priority;
         if let Some(queue) = self.queues.get_mut(&waiting.queue) {
             queue.remove(&before);

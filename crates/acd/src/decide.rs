@@ -115,7 +115,7 @@ impl Acd {
                     Extra::Ringing => Occasion::RingsOn,
                 },
                 group: Some(place.group),
-                level: place.tier.level.0,
+                level: place.tier.level(),
                 considered: Vec::new(),
             },
         };
@@ -207,7 +207,7 @@ impl Acd {
             level: choice.level,
             idle: now.since(idle_since),
             waited: call.map(|call| now.since(call.entered)).unwrap_or_default(),
-            waiting: group.map_or(0, |group| group.silent),
+            waiting: group.map_or(0, |group| group.silent.count),
             others_free: group.map_or(0, |group| {
                 group.free.len().saturating_sub(usize::from(counted))
             }),

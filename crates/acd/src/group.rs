@@ -4,70 +4,18 @@
 //! It refuses to know states: whoever is put in is free, and whatever is put in waits. Levels that
 //! will do differ from call to call: calls with the same limits share a shelf.
 
-use core::cmp::Reverse;
 use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use vocab::{CallId, OperatorId, QueueId, Time};
+use vocab::{CallId, OperatorId, QueueId};
 
 use crate::decision::{CONSIDERED_MAX, Considered, WhyNot};
+use crate::order::{CallKey, FreeKey, Tier};
 use crate::settings::{Levels, Strategy};
 use crate::skills::Limits;
 use crate::status::Presence;
-
-/// A waiting call's place: priority, then waiting since, then id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CallKey {
-    pub(crate) priority: Reverse<u8>,
-    pub(crate) since: Time,
-    pub(crate) call: CallId,
-}
-
-/// What comes before the strategy when free operators are ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Tier {
-    /// The reserve comes last.
-    pub(crate) reserve: bool,
-    /// Small, so that places compare fast; a delay has at most 49 days.
-    pub(crate) delay_ms: u32,
-    /// Levels of preferred skills, added up.
-    pub(crate) preferred: Reverse<u16>,
-    /// The lowest level among the required skills; 0 where levels are alike.
-    pub(crate) level: Reverse<u8>,
-}
-
-/// A free operator's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FreeKey {
-    pub(crate) tier: Tier,
-    /// By the strategy; the lowest first.
-    pub(crate) rank: u64,
-    pub(crate) idle_since: Time,
-    pub(crate) operator: OperatorId,
-}
-
-impl FreeKey {
-    const fn at(tier: Tier, rank: u64) -> Self {
-        Self {
-            tier,
-            rank,
-            idle_since: Time::ZERO,
-            operator: OperatorId(0),
-        }
-    }
-
-    /// After everybody of a tier.
-    const fn end(tier: Tier) -> Self {
-        Self {
-            tier,
-            rank: u64::MAX,
-            idle_since: Time::from_micros(u64::MAX),
-            operator: OperatorId(u32::MAX),
-        }
-    }
-}
 
 /// What a group asks for. Groups that ask for the same are one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +54,30 @@ pub(crate) struct Shelf {
     pub(crate) ringing: BTreeSet<CallKey>,
 }
 
+impl Shelf {
+    const fn calls(&self, extra: Extra) -> &BTreeSet<CallKey> {
+        match extra {
+            Extra::Silent => &self.silent,
+            Extra::Ringing => &self.ringing,
+        }
+    }
+
+    const fn calls_mut(&mut self, extra: Extra) -> &mut BTreeSet<CallKey> {
+        match extra {
+            Extra::Silent => &mut self.silent,
+            Extra::Ringing => &mut self.ringing,
+        }
+    }
+}
+
+/// The calls of one kind on all shelves of a group, without looking at each: an operator who gets
+/// free asks every group about them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) count: usize,
+    pub(crate) first: Option<CallKey>,
+}
+
 /// What a search among free operators found.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -123,9 +95,8 @@ pub(crate) struct Group {
     pub(crate) label: Arc<str>,
     pub(crate) shelves: Vec<Shelf>,
     pub(crate) free: BTreeSet<FreeKey>,
-    /// Calls on shelves that ring nowhere.
-    pub(crate) silent: usize,
-    pub(crate) ringing: usize,
+    pub(crate) silent: Tally,
+    pub(crate) ringing: Tally,
     /// Members by presence.
     pub(crate) staff: [u32; Presence::COUNT],
     /// The queues whose calls it gets when they enter.
@@ -152,8 +123,8 @@ impl Group {
             label: label.into(),
             shelves: Vec::new(),
             free: BTreeSet::new(),
-            silent: 0,
-            ringing: 0,
+            silent: Tally::default(),
+            ringing: Tally::default(),
             staff: [0; Presence::COUNT],
             queues: Vec::new(),
             reserve_open: false,
@@ -180,33 +151,61 @@ impl Group {
         })
     }
 
-    pub(crate) fn put_silent(&mut self, shelf: usize, key: CallKey) {
-        if let Some(shelf) = self.shelves.get_mut(shelf) {
-            self.silent += usize::from(shelf.silent.insert(key));
+    const fn tally(&self, extra: Extra) -> &Tally {
+        match extra {
+            Extra::Silent => &self.silent,
+            Extra::Ringing => &self.ringing,
         }
     }
 
-    pub(crate) fn put_ringing(&mut self, shelf: usize, key: CallKey) {
-        if let Some(shelf) = self.shelves.get_mut(shelf) {
-            self.ringing += usize::from(shelf.ringing.insert(key));
+    const fn tally_mut(&mut self, extra: Extra) -> &mut Tally {
+        match extra {
+            Extra::Silent => &mut self.silent,
+            Extra::Ringing => &mut self.ringing,
+        }
+    }
+
+    /// Puts a call on a shelf.
+    pub(crate) fn put(&mut self, shelf: usize, key: CallKey, extra: Extra) {
+        let calls = self
+            .shelves
+            .get_mut(shelf)
+            .map(|shelf| shelf.calls_mut(extra));
+        if calls.is_some_and(|calls| calls.insert(key)) {
+            let tally = self.tally_mut(extra);
+            tally.count += 1;
+            tally.first = Some(tally.first.map_or(key, |first| first.min(key)));
         }
     }
 
     /// Takes a call off its shelf, if it stands there.
     pub(crate) fn take(&mut self, shelf: usize, key: CallKey) {
-        if let Some(shelf) = self.shelves.get_mut(shelf) {
-            self.silent -= usize::from(shelf.silent.remove(&key));
-            self.ringing -= usize::from(shelf.ringing.remove(&key));
+        for extra in [Extra::Silent, Extra::Ringing] {
+            let calls = self
+                .shelves
+                .get_mut(shelf)
+                .map(|shelf| shelf.calls_mut(extra));
+            if !calls.is_some_and(|calls| calls.remove(&key)) {
+                continue;
+            }
+            let firsts = self
+                .shelves
+                .iter()
+                .filter_map(|one| one.calls(extra).first());
+            let first = firsts.min().copied();
+            let tally = self.tally_mut(extra);
+            tally.count -= 1;
+            tally.first = first;
         }
     }
 
     /// Why an operator may not get calls of a shelf yet, if so.
-    fn held_back(&self, tier: &Tier, shelf: &Shelf) -> Option<WhyNot> {
-        if u128::from(tier.delay_ms) > shelf.waited.as_millis() {
+    fn held_back(&self, tier: Tier, shelf: &Shelf) -> Option<WhyNot> {
+        if u128::from(tier.delay_ms()) > shelf.waited.as_millis() {
             return Some(WhyNot::Delayed);
         }
         let helps = self.reserve_open || self.reserve_wait.is_some_and(|wait| wait <= shelf.waited);
-        (tier.reserve && !helps).then_some(WhyNot::Reserve)
+        (tier.is_reserve() && !helps).then_some(WhyNot::Reserve)
     }
 
     fn outside(limits: &[Limits], levels: &[u8]) -> Option<WhyNot> {
@@ -223,26 +222,29 @@ impl Group {
             })
     }
 
-    /// The next call for one of its operators, leaving out those `excluded`. `extra`: among those
-    /// that ring already.
+    /// The next call for one of its operators, if it is `wanted`, leaving out those `excluded`;
+    /// whoever does not want a call wants none behind it. `extra`: among those that ring already.
     pub(crate) fn next_call(
         &self,
         place: &Place,
         extra: Extra,
+        wanted: impl Fn(&CallKey) -> bool,
         excluded: impl Fn(CallId) -> bool,
     ) -> Option<CallKey> {
+        // The cheapest question first: most groups and shelves have nothing better than what was found.
+        if !self.tally(extra).first.as_ref().is_some_and(&wanted) {
+            return None;
+        }
         let first = |shelf: &Shelf| {
-            let calls = match extra {
-                Extra::Silent => &shelf.silent,
-                Extra::Ringing => &shelf.ringing,
-            };
-            if calls.is_empty()
-                || self.held_back(&place.tier, shelf).is_some()
+            let calls = shelf.calls(extra);
+            if !calls.first().is_some_and(&wanted)
+                || self.held_back(place.tier, shelf).is_some()
                 || Self::outside(&shelf.limits, &place.levels).is_some()
             {
                 return None;
             }
-            calls.iter().find(|key| !excluded(key.call)).copied()
+            let next = calls.iter().take_while(|key| wanted(key));
+            next.into_iter().find(|key| !excluded(key.call)).copied()
         };
         self.shelves.iter().filter_map(first).min()
     }
@@ -263,27 +265,27 @@ impl Group {
         };
         let mut next = self.free.first();
         while let Some(first) = next {
-            let tier = first.tier;
+            let tier = first.tier();
             let mut end = tier;
-            if let Some(why) = self.held_back(&tier, shelf) {
-                pass(&mut considered, first.operator, why);
+            if let Some(why) = self.held_back(tier, shelf) {
+                pass(&mut considered, first.operator(), why);
                 // So are all of this delay.
-                (end.preferred, end.level) = (Reverse(0), Reverse(0));
-            } else if let Some(why) = self.outside_as_a_whole(&tier, shelf) {
-                pass(&mut considered, first.operator, why);
+                end = tier.last_of_delay();
+            } else if let Some(why) = self.outside_as_a_whole(tier, shelf) {
+                pass(&mut considered, first.operator(), why);
                 if why == WhyNot::LevelTooLow {
-                    end.level = Reverse(0);
+                    end = tier.last_level();
                 }
             } else {
                 for key in self.of_tier(tier) {
-                    let operator = key.operator;
+                    let operator = key.operator();
                     if let Some(why) = self.outside_alone(operator, shelf, &levels) {
                         pass(&mut considered, operator, why);
                     } else if excluded(operator) {
                         pass(&mut considered, operator, WhyNot::JustFailed);
                     } else {
                         self.next_best(key, &mut considered);
-                        let level = tier.level.0;
+                        let level = tier.level();
                         return Some(Found {
                             operator,
                             level,
@@ -304,11 +306,11 @@ impl Group {
     }
 
     /// What speaks against everybody of a tier.
-    fn outside_as_a_whole(&self, tier: &Tier, shelf: &Shelf) -> Option<WhyNot> {
+    fn outside_as_a_whole(&self, tier: Tier, shelf: &Shelf) -> Option<WhyNot> {
         if !self.tiers_are_levels() {
             return None;
         }
-        Self::outside(&shelf.limits, &[tier.level.0])
+        Self::outside(&shelf.limits, &[tier.level()])
     }
 
     /// What speaks against one of a tier.
@@ -337,15 +339,15 @@ impl Group {
         let after = (Bound::Excluded(*chosen), Bound::Unbounded);
         let room = CONSIDERED_MAX.saturating_sub(considered.len()).min(3);
         for key in self.free.range(after).take(room) {
-            let why_not = match (&key.tier, &chosen.tier) {
-                (one, best) if one.reserve && !best.reserve => WhyNot::Reserve,
-                (one, best) if one.delay_ms > best.delay_ms => WhyNot::Delayed,
-                (one, best) if one.preferred > best.preferred => WhyNot::LessPreferred,
-                (one, best) if one.level > best.level => WhyNot::LowerLevel,
+            let why_not = match (key.tier(), chosen.tier()) {
+                (one, best) if one.is_reserve() && !best.is_reserve() => WhyNot::Reserve,
+                (one, best) if one.delay_ms() > best.delay_ms() => WhyNot::Delayed,
+                (one, best) if one.preferred() < best.preferred() => WhyNot::LessPreferred,
+                (one, best) if one.level() < best.level() => WhyNot::LowerLevel,
                 _ => WhyNot::BehindInOrder,
             };
             considered.push(Considered {
-                operator: key.operator,
+                operator: key.operator(),
                 why_not,
             });
         }

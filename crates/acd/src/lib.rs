@@ -51,6 +51,7 @@ mod input;
 mod kept;
 mod offers;
 mod operator;
+mod order;
 mod output;
 mod people;
 mod pool;

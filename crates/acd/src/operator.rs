@@ -39,7 +39,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vocab::{CallId, OfferId, OfferResult, OperatorState, QueueId, Time};
 
-use crate::group::{CallKey, Place};
+use crate::group::Place;
+use crate::order::CallKey;
 use crate::settings::{
     Attendance, Consequence, Membership, OperatorSettings, QueueSettings, WrapUp,
 };

@@ -4,14 +4,14 @@
 //! join who get such calls late. What stages there are follows from settings, so a way is worked
 //! out once for all calls that ask for the same.
 
-use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use vocab::{OperatorId, QueueId};
 
-use crate::group::{FreeKey, Group, GroupKey, Place, Tier};
+use crate::group::{Group, GroupKey, Place};
 use crate::operator::Operator;
+use crate::order::{FreeKey, Tier};
 use crate::random::Random;
 use crate::settings::{Levels, QueueSettings, Strategy};
 use crate::skills::{Demand, Limits, Relaxation, SkillNeed};
@@ -197,25 +197,22 @@ impl Pool {
     /// Puts an operator among the free ones of every place.
     pub(crate) fn insert_free(&mut self, random: &mut Random, id: OperatorId, who: &mut Operator) {
         who.pooled = true;
-        let (calls, talked, position) = (who.calls_taken, who.talked, who.position);
+        let (calls, position) = (who.calls_taken, who.position);
+        let talked = u64::try_from(who.talked.as_millis()).unwrap_or(u64::MAX);
         for place in &mut who.places {
             let Some(group) = self.groups.get_mut(place.group) else {
                 continue;
             };
-            let key = FreeKey {
-                tier: place.tier,
-                rank: match group.key.strategy {
-                    Strategy::LongestIdle => 0,
-                    Strategy::FewestCalls => u64::from(calls),
-                    Strategy::LeastTalk => u64::try_from(talked.as_millis()).unwrap_or(u64::MAX),
-                    Strategy::RoundRobin | Strategy::Linear => u64::from(position),
-                    Strategy::WeightedRandom => {
-                        group.drawn.saturating_add(random.exponential(who.weight))
-                    }
-                },
-                idle_since: who.idle_since,
-                operator: id,
+            let rank = match group.key.strategy {
+                Strategy::LongestIdle => 0,
+                Strategy::FewestCalls => u64::from(calls),
+                Strategy::LeastTalk => talked,
+                Strategy::RoundRobin | Strategy::Linear => u64::from(position),
+                Strategy::WeightedRandom => {
+                    group.drawn.saturating_add(random.exponential(who.weight))
+                }
             };
+            let key = FreeKey::new(place.tier, rank, who.idle_since, id);
             group.free.insert(key);
             place.free = Some(key);
         }
@@ -242,7 +239,7 @@ impl Pool {
             Strategy::WeightedRandom => {
                 let place = who.places.iter().find(|place| place.group == number);
                 if let Some(key) = place.and_then(|place| place.free) {
-                    group.drawn = group.drawn.max(key.rank);
+                    group.drawn = group.drawn.max(key.rank());
                 }
             }
             Strategy::LongestIdle
@@ -286,14 +283,14 @@ fn place(
     Some(Place {
         group: number,
         order: membership.map_or(0, |one| one.order),
-        tier: Tier {
-            reserve: membership.is_some_and(|one| one.reserve),
-            delay_ms: membership.map_or(0, |one| {
+        tier: Tier::new(
+            membership.is_some_and(|one| one.reserve),
+            membership.map_or(0, |one| {
                 u32::try_from(one.delay.as_millis()).unwrap_or(u32::MAX)
             }),
-            preferred: Reverse(preferred.sum()),
-            level: Reverse(lowest),
-        },
+            preferred.sum(),
+            lowest,
+        ),
         levels,
         free: None,
     })

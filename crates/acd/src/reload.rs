@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use vocab::{CallId, OperatorId, QueueId, Time};
 
 use crate::calls::{Call, Queue};
-use crate::group::CallKey;
 use crate::operator::Operator;
+use crate::order::CallKey;
 use crate::pool::Pool;
 use crate::timers::Timer;
 use crate::{Acd, OperatorSettings, Output, QueueSettings};

@@ -131,8 +131,8 @@ impl Acd {
             .iter()
             .filter(|group| group.key.queue == Some(id))
             .flat_map(|group| group.free.iter().rev())
-            .take_while(|key| key.tier.reserve)
-            .map(|key| key.operator)
+            .take_while(|key| key.tier().is_reserve())
+            .map(|key| key.operator())
             .collect();
         for operator in reserve {
             self.alter(now, operator, |_| {});

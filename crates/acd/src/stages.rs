@@ -6,6 +6,7 @@ use core::time::Duration;
 use vocab::{CallId, OperatorId, QueueId, Time};
 
 use crate::Acd;
+use crate::group::Extra;
 use crate::pool::Stage;
 use crate::settings::{RINGING_AT_ONCE_MAX, Ringing};
 use crate::skills::SkillNeed;
@@ -116,14 +117,14 @@ impl Acd {
             return;
         }
         let key = call.key;
-        let silent = call.offers.is_empty();
+        let extra = if call.offers.is_empty() {
+            Extra::Silent
+        } else {
+            Extra::Ringing
+        };
         call.shelf = Some((group, shelf));
         if let Some(group) = self.pool.groups.get_mut(group) {
-            if silent {
-                group.put_silent(shelf, key);
-            } else {
-                group.put_ringing(shelf, key);
-            }
+            group.put(shelf, key, extra);
         }
     }
 
