@@ -249,6 +249,12 @@ pub const KINDS: &[Kind] = &[
                 "Skills that the operator must have, with the least level of each.",
             ),
             may(
+                "owner",
+                Shape::Text,
+                "The operator who looks after the caller, by line or login, such as `{manager}`: \
+                 gets the call first, for as long as the queue's `sticky` says.",
+            ),
+            may(
                 "announce",
                 Shape::Flag,
                 "Whether the caller is told place and expected wait, in ru, uk or en.",

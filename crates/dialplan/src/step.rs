@@ -185,6 +185,8 @@ pub struct Queue {
     pub recorded: bool,
     /// Skills that the operator must have, with the least level of each.
     pub skills: BTreeMap<String, u8>,
+    /// The operator who gets the call first, by line or login; {fields} are filled in.
+    pub owner: Option<String>,
     /// When the caller is told place and expected wait, if ever.
     pub announce: Option<Announce>,
     /// What follows the talk if the caller is still there.

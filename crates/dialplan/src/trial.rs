@@ -174,6 +174,7 @@ impl Trial {
                 priority,
                 recorded,
                 skills,
+                owner,
                 announce,
             } => {
                 let with = with(music.as_deref(), *recorded);
@@ -181,12 +182,14 @@ impl Trial {
                     .iter()
                     .map(|(skill, level)| format!(", {skill} from {level}"))
                     .collect();
+                let first = owner.as_ref().map(|owner| format!(", {owner} first"));
+                let first = first.unwrap_or_default();
                 let told = announce.map(|Announce { after, every }| {
                     let (after, every) = (written(after), written(every));
                     format!(", place and wait told after {after}, then every {every}")
                 });
                 let told = told.unwrap_or_default();
-                format!("queue {queue}: priority {priority}, {with}{skills}{told}")
+                format!("queue {queue}: priority {priority}, {with}{skills}{first}{told}")
             }
             Step::Ring {
                 target,

@@ -558,9 +558,9 @@ impl Context {
     // Plans and operators.
 
     /// A call on its way through a plan, by the switch as it stands now.
-    pub(crate) fn run(&self, plan: Arc<Plan>, caller: &str, number: &str) -> Run {
+    pub(crate) fn run(&self, plan: Arc<Plan>, caller: &str, number: &str) -> Box<Run> {
         let switched = self.emergencies.get(&plan.name).copied();
-        Run::new(plan, caller, number).switched(switched)
+        Box::new(Run::new(plan, caller, number).switched(switched))
     }
 
     /// A person set the emergency switch of a plan. Calls that are up go on as they began.

@@ -301,6 +301,7 @@ impl Reader<'_, '_> {
         let priority = body.number(self.report, "priority", 0..=255);
         let recorded = body.flag(self.report, "recorded").unwrap_or(true);
         let skills = self.skills(body);
+        let owner = self.filled(body, "owner");
         let announce = self.announce(body);
         let after = self.flow_id(body, "after");
         let overflow = Unserved::ALL
@@ -320,6 +321,7 @@ impl Reader<'_, '_> {
                 .unwrap_or(0),
             recorded,
             skills,
+            owner,
             announce,
             after,
             overflow,

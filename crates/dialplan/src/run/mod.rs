@@ -342,6 +342,11 @@ impl Run {
                     priority: queue.priority,
                     recorded: queue.recorded,
                     skills: queue.skills.clone(),
+                    owner: queue
+                        .owner
+                        .as_ref()
+                        .map(|owner| fill(owner, &self.fields, plain))
+                        .filter(|owner| !owner.is_empty()),
                     announce: queue.announce,
                 })
             }

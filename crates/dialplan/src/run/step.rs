@@ -149,6 +149,8 @@ pub enum Step {
         recorded: bool,
         /// What the operator must have besides what the queue asks for: the least level of each.
         skills: BTreeMap<String, u8>,
+        /// The operator who gets the call first, by line or login.
+        owner: Option<String>,
         /// When the caller is told place and expected wait, if ever.
         announce: Option<Announce>,
     },

@@ -117,6 +117,7 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             priority: 7,
             recorded: true,
             skills: BTreeMap::new(),
+            owner: None,
             announce: None,
         }
     );
@@ -128,6 +129,7 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             priority: 0,
             recorded: false,
             skills: BTreeMap::from([("polish".to_owned(), 30)]),
+            owner: None,
             announce: None,
         }
     );

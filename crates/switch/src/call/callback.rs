@@ -144,6 +144,7 @@ impl Call {
             since: owed.since,
             recorded: owed.what.recorded,
             skills: owed.what.skills.iter().map(within).collect(),
+            owner: None,
             announce: None,
         });
         call

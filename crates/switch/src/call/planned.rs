@@ -247,6 +247,7 @@ impl Call {
                     priority,
                     recorded: false,
                     skills: Vec::new(),
+                    owner: None,
                     announce: None,
                 };
                 let waits = self.enter_queue(ctx, &name, asked);

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use acd::{Limits, Need, SkillNeed};
 use dialplan::{Announce, Happened, QueueState, Run, Sights, Step, Unserved};
 use vocab::media::{MediaCommand, PromptId};
-use vocab::{EndedBy, Fact, LegId, Outcome, QueueId, QueueOutcome, Time, WallTime};
+use vocab::{EndedBy, Fact, LegId, OperatorId, Outcome, QueueId, QueueOutcome, Time, WallTime};
 
 use super::caller::Early;
 use super::planned::Planned;
 use super::{Call, State};
 use crate::context::Context;
-use crate::destination::Destination;
+use crate::destination::{Destination, operator_at};
 
 /// What a call is to do.
 pub(crate) enum Course {
     /// To go through a plan.
-    Plan(Run),
+    Plan(Box<Run>),
     /// To wait in a queue that an operator dialled.
     Queue {
         /// Its name.
@@ -90,6 +90,7 @@ impl Course {
                     priority: *priority,
                     recorded: true,
                     skills: BTreeMap::new(),
+                    owner: None,
                     announce: None,
                 },
                 Happened::QueueLeft(outcome) => hangup(Some(match outcome {
@@ -219,6 +220,8 @@ pub(super) struct Asked<'a> {
     pub(super) priority: u8,
     pub(super) recorded: bool,
     pub(super) skills: Vec<SkillNeed>,
+    /// Who gets the call first, by line or login.
+    pub(super) owner: Option<&'a str>,
     pub(super) announce: Option<Announce>,
 }
 
@@ -256,6 +259,8 @@ pub(super) struct Place {
     pub(super) recorded: bool,
     /// What it asks for besides what the queue asks for.
     pub(super) skills: Vec<SkillNeed>,
+    /// Who gets the call first.
+    pub(super) owner: Option<OperatorId>,
     /// When the caller is told how the place is.
     pub(super) announce: Option<Announce>,
 }
@@ -334,6 +339,7 @@ impl Call {
                 priority,
                 recorded,
                 skills,
+                owner,
                 announce,
             } => {
                 let asked = Asked {
@@ -341,6 +347,7 @@ impl Call {
                     priority,
                     recorded,
                     skills: needs(&skills),
+                    owner: owner.as_deref(),
                     announce,
                 };
                 let waits = self.enter_queue(ctx, &queue, asked);
@@ -517,6 +524,7 @@ impl Call {
             since: ctx.now,
             recorded: asked.recorded,
             skills: asked.skills,
+            owner: asked.owner.and_then(|name| self.owner_named(ctx, name)),
             announce: asked.announce,
         };
         if place.music.is_none() && !self.caller.is_answered() {
@@ -553,10 +561,21 @@ impl Call {
                 since: place.since,
                 caller: self.caller_number.clone(),
                 skills,
+                owner: place.owner,
                 ..acd::Arrival::new(self.id, place.queue, ctx.now)
             }),
         );
         self.place = Some(place);
+    }
+
+    /// The operator whom a plan names as the caller's. What a service says may be long out of date.
+    fn owner_named(&self, ctx: &Context, name: &str) -> Option<OperatorId> {
+        let owner = operator_at(ctx, name);
+        if owner.is_none() {
+            tracing::warn!(call = %self.id, plan = self.course.plan().0,
+                "a plan names an owner whom nobody knows: the call goes to anybody");
+        }
+        owner
     }
 
     /// The language of the call as a skill, where its queue has it so.

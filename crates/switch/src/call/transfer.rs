@@ -273,6 +273,7 @@ impl Call {
             since: ctx.now,
             recorded: self.recorded,
             skills: Vec::new(),
+            owner: None,
             announce: before.and_then(|place| place.announce),
         };
         self.transfer_done(ctx);

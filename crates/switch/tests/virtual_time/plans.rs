@@ -413,6 +413,39 @@ fn the_reply_of_a_service_says_whom_to_ring() {
     world.request(phone(2), &Method::Invite);
 }
 
+/// Who is named by a service as the caller's own operator gets the call first, and if the service
+/// names somebody who left long ago, anybody gets it.
+#[test]
+fn the_reply_of_a_service_says_whose_caller_it_is() {
+    const OWNED: &str = r#"
+[[step]]
+answer = {}
+[[step]]
+http = { url = "http://127.0.0.1/m?c={caller}", save = { manager = "line" }, timeout = "1s", otherwise = "none" }
+[[step]]
+queue = { name = "operators", owner = "{manager}", recorded = false }
+[[flow.none]]
+hangup = {}
+"#;
+    for (line, first) in [("103", 3), ("op2", 2), ("999", 1)] {
+        let mut settings = settings();
+        settings.queues[0].sticky = Some(20 * SECOND);
+        let mut world = World::with_plan(settings, &plan(OWNED)).with_operators(3);
+        let _caller = Caller::of(&mut world);
+        let (call, question, _) = world.fetches[0].clone();
+        let reply = Some(format!("{{\"line\": \"{line}\"}}"));
+        world.input(Input::Fetched {
+            call,
+            question,
+            reply,
+        });
+        world.request(phone(first), &Method::Invite);
+        for other in (1..=3).filter(|other| *other != first) {
+            assert!(world.try_next(phone(other)).is_none(), "{line}");
+        }
+    }
+}
+
 #[test]
 fn a_service_that_hangs_holds_the_call_no_longer_than_its_timeout() {
     let mut world = world(HTTP).with_operators(2);
