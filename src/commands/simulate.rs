@@ -10,6 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 use journal::metrics::{QueueFigures, Stay};
 use journal::query::{self, Range};
+use journal::report::{self, Kind, Wanted};
 use journal::rows::EntryRow;
 use journal::search::{Filter, PAGE_MAX};
 use sim::whatif::{self, Caller, Floor, Load, Seen};
@@ -73,14 +74,16 @@ pub(super) fn run(wanted: &Simulate) -> anyhow::Result<ExitCode> {
         )?;
     }
     text.push_str(&table(
-        &simulated,
-        lived.occupancy,
+        &(simulated, lived.occupancy),
         actual.as_ref(),
         wanted.within,
     )?);
     super::print_out(&text)?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// The figures of a queue, and how busy its operators were, of 1.
+type Figures = (QueueFigures, Option<f64>);
 
 /// What an operator knows, and how well.
 type Skills = BTreeMap<String, u8>;
@@ -165,10 +168,11 @@ fn of_journal(
     settings: &Settings,
     wanted: &Simulate,
     (queue, from): (&str, &str),
-) -> anyhow::Result<(Vec<Caller>, Option<QueueFigures>)> {
+) -> anyhow::Result<(Vec<Caller>, Option<Figures>)> {
     let zone = settings.journal.zone();
     let now = Timestamp::from_millisecond(crate::driver::wall_clock().as_unix_millis())?;
     let (from, to) = super::report::range(Some(from), wanted.to.as_deref(), &zone, now)?;
+    let range = (from, to);
     let filter = Filter {
         range: Range {
             from: Some(vocab::WallTime::from_unix_millis(from)),
@@ -178,7 +182,8 @@ fn of_journal(
         direction: Some("inbound".to_owned()),
         ..Filter::default()
     };
-    let mut entries = block_on(async {
+    let work = Wanted::new(Kind::Operator, range, now.as_millisecond(), zone.clone());
+    let (mut entries, occupancy) = block_on(async {
         let mut journal = query::open(&settings.journal.database).await?;
         let (mut entries, mut after) = (Vec::new(), None);
         while entries.len() < CALLS_MAX {
@@ -189,7 +194,8 @@ fn of_journal(
                 break;
             }
         }
-        anyhow::Ok(entries)
+        let occupancy = report::occupancy(&settings.journal.database, &work, queue).await?;
+        anyhow::Ok((entries, occupancy))
     })??;
     entries.sort_by_key(|entry| entry.arrived_at);
     let stays: Vec<Stay> = entries.iter().filter_map(stay).collect();
@@ -198,7 +204,7 @@ fn of_journal(
         .filter_map(|entry| seen(entry, from))
         .collect();
     let callers = whatif::callers_of_a_day(wanted.seed, &seen);
-    Ok((callers, Some(QueueFigures::of(&stays))))
+    Ok((callers, Some((QueueFigures::of(&stays), occupancy))))
 }
 
 fn long(ms: i64) -> Duration {
@@ -233,9 +239,8 @@ fn stay(entry: &EntryRow) -> Option<Stay> {
 }
 
 fn table(
-    simulated: &QueueFigures,
-    occupancy: Option<f64>,
-    actual: Option<&QueueFigures>,
+    simulated: &Figures,
+    actual: Option<&Figures>,
     within: Duration,
 ) -> Result<String, std::fmt::Error> {
     let threshold = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
@@ -244,7 +249,7 @@ fn table(
     let seconds =
         |of: Option<f64>| of.map_or("-".to_owned(), |of| format!("{:.1} s", of / 1_000.0));
     let longest = |of: Option<u64>| of.map_or("-".to_owned(), |ms| format!("{} s", ms / 1_000));
-    let column = |figures: &QueueFigures, occupancy: Option<f64>| {
+    let column = |(figures, occupancy): &Figures| {
         let level = figures.service_level(threshold);
         vec![
             count(figures.counts.offered),
@@ -261,7 +266,7 @@ fn table(
             percent(figures.abandonment()),
             percent(figures.abandonment_adjusted(SHORT_MS)),
             longest(figures.longest_wait_ms),
-            percent(occupancy),
+            percent(*occupancy),
         ]
     };
     let names = [
@@ -290,8 +295,8 @@ fn table(
         write!(text, "{:>12}", "actual")?;
     }
     text.push('\n');
-    let simulated = column(simulated, occupancy);
-    let actual = actual.map(|figures| column(figures, None));
+    let simulated = column(simulated);
+    let actual = actual.map(column);
     for (row, name) in names.iter().enumerate() {
         let cell = |of: &Vec<String>| of.get(row).cloned().unwrap_or_default();
         write!(text, "{name:<36}{:>12}", cell(&simulated))?;

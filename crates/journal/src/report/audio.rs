@@ -128,7 +128,7 @@ fn spread<'a>(
     }
     let mut table = Table::new(
         measure.table,
-        &[
+        [
             "end",
             "name",
             "line",
@@ -172,7 +172,7 @@ fn median(values: &[f64]) -> Option<f64> {
 fn poor(source: &Source, names: &BTreeMap<i64, (&str, &str)>, below: u16) -> Table {
     let mut table = Table::new(
         "poor_audio",
-        &[
+        [
             "entry",
             "arrived",
             "end",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::people::{WORK, work_cells};
 use super::source::{Person, Source};
 use super::{Cell, INTERVALS_MAX, Table, Wanted};
 use crate::metrics::{Interval, LineFigures, WorkFigures};
@@ -69,38 +70,20 @@ pub(super) fn operators(
     }
     let mut table = Table::new(
         "operators_by_interval",
-        &[
-            "interval",
-            "operator",
-            "line",
-            "handled",
-            "talk",
-            "on_hold",
-            "wrap_up",
-            "average_handling",
-            "idle",
-            "present",
-            "occupancy",
-        ],
+        ["interval", "operator", "line"].into_iter().chain(WORK),
     );
     for ((place, id), figures) in work {
         if figures == WorkFigures::default() {
             continue;
         }
         let person = people.get(&id);
-        table.rows.push(vec![
+        let mut row = vec![
             Cell::moment(cut.starts.get(place).copied()),
             Cell::text(person.map(|person| person.name.as_str())),
             Cell::text(person.map(|person| person.line.as_str())),
-            Cell::Count(figures.handled),
-            Cell::ms(Some(figures.talk_ms)),
-            Cell::ms(Some(figures.held_ms)),
-            Cell::ms(Some(figures.wrap_up_ms)),
-            Cell::millis(figures.aht_ms()),
-            Cell::ms(Some(figures.idle_ms)),
-            Cell::ms(Some(figures.present_ms)),
-            Cell::ratio(figures.occupancy()),
-        ]);
+        ];
+        row.extend(work_cells(&figures));
+        table.rows.push(row);
     }
     Some(table)
 }
@@ -125,7 +108,7 @@ pub(super) fn lines(source: &Source, wanted: &Wanted) -> Option<Table> {
     }
     let mut table = Table::new(
         "lines_by_interval",
-        &[
+        [
             "interval",
             "line",
             "operator",

@@ -25,7 +25,7 @@ pub(super) fn summary(source: &Source) -> Table {
     }
     let mut table = Table::new(
         "summary",
-        &[
+        [
             "channel",
             "direction",
             "outcome",

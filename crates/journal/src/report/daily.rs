@@ -21,7 +21,7 @@ pub(super) fn tables(report: &mut Report, source: &Source, forms: &Forms, wanted
         by: By::All,
         ..wanted.clone()
     };
-    let mut by_time = Table::new("by_time", &[]);
+    let mut by_time = Table::new("by_time", []);
     let mut cut = Report {
         tables: Vec::new(),
         ..report.clone()
@@ -66,7 +66,7 @@ fn topics(source: &Source) -> Table {
         *entries += 1;
         *open += u64::from(entry.completed_at.is_none());
     }
-    let mut table = Table::new("topics", &["topic", "entries", "not_completed"]);
+    let mut table = Table::new("topics", ["topic", "entries", "not_completed"]);
     for (topic, (entries, open)) in topics {
         table.rows.push(vec![
             Cell::Text(topic.to_owned()),
@@ -81,7 +81,7 @@ fn topics(source: &Source) -> Table {
 fn repeats(source: &Source, wanted: &Wanted) -> Table {
     let mut table = Table::new(
         "first_contact_resolution",
-        &["window_days", "judged", "resolved", "not_yet", "rate"],
+        ["window_days", "judged", "resolved", "not_yet", "rate"],
     );
     for days in [1, 3, 7] {
         // What was read reaches no further than the window that was asked for.

@@ -10,7 +10,7 @@ use crate::forms::Forms;
 pub(super) fn abandoned(report: &mut Report, source: &Source, wanted: &Wanted) {
     let mut table = Table::new(
         "abandoned",
-        &[
+        [
             "entry",
             "arrived",
             "caller",
@@ -95,7 +95,7 @@ pub(super) fn overruns(report: &mut Report, source: &Source, forms: &Forms, want
 fn entries(source: &Source, forms: &Forms, wanted: &Wanted) -> Table {
     let mut table = Table::new(
         "late_entries",
-        &[
+        [
             "entry",
             "arrived",
             "operator",
@@ -130,7 +130,7 @@ fn entries(source: &Source, forms: &Forms, wanted: &Wanted) -> Table {
 fn deadlines(source: &Source, wanted: &Wanted) -> Table {
     let mut table = Table::new(
         "deadlines",
-        &[
+        [
             "entry",
             "arrived",
             "full_name",
@@ -163,7 +163,7 @@ fn deadlines(source: &Source, wanted: &Wanted) -> Table {
 fn offers(source: &Source, wanted: &Wanted) -> Table {
     let mut table = Table::new(
         "late_offers",
-        &[
+        [
             "entry", "offered", "operator", "line", "queue", "rang", "result",
         ],
     );

@@ -226,10 +226,10 @@ pub struct Table {
 }
 
 impl Table {
-    fn new(name: &'static str, columns: &[&'static str]) -> Self {
+    fn new(name: &'static str, columns: impl IntoIterator<Item = &'static str>) -> Self {
         Self {
             name,
-            columns: columns.to_vec(),
+            columns: columns.into_iter().collect(),
             rows: Vec::new(),
             chart: Vec::new(),
         }
@@ -271,6 +271,21 @@ pub async fn make(
     let mut journal = query::open(database).await?;
     let source = Source::read(&mut journal, wanted).await?;
     Ok(of(&source, forms, wanted))
+}
+
+/// How busy those were, of 1, to whom calls of a queue were offered in the time that is wanted; all
+/// their work counts, as in the report of operators. `None` if nobody was there.
+///
+/// # Errors
+/// If the database cannot be used.
+pub async fn occupancy(
+    database: impl Into<Location>,
+    wanted: &Wanted,
+    queue: &str,
+) -> Result<Option<f64>, DatabaseError> {
+    let mut journal = query::open(database).await?;
+    let source = Source::read(&mut journal, wanted).await?;
+    Ok(people::occupancy(&source, wanted, queue))
 }
 
 /// The report of what was read: pure.

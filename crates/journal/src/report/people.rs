@@ -1,12 +1,51 @@
 //! Owns the reports of operators and of lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::queues::seconds;
 use super::source::{Person, Source};
 use super::{Cell, Report, Table, Wanted, by_interval};
 use crate::forms::Forms;
 use crate::metrics::{EntryDelay, LineFigures, WorkFigures};
+
+/// The columns of what an operator did; [`work_cells`] fills them.
+pub(super) const WORK: [&str; 8] = [
+    "handled",
+    "talk",
+    "on_hold",
+    "wrap_up",
+    "average_handling",
+    "idle",
+    "present",
+    "occupancy",
+];
+
+pub(super) fn work_cells(figures: &WorkFigures) -> [Cell; WORK.len()] {
+    [
+        Cell::Count(figures.handled),
+        Cell::ms(Some(figures.talk_ms)),
+        Cell::ms(Some(figures.held_ms)),
+        Cell::ms(Some(figures.wrap_up_ms)),
+        Cell::millis(figures.aht_ms()),
+        Cell::ms(Some(figures.idle_ms)),
+        Cell::ms(Some(figures.present_ms)),
+        Cell::ratio(figures.occupancy()),
+    ]
+}
+
+/// How busy those were to whom calls of a queue were offered, with all their work.
+pub(super) fn occupancy(source: &Source, wanted: &Wanted, queue: &str) -> Option<f64> {
+    let offers = source.offers.iter().filter(|offer| offer.queue == queue);
+    let asked: BTreeSet<&str> = offers.map(|offer| offer.operator_line.as_str()).collect();
+    let mut work = WorkFigures::default();
+    for span in &source.spans {
+        let person = source.people.get(&span.operator);
+        if person.is_some_and(|person| asked.contains(person.line.as_str())) {
+            work.add_span(span, wanted.from, wanted.to);
+        }
+    }
+    work.occupancy()
+}
 
 /// Operators: what they handled, how long it took, how busy they were, their breaks.
 pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wanted: &Wanted) {
@@ -28,22 +67,12 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
     let delays = delays(source, forms, wanted, |entry| entry.operator_name.clone());
     let mut table = Table::new(
         "operators",
-        &[
-            "operator",
-            "line",
-            "handled",
-            "talk",
-            "on_hold",
-            "wrap_up",
-            "average_handling",
-            "idle",
-            "present",
-            "occupancy",
+        ["operator", "line"].into_iter().chain(WORK).chain([
             "entries_due",
             "entries_completed",
             "entries_overdue",
             "average_entry_delay",
-        ],
+        ]),
     );
     table.chart = vec!["handled"];
     let mut named: Vec<(&str, &str, &WorkFigures)> = work
@@ -61,22 +90,15 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
     named.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
     for (name, line, figures) in named {
         let delay = delays.get(name).copied().unwrap_or_default();
-        table.rows.push(vec![
-            Cell::Text(name.to_owned()),
-            Cell::Text(line.to_owned()),
-            Cell::Count(figures.handled),
-            Cell::ms(Some(figures.talk_ms)),
-            Cell::ms(Some(figures.held_ms)),
-            Cell::ms(Some(figures.wrap_up_ms)),
-            Cell::millis(figures.aht_ms()),
-            Cell::ms(Some(figures.idle_ms)),
-            Cell::ms(Some(figures.present_ms)),
-            Cell::ratio(figures.occupancy()),
+        let mut row = vec![Cell::Text(name.to_owned()), Cell::Text(line.to_owned())];
+        row.extend(work_cells(figures));
+        row.extend([
             Cell::Count(delay.due),
             Cell::Count(delay.completed),
             Cell::Count(delay.overruns),
             Cell::millis(delay.average_ms()),
         ]);
+        table.rows.push(row);
     }
     report.notes.push(
         "occupancy: (talk + hold + wrap-up) / (the same + idle); ringing is neither".to_owned(),
@@ -128,7 +150,7 @@ fn breaks(
     }
     let mut table = Table::new(
         "breaks",
-        &[
+        [
             "operator",
             "line",
             "reason",
@@ -203,7 +225,7 @@ pub(super) fn line_table(source: &Source, forms: &Forms, wanted: &Wanted) -> Tab
     let delays = delays(source, forms, wanted, |entry| entry.operator_line.clone());
     let mut table = Table::new(
         "lines",
-        &[
+        [
             "line",
             "operator",
             "offers",

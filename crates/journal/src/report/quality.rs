@@ -44,7 +44,7 @@ fn recordings(report: &mut Report, source: &Source) {
     }
     let mut table = Table::new(
         "recordings",
-        &[
+        [
             "operator",
             "line",
             "to_record",
@@ -70,7 +70,7 @@ fn recordings(report: &mut Report, source: &Source) {
         ]);
     }
     report.tables.push(table);
-    let mut table = Table::new("recordings_missing", &["reason", "segments"]);
+    let mut table = Table::new("recordings_missing", ["reason", "segments"]);
     for (reason, segments) in missing {
         table
             .rows
@@ -96,7 +96,7 @@ fn ratings(source: &Source) -> Table {
     }
     let mut table = Table::new(
         "ratings",
-        &[
+        [
             "operator", "line", "marks", "average", "mark_1", "mark_2", "mark_3", "mark_4",
             "mark_5",
         ],

@@ -56,7 +56,7 @@ pub(super) fn seconds(ms: u64) -> String {
 
 /// Rows by interval and name; with more than one name a row for all of each interval.
 fn table(report: &Report, source: &Source, wanted: &Wanted) -> Table {
-    let mut table = Table::new("queues", &COLUMNS);
+    let mut table = Table::new("queues", COLUMNS);
     let mut groups: BTreeMap<(i64, String), Vec<&Stay>> = BTreeMap::new();
     let mut intervals: BTreeMap<i64, Vec<&Stay>> = BTreeMap::new();
     let cut = |at| wanted.interval.start(at, wanted.from, &wanted.zone);
