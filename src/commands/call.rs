@@ -80,7 +80,7 @@ fn export(export: &CallExport) -> anyhow::Result<ExitCode> {
         }
         let parties = ladder::parties(&found.events, Options::default());
         packets.extend(found.packets.into_iter().map(|mut packet| {
-            let party = trace::text::call_id(&packet.bytes)
+            let party = sip::wire::peek::call_id(&packet.bytes)
                 .and_then(|id| parties.get(String::from_utf8_lossy(id).as_ref()));
             if let Some(party) = party {
                 packet.comment = format!("{}, {party}", packet.comment);

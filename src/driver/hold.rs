@@ -1,14 +1,16 @@
 //! Owns messages that wait for the journal: an answer to a call and to its BYE goes out when the
 //! facts behind it are on disk, or when it has waited as long as it may.
 //!
-//! Nothing may overtake a held message on its way to the same place: a BYE that reaches the
-//! peer before the 200 it follows would end nothing.
+//! Nothing may overtake a held message of its own dialog: a BYE that reaches the peer before the 200 it
+//! follows would end nothing. Of another dialog it may: whoever hung up is called again at once, and not
+//! when the disk has the end of the call before.
 
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use sip::Flow;
+use sip::wire::peek;
 use vocab::{EventId, Time};
 
 struct Held {
@@ -24,7 +26,8 @@ pub(super) struct Hold {
     longest: Duration,
     durable: Option<EventId>,
     waiting: VecDeque<Held>,
-    destinations: BTreeMap<SocketAddr, usize>,
+    /// How many wait of each dialog: by where they go, and by Call-ID.
+    dialogs: BTreeMap<(SocketAddr, Box<[u8]>), usize>,
     overdue: u64,
 }
 
@@ -34,7 +37,7 @@ impl Hold {
             longest,
             durable: None,
             waiting: VecDeque::new(),
-            destinations: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
             overdue: 0,
         }
     }
@@ -53,10 +56,14 @@ impl Hold {
         after: Option<EventId>,
     ) -> Option<(Flow, Vec<u8>)> {
         let free = after.is_none() || after <= self.durable;
-        if free && !self.destinations.contains_key(&flow.remote) {
+        if free && self.waiting.is_empty() {
             return Some((flow, bytes));
         }
-        *self.destinations.entry(flow.remote).or_default() += 1;
+        let dialog = dialog(&flow, &bytes);
+        if free && !self.dialogs.contains_key(&dialog) {
+            return Some((flow, bytes));
+        }
+        *self.dialogs.entry(dialog).or_default() += 1;
         self.waiting.push_back(Held {
             flow,
             bytes,
@@ -75,10 +82,11 @@ impl Hold {
         }
         self.overdue += u64::from(!durable);
         let held = self.waiting.pop_front()?;
-        if let Some(count) = self.destinations.get_mut(&held.flow.remote) {
+        let dialog = dialog(&held.flow, &held.bytes);
+        if let Some(count) = self.dialogs.get_mut(&dialog) {
             *count -= 1;
             if *count == 0 {
-                self.destinations.remove(&held.flow.remote);
+                self.dialogs.remove(&dialog);
             }
         }
         Some((held.flow, held.bytes))
@@ -95,6 +103,11 @@ impl Hold {
     }
 }
 
+fn dialog(flow: &Flow, bytes: &[u8]) -> (SocketAddr, Box<[u8]>) {
+    let call_id = peek::call_id(bytes).unwrap_or_default();
+    (flow.remote, call_id.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,34 +120,41 @@ mod tests {
         }
     }
 
+    /// A message of a dialog, as far as it matters here.
+    fn message(first: &str, call: &str) -> Vec<u8> {
+        format!("{first}\r\nCall-ID: {call}\r\n\r\n").into_bytes()
+    }
+
     fn event(n: u32) -> Option<EventId> {
         Some(EventId::new(1, n))
     }
 
     #[test]
-    fn an_answer_waits_for_its_fact_and_what_follows_waits_behind_it() {
+    fn an_answer_waits_for_its_fact_and_what_follows_in_its_dialog_waits_behind_it() {
         let mut hold = Hold::new(Duration::from_millis(20));
-        assert!(
-            hold.admit(Time::ZERO, flow(1), b"200".to_vec(), event(5))
-                .is_none()
+        let (answer, bye) = (
+            message("SIP/2.0 200 OK", "a"),
+            message("BYE sip:a SIP/2.0", "a"),
         );
+        let mut admit = |flow, bytes: &[u8], after| {
+            let admitted = hold.admit(Time::ZERO, flow, bytes.to_vec(), after);
+            admitted.is_some()
+        };
+        assert!(!admit(flow(1), &answer, event(5)));
+        assert!(!admit(flow(1), &bye, None));
+        let next = message("INVITE sip:a SIP/2.0", "b");
         assert!(
-            hold.admit(Time::ZERO, flow(1), b"BYE".to_vec(), None)
-                .is_none()
+            admit(flow(1), &next, None),
+            "of another call, to the same place"
         );
-        assert!(
-            hold.admit(Time::ZERO, flow(2), b"INVITE".to_vec(), None)
-                .is_some()
-        );
+        assert!(admit(flow(2), &answer, None), "to another place");
         hold.set_durable(EventId::new(1, 4));
         assert!(hold.release(Time::ZERO).is_none());
         hold.set_durable(EventId::new(1, 5));
-        assert_eq!(hold.release(Time::ZERO).unwrap().1, b"200");
-        assert_eq!(hold.release(Time::ZERO).unwrap().1, b"BYE");
-        assert!(
-            hold.admit(Time::ZERO, flow(1), b"200".to_vec(), event(5))
-                .is_some()
-        );
+        assert_eq!(hold.release(Time::ZERO).unwrap().1, answer);
+        assert_eq!(hold.release(Time::ZERO).unwrap().1, bye);
+        let freed = hold.admit(Time::ZERO, flow(1), answer, event(5));
+        assert!(freed.is_some() && hold.dialogs.is_empty());
         assert_eq!(hold.overdue(), 0);
     }
 

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use journal::memory::{Files, Place};
+use sip::wire::peek;
 use switch::{Input, Output, Switch};
 use vocab::media::{MediaCommand, MediaEvent, RecordingKey};
 use vocab::{
@@ -59,7 +60,8 @@ pub(crate) struct Host {
     pub(crate) boot: u32,
     random: Random,
     legs: BTreeMap<LegId, Leg>,
-    held: BTreeMap<SocketAddr, VecDeque<Held>>,
+    /// By where they go and by Call-ID.
+    held: BTreeMap<(SocketAddr, Box<[u8]>), VecDeque<Held>>,
     /// What is on the disk: all that a crash leaves.
     pub(crate) events: Vec<Event>,
     unsynced: Vec<Event>,
@@ -145,7 +147,8 @@ impl Host {
 
     fn send(&mut self, room: &mut Room, to: SocketAddr, bytes: Vec<u8>, after: Option<EventId>) {
         let waits = after.is_some_and(|after| self.is_unsynced(after));
-        let queue = self.held.entry(to).or_default();
+        let dialog = peek::call_id(&bytes).unwrap_or_default();
+        let queue = self.held.entry((to, dialog.into())).or_default();
         if !waits && queue.is_empty() {
             self.wire.sent(room.now, to, &bytes);
             room.send(engine(), to, &bytes);
@@ -190,11 +193,11 @@ impl Host {
         self.sync_soon(room);
     }
 
-    /// Sends what waits no longer, in order for each place.
+    /// Sends what waits no longer, in order for each dialog.
     pub(crate) fn release(&mut self, room: &mut Room) {
         let first = self.unsynced.first().map(|event| event.id);
         let unsynced = |after: EventId| first.is_some_and(|first| first <= after);
-        for (to, queue) in &mut self.held {
+        for ((to, _), queue) in &mut self.held {
             while let Some(held) = queue.front() {
                 let waits = held.after.is_some_and(unsynced);
                 if waits && held.until > room.now {

@@ -9,7 +9,6 @@ use vocab::CallId;
 use crate::packet::Packet;
 use crate::pcapng::Reader;
 use crate::ring::{list, stamp, stem};
-use crate::text;
 use crate::writer::{CALLS, OTHERS};
 
 /// Messages given at most; an honest call has some dozen.
@@ -41,7 +40,7 @@ impl Wanted {
     fn is(&self, packet: &Packet) -> bool {
         let of_call = self.call.is_some() && packet.call() == self.call;
         of_call
-            || text::call_id(&packet.bytes)
+            || sip::wire::peek::call_id(&packet.bytes)
                 .is_some_and(|id| self.sip_call_ids.iter().any(|one| one.as_bytes() == id))
     }
 }

@@ -1,29 +1,6 @@
-//! Owns what must be known of a message's text without reading it whole: its Call-ID, and where
-//! secrets stand. Works on any octets, also on what is no SIP.
+//! Owns where secrets stand in a message's text. Works on any octets, also on what is no SIP.
 
-/// The value of the Call-ID header field (RFC 3261 §20.8), or of its compact form.
-#[must_use]
-pub fn call_id(message: &[u8]) -> Option<&[u8]> {
-    head_lines(message).find_map(|line| {
-        let (name, value) = field(line)?;
-        (name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i"))
-            .then(|| value.trim_ascii())
-    })
-}
-
-/// The lines of the head, folded ones as they stand.
-fn head_lines(message: &[u8]) -> impl Iterator<Item = &[u8]> {
-    message
-        .split(|octet| *octet == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-        .take_while(|line| !line.is_empty())
-}
-
-fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = line.iter().position(|octet| *octet == b':')?;
-    let (name, value) = line.split_at_checked(colon)?;
-    Some((name.trim_ascii(), value.get(1..)?))
-}
+use sip::wire::peek::field;
 
 /// Header fields with what proves a password (RFC 3261 §22.4).
 const CREDENTIALS: [&[u8]; 6] = [
@@ -175,15 +152,6 @@ mod tests {
     }
 
     #[test]
-    fn the_call_id_is_found_in_both_forms_and_only_in_the_head() {
-        let long = b"OPTIONS sip:a SIP/2.0\r\nVia: x\r\nCALL-ID :  abc@host \r\n\r\n";
-        assert_eq!(call_id(long), Some(&b"abc@host"[..]));
-        assert_eq!(call_id(b"SIP/2.0 200 OK\ni:abc\n\n"), Some(&b"abc"[..]));
-        assert_eq!(call_id(b"SIP/2.0 200 OK\r\n\r\nCall-ID: body\r\n"), None);
-        assert_eq!(call_id(b"\r\n\r\n"), None);
-    }
-
-    #[test]
     fn digest_answers_and_nonces_are_unreadable_and_nothing_moves() {
         let text = "REGISTER sip:a SIP/2.0\r\n\
             Authorization: Digest username=\"anna\", realm=\"h\", nonce = \"ab,\\\"c\", uri=\"sip:a\",\r\n \
@@ -252,7 +220,6 @@ mod tests {
             let mut seen = bytes.clone();
             redact(&mut seen);
             prop_assert_eq!(seen.len(), bytes.len());
-            let _ = call_id(&seen);
         }
 
         #[test]

@@ -97,7 +97,7 @@ impl Writer {
             // A keep-alive (RFC 5626 §4.4.1) says nothing.
             return;
         }
-        let call = text::call_id(&bytes).and_then(|id| self.known.call_of(id));
+        let call = sip::wire::peek::call_id(&bytes).and_then(|id| self.known.call_of(id));
         if at_us < self.rest_until || (call.is_none() && !self.affords(at_us)) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;

@@ -21,6 +21,7 @@ mod name_addr;
 mod octets;
 mod params;
 mod parse;
+pub mod peek;
 mod print;
 #[cfg(test)]
 mod properties;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocab::{Event, Fact, Party};
 
 use crate::packet::{Direction, Packet};
-use crate::text::call_id;
+use sip::wire::peek::call_id;
 
 use draw::{Arrow, Lanes};
 
