@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::harness::baresip::{Baresip, Way};
 use crate::harness::journal::{Entry, entries, finished};
 use crate::harness::wire::Wire;
 use crate::harness::{Engine, LogOnPanic, NUMBER, Place, Setup, audio, sipp, text_of, until};
@@ -106,6 +107,53 @@ fn a_whisper_is_heard_before_the_two_are_joined_and_the_recording_begins_with_th
         (1_450..=2_200).contains(&whispered),
         "{whispered} of {arrival} ms"
     );
+}
+
+/// The one operator talks to somebody else: who waits hears music, the place, and music again.
+#[test]
+fn a_waiting_caller_hears_the_place_between_the_music() {
+    let place = Place::new(&setup(&["anna"], ""));
+    let plan = place.path("dialplans/tests.toml");
+    let told =
+        "recorded = true, announce = true, announce_after = \"5s\", announce_every = \"15s\"";
+    let steps = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, steps.replace("recorded = true", told)).unwrap();
+    let said = audio::pcap_audio(&sipp::g711a());
+    let said = &said[..2 * audio::RATE];
+    audio::write_mono(&place.path("prompts/queue-place-1.wav"), said);
+    let engine = Engine::start_in(place);
+    let _log = LogOnPanic::of(&engine);
+    let operator = sipp::operators(&engine, "uas-answer", &["anna"], |_| {});
+    let talk = sipp::start_call(&engine, "uac-talk", |options| options.stay = 14_000);
+    until("the operator's talk", SOON, || {
+        let states = text_of(&engine.place.run(&["operators", "show"]));
+        states.contains("talking").then_some(())
+    });
+    let silence = engine.place.path("silence.wav");
+    audio::write_mono(&silence, &[0; 30 * audio::RATE]);
+    let mut caller = Baresip::caller(&engine, &silence, Way::UDP, 10);
+    caller.ended();
+    let heard = caller.heard();
+    let (at, alike) = audio::likeness(said, &heard);
+    assert!(alike > 0.95, "alike by {alike}");
+    // Greeting, 5 s of music, the place, and music for the rest.
+    let second = audio::RATE as isize;
+    assert!((5 * second..=7 * second).contains(&at), "at sample {at}");
+    let loud = |from: isize| {
+        let part = &heard[usize::try_from(from).unwrap()..][..audio::RATE];
+        part.iter()
+            .filter(|sample| sample.unsigned_abs() > 1_000)
+            .count()
+            > audio::RATE / 2
+    };
+    assert!(loud(at - second - second / 10), "music before");
+    assert!(loud(at + 2 * second + second / 10), "music after");
+    talk.succeed();
+    operator.succeed();
+    let entries = finished(&engine.place, 2);
+    let mut ends: Vec<_> = entries.iter().map(Entry::end).collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [("abandoned", "caller"), ("answered", "caller")]);
 }
 
 #[test]
