@@ -79,7 +79,9 @@ impl NumberRules {
     fn national<'a>(&self, number: &'a str) -> Option<&'a str> {
         let rest = number.strip_prefix('+')?;
         let rest = rest.strip_prefix(self.country_code.as_str())?;
-        (!self.country_code.is_empty() && rest.len() == self.national_length).then_some(rest)
+        // With anything but digits in it, it is a name that begins like a number.
+        let whole = rest.len() == self.national_length && rest.bytes().all(|b| b.is_ascii_digit());
+        (!self.country_code.is_empty() && whole).then_some(rest)
     }
 }
 
