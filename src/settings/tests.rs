@@ -1,6 +1,7 @@
 //! The promises of the settings: defaults hold, every mistake is told with its place, the
 //! generated texts are those in the tree.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +21,10 @@ fn mistakes(text: &str) -> Vec<String> {
 #[test]
 fn an_empty_file_gives_the_defaults() {
     let settings = Settings::parse("hotline.toml", "").unwrap();
-    assert_eq!(settings.sip.listen, ["0.0.0.0:5060".parse().unwrap()]);
+    assert_eq!(
+        settings.sip.listen,
+        ["0.0.0.0:5060".parse::<SocketAddr>().unwrap()]
+    );
     assert_eq!(settings.limits.calls, 2_000);
     assert_eq!(settings.registrar.expiry_max, Duration::from_secs(600));
     assert_eq!(
@@ -124,7 +128,10 @@ wrap_up = "0s"
 name = "second"
 "#;
     let settings = Settings::parse("hotline.toml", text).unwrap();
-    assert_eq!(settings.sip.listen[1], "[::1]:5062".parse().unwrap());
+    assert_eq!(
+        settings.sip.listen[1],
+        "[::1]:5062".parse::<SocketAddr>().unwrap()
+    );
     assert_eq!(settings.media.ports, Some(PortRange(20_000..=20_999)));
     assert_eq!(settings.log.format, LogFormat::Json);
     assert!(settings.trunks[0].addresses[0].contains("192.0.2.77".parse().unwrap()));

@@ -15,6 +15,7 @@
 //!
 //! Non-goals: behaviour. A type that decides something belongs to the crate that owns the decision.
 
+pub mod browser;
 mod chance;
 mod contact;
 mod fact;
