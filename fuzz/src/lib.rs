@@ -207,6 +207,7 @@ pub fn sdp(octets: &[u8]) {
         codecs: &[Codec::Pcma, Codec::Pcmu],
         dtmf: Some(101),
         srtp: None,
+        browser: None,
     };
     let secured = Local {
         srtp: Some(Srtp {

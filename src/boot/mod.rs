@@ -116,23 +116,24 @@ impl Engine {
         let (taps, recorder) = open_recorder(settings, wall_zero, &inbox, &recovery)?;
         let taps = tap::adapt(taps);
         let (tracer, trace) = open_trace(settings)?;
+        let identity = translate::browser_identity(settings)?;
         let media = {
             let inbox = inbox.clone();
             let report = move |event| inbox.input(Input::Media(event));
-            let media = translate::media(settings, taps.len());
+            let media = translate::media(settings, taps.len(), identity.clone());
             media::Media::start(media, epoch, change.take_audio(), taps, report)
                 .context("cannot start the media threads")?
         };
-        let seed = random_bytes()?;
-        let switch = Switch::new(translate::switch(settings, boot, &listening, seed)?);
         let head = input_log::Head {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             boot,
             at: wall_zero,
-            seed,
+            seed: random_bytes()?,
             listening: listening.clone(),
+            certificate: identity.as_ref().map(media::Identity::fingerprint),
             settings: settings.sha256.clone(),
         };
+        let switch = Switch::new(switch_settings(settings, &head)?);
         let (inputs, input_log) = open_input_log(settings, &head)?;
         let zone = settings.journal.zone();
         inbox.input(Input::Wall(driver::wall_clock()));
@@ -524,11 +525,9 @@ fn open_input_log(
 /// If a secret or a key cannot be read.
 pub fn switch_settings(
     settings: &Settings,
-    boot: u32,
-    listening: &[(sip::Transport, SocketAddr)],
-    seed: [u8; 32],
+    head: &input_log::Head,
 ) -> anyhow::Result<switch::Settings> {
-    translate::switch(settings, boot, listening, seed)
+    translate::switch(settings, head)
 }
 
 fn open_trace(settings: &Settings) -> anyhow::Result<(Tracer, Option<trace::Running>)> {

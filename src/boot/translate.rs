@@ -1,12 +1,11 @@
 //! Owns the translation of `hotline.toml` into what each part wants to be told.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::sip::Transport;
 use anyhow::Context;
 use recorder::crypt::Keys;
 
+use crate::input_log;
 use crate::settings::{self, Backend, RecordingFormat, Settings};
 
 /// What each media thread may have on its way to the recorder's writer, which never waits for the
@@ -57,8 +56,24 @@ pub(super) fn recording_keys(settings: &Settings) -> anyhow::Result<Keys> {
     Ok(Keys::read(&ours.recipients, identities.as_deref())?)
 }
 
-pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
+/// Who we are to browsers: made anew at each start. `None`: none can come.
+pub(super) fn browser_identity(settings: &Settings) -> anyhow::Result<Option<media::Identity>> {
+    if settings.sip.ws.is_empty() && settings.sip.wss.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(media::Identity::generate()?))
+}
+
+pub(super) fn media(
+    settings: &Settings,
+    threads: usize,
+    identity: Option<media::Identity>,
+) -> media::Settings {
     media::Settings {
+        browsers: identity.map(|identity| media::BrowserSettings {
+            port: settings.media.browser_port,
+            identity,
+        }),
         address: settings.media.address,
         ports: settings.media.ports.as_ref().map(|range| range.0.clone()),
         threads,
@@ -74,9 +89,7 @@ pub(super) fn media(settings: &Settings, threads: usize) -> media::Settings {
 
 pub(super) fn switch(
     settings: &Settings,
-    boot: u32,
-    listening: &[(Transport, SocketAddr)],
-    seed: [u8; 32],
+    head: &input_log::Head,
 ) -> anyhow::Result<switch::Settings> {
     let Settings {
         sip,
@@ -85,8 +98,8 @@ pub(super) fn switch(
         ..
     } = settings;
     Ok(switch::Settings {
-        boot,
-        seed,
+        boot: head.boot,
+        seed: head.seed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         realm: sip.realm.clone(),
         digest: sip
@@ -102,7 +115,7 @@ pub(super) fn switch(
         transactions_max: limits.transactions,
         retry_after: limits.retry_after,
         advertised: sip.advertise,
-        sockets: super::signalling::sockets(listening),
+        sockets: super::signalling::sockets(&head.listening),
         media_address: Some(settings.media.address).filter(|address| !address.is_unspecified()),
         unreachable_after: sip.unreachable_after,
         probe_every: registrar.probe_every.max(sip.unreachable_after * 2),
@@ -113,6 +126,10 @@ pub(super) fn switch(
         reliable: sip.reliable_provisional == settings::Reliable::Supported,
         call_longest: limits.call_longest,
         protection: settings.registrar.srtp.into(),
+        browsers: head.certificate.map(|certificate| switch::Browsers {
+            certificate,
+            addresses: settings.media.browser_addresses.clone(),
+        }),
         silence_timeout: settings.media.silence_timeout,
         codecs: settings
             .media

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use switch::Input;
+use vocab::browser::Fingerprint;
 use vocab::{Contact, Fact, Instruction, Time, WallTime};
 
 /// What the switch was begun with.
@@ -17,6 +18,8 @@ pub struct Head {
     pub seed: [u8; 32],
     /// Where SIP was taken.
     pub listening: Vec<(sip::Transport, core::net::SocketAddr)>,
+    /// Who we were to browsers; `None`: none could come.
+    pub certificate: Option<Fingerprint>,
     /// SHA-256 of the settings file, in hexadecimal digits.
     pub settings: String,
 }

@@ -43,7 +43,7 @@ struct Machine {
 pub fn replay(path: &Path, settings: &Settings) -> anyhow::Result<Replayed> {
     let (mut reader, head) = Reader::open(path)?;
     fits(&head, settings)?;
-    let known = boot::switch_settings(settings, head.boot, &head.listening, head.seed)?;
+    let known = boot::switch_settings(settings, &head)?;
     let mut machine = Machine {
         switch: Switch::new(known),
         digest: Digest::default(),

@@ -200,6 +200,13 @@ section! {
         ports: Option<PortRange> = Empty "\"16384-32767\"";
         /// Threads that relay audio; 0 means one for each core.
         threads: usize = Default "0", in "0" ..= "256";
+        /// The UDP port at which browsers, which come by `[sip] ws` or `wss`, send their audio, all to one;
+        /// with several threads each has its own, this one and those after it. 0: any free ones.
+        browser_port: u16 = Default "0", in "0" ..= "65000";
+        /// The addresses at which browsers find that port, the best one first; IPv4 and IPv6 may be
+        /// both here if media.address is "::". Without it the one to which their WebSocket goes, or
+        /// sip.advertise.
+        browser_addresses: Vec<IpAddr> = Empty "[\"203.0.113.7\", \"2001:db8::7\"]";
         /// How media sockets are served: "io_uring" costs least, needs Linux 6.1 (better 6.12) and is
         /// forbidden in many containers; "epoll" works everywhere; "auto" tries the first and takes
         /// the second where it fails. The log says at the start which it is, and why.

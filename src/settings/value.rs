@@ -206,6 +206,9 @@ pub(super) trait Listed: Value {
 impl Listed for String {
     const LIST: &'static str = "a list of texts";
 }
+impl Listed for IpAddr {
+    const LIST: &'static str = "a list of addresses, such as [\"192.0.2.1\", \"2001:db8::1\"]";
+}
 impl Listed for SocketAddr {
     const LIST: &'static str = "a list of addresses with ports, such as [\"192.0.2.1:5060\"]";
 }

@@ -216,6 +216,9 @@ fn a_browser_registers_over_websocket_and_takes_a_call() {
         assert_eq!(contact, format!("sip:{ws};transport=ws"));
         let target = invite.request_uri().unwrap().to_string();
         assert_eq!(target, format!("sip:anna@{HOST};transport=ws"));
+        let offer = String::from_utf8_lossy(&invite.body);
+        assert!(offer.contains("UDP/TLS/RTP/SAVPF 8 0 "), "{offer}");
+        assert!(offer.contains("a=ice-lite\r\n"), "{offer}");
         browser.take(&invite, engine.place.net.operators).await;
         let bye = browser.request(&Method::Bye).await;
         browser.send(&bye.respond(200, None)).await;

@@ -162,6 +162,7 @@ impl Shared {
             codecs,
             dtmf: Some(101),
             srtp: None,
+            browser: None,
         }
     }
 

@@ -6,8 +6,10 @@
 //! | Open    | → Locked             | second packet in sequence → Guessed | refused                 |
 //! | Guessed | → Locked             | accepted from the source guessed, else refused | refused      |
 //! | Locked  | accepted             | refused                             | refused                 |
+//! | Proven  | accepted, from wherever it comes: ICE knows where a browser is, its key proves each packet |||
 //!
-//! `aim` at another address leads to Open from any state. Packets from the SDP address need the
+//! `aim` at another address leads to Open from any state but Proven, `prove` to Proven from any,
+//! `deafen` to Deaf. Packets from the SDP address need the
 //! negotiated payload type to lock; a source is guessed by it as well.
 //!
 //! A guess is never final, however old: a stranger who finds the port before the peer speaks (it
@@ -61,6 +63,8 @@ enum State {
     Guessed { sdp: SocketAddr, peer: SocketAddr },
     /// The peer was heard where the SDP says.
     Locked { sdp: SocketAddr },
+    /// Who is there has shown the key of the peer's certificate, and so does each packet.
+    Proven { peer: SocketAddr },
 }
 
 /// A source on probation (RFC 3550 §A.1): one packet can be a blind shot.
@@ -90,6 +94,8 @@ impl Latch {
             State::Open { sdp, .. } => (Some(sdp), None),
             State::Guessed { sdp, peer } => (Some(sdp), Some(peer)),
             State::Locked { sdp } => (Some(sdp), Some(sdp)),
+            // What the SDP says of a browser's address is of no interest.
+            State::Proven { .. } => return false,
         };
         // `c=0.0.0.0` (RFC 2543 hold) and port 0 name no place: the peer is where it was.
         if address.ip().is_unspecified() || address.port() == 0 || known == Some(address) {
@@ -105,12 +111,27 @@ impl Latch {
         true
     }
 
+    /// The peer is there: ICE and DTLS say so.
+    pub(crate) const fn prove(&mut self, peer: SocketAddr) {
+        self.state = State::Proven { peer };
+    }
+
+    /// Nobody is the peer until another word.
+    pub(crate) const fn deafen(&mut self) {
+        self.state = State::Deaf;
+    }
+
+    /// Whether RTCP from there, on the port of RTP, is the peer's.
+    pub(crate) fn is_from_peer(&self, from: SocketAddr) -> bool {
+        matches!(self.state, State::Proven { .. }) || self.target() == Some(from)
+    }
+
     /// Where to send: to the peer heard, else to its SDP address.
     pub(crate) const fn target(&self) -> Option<SocketAddr> {
         match self.state {
             State::Deaf => None,
             State::Open { sdp, .. } | State::Locked { sdp } => Some(sdp),
-            State::Guessed { peer, .. } => Some(peer),
+            State::Guessed { peer, .. } | State::Proven { peer } => Some(peer),
         }
     }
 
@@ -125,6 +146,7 @@ impl Latch {
     ) -> Admission {
         match &mut self.state {
             State::Deaf => Admission::Refused,
+            State::Proven { .. } => Admission::Accepted,
             State::Locked { sdp } if *sdp == from => Admission::Accepted,
             State::Locked { .. } => Admission::Refused,
             State::Guessed { peer, .. } if *peer == from => Admission::Accepted,

@@ -63,7 +63,8 @@ mod worker;
 mod xr;
 
 pub use audio::{Audio, FRAME, FRAME_SAMPLES};
+pub use browser::{Identity, IdentityError};
 pub use latch::Latching;
-pub use plane::{Media, Settings, StartError};
+pub use plane::{BrowserSettings, Media, Settings, StartError};
 pub use tap::{NoTap, Tap};
 pub use udp_io::Choice;

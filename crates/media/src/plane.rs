@@ -11,6 +11,7 @@ use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use browser::Identity;
 use udp_io::{Backend, Batch, Choice, Chosen, Epoll, IoUring, Udp, Unavailable};
 use vocab::media::{MediaCommand, MediaEvent, PromptId};
 use vocab::{LegCounts, LegQuality, Time};
@@ -50,6 +51,17 @@ pub struct Settings {
     pub gather: Duration,
     /// How the system moves packets.
     pub io: Choice,
+    /// How browsers are served; `None`: they are not.
+    pub browsers: Option<BrowserSettings>,
+}
+
+/// How browsers are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrowserSettings {
+    /// The UDP port of the first thread; each further thread has the next. 0: any free ones.
+    pub port: u16,
+    /// Who we are in handshakes.
+    pub identity: Identity,
 }
 
 impl Default for Settings {
@@ -63,6 +75,7 @@ impl Default for Settings {
             silence: None,
             gather: Duration::from_millis(2),
             io: Choice::Auto,
+            browsers: None,
         }
     }
 }
@@ -97,6 +110,16 @@ pub enum StartError {
     Address {
         /// The address.
         address: IpAddr,
+        /// What the system said.
+        problem: io::Error,
+    },
+    /// The port for browsers is taken, or there are not so many.
+    #[error("the port {port} for browsers cannot be had at {address}: {problem}")]
+    BrowserPort {
+        /// The address.
+        address: IpAddr,
+        /// The port of the thread.
+        port: u16,
         /// What the system said.
         problem: io::Error,
     },
@@ -135,7 +158,7 @@ struct New<'a, R> {
 }
 
 impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
-    fn start(self, udp: impl Udp + Send + 'static) -> io::Result<Thread> {
+    fn start(self, udp: impl Udp + Send + 'static) -> Result<Thread, StartError> {
         let Settings {
             address,
             ports,
@@ -144,6 +167,7 @@ impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
             latching,
             silence,
             gather,
+            browsers,
             ..
         } = self.settings.clone();
         let waker = udp.waker();
@@ -155,6 +179,15 @@ impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
         };
         let mut worker = Worker::new(udp, ports, rules, self.tap, self.report);
         worker.add_prompts(self.prompts);
+        if let Some(BrowserSettings { port, identity }) = browsers {
+            let port = nth_port(port, self.index);
+            let listened = worker.listen_to_browsers((address, port), identity, self.epoch);
+            listened.map_err(|problem| StartError::BrowserPort {
+                address,
+                port,
+                problem,
+            })?;
+        }
         let (lane, inbox) = lane::pair(ring);
         let stop = Arc::<AtomicBool>::default();
         let orders = Orders {
@@ -364,6 +397,14 @@ fn check(settings: &Settings, taps: usize) -> Result<(), StartError> {
     match std::net::UdpSocket::bind((address, 0)) {
         Ok(_) => Ok(()),
         Err(problem) => Err(StartError::Address { address, problem }),
+    }
+}
+
+/// The port of a thread; beyond the last port there is none that can be bound twice.
+fn nth_port(first: u16, index: usize) -> u16 {
+    match first {
+        0 => 0,
+        first => first.saturating_add(u16::try_from(index).unwrap_or(u16::MAX)),
     }
 }
 

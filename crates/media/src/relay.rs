@@ -147,6 +147,16 @@ impl Party {
         anew
     }
 
+    /// The peer is there, as ICE and DTLS say.
+    pub(crate) const fn prove(&mut self, peer: SocketAddr) {
+        self.latch.prove(peer);
+    }
+
+    /// Nobody is the peer until another word.
+    pub(crate) const fn deafen(&mut self) {
+        self.latch.deafen();
+    }
+
     /// How long the peer has been silent.
     pub(crate) const fn silence(&mut self) -> &mut Silence {
         &mut self.silence

@@ -1,6 +1,7 @@
 //! Owns the legs of one media thread, outright: commands in, packets through, events out.
 //! Knows no clock and no thread: `turn` is told the time, so it runs on simulated sockets too.
 
+mod browsers;
 mod keying;
 mod message;
 mod mixing;
@@ -29,6 +30,7 @@ use crate::reports::NtpClock;
 use crate::rtcp;
 use crate::srtp::{GROWTH_MAX, Srtp};
 use crate::tap::Tap;
+use browsers::{Browser, Browsers};
 use keying::Keying;
 use message::{Message, Wanted};
 use play::Playing;
@@ -60,6 +62,8 @@ pub(crate) struct Worker<U, R> {
     /// By the socket of its RTCP, where the RTP of a leg is.
     control: Vec<Option<SocketId>>,
     round: Round,
+    /// The port that all browsers share; `None`: they are not served.
+    browsers: Option<Browsers>,
     by_id: BTreeMap<LegId, SocketId>,
     /// What is being recorded, and the caller's end of the bridge or any of the mix.
     recordings: BTreeMap<RecordingKey, SocketId>,
@@ -84,6 +88,18 @@ struct Leg {
     message: Option<Box<Message>>,
     /// The protection of its packets, where that was agreed on.
     srtp: Option<Box<Srtp>>,
+    /// The way to its peer, if that is a browser: then it has no keys before the handshake is over.
+    browser: Option<Box<Browser>>,
+}
+
+impl Leg {
+    /// The socket from which its peer is sent to.
+    fn outlet(&self) -> SocketId {
+        match &self.browser {
+            None => self.sockets.rtp,
+            Some(browser) => browser.socket,
+        }
+    }
 }
 
 /// One leg's end of a bridge.
@@ -108,6 +124,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             legs: Vec::new(),
             control: Vec::new(),
             round: Round::default(),
+            browsers: None,
             by_id: BTreeMap::new(),
             recordings: BTreeMap::new(),
             random: RandomState::new(),
@@ -224,6 +241,13 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
     }
 
     fn relay(&mut self, now: Time, mut packet: Packet<'_>) {
+        if self.is_of_browsers(packet.socket) {
+            // To the port of all browsers: audio goes on as if it had come to the leg's own.
+            let Some(leg) = self.browser_sent(now, &packet) else {
+                return;
+            };
+            packet.socket = leg;
+        }
         let Some(leg) = leg_at(&mut self.legs, Some(packet.socket)) else {
             self.hear_control(now, packet);
             return;
@@ -241,6 +265,11 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 return;
             };
             packet.resize(length);
+        }
+        if let Some(browser) = &mut leg.browser
+            && !browser.proves(party, packet.from, leg.srtp.is_some())
+        {
+            return;
         }
         if is_control {
             let from = (packet.from, true);
@@ -307,18 +336,20 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             && let Some(to) = way(other)
             // Nobody is sent what they sent: both legs have been guessed to be at one stranger.
             && to != Some(packet.from)
-            && self.udp.forward(other.sockets.rtp, to, packet, part).is_ok()
+            && self.udp.forward(other.outlet(), to, packet, part).is_ok()
         {
             other.party.note_sent(octets);
         }
     }
 
     fn open(&mut self, call: CallId, leg: LegId) {
+        let browser = self.browsers.as_ref().map(Browsers::port);
         if let Some(known) = leg_at(&mut self.legs, self.by_id.get(&leg).copied()) {
             (self.report)(MediaEvent::Opened {
                 call,
                 leg,
                 port: known.sockets.port,
+                browser,
             });
             return;
         }
@@ -356,6 +387,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 mix: None,
                 message: None,
                 srtp: None,
+                browser: None,
             });
         }
         self.by_id.insert(leg, sockets.rtp);
@@ -365,11 +397,13 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             call,
             leg,
             port: sockets.port,
+            browser,
         });
     }
 
     fn set_remote(&mut self, now: Time, leg: LegId, remote: Remote) {
         let socket = self.socket_of(leg);
+        self.set_browser(now, socket, remote.browser);
         let Some(leg) = leg_at(&mut self.legs, socket) else {
             return;
         };
@@ -380,7 +414,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         if let Some((key, side)) = recorded.filter(|_| takes != Some(remote.takes)) {
             self.tap.codecs(key, side, now, remote.takes);
         }
-        protect(leg, remote.crypto);
+        if leg.browser.is_none() {
+            protect(leg, remote.crypto);
+        }
         let anew = leg.party.set_remote(now, remote);
         if anew && leg.connected {
             leg.connected = false;
@@ -513,11 +549,14 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         self.end_message(now, socket, true);
         self.stop_playing(socket);
         self.by_id.remove(&leg);
+        if let Some(leg) = leg_at(&mut self.legs, socket) {
+            watch::report(&mut self.udp, leg, (now, self.rules.ntp), true);
+        }
+        self.set_browser(now, socket, None);
         let place = socket.and_then(|socket| self.legs.get_mut(socket.index()));
-        let Some(mut leg) = place.and_then(Option::take) else {
+        let Some(leg) = place.and_then(Option::take) else {
             return;
         };
-        watch::report(&mut self.udp, &mut leg, (now, self.rules.ntp), true);
         self.note_control(leg.sockets.rtcp, None);
         self.ports.close(&mut self.udp, leg.sockets);
         let (counts, quality) = (leg.party.counts(), leg.party.quality());
@@ -586,14 +625,14 @@ fn send(udp: &mut impl Udp, leg: &mut Leg, bytes: &[u8]) {
     let Some(to) = way(leg) else {
         return;
     };
-    let octets = bytes.len();
+    let (octets, outlet) = (bytes.len(), leg.outlet());
     let mut room = [0; PACKET_BYTES_MAX];
     let bytes = match &mut leg.srtp {
         None => Some(bytes),
         Some(srtp) => seal_copy(srtp, &mut room, bytes),
     };
     if let Some(bytes) = bytes
-        && udp.send(leg.sockets.rtp, to, bytes).is_ok()
+        && udp.send(outlet, to, bytes).is_ok()
     {
         leg.party.note_sent(octets);
     }

@@ -8,7 +8,9 @@
 //! Audio may be protected by SRTP under keys in the description (SDES, RFC 4568), required or
 //! opportunistic (RFC 8643).
 //!
-//! Not here: DTLS, ICE, video, fax; streams of those kinds are refused with port 0.
+//! With a browser it is SRTP under keys of DTLS, and ICE ([`Browser`]).
+//!
+//! Not here: video, fax; streams of those kinds are refused with port 0.
 //!
 //! ```
 //! use sdp::Local;
@@ -22,6 +24,7 @@
 //!     codecs: &[Codec::Pcma, Codec::Pcmu],
 //!     dtmf: Some(101),
 //!     srtp: None,
+//!     browser: None,
 //! };
 //! let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
 //!              m=audio 4000 RTP/AVP 0 8\r\n";
@@ -31,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod browser;
 mod crypto;
 mod formats;
 mod read;
@@ -43,6 +47,7 @@ use thiserror::Error;
 use vocab::media::{Codec, Remote};
 use vocab::srtp::MasterKey;
 
+pub use browser::Browser;
 use read::Description;
 use stream::{Fit, Preference, fit};
 
@@ -64,6 +69,9 @@ pub struct Local<'a> {
     pub dtmf: Option<u8>,
     /// Our part of SRTP; `None`: audio goes in clear, and who insists on SRTP gets none.
     pub srtp: Option<Srtp>,
+    /// Our part where the peer is a browser: what we offer it, and what its offers may be. `None`:
+    /// streams of DTLS are refused.
+    pub browser: Option<Browser<'a>>,
 }
 
 /// Our part of SRTP.
@@ -143,6 +151,17 @@ pub fn accept(answer: &[u8], local: &Local<'_>) -> Result<Remote, Refusal> {
     Ok(fit.accepted(local))
 }
 
+/// What a browser calls itself in an offer: when it changes, ICE begins anew, and our side of it is to
+/// change as well (RFC 8839 §4.4.2). `None`: there is no stream of ICE.
+#[must_use]
+pub fn ice_name(offer: &[u8]) -> Option<String> {
+    let offer = Description::read(offer).ok()?;
+    let mut named = offer.streams().filter_map(|stream| browser::names(&stream));
+    named
+        .next()
+        .map(|(ufrag, password)| format!("{ufrag}:{password}"))
+}
+
 /// The first audio stream that fits, one that can be protected before one that cannot; the reason
 /// why the first one does not, if none does.
 fn first_fit(
@@ -153,7 +172,7 @@ fn first_fit(
     let (mut reason, mut in_clear) = (None, None);
     for (at, stream) in description.streams().enumerate() {
         match fit(&stream, local, preference) {
-            Ok(fit) if fit.crypto.is_some() || local.srtp.is_none() => return Ok((at, fit)),
+            Ok(fit) if fit.is_protected() || local.srtp.is_none() => return Ok((at, fit)),
             Ok(fit) => in_clear = in_clear.or(Some((at, fit))),
             Err(why) => reason = reason.or(why),
         }

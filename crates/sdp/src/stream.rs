@@ -2,8 +2,10 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use vocab::browser::BrowserPeer;
 use vocab::media::{Codec, OpusWish, PayloadTypes, Remote, Rtcp};
 
+use crate::browser;
 use crate::crypto::{self, Chosen, Lines};
 use crate::formats::{Events, Formats};
 use crate::read::Stream;
@@ -89,11 +91,17 @@ pub(crate) struct Fit {
     pub(crate) dtmf: Option<Events>,
     /// The peer's direction.
     pub(crate) direction: Direction,
-    /// The peer's keys, if audio is protected.
+    /// The peer's keys, if audio is protected by such.
     pub(crate) crypto: Option<Chosen>,
+    /// The peer, if it is a browser.
+    pub(crate) browser: Option<BrowserPeer>,
 }
 
 impl Fit {
+    pub(crate) const fn is_protected(&self) -> bool {
+        self.crypto.is_some() || self.browser.is_some()
+    }
+
     /// How to reach the peer, where `takes` and `dtmf_receive` are what we said.
     fn remote(&self, local: &Local<'_>, takes: PayloadTypes, dtmf_receive: Option<u8>) -> Remote {
         let ours = local.srtp.map(|srtp| srtp.key);
@@ -111,6 +119,7 @@ impl Fit {
             rtcp: self.rtcp,
             send: self.direction.receives(),
             crypto: crypto.map(|(theirs, ours)| theirs.with(ours)),
+            browser: self.browser,
             receive: matches!(self.direction, Direction::Both),
         }
     }
@@ -145,12 +154,14 @@ pub(crate) fn fit(
     if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 {
         return Err(None);
     }
-    let crypto = protection(stream, local, preference).map_err(Some)?;
-    let ip = address(stream).map_err(Some)?;
-    let reachable = ip.is_unspecified() || ip.is_ipv4() == local.address.is_ipv4();
-    if ip.is_multicast() || !reachable {
-        return Err(Some(format!("no way from {} to {ip}", local.address)));
-    }
+    let browser = browser_of(stream, local, preference).map_err(Some)?;
+    let (crypto, address) = match browser {
+        Some(_) => (None, browser::nowhere()),
+        None => (
+            protection(stream, local, preference).map_err(Some)?,
+            reachable(stream, local).map_err(Some)?,
+        ),
+    };
     let formats = Formats::of(stream);
     let chosen = formats.choose(local.codecs, preference).ok_or_else(|| {
         let names: Vec<&str> = local.codecs.iter().map(|codec| codec.name()).collect();
@@ -165,13 +176,12 @@ pub(crate) fn fit(
         .attributes()
         .find_map(|attribute| Direction::of_attribute(&attribute.attribute))
         .unwrap_or(Direction::Both);
-    // RFC 3264 §8.4: the old way of holding a call.
-    let direction = if ip.is_unspecified() {
+    // RFC 3264 §8.4: the old way of holding a call. A browser's address says nothing.
+    let direction = if address.ip().is_unspecified() && browser.is_none() {
         said.without_receiving()
     } else {
         said
     };
-    let address = SocketAddr::new(ip, media.port);
     Ok(Fit {
         address,
         rtcp: rtcp(stream, address),
@@ -182,7 +192,38 @@ pub(crate) fn fit(
         dtmf,
         direction,
         crypto,
+        browser,
     })
+}
+
+/// The browser that a stream is of, `None` if it is another kind of peer's; the reason if it is of the
+/// wrong kind.
+fn browser_of(
+    stream: &Stream<'_>,
+    local: &Local<'_>,
+    preference: Preference,
+) -> Result<Option<BrowserPeer>, String> {
+    let proto = &stream.media.proto;
+    match (&local.browser, browser::is_profile(proto)) {
+        (Some(ours), true) => browser::judge(stream, ours, preference).map(Some),
+        // An answer has the profile of its offer (RFC 3264 §6).
+        (Some(_), false) if preference == Preference::Theirs => Err(format!(
+            "{} expected, not {}",
+            browser::PROFILE,
+            shown(proto)
+        )),
+        (Some(_) | None, _) => Ok(None),
+    }
+}
+
+/// Where the peer's audio goes, if we can send there.
+fn reachable(stream: &Stream<'_>, local: &Local<'_>) -> Result<SocketAddr, String> {
+    let ip = address(stream)?;
+    let reachable = ip.is_unspecified() || ip.is_ipv4() == local.address.is_ipv4();
+    if ip.is_multicast() || !reachable {
+        return Err(format!("no way from {} to {ip}", local.address));
+    }
+    Ok(SocketAddr::new(ip, stream.media.port))
 }
 
 /// The keys of the peer's audio, `None` if it is to be in clear; the reason if we cannot agree.

@@ -3,10 +3,11 @@
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 use vocab::media::{Codec, Rtcp};
 
+use crate::browser;
 use crate::crypto;
 use crate::formats::Events;
-use crate::read::Description;
-use crate::stream::{Direction, Fit, RTCP_MUX};
+use crate::read::{Description, Stream};
+use crate::stream::{Direction, Fit, Preference, RTCP_MUX};
 use crate::{DTMF_WIDE, Local};
 
 /// Milliseconds of audio per packet.
@@ -18,12 +19,14 @@ const OPUS: &str = "useinbandfec=1";
 
 pub(crate) fn offer(local: &Local<'_>) -> String {
     // In clear for whom knows no SRTP, or wants none (RFC 8643 §3.1).
-    let proto = match local.srtp {
-        Some(srtp) if srtp.required => "RTP/SAVP",
-        _ => "RTP/AVP",
+    let proto = match (local.srtp, local.browser) {
+        (_, Some(_)) => browser::PROFILE,
+        (Some(srtp), None) if srtp.required => "RTP/SAVP",
+        (Some(_) | None, None) => "RTP/AVP",
     };
-    let audio = offered_audio(proto, local);
-    text(session(local, vec![audio]))
+    let audio = offered_audio(proto, None, local);
+    let lines = session_lines(local, &audio, true);
+    text(session(local, lines, vec![audio]))
 }
 
 /// Our last description with its live stream offered anew; the first one if none is live.
@@ -32,22 +35,25 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
         .streams()
         .position(|stream| stream.media.port != 0)
         .unwrap_or(0);
-    let again = |(place, stream): (usize, crate::read::Stream<'_>)| {
+    let again = |(place, stream): (usize, Stream<'_>)| {
         if place == live {
-            offered_audio(&stream.media.proto, local)
+            offered_audio(&stream.media.proto, Some(stream.media), local)
         } else {
             refused(stream.media)
         }
     };
     let medias: Vec<Media> = last.streams().enumerate().map(again).collect();
-    if medias.is_empty() {
+    let Some(audio) = medias.get(live) else {
         return offer(local);
-    }
-    text(session(local, medias))
+    };
+    let bundled = last.streams().nth(live);
+    let bundled = bundled.is_some_and(|stream| browser::is_bundled(&stream));
+    let lines = session_lines(local, audio, bundled);
+    text(session(local, lines, medias))
 }
 
 /// The stream that we offer, with all we can.
-fn offered_audio(proto: &str, local: &Local<'_>) -> Media {
+fn offered_audio(proto: &str, last: Option<&Media>, local: &Local<'_>) -> Media {
     let with_type = |codec: &Codec| (*codec, codec.payload_type());
     let events = |payload_type, clock| Events {
         payload_type,
@@ -64,7 +70,9 @@ fn offered_audio(proto: &str, local: &Local<'_>) -> Media {
         muxed: true,
     };
     let mut media = audio(proto, &said, local);
-    if let Some(srtp) = &local.srtp {
+    if let Some(ours) = local.browser.filter(|_| browser::is_profile(proto)) {
+        browser::describe(&mut media, &ours, last, Preference::Theirs);
+    } else if let Some(srtp) = &local.srtp {
         let lines = crypto::offered(srtp).map(|value| attribute(crypto::NAME, value));
         media.attributes.extend(lines);
     }
@@ -72,7 +80,7 @@ fn offered_audio(proto: &str, local: &Local<'_>) -> Media {
 }
 
 pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_>) -> String {
-    let answered = |(place, stream): (usize, crate::read::Stream<'_>)| {
+    let answered = |(place, stream): (usize, Stream<'_>)| {
         if place == at {
             let said = Said {
                 codecs: vec![(fit.codec, fit.payload_type)],
@@ -82,6 +90,9 @@ pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_
                 muxed: fit.rtcp == Rtcp::Muxed,
             };
             let mut media = audio(&stream.media.proto, &said, local);
+            if let (Some(_), Some(ours)) = (&fit.browser, &local.browser) {
+                browser::describe(&mut media, ours, Some(stream.media), Preference::Ours);
+            }
             if let (Some(chosen), Some(srtp)) = (&fit.crypto, &local.srtp) {
                 let value = crypto::answered(chosen, srtp);
                 media.attributes.push(attribute(crypto::NAME, value));
@@ -91,16 +102,29 @@ pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_
             refused(stream.media)
         }
     };
-    text(session(
-        local,
-        offer.streams().enumerate().map(answered).collect(),
-    ))
+    let medias: Vec<Media> = offer.streams().enumerate().map(answered).collect();
+    let bundled = offer.streams().nth(at);
+    let bundled = bundled.is_some_and(|stream| browser::is_bundled(&stream));
+    let lines = match (medias.get(at), fit.browser) {
+        (Some(audio), Some(_)) => session_lines(local, audio, bundled),
+        _ => Vec::new(),
+    };
+    text(session(local, lines, medias))
 }
 
-fn session(local: &Local<'_>, medias: Vec<Media>) -> Session {
+/// What is said before the streams, of which one is live.
+fn session_lines(local: &Local<'_>, audio: &Media, bundled: bool) -> Vec<Attribute> {
+    match local.browser {
+        Some(_) if browser::is_profile(&audio.proto) => browser::session_lines(audio, bundled),
+        Some(_) | None => Vec::new(),
+    }
+}
+
+fn session(local: &Local<'_>, attributes: Vec<Attribute>, medias: Vec<Media>) -> Session {
     let origin = Origin::with_ip_addr(local.session_id, local.version, local.address);
     Session {
         connection: Some(Connection::from_ip_addr(local.address)),
+        attributes,
         medias,
         ..Session::new(origin, "-")
     }
@@ -154,7 +178,13 @@ fn audio(proto: &str, said: &Said, local: &Local<'_>) -> Media {
 
 /// Port 0 refuses a stream (RFC 3264 §6).
 fn refused(media: &Media) -> Media {
-    bare(&media.media, 0, &media.proto, &media.fmt)
+    let mut refused = bare(&media.media, 0, &media.proto, &media.fmt);
+    // A browser finds its streams by their names (RFC 8829 §5.3.1).
+    if let Some(mid) = browser::mid(media).filter(|_| browser::is_profile(&media.proto)) {
+        let line = attribute(browser::MID, mid.to_owned());
+        refused.attributes.push(line);
+    }
+    refused
 }
 
 fn bare(media: &str, port: u16, proto: &str, fmt: &str) -> Media {
@@ -172,14 +202,14 @@ fn bare(media: &str, port: u16, proto: &str, fmt: &str) -> Media {
     }
 }
 
-fn flag(name: &str) -> Attribute {
+pub(crate) fn flag(name: &str) -> Attribute {
     Attribute {
         attribute: name.to_owned(),
         value: None,
     }
 }
 
-fn attribute(name: &str, value: String) -> Attribute {
+pub(crate) fn attribute(name: &str, value: String) -> Attribute {
     Attribute {
         attribute: name.to_owned(),
         value: Some(value),

@@ -16,6 +16,7 @@ fn local() -> Local<'static> {
         codecs: BOTH,
         dtmf: Some(101),
         srtp: None,
+        browser: None,
     }
 }
 

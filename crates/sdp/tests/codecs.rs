@@ -15,6 +15,7 @@ fn local(codecs: &[Codec]) -> Local<'_> {
         codecs,
         dtmf: Some(101),
         srtp: None,
+        browser: None,
     }
 }
 

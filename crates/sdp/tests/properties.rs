@@ -39,6 +39,7 @@ fn local() -> impl Strategy<Value = Local<'static>> {
             codecs: ORDERS[order],
             dtmf,
             srtp: None,
+            browser: None,
         })
 }
 
@@ -107,6 +108,7 @@ fn the_largest_descriptions_cost_no_time() {
         codecs: ORDERS[0],
         dtmf: Some(101),
         srtp: None,
+        browser: None,
     };
     let head = "v=0\r\nc=IN IP4 10.0.0.9\r\nm=audio 4000 RTP/AVP";
     for text in [

@@ -18,6 +18,7 @@ fn local(octet: u8, srtp: Option<bool>) -> Local<'static> {
             key: MasterKey::new([octet; MasterKey::OCTETS]),
             required,
         }),
+        browser: None,
     }
 }
 

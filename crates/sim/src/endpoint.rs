@@ -86,6 +86,7 @@ impl Endpoint {
             codecs: &CODECS,
             dtmf: Some(101),
             srtp: None,
+            browser: None,
         }
     }
 

@@ -228,7 +228,12 @@ impl Host {
                 room.after(soon, Happening::Media(boot, event));
                 return;
             }
-            let event = MediaEvent::Opened { call, leg, port };
+            let event = MediaEvent::Opened {
+                call,
+                leg,
+                port,
+                browser: None,
+            };
             room.after(soon, Happening::Media(boot, event));
             let leg_of_call = Leg {
                 call,

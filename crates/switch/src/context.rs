@@ -245,6 +245,7 @@ impl Context {
             | MediaEvent::OneWayBegan { leg, .. }
             | MediaEvent::OneWayEnded { leg, .. }
             | MediaEvent::Silent { leg, .. }
+            | MediaEvent::Gone { leg, .. }
             | MediaEvent::Spoken { leg, .. }
             | MediaEvent::Quiet { leg, .. }
             | MediaEvent::Digit { leg, .. } => self.media_legs.get(leg).copied(),

@@ -3,8 +3,10 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use vocab::browser::IceCredentials;
 use vocab::srtp::MasterKey;
 
+#[derive(Clone)]
 pub(crate) struct Entropy(ChaCha20Rng);
 
 impl Entropy {
@@ -24,6 +26,13 @@ impl Entropy {
         let mut key = [0; MasterKey::OCTETS];
         self.0.fill_bytes(&mut key);
         MasterKey::new(key)
+    }
+
+    /// Name and password of our side of ICE.
+    pub(crate) fn ice(&mut self) -> IceCredentials {
+        let mut octets = [0; IceCredentials::OCTETS];
+        self.0.fill_bytes(&mut octets);
+        IceCredentials::new(octets)
     }
 
     pub(crate) fn number(&mut self) -> u64 {

@@ -59,5 +59,5 @@ pub use engine::Switch;
 pub use features::FeatureCodes;
 pub use input::Input;
 pub use output::Output;
-pub use settings::{Audience, FixedAddress, Messages, Operator, OperatorCalls, Settings};
+pub use settings::{Audience, Browsers, FixedAddress, Messages, Operator, OperatorCalls, Settings};
 pub use trunk::{Network, NotANetwork, NumberRules, Trunk};

@@ -10,6 +10,7 @@ use sip::{
     Flow, LockoutSettings, RegistrarSettings, Secrets, SessionTimerSettings, SubscriptionSettings,
     Timers, Transport, Uri,
 };
+use vocab::browser::Fingerprint;
 use vocab::media::Codec;
 use vocab::srtp::Protection;
 use vocab::{OperatorId, QueueId};
@@ -64,6 +65,8 @@ pub struct Settings {
     pub codecs: Vec<Codec>,
     /// Whether the audio of operators' telephones is protected; a trunk has its own word.
     pub protection: Protection,
+    /// How browsers are served; `None`: they are not.
+    pub browsers: Option<Browsers>,
     /// SIP transaction timers.
     pub timers: Timers,
     /// What those who guess passwords meet.
@@ -114,6 +117,15 @@ pub struct Settings {
     pub supervision_keys: SupervisionKeys,
     /// New calls are refused while recordings cannot be written.
     pub recording_mandatory: bool,
+}
+
+/// How browsers are served: who comes by WebSocket is one (RFC 7118).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Browsers {
+    /// Our certificate, as the media plane has it.
+    pub certificate: Fingerprint,
+    /// Where browsers find the media plane, the best address first. Empty: where other peers do.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// Who may know something of an operator's line.
@@ -198,6 +210,7 @@ impl Settings {
             silence_timeout: None,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             protection: Protection::Off,
+            browsers: None,
             timers: Timers::default(),
             lockout: LockoutSettings::default(),
             registrar: RegistrarSettings::default(),

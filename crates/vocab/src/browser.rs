@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What one side of a leg calls itself in ICE, and its password (RFC 8839 §5.4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IceCredentials {
@@ -73,7 +75,7 @@ impl fmt::Debug for IceCredentials {
 }
 
 /// The SHA-256 of a certificate, by which the SDP names who is at the other end (RFC 8122 §5).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {

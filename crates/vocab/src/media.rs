@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::browser::BrowserPeer;
 use crate::srtp::Crypto;
 use crate::{CallId, LegCounts, LegId, LegQuality, PauseReason};
 
@@ -219,6 +220,10 @@ pub struct Remote {
     /// How its packets and ours are protected; `None`: they are in clear. Never written down.
     #[serde(skip)]
     pub crypto: Option<Crypto>,
+    /// How the peer is known if it is a browser, whose address and keys come of ICE and DTLS and not
+    /// of the SDP. Never written down.
+    #[serde(skip)]
+    pub browser: Option<BrowserPeer>,
     /// Audio is to come: false when the peer is on hold or has put us on hold, for then it owes
     /// none (some send music, most send nothing).
     pub receive: bool,
@@ -242,6 +247,7 @@ impl Remote {
             send: true,
             receive: true,
             crypto: None,
+            browser: None,
         }
     }
 }
@@ -515,6 +521,9 @@ pub enum MediaEvent {
         leg: LegId,
         /// UDP port of the leg's RTP socket.
         port: u16,
+        /// UDP port for the leg's peer if that is a browser, which many legs share; `None`: browsers
+        /// are not served.
+        browser: Option<u16>,
     },
     /// No socket could be bound: ports or descriptors are used up.
     OpenFailed {
@@ -590,6 +599,15 @@ pub enum MediaEvent {
         /// How long nothing has come, milliseconds.
         ms: u64,
     },
+    /// A leg's peer, a browser, is not there any more, or is not the one that the SDP names.
+    Gone {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// How that shows.
+        reason: String,
+    },
     /// A leg's socket is closed; what was measured of its audio.
     Closed {
         /// The call of the leg.
@@ -618,6 +636,7 @@ impl MediaEvent {
             | Self::OneWayBegan { call, .. }
             | Self::OneWayEnded { call, .. }
             | Self::Silent { call, .. }
+            | Self::Gone { call, .. }
             | Self::Closed { call, .. } => *call,
         }
     }
@@ -636,6 +655,7 @@ impl MediaEvent {
             | Self::OneWayBegan { leg, .. }
             | Self::OneWayEnded { leg, .. }
             | Self::Silent { leg, .. }
+            | Self::Gone { leg, .. }
             | Self::Closed { leg, .. } => *leg,
         }
     }

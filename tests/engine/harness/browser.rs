@@ -100,7 +100,8 @@ impl Browser {
         assert_eq!(answer.status(), Some(200), "{answer:?}");
     }
 
-    /// Takes a call: it rings, answers with audio at this address, and waits for the ACK.
+    /// Takes a call: it rings, answers from this address as a browser does, but for audio, of which it
+    /// has none, and waits for the ACK.
     pub async fn take(&mut self, invite: &Message, address: IpAddr) {
         let respond = |status| {
             let mut response = invite.respond(status, Some("browser"));
@@ -109,7 +110,13 @@ impl Browser {
             response
         };
         self.send(&respond(180)).await;
-        let sdp = super::wire::offer(address);
+        let certificate = ["AB"; 32].join(":");
+        let sdp = format!(
+            "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
+             m=audio 9 UDP/TLS/RTP/SAVPF 8\r\na=rtpmap:8 PCMA/8000\r\na=rtcp-mux\r\n\
+             a=ice-ufrag:name\r\na=ice-pwd:a-password-of-the-browser\r\na=setup:active\r\n\
+             a=fingerprint:sha-256 {certificate}\r\n"
+        );
         let ok = respond(200).with_body("application/sdp", sdp.into_bytes());
         self.send(&ok).await;
         self.request(&Method::Ack).await;

@@ -49,7 +49,7 @@ impl Party {
             return false;
         };
         match remote.rtcp {
-            Rtcp::Muxed => on_rtp && from == target,
+            Rtcp::Muxed => on_rtp && self.latch.is_from_peer(from),
             Rtcp::Apart(said) => !on_rtp && (from == said || from.ip() == target.ip()),
         }
     }

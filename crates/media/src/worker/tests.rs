@@ -1,5 +1,6 @@
 //! One thread's legs on simulated sockets and told time: commands in any order, prompts, bridges.
 
+mod browsers;
 mod message;
 mod mixing;
 mod srtp;

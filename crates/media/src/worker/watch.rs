@@ -44,6 +44,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             let socket = |leg: &Option<Leg>| leg.as_ref().map(|leg| leg.sockets.rtp);
             let socket = self.legs.get(index).and_then(socket);
             let other_speaks = socket.is_some_and(|socket| self.others_speak(now, socket));
+            self.attend_browser(now, index);
             let Some(Some(leg)) = self.legs.get_mut(index) else {
                 continue;
             };
@@ -144,7 +145,7 @@ pub(super) fn report(udp: &mut impl Udp, leg: &mut Leg, at: (Time, NtpClock), cl
     let bytes = room.get(..length).unwrap_or_default();
     let (socket, to): (_, Option<SocketAddr>) = match towards {
         Towards::Rtp if leg.connected => (Some(leg.sockets.rtp), None),
-        Towards::Rtp => (Some(leg.sockets.rtp), leg.party.target()),
+        Towards::Rtp => (Some(leg.outlet()), leg.party.target()),
         Towards::Apart(to) => (leg.sockets.rtcp, Some(to)),
     };
     if let Some(socket) = socket {

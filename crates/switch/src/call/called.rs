@@ -283,7 +283,7 @@ impl Call {
         let description = match (told, &leg.description) {
             (Some(told), _) => Some(told),
             (None, Some(offered)) => {
-                let mut said = offered.at(ctx.media_address(&dialog.flow));
+                let mut said = offered.at(ctx, &dialog.flow);
                 // As the INVITE had it: a refresh is to say the same again.
                 said.offer();
                 Some(said)
@@ -291,6 +291,9 @@ impl Call {
             (None, None) => None,
         };
         leg.description = description;
+        if let Some(description) = &mut leg.description {
+            description.meet(&response.body);
+        }
         leg.way = leg.sent(tx).map(|sent| sent.way.clone());
         leg.dialog = Some(dialog);
         true

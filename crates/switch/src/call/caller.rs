@@ -5,7 +5,7 @@ use sip::{ClientTx, Dialog, Flow, Message, Method, Offers, Reliable, ReliableDue
 use vocab::media::{Codec, MediaCommand, Remote};
 use vocab::{CallId, EventId, LegId};
 
-use super::leg::{Description, MediaState, Speech, decorate};
+use super::leg::{Description, MediaState, Ports, Speech, decorate};
 use super::party::{self, PartyLeg};
 use super::session::LegSession;
 use super::who::Who;
@@ -185,9 +185,8 @@ impl CallerLeg {
         &mut self,
         ctx: &mut Context,
         call: CallId,
-        port: u16,
+        ports: Ports,
     ) -> Result<(), Refused> {
-        let address = ctx.media_address(&self.flow);
         // Who has no seat on a trunk is an operator.
         let trunk = self.seat.as_ref();
         let trunk = trunk.and_then(|seat| ctx.trunks.by_id(seat.trunk));
@@ -199,7 +198,7 @@ impl CallerLeg {
             events: trunk.is_none_or(|trunk| trunk.events),
             protection: trunk.map_or(ctx.settings.protection, |trunk| trunk.protection),
         };
-        let mut description = Description::new(ctx, address, port, speech);
+        let mut description = Description::new(ctx, ports, speech).at(ctx, &self.flow);
         if self.invite.body.is_empty() {
             description.offer();
         } else {
@@ -414,13 +413,13 @@ impl From<sdp::Refusal> for Refused {
 }
 
 impl Call {
-    pub(super) fn caller_media_opened(&mut self, ctx: &mut Context, port: u16) {
+    pub(super) fn caller_media_opened(&mut self, ctx: &mut Context, ports: Ports) {
         if self.caller.media != MediaState::Opening {
             // The call ended while the socket was being opened; its Close is on the way.
             return;
         }
-        self.caller.media = MediaState::Open(port);
-        match self.caller.negotiate(ctx, self.id, port) {
+        self.caller.media = MediaState::Open(ports);
+        match self.caller.negotiate(ctx, self.id, ports) {
             Ok(()) => self.advance(ctx, Happened::Started),
             Err(refused) => self.fail(ctx, refused.status, &refused.reason),
         }

@@ -118,7 +118,7 @@ impl Call {
             || Unfit::Description(sdp::Refusal::NothingInCommon("nothing was offered".into()));
         let leg = self.legs.get_mut(&asked.leg).ok_or_else(nothing)?;
         let offered = leg.description.clone().map(|offered| {
-            let mut said = offered.at(ctx.media_address(&asked.flow));
+            let mut said = offered.at(ctx, &asked.flow);
             said.offer();
             said
         });

@@ -1,12 +1,14 @@
 //! Owns what both kinds of leg share: the state of their media and the text of their SDP.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use sip::{Flow, HeaderName, Message};
+use sip::{Flow, HeaderName, Message, Transport};
+use vocab::browser::{Fingerprint, IceCredentials};
 use vocab::media::{Codec, Remote};
 use vocab::srtp::Protection;
 
 use crate::context::{ALLOW, Context};
+use crate::entropy::Entropy;
 
 /// The payload type on which we take telephone-events (RFC 4733); 101 is what telephones expect.
 const DTMF: u8 = 101;
@@ -16,12 +18,21 @@ const DTMF: u8 = 101;
 pub(crate) enum MediaState {
     /// Asked for.
     Opening,
-    /// Bound to this port.
-    Open(u16),
+    /// Bound to these ports.
+    Open(Ports),
     /// Asked to close.
     Closing,
     /// Closed, or never opened.
     Closed,
+}
+
+/// Where the media plane takes the audio of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ports {
+    /// Of a telephone or a trunk.
+    pub(crate) rtp: u16,
+    /// Of a browser, if any are served.
+    pub(crate) browser: Option<u16>,
 }
 
 /// Our side of a leg's session description: its `o=` line stays one session, its version grows. Not
@@ -37,8 +48,53 @@ pub(crate) struct Description {
     events: bool,
     /// Our key and whether audio goes without one.
     srtp: Option<sdp::Srtp>,
+    /// What is said where the peer is a browser; `None`: none is served.
+    browser: Option<ForBrowser>,
+    /// The peer is one.
+    is_browsers: bool,
     /// What the peer was told last.
     said: Vec<u8>,
+}
+
+/// What a browser is told.
+#[derive(Clone)]
+struct ForBrowser {
+    port: u16,
+    certificate: Fingerprint,
+    addresses: Vec<IpAddr>,
+    ice: IceCredentials,
+    /// What the browser called itself last.
+    theirs: Option<String>,
+    /// Of what the next names are made, should ICE begin anew.
+    entropy: Entropy,
+}
+
+impl ForBrowser {
+    fn new(ctx: &mut Context, ports: Ports) -> Option<Self> {
+        let port = ports.browser?;
+        let crate::settings::Browsers {
+            certificate,
+            addresses,
+        } = ctx.settings.browsers.clone()?;
+        let mut entropy = Entropy::new(ctx.entropy.key());
+        Some(Self {
+            port,
+            certificate,
+            addresses,
+            ice: entropy.ice(),
+            theirs: None,
+            entropy,
+        })
+    }
+
+    /// RFC 8839 §4.4.2: when the browser takes another name, so do we.
+    fn meet(&mut self, offer: &[u8]) {
+        let named = sdp::ice_name(offer);
+        if self.theirs.is_some() && named.is_some() && self.theirs != named {
+            self.ice = self.entropy.ice();
+        }
+        self.theirs = named.or(self.theirs.take());
+    }
 }
 
 /// What a leg may say of its audio.
@@ -52,7 +108,8 @@ pub(crate) struct Speech {
 }
 
 impl Description {
-    pub(crate) fn new(ctx: &mut Context, address: IpAddr, port: u16, speech: Speech) -> Self {
+    /// For a peer that is not known yet: [`Self::at`] says who it is.
+    pub(crate) fn new(ctx: &mut Context, ports: Ports, speech: Speech) -> Self {
         let Speech {
             codecs,
             protection,
@@ -68,23 +125,31 @@ impl Description {
         // RFC 8866 §5.2: a number; below 2^62 every implementation can read it.
         let session_id = ctx.entropy.number() >> 2;
         Self {
-            address,
-            port,
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: ports.rtp,
             session_id,
             version: 1,
             codecs,
             events,
             srtp,
+            browser: ForBrowser::new(ctx, ports),
+            is_browsers: false,
             said: Vec::new(),
         }
     }
 
-    /// The same with audio at another address of ours.
-    pub(crate) fn at(&self, address: IpAddr) -> Self {
-        Self {
-            address,
-            ..self.clone()
+    /// The same for the peer on this flow: where it reaches us, and whether it is a browser, which
+    /// who comes by WebSocket is (RFC 7118).
+    pub(crate) fn at(&self, ctx: &Context, flow: &Flow) -> Self {
+        let mut here = self.clone();
+        here.address = ctx.media_address(flow);
+        here.is_browsers = matches!(flow.transport, Transport::Ws | Transport::Wss);
+        if let Some(browser) = &mut here.browser
+            && browser.addresses.is_empty()
+        {
+            browser.addresses.push(here.address);
         }
+        here
     }
 
     /// The description as it stands.
@@ -97,6 +162,23 @@ impl Description {
             codecs: &self.codecs,
             dtmf: self.events.then_some(DTMF),
             srtp: self.srtp,
+            browser: self
+                .browser
+                .as_ref()
+                .filter(|_| self.is_browsers)
+                .map(|browser| sdp::Browser {
+                    port: browser.port,
+                    addresses: &browser.addresses,
+                    ice: browser.ice,
+                    certificate: browser.certificate,
+                }),
+        }
+    }
+
+    /// Takes note of what a browser calls itself in its description.
+    pub(crate) fn meet(&mut self, theirs: &[u8]) {
+        if let Some(browser) = &mut self.browser {
+            browser.meet(theirs);
         }
     }
 
@@ -126,6 +208,7 @@ impl Description {
 
     /// The answer to an offer. One that is refused leaves the description as it was (RFC 3264 §8).
     pub(crate) fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Remote), sdp::Refusal> {
+        self.meet(offer);
         let (body, remote) = sdp::answer(offer, &self.local())?;
         let mut body = body.into_bytes();
         if !self.said.is_empty() && body != self.said {

@@ -73,7 +73,7 @@ pub(crate) use account::{Home, hide};
 use announce::Announcement;
 pub(crate) use caller::CallerLeg;
 use keys::Asking;
-pub(crate) use leg::{MediaState, decorate};
+pub(crate) use leg::{MediaState, Ports, decorate};
 use party::PartyLeg;
 use pause::Pausing;
 pub use pause::RecordingKeys;
@@ -368,13 +368,16 @@ impl Call {
 
     pub(crate) fn on_media(&mut self, ctx: &mut Context, event: MediaEvent) {
         match event {
-            MediaEvent::Opened { leg, port, .. } => {
+            MediaEvent::Opened {
+                leg, port, browser, ..
+            } => {
+                let ports = Ports { rtp: port, browser };
                 if leg == self.caller.id {
-                    self.caller_media_opened(ctx, port);
+                    self.caller_media_opened(ctx, ports);
                 } else if self.is_newcomer(leg) {
-                    self.newcomer_media(ctx, Some(port));
+                    self.newcomer_media(ctx, Some(ports));
                 } else {
-                    self.leg_media_opened(ctx, leg, port);
+                    self.leg_media_opened(ctx, leg, ports);
                 }
             }
             MediaEvent::OpenFailed { leg, reason, .. } => {
@@ -405,6 +408,10 @@ impl Call {
             MediaEvent::OneWayBegan { leg, .. } => self.one_way_began(ctx, leg),
             MediaEvent::OneWayEnded { leg, .. } => self.one_way_ended(ctx, leg),
             MediaEvent::Silent { leg, ms, .. } => self.party_silent(ctx, leg, ms),
+            MediaEvent::Gone { leg, reason, .. } => {
+                tracing::warn!(call = %self.id, %leg, reason, "a browser is gone");
+                self.leg_lost(ctx, leg, &reason);
+            }
             MediaEvent::Closed {
                 leg,
                 counts,

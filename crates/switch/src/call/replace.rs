@@ -16,7 +16,7 @@ use vocab::media::MediaCommand;
 use vocab::{EndedBy, Fact, LegId, OfferResult, OperatorId, QueueOutcome};
 
 use super::caller::{self, CallerLeg};
-use super::leg::MediaState;
+use super::leg::{MediaState, Ports};
 use super::party::PartyLeg;
 use super::who::{Engagement, Who};
 use super::{Call, State};
@@ -105,7 +105,7 @@ impl Call {
     }
 
     /// The socket of the newcomer is there, or there is none.
-    pub(super) fn newcomer_media(&mut self, ctx: &mut Context, port: Option<u16>) {
+    pub(super) fn newcomer_media(&mut self, ctx: &mut Context, ports: Option<Ports>) {
         let Some(mut newcomer) = self.newcomer.take() else {
             return;
         };
@@ -115,11 +115,11 @@ impl Call {
             self.newcomer = Some(newcomer);
             return;
         }
-        leg.media = port.map_or(MediaState::Closed, MediaState::Open);
-        let status = match (port, self.still_replaceable(&newcomer)) {
+        leg.media = ports.map_or(MediaState::Closed, MediaState::Open);
+        let status = match (ports, self.still_replaceable(&newcomer)) {
             (None, _) => 503,
             (Some(_), false) => 481,
-            (Some(port), true) => match newcomer.leg.negotiate(ctx, self.id, port) {
+            (Some(ports), true) => match newcomer.leg.negotiate(ctx, self.id, ports) {
                 Ok(()) => {
                     self.take_place(ctx, newcomer);
                     return;

@@ -10,7 +10,7 @@ use vocab::{Fact, LegId, OfferResult};
 
 use super::Call;
 use super::account::{ANSWERS_MAX, Credentials};
-use super::leg::{Description, MediaState, Speech};
+use super::leg::{Description, MediaState, Ports, Speech};
 use super::party::{PartyLeg, Sip};
 use super::sent::Sent;
 use crate::context::{Context, Timer};
@@ -35,7 +35,7 @@ impl Dress {
             format!("<{}>", ctx.contact_uri(flow, user))
         };
         invite.headers.set(HeaderName::Contact, contact);
-        let body = self.description.at(ctx.media_address(flow)).offer();
+        let body = self.description.at(ctx, flow).offer();
         invite.with_body("application/sdp", body)
     }
 }
@@ -62,14 +62,14 @@ impl PartyLeg {
 }
 
 impl Call {
-    pub(super) fn leg_media_opened(&mut self, ctx: &mut Context, id: LegId, port: u16) {
+    pub(super) fn leg_media_opened(&mut self, ctx: &mut Context, id: LegId, ports: Ports) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
         if leg.media != MediaState::Opening || leg.sip != Sip::Preparing {
             return;
         }
-        leg.media = MediaState::Open(port);
+        leg.media = MediaState::Open(ports);
         if !self.ring_next(ctx, id) {
             if let Some(leg) = self.legs.get_mut(&id) {
                 leg.closed(ctx);
@@ -85,7 +85,7 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else {
             return false;
         };
-        let MediaState::Open(port) = leg.media else {
+        let MediaState::Open(ports) = leg.media else {
             return false;
         };
         let Some(group) = leg.next_group(ctx) else {
@@ -104,9 +104,8 @@ impl Call {
             protection,
             events,
         };
-        let unknown = core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
         // All of a group are offered one session, and one of them will have it.
-        leg.description = Some(Description::new(ctx, unknown, port, speech));
+        leg.description = Some(Description::new(ctx, ports, speech));
         leg.failure = None;
         leg.sip = Sip::Inviting;
         for way in group {

@@ -243,7 +243,7 @@ impl PartyLeg {
         let flow = self
             .sent(tx)
             .and_then(|sent| ctx.flow_of(tx).or(sent.flow))?;
-        let offered = self.description.as_ref()?.at(ctx.media_address(&flow));
+        let offered = self.description.as_ref()?.at(ctx, &flow);
         sdp::accept(body, &offered.local()).ok()
     }
 

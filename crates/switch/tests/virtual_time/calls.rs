@@ -83,6 +83,7 @@ fn the_answer_to_call_and_bye_waits_for_the_journal() {
                 call,
                 leg,
                 port: 4_000,
+                browser: None,
             });
         }
     }

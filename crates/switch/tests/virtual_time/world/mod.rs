@@ -264,7 +264,12 @@ impl World {
             MediaCommand::Open { call, leg } => {
                 assert!(self.legs.insert(leg), "leg opened twice");
                 let port = 10_000 + 2 * u16::try_from(leg.counter() % 20_000).unwrap();
-                Some(MediaEvent::Opened { call, leg, port })
+                Some(MediaEvent::Opened {
+                    call,
+                    leg,
+                    port,
+                    browser: None,
+                })
             }
             MediaCommand::Play {
                 call,
