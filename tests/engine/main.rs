@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+mod browser;
 mod calls;
 mod clients;
 mod daily_report;

@@ -196,6 +196,24 @@ pub fn share_heard(said: &[i16], heard: &[i16]) -> f64 {
     found as f64 / pieces as f64
 }
 
+/// How much of the sound is at a frequency, by its energy (Goertzel).
+pub fn share_of_tone(samples: &[i16], hertz: f64) -> f64 {
+    let whole = energy(samples);
+    if whole == 0.0 {
+        return 0.0;
+    }
+    // Over a twentieth of a second at a time, so that a clock that is a little off does not matter.
+    let block = RATE / 20;
+    let factor = 2.0 * (std::f64::consts::TAU * hertz / RATE as f64).cos();
+    let at_tone = samples.chunks_exact(block).map(|block| {
+        let (one, two) = block.iter().fold((0.0, 0.0), |(one, two), sample| {
+            (f64::from(*sample) + factor * one - two, one)
+        });
+        (one * one + two * two - factor * one * two) * 2.0 / block.len() as f64
+    });
+    at_tone.sum::<f64>() / whole
+}
+
 fn energy(samples: &[i16]) -> f64 {
     samples
         .iter()

@@ -147,6 +147,10 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 // What it was sent before, if it was a telephone, nobody is sent any more.
                 leg.party.deafen();
                 leg.srtp = None;
+                if core::mem::take(&mut leg.connected) {
+                    // Its own socket is asked for nothing any more; one that stays as it was does no harm.
+                    let _ = self.udp.disconnect(leg.sockets.rtp);
+                }
                 let session = Session::new(now, peer, &browsers.identity, browsers.epoch);
                 leg.browser = Some(Box::new(Browser {
                     socket: browsers.socket,

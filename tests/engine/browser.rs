@@ -1,0 +1,191 @@
+//! Operators in browsers: Chromium with a page of this folder, which registers over WebSocket and talks by
+//! WebRTC; the far side is SIPp or baresip. What each side hears is measured at that side.
+
+use std::path::PathBuf;
+
+use crate::harness::audio::{RATE, share_of_tone, write_tone};
+use crate::harness::baresip::{Baresip, Way};
+use crate::harness::chromium::{Chromium, Page};
+use crate::harness::journal::finished;
+use crate::harness::{Engine, LogOnPanic, Net, Place, Setup, sipp};
+use serde_json::json;
+
+/// What the browser's microphone says.
+const OPERATOR: f64 = 1_000.0;
+/// What the far side says.
+const CALLER: f64 = 700.0;
+
+/// An engine that browsers reach, and a browser of anna's that is registered there.
+fn desk(setup: Setup) -> (Engine, Chromium) {
+    let net = Net::fresh();
+    let page = Page::new();
+    let setup = Setup {
+        net,
+        sip: format!(
+            "ws = [\"{}:0\"]\norigins = [\"{}\"]",
+            net.engine,
+            page.origin()
+        ),
+        // A browser takes a while to open its microphone on a busy machine.
+        ring_time: "50s",
+        ..setup
+    };
+    let place = Place::new(&setup);
+    let speech = speech(&place, "operator", OPERATOR);
+    let engine = Engine::start_in(place);
+    let browser = Chromium::start(page, engine.others["ws"], "anna", &speech);
+    browser.registered();
+    (engine, browser)
+}
+
+/// A file of a minute of a tone.
+fn speech(place: &Place, name: &str, hertz: f64) -> PathBuf {
+    let path = place.path(&format!("{name}.wav"));
+    write_tone(&path, hertz, 60_000);
+    path
+}
+
+/// Most of the sound is this tone.
+fn is_tone(what: &str, samples: &[i16], hertz: f64) {
+    let share = share_of_tone(samples, hertz);
+    assert!(share > 0.8, "{what}: {share:.2} of it is at {hertz} Hz");
+}
+
+/// The middle of a side of a talk: at its ends there is silence.
+fn middle(samples: &[i16]) -> &[i16] {
+    &samples[samples.len() * 2 / 5..samples.len() * 3 / 5]
+}
+
+#[test]
+fn a_browser_answers_and_both_sides_and_the_recording_hear_what_was_said() {
+    let (engine, browser) = desk(Setup {
+        more: "[recordings]\npause_card_keys = \"*71\"\nresume_keys = \"*70\"\n".to_owned(),
+        ..Setup::default()
+    });
+    let _log = LogOnPanic::of(&engine);
+    let said = speech(&engine.place, "caller", CALLER);
+    let mut caller = Baresip::caller(&engine, &said, Way::UDP, 30);
+    let answered = browser.told("answered");
+    let answer = answered["answer"].as_str().unwrap();
+    assert!(
+        answer.contains("UDP/TLS/RTP/SAVPF 8 "),
+        "PCMA first: {answer}"
+    );
+    browser.hears(CALLER);
+    caller.ended();
+    browser.told("over");
+    let entry = finished(&engine.place, 1).remove(0);
+    assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
+    assert_eq!(entry.text("operator_login"), "anna");
+    let recording = entry.check_recording(&engine.place);
+    is_tone("the caller's channel", middle(&recording.caller), CALLER);
+    is_tone(
+        "the operator's channel",
+        middle(&recording.operator),
+        OPERATOR,
+    );
+    let heard = caller.heard();
+    // Prompts and music before, silence after: some second of it is the operator's.
+    let best = heard
+        .chunks(RATE)
+        .map(|second| share_of_tone(second, OPERATOR));
+    let best = best.fold(0.0, f64::max);
+    assert!(
+        best > 0.8,
+        "the caller heard at most {best:.2} of the operator"
+    );
+}
+
+#[test]
+fn keys_that_a_browser_presses_arrive_once() {
+    let (engine, browser) = desk(Setup {
+        more: "[recordings]\npause_card_keys = \"*71\"\nresume_keys = \"*70\"\n".to_owned(),
+        ..Setup::default()
+    });
+    let _log = LogOnPanic::of(&engine);
+    let caller = sipp::start_call(&engine, "uac-talk-until-bye", |_| {});
+    browser.told("answered");
+    browser.told_that("connection", |one| one["state"] == "connected");
+    let paused = || engine.log().matches("recording paused").count();
+    let resumed = || engine.log().matches("recording goes on").count();
+    browser.command(json!({ "do": "press", "keys": "*71" }));
+    crate::harness::until("the pause", std::time::Duration::from_secs(20), || {
+        (paused() == 1).then_some(())
+    });
+    browser.command(json!({ "do": "press", "keys": "*70" }));
+    crate::harness::until("its end", std::time::Duration::from_secs(20), || {
+        (resumed() == 1).then_some(())
+    });
+    // A key that came twice would have made other keys of these.
+    assert_eq!((paused(), resumed()), (1, 1));
+    browser.command(json!({ "do": "hang up" }));
+    caller.succeed();
+    let entry = finished(&engine.place, 1).remove(0);
+    assert_eq!(entry.end(), ("answered", "operator"), "{entry:?}");
+}
+
+#[test]
+fn a_browser_calls_a_colleague_holds_goes_on_and_begins_ice_anew() {
+    let (engine, browser) = desk(Setup {
+        operators: vec!["anna".to_owned(), "boris".to_owned()],
+        ..Setup::default()
+    });
+    let _log = LogOnPanic::of(&engine);
+    let said = speech(&engine.place, "colleague", CALLER);
+    let colleague = Baresip::start(&engine, "boris", &said);
+    colleague.registered();
+    browser.command(json!({ "do": "dial", "number": "102" }));
+    let answered = browser.told("answered");
+    let answer = answered["answer"].as_str().unwrap();
+    assert!(answer.contains("a=ice-lite"), "{answer}");
+    browser.hears(CALLER);
+    for (command, direction) in [("hold", "recvonly"), ("resume", "sendrecv")] {
+        let before = browser.events("changed").len();
+        browser.command(json!({ "do": command }));
+        browser.told_that("changed", |one| {
+            assert_eq!(one["status"], 200, "{one}");
+            let said = one["answer"].as_str().unwrap();
+            browser.events("changed").len() > before && said.contains(&format!("a={direction}"))
+        });
+    }
+    let names = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("a=ice-ufrag:"));
+        line.unwrap().to_owned()
+    };
+    browser.command(json!({ "do": "restart" }));
+    let first = names(answer);
+    let restarted = browser.told_that("changed", |one| {
+        names(one["answer"].as_str().unwrap()) != first
+    });
+    assert_eq!(restarted["status"], 200);
+    let before = browser.events("heard").len();
+    browser.told_that("heard", |_| browser.events("heard").len() > before + 6);
+    let last = browser.events("heard").pop().unwrap();
+    let hertz = last["hertz"].as_f64().unwrap();
+    assert!((hertz - CALLER).abs() < 15.0, "audio goes on: {last}");
+    browser.command(json!({ "do": "hang up" }));
+    browser.told("hung up");
+    let entry = finished(&engine.place, 1).remove(0);
+    let recording = entry.check_recording(&engine.place);
+    is_tone(
+        "what the colleague said",
+        middle(&recording.operator),
+        CALLER,
+    );
+}
+
+#[test]
+fn a_browser_that_is_killed_in_a_talk_is_noticed_and_the_talk_is_accounted_for() {
+    let (engine, browser) = desk(Setup::default());
+    let _log = LogOnPanic::of(&engine);
+    let caller = sipp::start_call(&engine, "uac-talk-until-bye", |_| {});
+    browser.told_that("connection", |one| one["state"] == "connected");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    browser.kill();
+    caller.succeed();
+    let entry = finished(&engine.place, 1).remove(0);
+    assert_eq!(entry.end(), ("answered", "operator"), "{entry:?}");
+    let recording = entry.check_recording(&engine.place);
+    assert!(recording.ms() > 1_500, "{} ms", recording.ms());
+    assert!(engine.log().contains("a browser is gone"));
+}
