@@ -2,38 +2,52 @@
 //! WebRTC; the far side is SIPp or baresip. What each side hears is measured at that side.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::harness::audio::{RATE, share_of_tone, write_tone};
 use crate::harness::baresip::{Baresip, Way};
-use crate::harness::chromium::{Chromium, Page};
+use crate::harness::chromium::{Chromium, Page, Phone};
 use crate::harness::journal::finished;
-use crate::harness::{Engine, LogOnPanic, Net, Place, Setup, sipp};
+use crate::harness::{Engine, LogOnPanic, Place, Setup, sipp, until, with_tls};
 use serde_json::json;
 
 /// What the browser's microphone says.
 const OPERATOR: f64 = 1_000.0;
 /// What the far side says.
 const CALLER: f64 = 700.0;
+/// What a person would notice as well.
+const NOTICED_WITHIN: Duration = Duration::from_secs(20);
 
 /// An engine that browsers reach, and a browser of anna's that is registered there.
 fn desk(setup: Setup) -> (Engine, Chromium) {
-    let net = Net::fresh();
+    desk_over("ws", None, setup)
+}
+
+/// The same over a protocol, and with one codec alone.
+fn desk_over(protocol: &str, codec: Option<&str>, setup: Setup) -> (Engine, Chromium) {
     let page = Page::new();
-    let setup = Setup {
-        net,
-        sip: format!(
-            "ws = [\"{}:0\"]\norigins = [\"{}\"]",
-            net.engine,
-            page.origin()
-        ),
-        // A browser takes a while to open its microphone on a busy machine.
-        ring_time: "50s",
-        ..setup
-    };
-    let place = Place::new(&setup);
+    let listens = format!(
+        "{protocol} = [\"{}:0\"]\norigins = [\"{}\"]",
+        setup.net.engine,
+        page.origin()
+    );
+    let place = with_tls(
+        Setup {
+            // A browser takes a while to open its microphone on a busy machine.
+            ring_time: "50s",
+            ..setup
+        },
+        &listens,
+    );
     let speech = speech(&place, "operator", OPERATOR);
     let engine = Engine::start_in(place);
-    let browser = Chromium::start(page, engine.others["ws"], "anna", &speech);
+    let phone = Phone {
+        url: format!("{protocol}://{}", engine.others[protocol]),
+        login: "anna",
+        speech: &speech,
+        codec,
+    };
+    let browser = Chromium::start(page, &phone);
     browser.registered();
     (engine, browser)
 }
@@ -58,18 +72,25 @@ fn middle(samples: &[i16]) -> &[i16] {
 
 #[test]
 fn a_browser_answers_and_both_sides_and_the_recording_hear_what_was_said() {
-    let (engine, browser) = desk(Setup {
-        more: "[recordings]\npause_card_keys = \"*71\"\nresume_keys = \"*70\"\n".to_owned(),
-        ..Setup::default()
-    });
+    talks(desk(Setup::default()), "8");
+}
+
+#[test]
+fn a_browser_that_takes_opus_alone_hears_and_is_heard_over_wss() {
+    let (engine, browser) = desk_over("wss", Some("opus"), Setup::default());
+    talks((engine, browser), "111");
+}
+
+/// A caller, who has PCMA, talks to the operator in the browser, who answers with this payload type.
+fn talks((engine, browser): (Engine, Chromium), payload_type: &str) {
     let _log = LogOnPanic::of(&engine);
     let said = speech(&engine.place, "caller", CALLER);
     let mut caller = Baresip::caller(&engine, &said, Way::UDP, 30);
     let answered = browser.told("answered");
     let answer = answered["answer"].as_str().unwrap();
     assert!(
-        answer.contains("UDP/TLS/RTP/SAVPF 8 "),
-        "PCMA first: {answer}"
+        answer.contains(&format!("UDP/TLS/RTP/SAVPF {payload_type} ")),
+        "{payload_type} first: {answer}"
     );
     browser.hears(CALLER);
     caller.ended();
@@ -109,13 +130,11 @@ fn keys_that_a_browser_presses_arrive_once() {
     let paused = || engine.log().matches("recording paused").count();
     let resumed = || engine.log().matches("recording goes on").count();
     browser.command(json!({ "do": "press", "keys": "*71" }));
-    crate::harness::until("the pause", std::time::Duration::from_secs(20), || {
+    until("the pause", NOTICED_WITHIN, || {
         (paused() == 1).then_some(())
     });
     browser.command(json!({ "do": "press", "keys": "*70" }));
-    crate::harness::until("its end", std::time::Duration::from_secs(20), || {
-        (resumed() == 1).then_some(())
-    });
+    until("its end", NOTICED_WITHIN, || (resumed() == 1).then_some(()));
     // A key that came twice would have made other keys of these.
     assert_eq!((paused(), resumed()), (1, 1));
     browser.command(json!({ "do": "hang up" }));
@@ -180,7 +199,7 @@ fn a_browser_that_is_killed_in_a_talk_is_noticed_and_the_talk_is_accounted_for()
     let _log = LogOnPanic::of(&engine);
     let caller = sipp::start_call(&engine, "uac-talk-until-bye", |_| {});
     browser.told_that("connection", |one| one["state"] == "connected");
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(2));
     browser.kill();
     caller.succeed();
     let entry = finished(&engine.place, 1).remove(0);

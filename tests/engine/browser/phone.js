@@ -6,8 +6,9 @@ import { md5 } from '/md5.js';
 
 const config = await (await fetch('/config')).json();
 const host = `${random()}.invalid`;
-const socket = new WebSocket(config.ws, 'sip');
-const domain = new URL(config.ws).host;
+const socket = new WebSocket(config.url, 'sip');
+const domain = new URL(config.url).host;
+const via = new URL(config.url).protocol === 'wss:' ? 'WSS' : 'WS';
 const me = `sip:${config.login}@${domain}`;
 const contact = `<sip:${config.login}@${host};transport=ws>`;
 // By Call-ID and method: what waits for an answer to a request of ours.
@@ -81,7 +82,7 @@ function attempt(method, dialog, body, more = []) {
   dialog.cseq += 1;
   dialog.branch = `z9hG4bK${random()}`;
   const headers = [
-    ['Via', `SIP/2.0/WS ${host};branch=${dialog.branch}`],
+    ['Via', `SIP/2.0/${via} ${host};branch=${dialog.branch}`],
     ['Max-Forwards', '70'],
     ['From', dialog.local],
     ['To', dialog.remote],
@@ -98,7 +99,7 @@ function attempt(method, dialog, body, more = []) {
 
 function acknowledge(dialog, answer, branch = `z9hG4bK${random()}`) {
   send(`ACK ${dialog.target} SIP/2.0`, [
-    ['Via', `SIP/2.0/WS ${host};branch=${branch}`],
+    ['Via', `SIP/2.0/${via} ${host};branch=${branch}`],
     ['Max-Forwards', '70'],
     ['From', dialog.local],
     ['To', answer.get('to')],
@@ -127,6 +128,12 @@ async function open() {
   const stream = await navigator.mediaDevices.getUserMedia({ audio });
   const peer = new RTCPeerConnection({ iceServers: [] });
   for (const track of stream.getTracks()) peer.addTrack(track, stream);
+  if (config.codec) {
+    const wanted = [`audio/${config.codec}`, 'audio/telephone-event'];
+    const all = RTCRtpReceiver.getCapabilities('audio').codecs;
+    const codecs = all.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
+    peer.getTransceivers()[0].setCodecPreferences(codecs);
+  }
   peer.ontrack = ({ track }) => listen(track);
   peer.onconnectionstatechange = () => tell('connection', { state: peer.connectionState });
   return peer;

@@ -56,16 +56,29 @@ impl Page {
     }
 }
 
+/// What the telephone in a page is.
+pub struct Phone<'a> {
+    /// The engine's WebSocket.
+    pub url: String,
+    /// As whom it registers.
+    pub login: &'a str,
+    /// What its microphone says.
+    pub speech: &'a Path,
+    /// The only codec it has, by its name in SDP; `None`: all that Chromium has.
+    pub codec: Option<&'a str>,
+}
+
 impl Chromium {
-    /// A browser whose page registers `login` at the engine's WebSocket and says `speech`.
-    pub fn start(page: Page, ws: SocketAddr, login: &str, speech: &Path) -> Self {
+    /// A browser whose page is such a telephone.
+    pub fn start(page: Page, phone: &Phone<'_>) -> Self {
         need("chromium", "chromium");
         let folder = tempfile::tempdir().unwrap();
         let url = format!("{}/", page.origin());
         let config = json!({
-            "ws": format!("ws://{ws}"),
-            "login": login,
-            "password": password(login),
+            "url": phone.url,
+            "login": phone.login,
+            "password": password(phone.login),
+            "codec": phone.codec,
         });
         let desk = Arc::<Mutex<Desk>>::default();
         let shared = Arc::clone(&desk);
@@ -86,8 +99,10 @@ impl Chromium {
             ])
             .arg(format!(
                 "--use-file-for-fake-audio-capture={}",
-                speech.display()
+                phone.speech.display()
             ))
+            // Nobody vouches for the certificate of a test.
+            .arg("--ignore-certificate-errors")
             .arg("--allow-loopback-in-peer-connection")
             .arg("--autoplay-policy=no-user-gesture-required")
             .arg(format!(
