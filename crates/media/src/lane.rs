@@ -21,6 +21,10 @@ use crate::audio::Audio;
 const RING_RESERVE: usize = 4;
 
 /// What a thread is told.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are commands: a box would be an allocation for each"
+)]
 pub(crate) enum Control {
     Command(MediaCommand),
     Prompts(BTreeMap<PromptId, Audio>),
