@@ -19,7 +19,7 @@ use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile as Profile;
 use vocab::browser::Fingerprint;
 use vocab::srtp::{Crypto, MasterKey, Suite};
 
-/// What we agree on, the best first. The 32 bit tag and AES-256 are of no use with browsers.
+/// What we agree on; of these the one that the peer likes best is taken. The 32 bit tag and AES-256 are of no use with browsers.
 const PROFILES: [Profile; 2] = [
     Profile::Srtp_Aead_Aes_128_Gcm,
     Profile::Srtp_Aes128_Cm_Hmac_Sha1_80,
