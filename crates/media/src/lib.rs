@@ -57,7 +57,8 @@ pub mod script;
 mod silence;
 mod speaker;
 mod speech;
-mod srtp;
+#[doc(hidden)]
+pub mod srtp;
 mod tap;
 mod worker;
 mod xr;

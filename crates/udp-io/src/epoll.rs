@@ -23,6 +23,8 @@ use crate::{Batch, SocketId, Udp};
 
 /// Ready sockets taken from the kernel in one turn.
 const EVENTS_MAX: usize = 1_024;
+/// Packets of a port of many peers in one turn; what is more waits for the next.
+const SHARED_PACKETS_MAX: usize = 1_024;
 /// Names the wake-up descriptor among the events; no socket has so large a number.
 const WAKE: u64 = u64::MAX;
 
@@ -35,6 +37,8 @@ pub struct Epoll {
     /// Sockets that were ready at the last wait, and how many of them have been served.
     ready: Vec<SocketId>,
     served: usize,
+    /// Packets taken of the one that is served.
+    taken: usize,
 }
 
 impl Epoll {
@@ -58,6 +62,7 @@ impl Epoll {
             free: Vec::new(),
             ready: Vec::with_capacity(EVENTS_MAX),
             served: 0,
+            taken: 0,
         })
     }
 
@@ -84,9 +89,10 @@ impl Epoll {
     }
 }
 
-impl Udp for Epoll {
-    fn bind(&mut self, local: SocketAddr) -> io::Result<SocketId> {
-        let id = self.insert(Socket::for_audio(local)?)?;
+impl Epoll {
+    /// A socket that is read.
+    fn listen(&mut self, socket: Socket) -> io::Result<SocketId> {
+        let id = self.insert(socket)?;
         let data = epoll::EventData::new_u64(u64::from(id.0));
         let added = epoll::add(
             &self.epoll,
@@ -99,6 +105,16 @@ impl Udp for Epoll {
             return Err(problem.into());
         }
         Ok(id)
+    }
+}
+
+impl Udp for Epoll {
+    fn bind(&mut self, local: SocketAddr) -> io::Result<SocketId> {
+        self.listen(Socket::for_audio(local)?)
+    }
+
+    fn bind_shared(&mut self, local: SocketAddr) -> io::Result<SocketId> {
+        self.listen(Socket::for_many(local)?)
     }
 
     fn hold(&mut self, local: SocketAddr) -> io::Result<SocketId> {
@@ -126,7 +142,7 @@ impl Udp for Epoll {
     }
 
     fn wait(&mut self, gather: Duration, timeout: Option<Duration>) -> io::Result<()> {
-        self.served = 0;
+        (self.served, self.taken) = (0, 0);
         self.ready.clear();
         if !gather.is_zero() {
             std::thread::sleep(gather);
@@ -150,6 +166,7 @@ impl Udp for Epoll {
     fn receive(&mut self, batch: &mut Batch) -> bool {
         batch.clear();
         while let Some(&id) = self.ready.get(self.served) {
+            let mut goes_on = false;
             // A socket may have been closed since.
             if let Some(Some(socket)) = self.sockets.get(id.index()) {
                 let Some(room) = batch.room() else {
@@ -162,9 +179,16 @@ impl Udp for Epoll {
                     && let Ok(from) = SocketAddr::try_from(from)
                 {
                     batch.keep(id, canonical(from), length);
+                    // Of others there is but one packet in a turn: a second look would be in vain.
+                    goes_on = socket.shared && self.taken < SHARED_PACKETS_MAX;
                 }
             }
-            self.served += 1;
+            if goes_on {
+                self.taken += 1;
+            } else {
+                self.taken = 0;
+                self.served += 1;
+            }
         }
         false
     }

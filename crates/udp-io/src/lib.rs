@@ -81,6 +81,15 @@ pub trait Udp {
     /// The system's: address in use, no descriptors left.
     fn bind(&mut self, local: SocketAddr) -> io::Result<SocketId>;
 
+    /// Binds a socket to which many peers send: each turn brings what they all sent, while one of
+    /// [`Self::bind`] may bring a packet a turn.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    fn bind_shared(&mut self, local: SocketAddr) -> io::Result<SocketId> {
+        self.bind(local)
+    }
+
     /// Binds a port and never reads it: nobody else gets the port, and who sends there gets no
     /// ICMP error. Costs no wake-up.
     ///

@@ -15,6 +15,8 @@ use rustix::net::{
 const PORT_TRIES: usize = 16;
 /// Receive memory of a held port, octets: the system rounds it up to its least.
 const HELD_BUFFER_BYTES: usize = 1;
+/// Receive memory of a port of many peers, octets: 100 ms of 500 of them, as the system counts.
+const SHARED_BUFFER_BYTES: usize = 2 << 20;
 /// Expedited forwarding (RFC 3246) in the upper six bits of the TOS octet: telephone audio.
 const TOS_AUDIO: u8 = 46 << 2;
 
@@ -22,6 +24,8 @@ const TOS_AUDIO: u8 = 46 << 2;
 pub(crate) struct Socket {
     pub(crate) fd: OwnedFd,
     pub(crate) local: SocketAddr,
+    /// Many peers send to it.
+    pub(crate) shared: bool,
 }
 
 impl Socket {
@@ -32,6 +36,15 @@ impl Socket {
             IpAddr::V4(_) => sockopt::set_ip_tos(&socket.fd, TOS_AUDIO)?,
             IpAddr::V6(_) => sockopt::set_ipv6_tclass(&socket.fd, u32::from(TOS_AUDIO))?,
         }
+        Ok(socket)
+    }
+
+    /// One that carries the audio of many peers.
+    pub(crate) fn for_many(local: SocketAddr) -> io::Result<Self> {
+        let mut socket = Self::for_audio(local)?;
+        socket.shared = true;
+        // The system grants what it permits.
+        sockopt::set_socket_recv_buffer_size(&socket.fd, SHARED_BUFFER_BYTES)?;
         Ok(socket)
     }
 
@@ -76,7 +89,11 @@ impl Socket {
         let fd = socket_with(family, SocketType::DGRAM, flags, None)?;
         bind(&fd, &local)?;
         let local = SocketAddr::try_from(getsockname(fd.as_fd())?)?;
-        Ok(Self { fd, local })
+        Ok(Self {
+            fd,
+            local,
+            shared: false,
+        })
     }
 }
 

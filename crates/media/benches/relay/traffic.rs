@@ -118,7 +118,7 @@ fn receive(peer: &UdpSocket, epoch: Instant, stop: &AtomicBool) -> Vec<u32> {
 }
 
 /// Time that the threads of the relay have had on a core (`/proc/self/task/*/schedstat`).
-fn media_cpu() -> Duration {
+pub fn media_cpu() -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let nanoseconds = tasks.filter_map(|task| {
         let path = task.unwrap().path();

@@ -24,10 +24,10 @@ const ENCRYPTED: u32 = 0x8000_0000;
 const CONTROL_CLEAR: usize = 8;
 
 /// Octets by which a packet may grow under any suite.
-pub(crate) const GROWTH_MAX: usize = TAG_MAX + CONTROL_WORD;
+pub const GROWTH_MAX: usize = TAG_MAX + CONTROL_WORD;
 
 /// Protection of a leg, both ways.
-pub(crate) struct Srtp {
+pub struct Srtp {
     crypto: Crypto,
     ours: Outbound,
     theirs: Inbound,
@@ -60,7 +60,7 @@ struct Stream {
 
 impl Srtp {
     /// `None`: a key does not fit the suite.
-    pub(crate) fn new(crypto: Crypto) -> Option<Self> {
+    pub fn new(crypto: Crypto) -> Option<Self> {
         Some(Self {
             crypto,
             ours: Outbound::new(crypto.suite, &crypto.ours)?,
@@ -83,12 +83,12 @@ impl Srtp {
 
     /// Checks and decrypts an RTP packet of the peer; how many octets of it are left. `None`: it is
     /// not the peer's, or came before.
-    pub(crate) fn open(&mut self, packet: &mut [u8]) -> Option<usize> {
+    pub fn open(&mut self, packet: &mut [u8]) -> Option<usize> {
         self.theirs.open(packet)
     }
 
     /// Encrypts the RTP packet at the beginning of `room`; how long it is then. `None`: no room.
-    pub(crate) fn seal(&mut self, room: &mut [u8], length: usize) -> Option<usize> {
+    pub fn seal(&mut self, room: &mut [u8], length: usize) -> Option<usize> {
         self.ours.seal(room, length)
     }
 

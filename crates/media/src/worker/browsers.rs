@@ -81,7 +81,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         identity: Identity,
         epoch: Instant,
     ) -> io::Result<()> {
-        let socket = self.udp.bind(SocketAddr::new(address, port))?;
+        let socket = self.udp.bind_shared(SocketAddr::new(address, port))?;
         self.browsers = Some(Browsers {
             socket,
             port: self.udp.local(socket).map_or(port, |local| local.port()),

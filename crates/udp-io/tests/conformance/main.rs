@@ -91,6 +91,24 @@ fn more_than_a_batch_arrives_whole(mut udp: impl Udp) {
     assert_eq!(numbers, (0..50).collect::<Vec<u8>>());
 }
 
+fn one_turn_brings_what_many_have_sent_to_a_shared_port(mut udp: impl Udp) {
+    let shared = udp.bind_shared(any()).unwrap();
+    let at = udp.local(shared).unwrap();
+    let peers = [(); 10].map(|()| std::net::UdpSocket::bind(any()).unwrap());
+    for number in 0..60_u8 {
+        let peer = &peers[usize::from(number) % peers.len()];
+        peer.send_to(&[number], at).unwrap();
+    }
+    udp.wait(Duration::from_millis(20), Some(Duration::from_secs(5)))
+        .unwrap();
+    let (mut batch, mut count, mut more) = (Batch::new(7), 0, true);
+    while more {
+        more = udp.receive(&mut batch);
+        count += batch.len();
+    }
+    assert_eq!(count, 60);
+}
+
 fn a_connected_socket_hears_its_peer_only(mut udp: impl Udp) {
     let sockets: Vec<SocketId> = (0..3).map(|_| udp.bind(any()).unwrap()).collect();
     let at: Vec<SocketAddr> = sockets.iter().map(|id| udp.local(*id).unwrap()).collect();
@@ -414,6 +432,8 @@ conformance!(
         super::endings::a_peer_may_change_again_and_again as a_peer_may_change_again_and_again,
     ],
     real: [
+        super::one_turn_brings_what_many_have_sent_to_a_shared_port
+            as one_turn_brings_what_many_have_sent_to_a_shared_port,
         super::an_ipv6_socket_talks_to_ipv4 as an_ipv6_socket_talks_to_ipv4,
         super::ipv6_talks_to_ipv6 as ipv6_talks_to_ipv6,
         super::endings::an_icmp_error_does_not_end_receiving
