@@ -11,7 +11,8 @@
 //! `cargo bench --bench calls -- --offered 1000 [--seconds 60] [--unrecorded]` offers so many calls a
 //! second instead, and counts those that failed. `--soak 120 --calls 200` keeps so many up for so many
 //! minutes and tells what grows. `--freed 100` measures how long after an operator's BYE the INVITE of the
-//! next call comes, at so many calls a second.
+//! next call comes, at so many calls a second. `--restart 1000000` measures how long a start takes until the
+//! first call is answered, with so many entries in the journal.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,6 +27,8 @@
 mod compare;
 #[path = "calls/freed.rs"]
 mod freed;
+#[path = "calls/restart.rs"]
+mod restart;
 #[path = "calls/soak.rs"]
 mod soak;
 
@@ -99,6 +102,10 @@ fn main() {
     }
     if let Some(minutes) = arguments.soak {
         soak::soak(arguments.calls[0], minutes, &arguments.io);
+        return;
+    }
+    if let Some(entries) = arguments.restart {
+        restart::restart(entries, arguments.runs, &arguments.io);
         return;
     }
     println!(
@@ -184,6 +191,8 @@ struct Arguments {
     freed: Option<f64>,
     /// For so many minutes the first of `calls`.
     soak: Option<u64>,
+    /// With so many entries in the journal.
+    restart: Option<u64>,
     /// `[media] backend` of the engine.
     io: String,
     seconds: u64,
@@ -198,6 +207,7 @@ impl Arguments {
             recorded: true,
             freed: None,
             soak: None,
+            restart: None,
             io: "auto".to_owned(),
             seconds: 30,
             runs: 3,
@@ -213,6 +223,7 @@ impl Arguments {
                 "--offered" => arguments.offered = Some(value().parse().unwrap()),
                 "--freed" => arguments.freed = Some(value().parse().unwrap()),
                 "--soak" => arguments.soak = Some(value().parse().unwrap()),
+                "--restart" => arguments.restart = Some(value().parse().unwrap()),
                 "--io" => arguments.io = value(),
                 "--unrecorded" => arguments.recorded = false,
                 "--seconds" => arguments.seconds = value().parse().unwrap(),
@@ -231,7 +242,7 @@ struct Engine {
     process: Child,
     address: SocketAddr,
     accounts: Vec<OperatorAccount>,
-    _folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Engine {
@@ -261,8 +272,16 @@ impl Engine {
             address: address.parse().unwrap(),
             process,
             accounts,
-            _folder: folder,
+            folder: Some(folder),
         }
+    }
+
+    /// Lets it end, and gives back its folder.
+    fn end(mut self) -> tempfile::TempDir {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+        self.folder.take().unwrap()
     }
 
     fn load(&self, calls: Option<u64>, at_once: usize, rate: f64, talk: Duration) -> Load {

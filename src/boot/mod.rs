@@ -52,6 +52,10 @@ pub use signalling::Certificates;
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How long recordings may take to be finished at a stop.
 const LAST_RECORDINGS: Duration = Duration::from_secs(20);
+/// Callers whose operators are handed in at once: a millisecond of the driver's.
+const REGULARS_PIECE: usize = 1_000;
+/// And then the driver has so long for calls.
+const REGULARS_PAUSE: Duration = Duration::from_millis(20);
 /// How often a stop looks whether it may go on.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -148,6 +152,7 @@ impl Engine {
         let callers = runtime.block_on(callers::follow(settings, inbox.clone()))?;
         runtime.spawn(callers);
         restore_standing(&runtime, settings, boot, &inbox);
+        restore_regulars(&runtime, settings, &inbox);
         restore_bindings(&runtime, settings, boot, (&addresses, &inbox));
         restore_emergencies(&runtime, settings, boot, &inbox);
         let ledger = control::Engine {
@@ -374,6 +379,23 @@ fn restore_standing(
         Ok(standing) => inbox.input(Input::Standing(standing)),
         Err(error) => tracing::error!(%error, "what operators chose is not taken up again"),
     }
+}
+
+/// Hands in who talked to whom longer ago, in pieces and while calls are taken already: the talks of a
+/// month are a second's work for the database. Until then such callers go to whoever is free.
+fn restore_regulars(runtime: &tokio::runtime::Runtime, settings: &Settings, inbox: &Inbox) {
+    let (database, inbox) = (settings.journal.database.clone(), inbox.clone());
+    runtime.spawn(async move {
+        match journal::regulars(&database).await {
+            Ok(regulars) => {
+                for piece in regulars.chunks(REGULARS_PIECE) {
+                    inbox.input(Input::Regulars(piece.to_vec()));
+                    tokio::time::sleep(REGULARS_PAUSE).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "who talked to whom before is not known"),
+        }
+    });
 }
 
 /// Hands in the emergency switches that people have set. Should they not be readable, the plans' files

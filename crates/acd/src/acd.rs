@@ -84,6 +84,11 @@ impl Acd {
             Input::Operators(operators) => self.reload_operators(now, operators),
             Input::Callers(callers) => self.callers = callers.into_iter().collect(),
             Input::Remembered(before) => self.remember(now, before),
+            Input::Regulars(older) => {
+                for (caller, operator) in older {
+                    self.regulars.served_before(caller, operator);
+                }
+            }
             Input::Breaks(breaks) => self.breaks.set(breaks),
             Input::Clock { day, time } => self.clock_set(now, Clock::new(day, time, now)),
             Input::Reachable {

@@ -23,6 +23,8 @@ pub enum Input {
     Callers(Vec<(String, CallerSettings)>),
     /// What was remembered of callers before a restart; after the tables.
     Remembered(Remembered),
+    /// Who talked to a number longer ago, the newest talk first; what is known of a number stays.
+    Regulars(Vec<(String, OperatorId)>),
     /// The kinds of breaks, whole.
     Breaks(Vec<BreakSettings>),
     /// The local time of day, at the start and whenever the clock was set.

@@ -107,11 +107,49 @@ impl Regulars {
         self.by_number.insert(caller.to_owned(), (operator, now));
         self.by_time.insert((now, caller.to_owned()));
     }
+
+    /// A talk that is older than all that is known: it counts for a number of which nothing is known, as
+    /// far as there is room, and is forgotten before all others.
+    pub(crate) fn served_before(&mut self, caller: String, operator: OperatorId) {
+        let known = caller.is_empty() || self.by_number.contains_key(&caller);
+        if known || self.by_number.len() >= REGULARS_MAX {
+            return;
+        }
+        self.by_time.insert((Time::ZERO, caller.clone()));
+        self.by_number.insert(caller, (operator, Time::ZERO));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_older_talk_counts_where_none_is_known_and_takes_the_room_of_none() {
+        let (now, mut regulars) = (Time::from_millis(5), Regulars::default());
+        regulars.served(now, "1", OperatorId(1));
+        regulars.served_before("1".to_owned(), OperatorId(2));
+        regulars.served_before("2".to_owned(), OperatorId(2));
+        regulars.served_before("2".to_owned(), OperatorId(3));
+        regulars.served_before(String::new(), OperatorId(3));
+        let of = |number: &str, regulars: &Regulars| regulars.of(number);
+        assert_eq!(of("1", &regulars), Some(OperatorId(1)));
+        assert_eq!(of("2", &regulars), Some(OperatorId(2)));
+        assert_eq!(regulars.by_number.len(), 2);
+        for number in 3..=REGULARS_MAX {
+            regulars.served(now, &number.to_string(), OperatorId(4));
+        }
+        regulars.served_before("more".to_owned(), OperatorId(5));
+        assert_eq!(of("more", &regulars), None, "there is no room");
+        regulars.served(now, "new", OperatorId(6));
+        assert_eq!(
+            of("2", &regulars),
+            None,
+            "the oldest talk is forgotten first"
+        );
+        assert_eq!(of("1", &regulars), Some(OperatorId(1)));
+        assert_eq!(regulars.by_number.len(), regulars.by_time.len());
+    }
 
     #[test]
     fn the_oldest_kept_places_are_forgotten_first() {

@@ -86,4 +86,5 @@ pub use health::Health;
 pub use journal::{Journal, Progress, Settings, Stopped, choose_boot, start};
 pub use prune::{Backups, PruneError, Pruned, note_backup, prune};
 pub use recover::{Recovery, close_interrupted};
+pub use remembered::regulars;
 pub use store::{migrate, rebuild};

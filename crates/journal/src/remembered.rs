@@ -1,7 +1,7 @@
 //! Owns what is remembered of callers over a restart: whose place in a queue may be kept, who talked to a
 //! number last. Computed from the journal, so nothing of it has a table of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use vocab::{
@@ -10,6 +10,8 @@ use vocab::{
 
 use crate::bindings::{self, BindingsError};
 use crate::db::Location;
+use crate::error::DatabaseError;
+use crate::store;
 
 /// Stays of the last day that the journal knows: no place is kept longer.
 const STAYS: &str =
@@ -18,12 +20,13 @@ const STAYS: &str =
     WHERE q.entered_at >= (SELECT COALESCE(MAX(entered_at), 0) - 86400000 FROM queue_entries)
     ORDER BY q.entered_at, q.event";
 
-/// Who talked last to the callers of the last month, the newest last.
-const TALKS: &str = "SELECT caller, operator_login, answered_at FROM entries
+/// Who talked to the callers of the last month, the newest talk first. More than the ACD remembers are of
+/// no use.
+const TALKS: &str = "SELECT caller, operator_login FROM entries
     WHERE arrived_at >= (SELECT COALESCE(MAX(arrived_at), 0) - 2592000000 FROM entries)
         AND outcome = 'answered' AND caller <> '' AND operator_login IS NOT NULL
         AND answered_at IS NOT NULL
-    ORDER BY arrived_at, call";
+    ORDER BY arrived_at DESC, call DESC LIMIT 100000";
 
 type StayRow = (
     i64,
@@ -129,7 +132,8 @@ impl Fold {
     }
 }
 
-/// What is remembered as of the last event on disk. `boot`: the one that now begins.
+/// What is remembered as of the last event on disk, but for talks that the database has:
+/// [`regulars`] takes longer, and no call waits for it. `boot`: the one that now begins.
 ///
 /// # Errors
 /// If database or event files cannot be read.
@@ -138,8 +142,6 @@ pub(crate) async fn load(
     database: &Location,
     boot: u32,
 ) -> Result<Remembered, BindingsError> {
-    let (talks, _): (Vec<(String, String, i64)>, _) =
-        bindings::with_newer(events, database, boot, TALKS, |_| false).await?;
     let (stays, newer): (Vec<StayRow>, Vec<Event>) =
         bindings::with_newer(events, database, boot, STAYS, |fact| {
             matches!(
@@ -153,9 +155,6 @@ pub(crate) async fn load(
         })
         .await?;
     let mut fold = Fold::default();
-    for (caller, operator, at) in talks {
-        fold.talks.insert(caller, (operator, at));
-    }
     for row in stays {
         fold.note_row(row);
     }
@@ -172,4 +171,22 @@ pub(crate) async fn load(
         places,
         regulars: regulars.into_iter().map(|(_, regular)| regular).collect(),
     })
+}
+
+/// Who of the database's talks talked to each number last, the newest talk first.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn regulars(database: &Location) -> Result<Vec<Regular>, DatabaseError> {
+    let mut connection = store::open_reader(database).await?;
+    let talks: Result<Vec<(String, String)>, _> = connection.all(TALKS, &[]).await;
+    connection.close().await;
+    let talks = talks.map_err(|error| DatabaseError::of(database, error))?;
+    let mut known = HashSet::with_capacity(talks.len());
+    let newest = talks
+        .into_iter()
+        .filter(|(caller, _)| known.insert(caller.clone()));
+    Ok(newest
+        .map(|(caller, operator)| Regular { caller, operator })
+        .collect())
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sip::{Message, ServerTx};
-use vocab::{Direction, EndedBy, Fact, KeptPlace, OperatorId, Outcome, QueueId, Remembered};
+use vocab::{
+    Direction, EndedBy, Fact, KeptPlace, OperatorId, Outcome, QueueId, Regular, Remembered,
+};
 
 use crate::engine::Switch;
 use crate::incoming::Reading;
@@ -99,16 +101,19 @@ impl Switch {
     /// Takes up what was remembered of callers before a restart.
     pub(crate) fn resume_callers(&mut self, before: Remembered) {
         let places = before.places.iter().filter_map(|one| self.place_left(one));
-        let regulars = before.regulars.into_iter();
-        let logins = &self.ctx.logins;
-        let regulars = regulars.filter_map(|one| Some((one.caller, *logins.get(&one.operator)?)));
-        let before = acd::Remembered {
-            places: places.collect(),
-            regulars: regulars.collect::<Vec<(String, OperatorId)>>(),
-        };
+        let places = places.collect();
+        let regulars = self.known_regulars(before.regulars);
+        let before = acd::Remembered { places, regulars };
         self.ctx
             .acd
             .handle(self.ctx.now, acd::Input::Remembered(before));
+    }
+
+    /// Those whose operators are in the table, in their order.
+    pub(crate) fn known_regulars(&self, regulars: Vec<Regular>) -> Vec<(String, OperatorId)> {
+        let logins = &self.ctx.logins;
+        let known = |one: Regular| Some((one.caller, *logins.get(&one.operator)?));
+        regulars.into_iter().filter_map(known).collect()
     }
 
     /// For how long a place is kept yet, if it is.

@@ -98,6 +98,12 @@ impl Switch {
                 self.ctx.acd.handle(self.ctx.now, input);
             }
             Input::Standing(standing) => self.resume(standing),
+            Input::Regulars(regulars) => {
+                let regulars = self.known_regulars(regulars);
+                self.ctx
+                    .acd
+                    .handle(self.ctx.now, acd::Input::Regulars(regulars));
+            }
             Input::Plans { plans, prompts } => {
                 self.ctx.set_plans(plans, Prompts(prompts));
             }

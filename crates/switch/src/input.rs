@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sip::subscription::Waiting;
 use sip::{Answer, Flow, Question};
 use vocab::media::{MediaEvent, PromptId, RecordingKey};
-use vocab::{CallId, MissingReason, RecordingFile, Registration, Standing, WallTime};
+use vocab::{CallId, MissingReason, RecordingFile, Registration, Regular, Standing, WallTime};
 
 use crate::callers::KnownCaller;
 use crate::settings::Operator;
@@ -82,6 +82,9 @@ pub enum Input {
     },
     /// What stood at the last event of the journal. Given once, after the clock and the operators.
     Standing(Standing),
+    /// Who talked to a number last, the newest talk first, from before [`Input::Standing`]: in pieces, and
+    /// while calls are up. What is known of a number already is newer, and stays.
+    Regulars(Vec<Regular>),
     /// The plans were loaded. Live calls finish on the plan they began with.
     Plans {
         /// All plans.

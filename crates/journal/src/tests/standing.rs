@@ -66,3 +66,31 @@ fn the_last_word_about_each_operator_and_queue_is_there_at_the_next_start() {
     block_on(crate::rebuild(&place.settings().database)).unwrap();
     check(&loaded(&place));
 }
+
+#[test]
+fn who_talked_to_a_number_last_is_told_once_for_each_number_the_newest_talk_first() {
+    let place = Place::new();
+    let mut history = History::new(BOOT);
+    for number in 1..=3 {
+        answered_call(&mut history, call(number));
+    }
+    // The third call is of the first one's number.
+    for event in &mut history.events {
+        if let Fact::CallArrived {
+            call: of, caller, ..
+        } = &mut event.fact
+            && *of == call(3)
+        {
+            *caller = "+74242000001".to_owned();
+        }
+    }
+    place.run(BOOT, &history.events);
+    let regulars = block_on(crate::regulars(&place.settings().database)).unwrap();
+    let told: Vec<_> = regulars
+        .iter()
+        .map(|one| (one.caller.as_str(), one.operator.as_str()))
+        .collect();
+    let login = operator(1).login;
+    let expected = [("+74242000001", &*login), ("+74242000002", &*login)];
+    assert_eq!(told, expected);
+}

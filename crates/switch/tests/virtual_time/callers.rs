@@ -111,6 +111,16 @@ fn a_caller_with_an_owner_rings_at_that_operator_first() {
 
 #[test]
 fn kept_places_and_regulars_outlast_a_restart() {
+    after_a_restart("+74212000003");
+}
+
+#[test]
+fn who_talked_to_a_number_longer_ago_is_known_after_a_restart_as_well() {
+    after_a_restart("+74212000004");
+}
+
+/// Calls after a restart, the last of them by a number whose operator is the second.
+fn after_a_restart(last: &str) {
     let mut settings = settings();
     settings.queues[0].keep_place = Some(Duration::from_secs(300));
     settings.queues[0].sticky = Some(Duration::from_secs(20));
@@ -138,6 +148,16 @@ fn kept_places_and_regulars_outlast_a_restart() {
         remembered,
         ..Standing::default()
     }));
+    // What the database has of longer ago comes later, and changes nothing that is known.
+    let older = |caller: &str, operator: &str| Regular {
+        caller: caller.to_owned(),
+        operator: operator.to_owned(),
+    };
+    world.input(Input::Regulars(vec![
+        older("+74212000003", "op1"),
+        older("+74212000004", "op2"),
+        older("+74212000005", "nobody"),
+    ]));
     world.pass(Duration::from_secs(5));
     for number in ["+74212000001", "+74212000009", "+74212000002"] {
         calls_as(&mut world, number);
@@ -157,7 +177,7 @@ fn kept_places_and_regulars_outlast_a_restart() {
     assert_eq!(talked_with(&world), order);
     assert_eq!(world.register(2, "secret"), 200);
     world.clear();
-    calls_as(&mut world, "+74212000003");
+    calls_as(&mut world, last);
     world.request(phone(2), &Method::Invite);
     assert!(
         world
