@@ -200,3 +200,41 @@ fn an_engine_that_is_to_end_finishes_its_calls_and_refuses_new_ones() {
     finished(&engine.place, 4);
     nothing_lost(&engine.place, 4, 4);
 }
+
+#[test]
+fn a_second_engine_has_the_port_when_the_first_has_finished_its_calls_and_not_before() {
+    let net = Net::fresh();
+    let logins = logins(2);
+    let mut engine = Engine::start(&Setup {
+        net,
+        port: free_port(net.engine),
+        operators: logins.clone(),
+        ..Setup::default()
+    });
+    let sip = engine.sip;
+    let load = talking(&engine, &logins, 2, Duration::from_secs(4));
+    in_talk(&load, 2);
+    kill_process(process(&engine), Signal::TERM).unwrap();
+    until("the engine knows of it", SOON, || {
+        engine.log().contains("taking no new calls").then_some(())
+    });
+    // Too early: it says why and ends, and touches neither calls nor files.
+    let output = engine.place.run(&["serve"]);
+    assert!(!output.status.success());
+    let said = text_of(&output);
+    assert!(said.contains("another program uses this port"), "{said}");
+    assert_eq!(load.counts().talking, 2, "{:?}", load.counts());
+    all_talked(&load, 2);
+    drop(load);
+    until("the first engine has ended", SOON, || {
+        (!engine.alive()).then_some(())
+    });
+    let engine = Engine::start_in(engine.kill());
+    let _log = LogOnPanic::of(&engine);
+    assert_eq!(engine.sip, sip);
+    let load = talking(&engine, &logins, 2, Duration::from_millis(300));
+    all_talked(&load, 2);
+    drop(load);
+    let all = nothing_lost(&engine.place, 4, 4);
+    assert_eq!(all.len(), 4, "{all:#?}");
+}

@@ -131,6 +131,8 @@ pub fn need(program: &str, package: &str) {
 /// What a test wants of its engine. The defaults make a quick hotline with number 1300.
 pub struct Setup {
     pub net: Net,
+    /// Of SIP; 0 is any free one.
+    pub port: u16,
     pub operators: Vec<String>,
     pub calls: u32,
     pub ring_time: &'static str,
@@ -150,6 +152,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             net: Net::fresh(),
+            port: 0,
             operators: vec!["anna".to_owned()],
             calls: 200,
             ring_time: "20s",
@@ -301,7 +304,7 @@ fn settings(setup: &Setup) -> String {
         .wait_max
         .map(|wait| format!("wait_max = \"{wait}\"\n"))
         .unwrap_or_default();
-    let listen = SocketAddr::new(engine, 0);
+    let listen = SocketAddr::new(engine, setup.port);
     // SIPp 3.6 and baresip 1.0 know MD5 only, and fail when another algorithm comes first.
     format!(
         r#"
