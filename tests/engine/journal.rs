@@ -1,9 +1,7 @@
 //! What people write into entries while the engine runs and while it does not, and what reports and
 //! the HTTP API make of a real call.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-
+use crate::harness::http::ask;
 use crate::harness::journal::finished;
 use crate::harness::{Engine, LogOnPanic, Place, Setup, sipp, text_of};
 use serde_json::Value;
@@ -32,24 +30,6 @@ fn refused(place: &Place, arguments: &[&str]) -> String {
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-/// A request over a connection of its own; status and body.
-fn ask(api: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(api).unwrap();
-    let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    );
-    stream
-        .write_all(format!("{head}{body}").as_bytes())
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, body.to_owned())
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod dialplans;
 mod faults;
 mod flood;
 mod harness;
+mod hostile;
 mod interop;
 mod journal;
 mod openapi;

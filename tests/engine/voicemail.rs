@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::harness::audio::{self, Recording, likeness};
+use crate::harness::http::{self, ask};
 use crate::harness::journal::{Entry, entries};
 use crate::harness::sipp::{self, Options, Sipp, credentials, g711a};
 use crate::harness::{Engine, LogOnPanic, Place, Setup, free_port, password, text_of, until};
@@ -28,8 +29,14 @@ say = { name = "thanks", file = "leave.wav" }
 "#;
 
 fn place() -> Place {
+    place_with("")
+}
+
+/// With more lines in the settings.
+fn place_with(more: &str) -> Place {
     let place = Place::new(&Setup {
         operators: vec!["anna".to_owned()],
+        more: more.to_owned(),
         ..Setup::default()
     });
     audio::write_tone(&place.path("prompts/leave.wav"), 400.0, 200);
@@ -122,6 +129,43 @@ fn the_words_of_a_caller_are_in_the_file_and_wait_until_somebody_heard_them() {
     assert_eq!(code, Some(0));
     let verified = place.run(&["recordings", "verify"]);
     assert!(verified.status.success(), "{}", text_of(&verified));
+}
+
+#[test]
+fn a_message_is_found_and_heard_over_http() {
+    let place = place_with("[api]\nlisten = \"127.0.0.1:0\"\n");
+    let token = place.run(&["token", "add", "desk", "--right", "read,write,listen"]);
+    let token = String::from_utf8(token.stdout).unwrap();
+    let engine = Engine::start_in(place);
+    let _log = LogOnPanic::of(&engine);
+    sipp::call(&engine, "uac-talk", |options| options.stay = 6_000);
+    let entry = settled(&engine.place);
+    let ask = |method: &str, path: &str, body: &str| {
+        let (status, answer) = ask(engine.others["http"], method, path, token.trim(), body);
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+        (status, answer)
+    };
+    let (status, list) = ask("GET", "/api/v1/messages", "");
+    assert_eq!(status, 200, "{list}");
+    let message = &list["messages"][0];
+    let call = entry.text("call");
+    assert_eq!(message["call"], call, "{list}");
+    assert_eq!(message["waits_for"], serde_json::json!(["anna"]));
+    let audio = message["audio"].as_str().unwrap();
+    let api = engine.others["http"];
+    assert_eq!(http::octets(api, audio, token.trim()).1[..4], *b"RIFF");
+    let (status, _) = http::octets(api, audio, "wrong");
+    assert_eq!(status, 401);
+
+    let (status, nothing) = ask("POST", &format!("/api/v1/messages/{call}/9/heard"), "{}");
+    assert_eq!(status, 404, "{nothing}");
+    let heard = format!("/api/v1/messages/{call}/{}/heard", message["segment"]);
+    let (status, answer) = ask("POST", &heard, r#"{"operator": "anna"}"#);
+    assert_eq!(status, 200, "{answer}");
+    let (_, list) = ask("GET", "/api/v1/messages", "");
+    assert_eq!(list["messages"], serde_json::json!([]));
+    let (_, list) = ask("GET", "/api/v1/messages?heard=true", "");
+    assert_eq!(list["messages"][0]["heard_by"], "anna", "{list}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A web server of the tests: takes requests one connection each, remembers them, answers as told.
+//! HTTP by hand: a web server of the tests, which takes requests one connection each, remembers them and
+//! answers as told, and requests to the API.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -85,4 +86,36 @@ fn take(stream: &TcpStream, status: u16) -> std::io::Result<Request> {
     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     (&mut &*stream).write_all(answer.as_bytes())?;
     Ok(request)
+}
+
+/// A request over a connection of its own; status and body.
+pub fn ask(api: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> (u16, String) {
+    let (status, octets) = exchange(api, method, path, token, body);
+    (status, String::from_utf8(octets).unwrap())
+}
+
+/// What is at a path that is no text; status and body.
+pub fn octets(api: SocketAddr, path: &str, token: &str) -> (u16, Vec<u8>) {
+    exchange(api, "GET", path, token, "")
+}
+
+fn exchange(api: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> (u16, Vec<u8>) {
+    let mut stream = TcpStream::connect(api).unwrap();
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    stream
+        .write_all(format!("{head}{body}").as_bytes())
+        .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer[end + 4..].to_vec())
 }

@@ -12,6 +12,7 @@ pub mod audio;
 pub mod baresip;
 pub mod browser;
 pub mod chromium;
+pub mod hostile;
 pub mod http;
 pub mod journal;
 pub mod kamailio;
