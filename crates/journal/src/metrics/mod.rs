@@ -29,7 +29,7 @@ mod repeat;
 pub use interval::Interval;
 pub use line::{EntryDelay, LineFigures, Ringing};
 pub use operator::{Span, Talk, Time, WorkFigures, spans};
-pub use queue::{Counts, Level, PRESETS, Preset, QueueFigures, ServiceLevel, Stay};
+pub use queue::{Counts, Level, Lot, PRESETS, Preset, QueueFigures, ServiceLevel, Stay};
 pub use repeat::{Contact, Resolution, first_contact_resolution};
 
 /// Version of the formulas: every report prints it. It is raised when one of them changes.

@@ -33,6 +33,37 @@ impl Stay {
     }
 }
 
+/// Stays that are alike as far as figures go: one outcome, and waits on one side of every threshold that
+/// is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lot {
+    /// How they ended; none while they wait.
+    pub outcome: Option<QueueOutcome>,
+    /// How many.
+    pub stays: u64,
+    /// Their waits, added up.
+    pub wait_sum_ms: u64,
+    /// The longest of them, by which they are in time or not.
+    pub longest_ms: u64,
+    /// From arrival at the system to the end of the wait, added up where it is known.
+    pub since_arrival_sum_ms: u64,
+    /// Of how many that is known.
+    pub since_arrival: u64,
+}
+
+impl From<&Stay> for Lot {
+    fn from(stay: &Stay) -> Self {
+        Self {
+            outcome: stay.outcome,
+            stays: 1,
+            wait_sum_ms: stay.wait_ms,
+            longest_ms: stay.wait_ms,
+            since_arrival_sum_ms: stay.since_arrival_ms.unwrap_or(0),
+            since_arrival: u64::from(stay.since_arrival_ms.is_some()),
+        }
+    }
+}
+
 /// Stays by how they ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -57,8 +88,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn note(&mut self, outcome: Option<QueueOutcome>) {
-        self.offered += 1;
+    fn note(&mut self, outcome: Option<QueueOutcome>, stays: u64) {
+        self.offered += stays;
         let count = match outcome {
             Some(QueueOutcome::Answered) => &mut self.answered,
             Some(QueueOutcome::Abandoned) => &mut self.abandoned,
@@ -69,7 +100,7 @@ impl Counts {
             Some(QueueOutcome::CallbackTaken) => &mut self.callback_taken,
             None => &mut self.waiting,
         };
-        *count += 1;
+        *count += stays;
     }
 
     /// Those that are over.
@@ -176,10 +207,10 @@ pub const PRESETS: [Preset; 2] = [
 pub struct QueueFigures {
     /// By outcome.
     pub counts: Counts,
-    /// Waits of the answered, in order of length.
-    answered: Vec<u64>,
-    /// Waits of the abandoned, in order of length.
-    abandoned: Vec<u64>,
+    /// Waits of the answered, in order of length, and how many each stands for.
+    answered: Vec<(u64, u64)>,
+    /// The same of the abandoned.
+    abandoned: Vec<(u64, u64)>,
     answered_sum: u64,
     arrival_sum: u64,
     arrivals: u64,
@@ -191,20 +222,26 @@ impl QueueFigures {
     /// Of these stays.
     #[must_use]
     pub fn of<'a>(stays: impl IntoIterator<Item = &'a Stay>) -> Self {
+        Self::of_lots(stays.into_iter().map(Lot::from))
+    }
+
+    /// Of stays in lots. Only thresholds that no lot has waits on both sides of may be asked about.
+    #[must_use]
+    pub fn of_lots(lots: impl IntoIterator<Item = impl core::borrow::Borrow<Lot>>) -> Self {
         let mut figures = Self::default();
-        for stay in stays {
-            figures.counts.note(stay.outcome);
-            figures.longest_wait_ms = figures.longest_wait_ms.max(Some(stay.wait_ms));
-            match stay.outcome {
+        for lot in lots {
+            let lot = lot.borrow();
+            figures.counts.note(lot.outcome, lot.stays);
+            figures.longest_wait_ms = figures.longest_wait_ms.max(Some(lot.longest_ms));
+            let waits = (lot.longest_ms, lot.stays);
+            match lot.outcome {
                 Some(QueueOutcome::Answered) => {
-                    figures.answered.push(stay.wait_ms);
-                    figures.answered_sum += stay.wait_ms;
-                    if let Some(ms) = stay.since_arrival_ms {
-                        figures.arrival_sum += ms;
-                        figures.arrivals += 1;
-                    }
+                    figures.answered.push(waits);
+                    figures.answered_sum += lot.wait_sum_ms;
+                    figures.arrival_sum += lot.since_arrival_sum_ms;
+                    figures.arrivals += lot.since_arrival;
                 }
-                Some(QueueOutcome::Abandoned) => figures.abandoned.push(stay.wait_ms),
+                Some(QueueOutcome::Abandoned) => figures.abandoned.push(waits),
                 Some(
                     QueueOutcome::Overflowed
                     | QueueOutcome::TimedOut
@@ -292,8 +329,9 @@ impl QueueFigures {
 }
 
 /// How many of ordered waits are at most `ms` long: the boundary is inside.
-fn within(ordered: &[u64], ms: u64) -> u64 {
-    ordered.partition_point(|wait| *wait <= ms) as u64
+fn within(ordered: &[(u64, u64)], ms: u64) -> u64 {
+    let in_time = ordered.iter().take_while(|(wait, _)| *wait <= ms);
+    in_time.map(|(_, stays)| stays).sum()
 }
 
 #[cfg(test)]
@@ -423,6 +461,40 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn lots_give_the_figures_of_their_stays(
+            stays in prop::collection::vec(stay(), 0..60),
+            short in 0_u64..20_000,
+            threshold in 0_u64..120_000,
+        ) {
+            let mut lots: Vec<(u8, Lot)> = Vec::new();
+            for stay in &stays {
+                let class = u8::from(stay.wait_ms > short) + 2 * u8::from(stay.wait_ms > threshold);
+                let one = Lot::from(stay);
+                let same = |(of, lot): &&mut (u8, Lot)| *of == class && lot.outcome == one.outcome;
+                match lots.iter_mut().find(same) {
+                    Some((_, lot)) => {
+                        lot.stays += 1;
+                        lot.wait_sum_ms += one.wait_sum_ms;
+                        lot.longest_ms = lot.longest_ms.max(one.longest_ms);
+                        lot.since_arrival_sum_ms += one.since_arrival_sum_ms;
+                        lot.since_arrival += one.since_arrival;
+                    }
+                    None => lots.push((class, one)),
+                }
+            }
+            let exact = QueueFigures::of(&stays);
+            let figures = QueueFigures::of_lots(lots.iter().map(|(_, lot)| lot));
+            prop_assert_eq!(figures.counts, exact.counts);
+            prop_assert_eq!(figures.longest_wait_ms, exact.longest_wait_ms);
+            prop_assert_eq!(figures.asa_ms(), exact.asa_ms());
+            prop_assert_eq!(figures.asa_from_arrival_ms(), exact.asa_from_arrival_ms());
+            for ms in [short, threshold] {
+                prop_assert_eq!(figures.service_level(ms), exact.service_level(ms));
+                prop_assert_eq!(figures.abandonment_adjusted(ms), exact.abandonment_adjusted(ms));
+            }
+        }
+
         #[test]
         fn the_identity_holds_and_levels_are_parts_of_a_whole_and_rise_with_the_threshold(
             stays in prop::collection::vec(stay(), 0..60),

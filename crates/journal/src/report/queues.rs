@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::source::{Source, StayRow};
+use super::source::Source;
 use super::{By, Cell, INTERVALS_MAX, Report, Table, Wanted};
-use crate::metrics::{Interval, QueueFigures, Stay};
+use crate::metrics::{Interval, Lot, QueueFigures};
 
 const COLUMNS: [&str; 26] = [
     "interval",
@@ -57,8 +57,8 @@ pub(super) fn seconds(ms: u64) -> String {
 /// Rows by interval and name; with more than one name a row for all of each interval.
 fn table(report: &Report, source: &Source, wanted: &Wanted) -> Table {
     let mut table = Table::new("queues", COLUMNS);
-    let mut groups: BTreeMap<(i64, String), Vec<&Stay>> = BTreeMap::new();
-    let mut intervals: BTreeMap<i64, Vec<&Stay>> = BTreeMap::new();
+    let mut groups: BTreeMap<(i64, &str), Vec<&Lot>> = BTreeMap::new();
+    let mut intervals: BTreeMap<i64, Vec<&Lot>> = BTreeMap::new();
     let cut = |at| wanted.interval.start(at, wanted.from, &wanted.zone);
     if wanted.interval != Interval::Whole {
         // Intervals in which nothing came are rows as well.
@@ -70,27 +70,27 @@ fn table(report: &Report, source: &Source, wanted: &Wanted) -> Table {
             intervals.insert(start, Vec::new());
         }
     }
-    for (row, stay) in &source.stays {
-        let start = cut(stay.entered_at);
-        intervals.entry(start).or_default().push(stay);
-        let group = groups.entry((start, name(row, wanted.by))).or_default();
-        group.push(stay);
+    for named in &source.lots {
+        let start = cut(named.at);
+        intervals.entry(start).or_default().push(&named.lot);
+        let group = groups.entry((start, shown(&named.name, wanted.by)));
+        group.or_default().push(&named.lot);
     }
     let names = groups.keys().map(|(_, name)| name);
     let several = names.collect::<std::collections::BTreeSet<_>>().len() > 1;
-    for (start, stays) in &intervals {
-        let of_interval = groups.range((*start, String::new())..(*start + 1, String::new()));
+    for (start, lots) in &intervals {
+        let of_interval = groups.range((*start, "")..(*start + 1, ""));
         if wanted.by != By::All {
-            for ((_, name), stays) in of_interval {
-                table.rows.push(row(wanted, *start, name, stays));
+            for ((_, name), lots) in of_interval {
+                table.rows.push(row(wanted, *start, name, lots));
             }
         }
-        if several || stays.is_empty() || wanted.by == By::All {
-            table.rows.push(row(wanted, *start, ALL, stays));
+        if several || lots.is_empty() || wanted.by == By::All {
+            table.rows.push(row(wanted, *start, ALL, lots));
         }
     }
     if intervals.len() > 1 && intervals.len() < INTERVALS_MAX {
-        let everything: Vec<&Stay> = source.stays.iter().map(|(_, stay)| stay).collect();
+        let everything: Vec<&Lot> = source.lots.iter().map(|named| &named.lot).collect();
         let mut total = row(wanted, wanted.from, ALL, &everything);
         if let Some(first) = total.first_mut() {
             *first = Cell::Text("total".to_owned());
@@ -104,22 +104,17 @@ fn table(report: &Report, source: &Source, wanted: &Wanted) -> Table {
 /// The name of a row for all.
 const ALL: &str = "all";
 
-fn name(row: &StayRow, by: By) -> String {
-    let unknown = || "(none)".to_owned();
-    let name = match by {
-        By::Queue => Some(row.queue.clone()),
-        By::Number => Some(row.number.clone()),
-        By::Trunk => Some(row.trunk.clone()),
-        By::Topic => row.topic.clone(),
-        By::Operator => row.operator_name.clone(),
-        By::Line => row.operator_line.clone(),
-        By::All => Some(ALL.to_owned()),
-    };
-    name.filter(|name| !name.is_empty()).unwrap_or_else(unknown)
+/// The name that a row has of what may have none.
+fn shown(name: &str, by: By) -> &str {
+    match by {
+        By::All => ALL,
+        _ if name.is_empty() => "(none)",
+        _ => name,
+    }
 }
 
-fn row(wanted: &Wanted, start: i64, name: &str, stays: &[&Stay]) -> Vec<Cell> {
-    let figures = QueueFigures::of(stays.iter().copied());
+fn row(wanted: &Wanted, start: i64, name: &str, lots: &[&Lot]) -> Vec<Cell> {
+    let figures = QueueFigures::of_lots(lots.iter().copied());
     let counts = figures.counts;
     let level = figures.service_level(wanted.threshold_ms);
     let mut cells = vec![Cell::Moment(start), Cell::Text(name.to_owned())];

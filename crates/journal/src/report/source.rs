@@ -5,10 +5,10 @@ use std::collections::btree_map::Entry;
 
 use vocab::{OperatorState, QueueOutcome};
 
-use super::{Kind, Wanted};
+use super::{By, Kind, Wanted};
 use crate::db::{Readable, Value};
 use crate::error::DatabaseError;
-use crate::metrics::{self, Contact, Span, Stay};
+use crate::metrics::{self, Contact, Lot, Span};
 use crate::persons;
 use crate::query::Journal;
 
@@ -19,19 +19,27 @@ const TURNS_BEFORE_MS: i64 = 3 * 86_400_000;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
-/// One stay in a queue, with what it may be told apart by.
+/// Stays in queues that are alike: of one quarter of an hour, one name, one outcome, and with waits on one
+/// side of every threshold of the report.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct StayRow {
-    pub(crate) queue: String,
-    entered_at: i64,
-    wait_ms: Option<i64>,
+struct LotRow {
+    quarter: i64,
+    name: String,
     outcome: Option<String>,
-    arrival_wait_ms: Option<i64>,
-    pub(crate) number: String,
-    pub(crate) trunk: String,
-    pub(crate) topic: Option<String>,
-    pub(crate) operator_name: Option<String>,
-    pub(crate) operator_line: Option<String>,
+    stays: i64,
+    wait_sum: i64,
+    longest: i64,
+    since_arrival_sum: i64,
+    since_arrival: i64,
+}
+
+/// Such stays, with where and under which name a report shows them.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedLot {
+    /// A moment of their quarter of an hour, within the range.
+    pub(crate) at: i64,
+    pub(crate) name: String,
+    pub(crate) lot: Lot,
 }
 
 /// One segment of an operator that is over.
@@ -206,7 +214,7 @@ impl OutcomeRow {
 pub(crate) struct Source {
     /// Ways in which stays ended, of every report.
     pub(crate) outcomes: Vec<OutcomeRow>,
-    pub(crate) stays: Vec<(StayRow, Stay)>,
+    pub(crate) lots: Vec<NamedLot>,
     pub(crate) talks: Vec<TalkRow>,
     pub(crate) offers: Vec<OfferRow>,
     /// In order of arrival.
@@ -271,12 +279,7 @@ impl Source {
             ..Self::default()
         };
         if shows(&[Kind::Queue]) {
-            let stays: Vec<StayRow> = all(journal, STAYS, &range).await?;
-            let judged = stays.into_iter().map(|row| {
-                let stay = stay(&row, wanted.now);
-                (row, stay)
-            });
-            source.stays = judged.collect();
+            source.lots = lots(journal, wanted).await?;
         }
         if shows(&[Kind::Operator, Kind::Quality]) {
             source.talks = all(journal, TALKS, &range).await?;
@@ -349,12 +352,62 @@ const OUTCOMES: &str = "SELECT q.outcome, e.outcome IS NULL AS up, count(*) AS s
     WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
     GROUP BY q.outcome, e.outcome IS NULL";
 
-const STAYS: &str =
-    "SELECT q.queue, q.entered_at, q.wait_ms, q.outcome, e.arrival_wait_ms, e.number,
-    e.trunk, e.topic, e.operator_name, e.operator_line
-    FROM queue_entries q JOIN entries e ON e.call = q.call
-    WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
-    ORDER BY q.entered_at, q.event";
+/// Intervals begin and end with quarters of an hour in every zone of today, and stays are added up by them.
+const QUARTER_MS: i64 = 900_000;
+
+/// Adds stays up by quarter, name, outcome and class of wait. A wait that is not over lasts until $4.
+fn lots_sql(by: By) -> String {
+    let name = match by {
+        By::Queue => "q.queue",
+        By::Number => "e.number",
+        By::Trunk => "e.trunk",
+        By::Topic => "e.topic",
+        By::Operator => "e.operator_name",
+        By::Line => "e.operator_line",
+        By::All => "NULL",
+    };
+    format!(
+        "SELECT quarter, name, outcome, count(*) AS stays,
+           CAST(sum(wait) AS BIGINT) AS wait_sum, max(wait) AS longest,
+           CAST(coalesce(sum(arrival_wait), 0) AS BIGINT) AS since_arrival_sum,
+           count(arrival_wait) AS since_arrival
+         FROM (
+           SELECT q.entered_at / {QUARTER_MS} AS quarter, coalesce({name}, '') AS name, q.outcome,
+             coalesce(q.wait_ms, $4 - q.entered_at) AS wait,
+             CASE WHEN q.outcome = 'answered' THEN e.arrival_wait_ms END AS arrival_wait
+           FROM queue_entries q JOIN entries e ON e.call = q.call
+           WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
+         ) AS stay
+         GROUP BY quarter, name, outcome, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
+           WHEN wait <= $7 THEN 2 WHEN wait <= $8 THEN 3 ELSE 4 END
+         ORDER BY quarter, name"
+    )
+}
+
+async fn lots(journal: &mut Journal, wanted: &Wanted) -> Result<Vec<NamedLot>, sqlx::Error> {
+    let [ordinary, emergency] = metrics::PRESETS.map(|preset| preset.threshold_ms);
+    let mut thresholds = [wanted.short_ms, wanted.threshold_ms, ordinary, emergency];
+    thresholds.sort_unstable();
+    let signed = |ms| Value::from(i64::try_from(ms).unwrap_or(i64::MAX));
+    let [first, second, third, last] = thresholds.map(signed);
+    let queue: Value = wanted.queue.clone().into();
+    let (from, to, now) = (wanted.from.into(), wanted.to.into(), wanted.now.into());
+    let args = [from, to, queue, now, first, second, third, last];
+    let rows: Vec<LotRow> = all(journal, &lots_sql(wanted.by), &args).await?;
+    let named = rows.into_iter().map(|row| NamedLot {
+        at: (row.quarter * QUARTER_MS).max(wanted.from),
+        lot: Lot {
+            outcome: row.outcome.as_deref().and_then(outcome),
+            stays: unsigned(row.stays),
+            wait_sum_ms: unsigned(row.wait_sum),
+            longest_ms: unsigned(row.longest),
+            since_arrival_sum_ms: unsigned(row.since_arrival_sum),
+            since_arrival: unsigned(row.since_arrival),
+        },
+        name: row.name,
+    });
+    Ok(named.collect())
+}
 
 const TALKS: &str =
     "SELECT s.operator_id, s.operator_name, s.operator_line, s.started_at, s.talk_ms, s.held_ms,
@@ -407,18 +460,6 @@ async fn all<T: Readable>(
     args: &[Value],
 ) -> Result<Vec<T>, sqlx::Error> {
     journal.connection.all(sql, args).await
-}
-
-fn stay(row: &StayRow, now: i64) -> Stay {
-    let outcome = row.outcome.as_deref().and_then(outcome);
-    let answered = outcome == Some(QueueOutcome::Answered);
-    Stay {
-        queue: row.queue.clone(),
-        entered_at: row.entered_at,
-        wait_ms: unsigned(row.wait_ms.unwrap_or(now - row.entered_at)),
-        since_arrival_ms: row.arrival_wait_ms.filter(|_| answered).map(unsigned),
-        outcome,
-    }
 }
 
 fn outcome(word: &str) -> Option<QueueOutcome> {
