@@ -247,9 +247,20 @@ struct Engine {
 
 impl Engine {
     fn start(operators: usize, recorded: bool, io: &str) -> Self {
+        Self::start_with(&SETTINGS.replace("BACKEND", io), operators, recorded)
+    }
+
+    /// With the SIP trace, and recorded.
+    fn start_traced(operators: usize, io: &str) -> Self {
+        let settings = SETTINGS.replace("BACKEND", io);
+        let traced = settings.replace("enabled = false", "enabled = true");
+        Self::start_with(&traced, operators, true)
+    }
+
+    fn start_with(settings: &str, operators: usize, recorded: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("hotline.toml");
-        fs::write(&config, SETTINGS.replace("BACKEND", io)).unwrap();
+        fs::write(&config, settings).unwrap();
         fs::create_dir(folder.path().join("dialplans")).unwrap();
         let plan = PLAN.replace("RECORDED", &recorded.to_string());
         fs::write(folder.path().join("dialplans/bench.toml"), plan).unwrap();

@@ -1,12 +1,18 @@
-//! From the moment in which an operator is free to the INVITE of the next call at the telephone: what an
-//! operator's hang-up and the network of this machine add is a part of it.
+//! From the moment in which an operator is free to the INVITE of the next call: as the engine's own trace
+//! has it, from the BYE that it takes to the INVITE that it sends, and as the telephones see it, where what
+//! the load generator adds, busy with the audio of hundreds of calls on the same cores, is a part.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 use load::{
     CallerPattern, DurationRange, Load, LoadSettings, OfferReport, OperatorBehaviour, Voices,
 };
+
+use trace::Direction;
+use trace::pcapng::Reader;
 
 use super::Engine;
 
@@ -15,7 +21,7 @@ pub(crate) fn freed(rate: f64, seconds: u64, io: &str) {
     // A call keeps an operator for a second.
     let (answer, talk) = (Duration::from_millis(100), Duration::from_millis(900));
     let operators = rate as usize;
-    let engine = Engine::start(operators, true, io);
+    let engine = Engine::start_traced(operators, io);
     let load = Load::start(LoadSettings {
         callers: CallerPattern {
             number: "1300".to_owned(),
@@ -60,9 +66,6 @@ pub(crate) fn freed(rate: f64, seconds: u64, io: &str) {
         let pairs = pairs.filter(|(one, next)| one.hung_up && next.offered_at < last_came);
         gaps.extend(pairs.map(|(one, next)| next.offered_at.since(one.ended_at)));
     }
-    gaps.sort_unstable();
-    let at =
-        |part: usize| gaps[(gaps.len() * part / 1_000).min(gaps.len() - 1)].as_secs_f64() * 1e3;
     let first_came = report
         .calls
         .iter()
@@ -71,11 +74,62 @@ pub(crate) fn freed(rate: f64, seconds: u64, io: &str) {
         .unwrap();
     let served = report.calls.len() as f64 / last_came.since(first_came).as_secs_f64();
     println!(
-        "{} times an operator of {operators} got free with callers waiting, {served:.0} calls a second: BYE to INVITE \
-         median {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms",
+        "{operators} operators, {served:.0} calls a second, somebody always waits: BYE to INVITE"
+    );
+    let folder = engine.end();
+    let by_trace = of_trace(&folder.path().join("trace"), gaps.len());
+    print_line("in the engine, by its trace", by_trace);
+    print_line("at the telephones", gaps);
+}
+
+fn print_line(of: &str, mut gaps: Vec<Duration>) {
+    gaps.sort_unstable();
+    let at =
+        |part: usize| gaps[(gaps.len() * part / 1_000).min(gaps.len() - 1)].as_secs_f64() * 1e3;
+    println!(
+        "{of}: {} times, median {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms",
         gaps.len(),
         at(500),
         at(990),
         at(999),
     );
+}
+
+/// The first `count` times from the BYE of an operator to the next INVITE to that one.
+fn of_trace(folder: &Path, count: usize) -> Vec<Duration> {
+    let mut packets = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let mut reader = Reader::new(File::open(file.unwrap().path()).unwrap()).unwrap();
+        while let Some(packet) = reader.packet().unwrap() {
+            packets.push(packet);
+        }
+    }
+    packets.sort_by_key(|packet| packet.at_us);
+    let mut freed: BTreeMap<String, i64> = BTreeMap::new();
+    let mut gaps = Vec::new();
+    for packet in &packets {
+        let text = String::from_utf8_lossy(&packet.bytes);
+        let user = |line: &str| {
+            let (_, uri) = line.split_once("sip:")?;
+            Some(uri.split_once('@')?.0.to_owned())
+        };
+        let from = || text.lines().find(|line| line.starts_with("From:"));
+        match packet.direction {
+            Direction::In if text.starts_with("BYE ") => {
+                if let Some(who) = from().and_then(user) {
+                    freed.entry(who).or_insert(packet.at_us);
+                }
+            }
+            Direction::Out if text.starts_with("INVITE ") => {
+                let who = text.lines().next().and_then(user);
+                if let Some(at) = who.and_then(|who| freed.remove(&who)) {
+                    let gap = u64::try_from(packet.at_us - at).unwrap_or(0);
+                    gaps.push(Duration::from_micros(gap));
+                }
+            }
+            _ => {}
+        }
+    }
+    gaps.truncate(count);
+    gaps
 }
