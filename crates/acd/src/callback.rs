@@ -261,7 +261,7 @@ impl Acd {
         self.outputs.push_back(Output::CallbackOver { call, end });
         let choice =
             crate::decide::Choice::by_name(operator, crate::decision::Occasion::CallWaited);
-        let why = self.explain_choice(now, call, &choice);
+        let why = self.explain_choice(now, call, choice);
         self.outputs.push_back(Output::Offer {
             offer: id,
             call,

@@ -124,15 +124,15 @@ impl Acd {
 
     /// Makes an offer.
     pub(crate) fn offer(&mut self, now: Time, id: CallId, choice: Choice) {
-        let why = self.explain_choice(now, id, &choice);
-        let to = choice.operator;
+        let (to, group) = (choice.operator, choice.group);
+        let why = self.explain_choice(now, id, choice);
         let (Some(call), Some(operator)) = (self.calls.get(&id), self.operators.get(&to)) else {
             return;
         };
         let Some(queue) = self.queues.get(&call.queue) else {
             return;
         };
-        if let Some(group) = choice.group {
+        if let Some(group) = group {
             self.pool.chosen(group, operator);
         }
         let ring_time = operator.ring_time_in(&queue.settings);
@@ -182,7 +182,7 @@ impl Acd {
         self.shelve(id);
     }
 
-    pub(crate) fn explain_choice(&self, now: Time, id: CallId, choice: &Choice) -> Box<Decision> {
+    pub(crate) fn explain_choice(&self, now: Time, id: CallId, choice: Choice) -> Box<Decision> {
         let call = self.calls.get(&id);
         let number = choice.group.or_else(|| Some(self.stage(id)?.group));
         let group = number.and_then(|number| self.pool.groups.get(number));
@@ -212,7 +212,7 @@ impl Acd {
                 group.free.len().saturating_sub(usize::from(counted))
             }),
             steps: self.stage(id).map_or(0, |stage| stage.steps),
-            considered: choice.considered.clone(),
+            considered: choice.considered,
         })
     }
 }
