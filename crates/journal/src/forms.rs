@@ -44,6 +44,11 @@ pub struct Form {
 }
 
 impl Form {
+    /// `complete_within` in milliseconds.
+    pub(crate) fn complete_within_ms(&self) -> u64 {
+        u64::try_from(self.complete_within.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Whether a topic is in the tree, be it at a fork of it.
     #[must_use]
     pub fn has_topic(&self, topic: &str) -> bool {

@@ -3,11 +3,15 @@
 
 use super::ratio;
 
-/// One ringing at a line.
+/// Ringings at a line that are alike: of one result, and all above or all within the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ringing {
-    /// From the start of the offer to its end.
-    pub ring_ms: u64,
+pub struct RingingLot {
+    /// How many.
+    pub offers: u64,
+    /// From the start of each offer to its end, added up.
+    pub ring_sum_ms: u64,
+    /// The longest of them, by which they are above the limit or not.
+    pub longest_ms: u64,
     /// Whether the operator answered.
     pub answered: bool,
     /// Whether the operator could not help it that nobody answered: the caller went, or the call was
@@ -34,18 +38,20 @@ pub struct LineFigures {
 }
 
 impl LineFigures {
-    /// Takes in an offer that is over; `limit_ms` is what a line may ring.
-    pub fn add(&mut self, ringing: &Ringing, limit_ms: u64) {
-        self.offers += 1;
-        self.overruns += u64::from(ringing.ring_ms > limit_ms);
-        self.longest_ms = self.longest_ms.max(Some(ringing.ring_ms));
-        if ringing.answered {
-            self.answered += 1;
-            self.answered_ms += ringing.ring_ms;
-        } else if ringing.excused {
-            self.withdrawn += 1;
+    /// Takes in offers that are over; `limit_ms` is what a line may ring.
+    pub fn add(&mut self, lot: &RingingLot, limit_ms: u64) {
+        self.offers += lot.offers;
+        if lot.longest_ms > limit_ms {
+            self.overruns += lot.offers;
+        }
+        self.longest_ms = self.longest_ms.max(Some(lot.longest_ms));
+        if lot.answered {
+            self.answered += lot.offers;
+            self.answered_ms += lot.ring_sum_ms;
+        } else if lot.excused {
+            self.withdrawn += lot.offers;
         } else {
-            self.unanswered += 1;
+            self.unanswered += lot.offers;
         }
     }
 
@@ -68,16 +74,31 @@ pub struct EntryDelay {
     delay_ms: u64,
 }
 
+/// Entries that are alike: complete or not, and all above or all within the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DelayLot {
+    /// How many.
+    pub entries: u64,
+    /// How long each took, or has taken up to now if it is not complete, added up.
+    pub delay_sum_ms: u64,
+    /// The longest of them, by which they are too late or not.
+    pub longest_ms: u64,
+    /// Whether they are complete.
+    pub completed: bool,
+    /// How long they may take.
+    pub limit_ms: u64,
+}
+
 impl EntryDelay {
-    /// Takes in an entry: how long it took, or has taken up to now if it is not complete.
-    pub const fn add(&mut self, delay_ms: u64, completed: bool, limit_ms: u64) {
-        self.due += 1;
-        if completed {
-            self.completed += 1;
-            self.delay_ms += delay_ms;
+    /// Takes in entries.
+    pub const fn add(&mut self, lot: &DelayLot) {
+        self.due += lot.entries;
+        if lot.completed {
+            self.completed += lot.entries;
+            self.delay_ms += lot.delay_sum_ms;
         }
-        if delay_ms > limit_ms {
-            self.overruns += 1;
+        if lot.longest_ms > lot.limit_ms {
+            self.overruns += lot.entries;
         }
     }
 
@@ -101,12 +122,14 @@ mod tests {
             (20_000, false, false),
             (15_001, false, true),
         ] {
-            let ringing = Ringing {
-                ring_ms,
+            let lot = RingingLot {
+                offers: 1,
+                ring_sum_ms: ring_ms,
+                longest_ms: ring_ms,
                 answered,
                 excused,
             };
-            line.add(&ringing, 15_000);
+            line.add(&lot, 15_000);
         }
         assert_eq!(line.answer_time_ms(), Some(6_000.0));
         assert_eq!((line.offers, line.answered), (4, 2));
@@ -118,9 +141,15 @@ mod tests {
     #[test]
     fn an_entry_that_is_late_and_open_is_an_overrun_and_no_average() {
         let mut delay = EntryDelay::default();
-        delay.add(60_000, true, 600_000);
-        delay.add(900_000, false, 600_000);
-        delay.add(600_000, false, 600_000);
+        for (took_ms, completed) in [(60_000, true), (900_000, false), (600_000, false)] {
+            delay.add(&DelayLot {
+                entries: 1,
+                delay_sum_ms: took_ms,
+                longest_ms: took_ms,
+                completed,
+                limit_ms: 600_000,
+            });
+        }
         assert_eq!((delay.due, delay.completed, delay.overruns), (3, 1, 1));
         assert_eq!(delay.average_ms(), Some(60_000.0));
         assert_eq!(EntryDelay::default().average_ms(), None);

@@ -27,8 +27,8 @@ mod queue;
 mod repeat;
 
 pub use interval::Interval;
-pub use line::{EntryDelay, LineFigures, Ringing};
-pub use operator::{Span, Talk, Time, WorkFigures, spans};
+pub use line::{DelayLot, EntryDelay, LineFigures, RingingLot};
+pub use operator::{Span, Talks, Time, WorkFigures, spans};
 pub use queue::{Counts, Level, Lot, PRESETS, Preset, QueueFigures, ServiceLevel, Stay};
 pub use repeat::{Contact, Resolution, first_contact_resolution};
 

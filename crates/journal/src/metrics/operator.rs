@@ -6,10 +6,12 @@ use vocab::OperatorState;
 
 use super::ratio;
 
-/// One operator's part of a call: a transferred call gives each operator one of their own.
+/// An operator's parts of calls: a transferred call gives each operator one of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Talk {
-    /// Talk, with what of it was on hold.
+pub struct Talks {
+    /// How many.
+    pub handled: u64,
+    /// Talk, with what of it was on hold, added up.
     pub talk_ms: u64,
     /// What of it was on hold.
     pub held_ms: u64,
@@ -121,12 +123,12 @@ pub struct WorkFigures {
 }
 
 impl WorkFigures {
-    /// Takes in a segment.
-    pub const fn add_talk(&mut self, talk: &Talk) {
-        self.handled += 1;
-        self.talk_ms += talk.talk_ms;
-        self.held_ms += talk.held_ms;
-        self.wrap_up_ms += talk.wrap_up_ms;
+    /// Takes in segments.
+    pub const fn add_talks(&mut self, talks: &Talks) {
+        self.handled += talks.handled;
+        self.talk_ms += talks.talk_ms;
+        self.held_ms += talks.held_ms;
+        self.wrap_up_ms += talks.wrap_up_ms;
     }
 
     /// Takes in what of a span lies between two moments.
@@ -243,7 +245,8 @@ mod tests {
     #[test]
     fn handling_time_counts_no_second_twice() {
         let mut figures = WorkFigures::default();
-        figures.add_talk(&Talk {
+        figures.add_talks(&Talks {
+            handled: 1,
             talk_ms: 100_000,
             held_ms: 40_000,
             wrap_up_ms: 20_000,

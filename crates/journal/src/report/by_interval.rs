@@ -51,10 +51,10 @@ pub(super) fn operators(
 ) -> Option<Table> {
     let cut = Cut::of(wanted)?;
     let mut work: BTreeMap<(usize, i64), WorkFigures> = BTreeMap::new();
-    for talk in &source.talks {
-        if let Some(place) = cut.place(talk.started_at) {
-            let figures = work.entry((place, talk.operator_id)).or_default();
-            figures.add_talk(&talk.talk());
+    for lot in &source.talk_lots {
+        if let Some(place) = cut.place(lot.at) {
+            let figures = work.entry((place, lot.operator)).or_default();
+            figures.add_talks(&lot.talks);
         }
     }
     for span in &source.spans {
@@ -92,19 +92,15 @@ pub(super) fn operators(
 pub(super) fn lines(source: &Source, wanted: &Wanted) -> Option<Table> {
     let cut = Cut::of(wanted)?;
     let mut lines: BTreeMap<(usize, usize, &str), (LineFigures, &str)> = BTreeMap::new();
-    for offer in &source.offers {
-        let Some(place) = cut.place(offer.made_at) else {
+    for offers in &source.offer_lots {
+        let Some(place) = cut.place(offers.at) else {
             continue;
         };
         // Numeric lines in order of their numbers.
-        let key = (
-            place,
-            offer.operator_line.len(),
-            offer.operator_line.as_str(),
-        );
+        let key = (place, offers.line.len(), offers.line.as_str());
         let (figures, name) = lines.entry(key).or_default();
-        figures.add(&offer.ringing(), wanted.ring_limit_ms);
-        *name = &offer.operator_name;
+        figures.add(&offers.lot, wanted.ring_limit_ms);
+        *name = &offers.name;
     }
     let mut table = Table::new(
         "lines_by_interval",

@@ -33,10 +33,8 @@ pub(super) fn tables(report: &mut Report, source: &Source, forms: &Forms, wanted
         by_time.chart = table.chart;
     }
     report.tables.push(by_time);
-    people::operators(report, source, forms, &whole);
-    report
-        .tables
-        .push(people::line_table(source, forms, wanted));
+    people::operators(report, source, &whole);
+    report.tables.push(people::line_table(source, wanted));
     report.tables.push(topics(source));
     report.tables.push(repeats(source, wanted));
     lists::overruns(report, source, forms, wanted);

@@ -80,7 +80,7 @@ pub(super) fn overruns(report: &mut Report, source: &Source, forms: &Forms, want
     let mut tables = [
         entries(source, forms, wanted),
         deadlines(source, wanted),
-        offers(source, wanted),
+        offers(source),
     ];
     for table in &mut tables {
         cut_off(report, table);
@@ -107,8 +107,7 @@ fn entries(source: &Source, forms: &Forms, wanted: &Wanted) -> Table {
         ],
     );
     for entry in source.entries.iter().filter(|entry| entry.is_inbound()) {
-        let limit = forms.of(entry.queue.as_deref()).complete_within.as_millis();
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let limit = forms.of(entry.queue.as_deref()).complete_within_ms();
         let Some(delay) = entry.delay_ms(wanted.now).filter(|delay| *delay > limit) else {
             continue;
         };
@@ -160,7 +159,7 @@ fn deadlines(source: &Source, wanted: &Wanted) -> Table {
     table
 }
 
-fn offers(source: &Source, wanted: &Wanted) -> Table {
+fn offers(source: &Source) -> Table {
     let mut table = Table::new(
         "late_offers",
         [
@@ -168,17 +167,13 @@ fn offers(source: &Source, wanted: &Wanted) -> Table {
         ],
     );
     for offer in &source.offers {
-        let ringing = offer.ringing();
-        if ringing.ring_ms <= wanted.ring_limit_ms {
-            continue;
-        }
         table.rows.push(vec![
             Cell::Text(offer.call_id.clone()),
             Cell::Moment(offer.made_at),
             Cell::Text(offer.operator_name.clone()),
             Cell::Text(offer.operator_line.clone()),
             Cell::Text(offer.queue.clone()),
-            Cell::ms(Some(ringing.ring_ms)),
+            Cell::ms(Some(offer.ring_ms())),
             Cell::Text(offer.result.clone()),
         ]);
     }

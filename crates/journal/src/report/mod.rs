@@ -10,6 +10,7 @@ mod calls;
 mod daily;
 mod html;
 mod lists;
+mod lots;
 mod people;
 mod quality;
 mod queues;
@@ -269,7 +270,7 @@ pub async fn make(
     wanted: &Wanted,
 ) -> Result<Report, DatabaseError> {
     let mut journal = query::open(database).await?;
-    let source = Source::read(&mut journal, wanted).await?;
+    let source = Source::read(&mut journal, forms, wanted).await?;
     Ok(of(&source, forms, wanted))
 }
 
@@ -284,8 +285,8 @@ pub async fn occupancy(
     queue: &str,
 ) -> Result<Option<f64>, DatabaseError> {
     let mut journal = query::open(database).await?;
-    let source = Source::read(&mut journal, wanted).await?;
-    Ok(people::occupancy(&source, wanted, queue))
+    let (source, lines) = Source::of_queue(&mut journal, wanted, queue).await?;
+    Ok(people::occupancy(&source, wanted, &lines))
 }
 
 /// The report of what was read: pure.
@@ -312,8 +313,8 @@ pub(crate) fn of(source: &Source, forms: &Forms, wanted: &Wanted) -> Report {
     match wanted.kind {
         Kind::Daily => daily::tables(&mut report, source, forms, wanted),
         Kind::Queue => queues::tables(&mut report, source, wanted),
-        Kind::Operator => people::operators(&mut report, source, forms, wanted),
-        Kind::Line => people::lines(&mut report, source, forms, wanted),
+        Kind::Operator => people::operators(&mut report, source, wanted),
+        Kind::Line => people::lines(&mut report, source, wanted),
         Kind::Abandoned => lists::abandoned(&mut report, source, wanted),
         Kind::Overruns => lists::overruns(&mut report, source, forms, wanted),
         Kind::Quality => quality::tables(&mut report, source, wanted),

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lots::EntryLot;
 use super::queues::seconds;
 use super::source::{Person, Source};
 use super::{Cell, Report, Table, Wanted, by_interval};
-use crate::forms::Forms;
 use crate::metrics::{EntryDelay, LineFigures, WorkFigures};
 
 /// The columns of what an operator did; [`work_cells`] fills them.
@@ -33,14 +33,12 @@ pub(super) fn work_cells(figures: &WorkFigures) -> [Cell; WORK.len()] {
     ]
 }
 
-/// How busy those were to whom calls of a queue were offered, with all their work.
-pub(super) fn occupancy(source: &Source, wanted: &Wanted, queue: &str) -> Option<f64> {
-    let offers = source.offers.iter().filter(|offer| offer.queue == queue);
-    let asked: BTreeSet<&str> = offers.map(|offer| offer.operator_line.as_str()).collect();
+/// How busy those at some lines were, with all their work.
+pub(super) fn occupancy(source: &Source, wanted: &Wanted, asked: &BTreeSet<String>) -> Option<f64> {
     let mut work = WorkFigures::default();
     for span in &source.spans {
         let person = source.people.get(&span.operator);
-        if person.is_some_and(|person| asked.contains(person.line.as_str())) {
+        if person.is_some_and(|person| asked.contains(&person.line)) {
             work.add_span(span, wanted.from, wanted.to);
         }
     }
@@ -48,15 +46,15 @@ pub(super) fn occupancy(source: &Source, wanted: &Wanted, queue: &str) -> Option
 }
 
 /// Operators: what they handled, how long it took, how busy they were, their breaks.
-pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wanted: &Wanted) {
+pub(super) fn operators(report: &mut Report, source: &Source, wanted: &Wanted) {
     let mut work: BTreeMap<i64, WorkFigures> = BTreeMap::new();
     let mut people = source.people.clone();
-    for talk in &source.talks {
-        let figures = work.entry(talk.operator_id).or_default();
-        figures.add_talk(&talk.talk());
-        people.entry(talk.operator_id).or_insert_with(|| Person {
-            name: talk.operator_name.clone(),
-            line: talk.operator_line.clone(),
+    for lot in &source.talk_lots {
+        let figures = work.entry(lot.operator).or_default();
+        figures.add_talks(&lot.talks);
+        people.entry(lot.operator).or_insert_with(|| Person {
+            name: lot.name.clone(),
+            line: lot.line.clone(),
         });
     }
     for span in &source.spans {
@@ -64,7 +62,7 @@ pub(super) fn operators(report: &mut Report, source: &Source, forms: &Forms, wan
         figures.add_span(span, wanted.from, wanted.to);
     }
     work.retain(|_, figures| *figures != WorkFigures::default());
-    let delays = delays(source, forms, wanted, |entry| entry.operator_name.clone());
+    let delays = delays(source, |lot| lot.name.clone());
     let mut table = Table::new(
         "operators",
         ["operator", "line"].into_iter().chain(WORK).chain([
@@ -181,48 +179,40 @@ fn breaks(
     table
 }
 
-/// Entry delays by whatever `key` says of an entry; entries of no operator are nobody's.
+/// Entry delays by whatever `key` says of them; entries of no operator are nobody's.
 pub(super) fn delays(
     source: &Source,
-    forms: &Forms,
-    wanted: &Wanted,
-    key: impl Fn(&super::source::EntryRow) -> Option<String>,
+    key: impl Fn(&EntryLot) -> Option<String>,
 ) -> BTreeMap<String, EntryDelay> {
     let mut delays: BTreeMap<String, EntryDelay> = BTreeMap::new();
-    for entry in source.entries.iter().filter(|entry| entry.is_inbound()) {
-        let (Some(key), Some(delay)) = (key(entry), entry.delay_ms(wanted.now)) else {
-            continue;
-        };
-        let limit = forms.of(entry.queue.as_deref()).complete_within.as_millis();
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        delays
-            .entry(key)
-            .or_default()
-            .add(delay, entry.completed_at.is_some(), limit);
+    for lot in &source.entry_lots {
+        if let Some(key) = key(lot) {
+            delays.entry(key).or_default().add(&lot.lot);
+        }
     }
     delays
 }
 
 /// Lines: how soon their telephones were answered, and their entries completed.
-pub(super) fn lines(report: &mut Report, source: &Source, forms: &Forms, wanted: &Wanted) {
+pub(super) fn lines(report: &mut Report, source: &Source, wanted: &Wanted) {
     report.notes.push(format!(
         "line answer time: from the start of an offer to the answer; an overrun rings longer than {} s",
         seconds(wanted.ring_limit_ms)
     ));
-    report.tables.push(line_table(source, forms, wanted));
+    report.tables.push(line_table(source, wanted));
     report.tables.extend(by_interval::lines(source, wanted));
 }
 
-pub(super) fn line_table(source: &Source, forms: &Forms, wanted: &Wanted) -> Table {
+pub(super) fn line_table(source: &Source, wanted: &Wanted) -> Table {
     let mut lines: BTreeMap<(usize, &str), (LineFigures, &str)> = BTreeMap::new();
-    for offer in &source.offers {
+    for offers in &source.offer_lots {
         // Numeric lines in order of their numbers.
-        let key = (offer.operator_line.len(), offer.operator_line.as_str());
+        let key = (offers.line.len(), offers.line.as_str());
         let (figures, name) = lines.entry(key).or_default();
-        figures.add(&offer.ringing(), wanted.ring_limit_ms);
-        *name = &offer.operator_name;
+        figures.add(&offers.lot, wanted.ring_limit_ms);
+        *name = &offers.name;
     }
-    let delays = delays(source, forms, wanted, |entry| entry.operator_line.clone());
+    let delays = delays(source, |lot| lot.line.clone());
     let mut table = Table::new(
         "lines",
         [

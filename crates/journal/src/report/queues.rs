@@ -70,7 +70,7 @@ fn table(report: &Report, source: &Source, wanted: &Wanted) -> Table {
             intervals.insert(start, Vec::new());
         }
     }
-    for named in &source.lots {
+    for named in &source.stay_lots {
         let start = cut(named.at);
         intervals.entry(start).or_default().push(&named.lot);
         let group = groups.entry((start, shown(&named.name, wanted.by)));
@@ -90,7 +90,7 @@ fn table(report: &Report, source: &Source, wanted: &Wanted) -> Table {
         }
     }
     if intervals.len() > 1 && intervals.len() < INTERVALS_MAX {
-        let everything: Vec<&Lot> = source.lots.iter().map(|named| &named.lot).collect();
+        let everything: Vec<&Lot> = source.stay_lots.iter().map(|named| &named.lot).collect();
         let mut total = row(wanted, wanted.from, ALL, &everything);
         if let Some(first) = total.first_mut() {
             *first = Cell::Text("total".to_owned());

@@ -1,14 +1,16 @@
 //! Owns the reading of what a report needs: plain rows of a range, in a handful of queries.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vocab::{OperatorState, QueueOutcome};
 
-use super::{By, Kind, Wanted};
+use super::lots::{self, EntryLot, OfferLot, StayLot, TalkLot};
+use super::{Kind, Wanted};
 use crate::db::{Readable, Value};
 use crate::error::DatabaseError;
-use crate::metrics::{self, Contact, Lot, Span};
+use crate::forms::Forms;
+use crate::metrics::{self, Contact, Span};
 use crate::persons;
 use crate::query::Journal;
 
@@ -19,39 +21,12 @@ const TURNS_BEFORE_MS: i64 = 3 * 86_400_000;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
-/// Stays in queues that are alike: of one quarter of an hour, one name, one outcome, and with waits on one
-/// side of every threshold of the report.
-#[derive(Debug, Clone, sqlx::FromRow)]
-struct LotRow {
-    quarter: i64,
-    name: String,
-    outcome: Option<String>,
-    stays: i64,
-    wait_sum: i64,
-    longest: i64,
-    since_arrival_sum: i64,
-    since_arrival: i64,
-}
-
-/// Such stays, with where and under which name a report shows them.
-#[derive(Debug, Clone)]
-pub(crate) struct NamedLot {
-    /// A moment of their quarter of an hour, within the range.
-    pub(crate) at: i64,
-    pub(crate) name: String,
-    pub(crate) lot: Lot,
-}
-
 /// One segment of an operator that is over.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct TalkRow {
     pub(crate) operator_id: i64,
     pub(crate) operator_name: String,
     pub(crate) operator_line: String,
-    pub(crate) started_at: i64,
-    talk_ms: i64,
-    held_ms: Option<i64>,
-    wrap_up_ms: Option<i64>,
     pub(crate) recorded: bool,
     pub(crate) path: Option<String>,
     pub(crate) missing: Option<String>,
@@ -63,15 +38,6 @@ pub(crate) struct TalkRow {
 }
 
 impl TalkRow {
-    pub(crate) fn talk(&self) -> metrics::Talk {
-        metrics::Talk {
-            talk_ms: unsigned(self.talk_ms),
-            held_ms: unsigned(self.held_ms.unwrap_or(0)),
-            wrap_up_ms: unsigned(self.wrap_up_ms.unwrap_or(0)),
-        }
-    }
-
-    /// Packets kept, lost on the way, and dropped here, of both sides.
     pub(crate) fn packets(&self) -> (u64, u64, u64) {
         let sum = |parts: [Option<i64>; 2]| parts.into_iter().flatten().map(unsigned).sum();
         (
@@ -82,7 +48,7 @@ impl TalkRow {
     }
 }
 
-/// One offer that is over.
+/// One offer that rang for too long.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct OfferRow {
     pub(crate) call_id: String,
@@ -95,12 +61,8 @@ pub(crate) struct OfferRow {
 }
 
 impl OfferRow {
-    pub(crate) fn ringing(&self) -> metrics::Ringing {
-        metrics::Ringing {
-            ring_ms: unsigned(self.ring_ms),
-            answered: self.result == "answered",
-            excused: matches!(self.result.as_str(), "caller_gone" | "withdrawn"),
-        }
+    pub(crate) fn ring_ms(&self) -> u64 {
+        unsigned(self.ring_ms)
     }
 }
 
@@ -214,7 +176,10 @@ impl OutcomeRow {
 pub(crate) struct Source {
     /// Ways in which stays ended, of every report.
     pub(crate) outcomes: Vec<OutcomeRow>,
-    pub(crate) lots: Vec<NamedLot>,
+    pub(crate) stay_lots: Vec<StayLot>,
+    pub(crate) talk_lots: Vec<TalkLot>,
+    pub(crate) offer_lots: Vec<OfferLot>,
+    pub(crate) entry_lots: Vec<EntryLot>,
     pub(crate) talks: Vec<TalkRow>,
     pub(crate) offers: Vec<OfferRow>,
     /// In order of arrival.
@@ -264,13 +229,36 @@ pub(crate) struct LaterRow {
 impl Source {
     pub(crate) async fn read(
         journal: &mut Journal,
+        forms: &Forms,
         wanted: &Wanted,
     ) -> Result<Self, DatabaseError> {
-        let read = Self::read_all(journal, wanted).await;
+        let read = Self::read_all(journal, forms, wanted).await;
         read.map_err(|error| DatabaseError::of(&journal.database, error))
     }
 
-    async fn read_all(journal: &mut Journal, wanted: &Wanted) -> Result<Self, sqlx::Error> {
+    /// What operators did, and the lines to which calls of a queue were offered.
+    pub(crate) async fn of_queue(
+        journal: &mut Journal,
+        wanted: &Wanted,
+        queue: &str,
+    ) -> Result<(Self, BTreeSet<String>), DatabaseError> {
+        let range = [wanted.from.into(), wanted.to.into(), queue.into()];
+        let mut source = Self::default();
+        let read = async {
+            read_turns(journal, wanted, &mut source).await?;
+            let lines: Vec<(String,)> = all(journal, LINES, &range).await?;
+            Ok(lines.into_iter().map(|(line,)| line).collect())
+        };
+        let lines = read.await;
+        let lines = lines.map_err(|error| DatabaseError::of(&journal.database, error))?;
+        Ok((source, lines))
+    }
+
+    async fn read_all(
+        journal: &mut Journal,
+        forms: &Forms,
+        wanted: &Wanted,
+    ) -> Result<Self, sqlx::Error> {
         let queue: Value = wanted.queue.clone().into();
         let range = [wanted.from.into(), wanted.to.into(), queue];
         let shows = |kinds: &[Kind]| wanted.kind == Kind::Daily || kinds.contains(&wanted.kind);
@@ -279,15 +267,26 @@ impl Source {
             ..Self::default()
         };
         if shows(&[Kind::Queue]) {
-            source.lots = lots(journal, wanted).await?;
+            source.stay_lots = lots::stays(journal, wanted).await?;
         }
-        if shows(&[Kind::Operator, Kind::Quality]) {
+        if shows(&[Kind::Operator]) {
+            source.talk_lots = lots::talks(journal, wanted).await?;
+        }
+        if shows(&[Kind::Quality]) {
             source.talks = all(journal, TALKS, &range).await?;
         }
-        if shows(&[Kind::Line, Kind::Overruns]) {
-            source.offers = all(journal, OFFERS, &range).await?;
+        if shows(&[Kind::Line]) {
+            source.offer_lots = lots::offers(journal, wanted).await?;
         }
-        if !matches!(wanted.kind, Kind::Queue) {
+        if shows(&[Kind::Overruns]) {
+            let limit = i64::try_from(wanted.ring_limit_ms).unwrap_or(i64::MAX);
+            let args = [&range[..], &[limit.into()]].concat();
+            source.offers = all(journal, OFFERS, &args).await?;
+        }
+        if shows(&[Kind::Operator, Kind::Line]) {
+            source.entry_lots = lots::entries(journal, wanted, forms).await?;
+        }
+        if !matches!(wanted.kind, Kind::Queue | Kind::Operator | Kind::Line) {
             source.entries = all(journal, ENTRIES, &range).await?;
         }
         if shows(&[Kind::Quality]) {
@@ -352,66 +351,8 @@ const OUTCOMES: &str = "SELECT q.outcome, e.outcome IS NULL AS up, count(*) AS s
     WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
     GROUP BY q.outcome, e.outcome IS NULL";
 
-/// Intervals begin and end with quarters of an hour in every zone of today, and stays are added up by them.
-const QUARTER_MS: i64 = 900_000;
-
-/// Adds stays up by quarter, name, outcome and class of wait. A wait that is not over lasts until $4.
-fn lots_sql(by: By) -> String {
-    let name = match by {
-        By::Queue => "q.queue",
-        By::Number => "e.number",
-        By::Trunk => "e.trunk",
-        By::Topic => "e.topic",
-        By::Operator => "e.operator_name",
-        By::Line => "e.operator_line",
-        By::All => "NULL",
-    };
-    format!(
-        "SELECT quarter, name, outcome, count(*) AS stays,
-           CAST(sum(wait) AS BIGINT) AS wait_sum, max(wait) AS longest,
-           CAST(coalesce(sum(arrival_wait), 0) AS BIGINT) AS since_arrival_sum,
-           count(arrival_wait) AS since_arrival
-         FROM (
-           SELECT q.entered_at / {QUARTER_MS} AS quarter, coalesce({name}, '') AS name, q.outcome,
-             coalesce(q.wait_ms, $4 - q.entered_at) AS wait,
-             CASE WHEN q.outcome = 'answered' THEN e.arrival_wait_ms END AS arrival_wait
-           FROM queue_entries q JOIN entries e ON e.call = q.call
-           WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
-         ) AS stay
-         GROUP BY quarter, name, outcome, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
-           WHEN wait <= $7 THEN 2 WHEN wait <= $8 THEN 3 ELSE 4 END
-         ORDER BY quarter, name"
-    )
-}
-
-async fn lots(journal: &mut Journal, wanted: &Wanted) -> Result<Vec<NamedLot>, sqlx::Error> {
-    let [ordinary, emergency] = metrics::PRESETS.map(|preset| preset.threshold_ms);
-    let mut thresholds = [wanted.short_ms, wanted.threshold_ms, ordinary, emergency];
-    thresholds.sort_unstable();
-    let signed = |ms| Value::from(i64::try_from(ms).unwrap_or(i64::MAX));
-    let [first, second, third, last] = thresholds.map(signed);
-    let queue: Value = wanted.queue.clone().into();
-    let (from, to, now) = (wanted.from.into(), wanted.to.into(), wanted.now.into());
-    let args = [from, to, queue, now, first, second, third, last];
-    let rows: Vec<LotRow> = all(journal, &lots_sql(wanted.by), &args).await?;
-    let named = rows.into_iter().map(|row| NamedLot {
-        at: (row.quarter * QUARTER_MS).max(wanted.from),
-        lot: Lot {
-            outcome: row.outcome.as_deref().and_then(outcome),
-            stays: unsigned(row.stays),
-            wait_sum_ms: unsigned(row.wait_sum),
-            longest_ms: unsigned(row.longest),
-            since_arrival_sum_ms: unsigned(row.since_arrival_sum),
-            since_arrival: unsigned(row.since_arrival),
-        },
-        name: row.name,
-    });
-    Ok(named.collect())
-}
-
 const TALKS: &str =
-    "SELECT s.operator_id, s.operator_name, s.operator_line, s.started_at, s.talk_ms, s.held_ms,
-    s.wrap_up_ms, s.recorded, r.path, r.missing, r.caller_packets, r.caller_lost,
+    "SELECT s.operator_id, s.operator_name, s.operator_line, s.recorded, r.path, r.missing, r.caller_packets, r.caller_lost,
     r.operator_packets, r.operator_lost, r.dropped
     FROM segments s JOIN entries e ON e.call = s.call
     LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
@@ -421,7 +362,7 @@ const TALKS: &str =
 
 const OFFERS: &str = "SELECT e.call_id, o.queue, o.operator_name, o.operator_line, o.made_at,
     o.ring_ms, o.result FROM offers o JOIN entries e ON e.call = o.call
-    WHERE o.made_at >= $1 AND o.made_at < $2 AND o.result IS NOT NULL AND o.ring_ms IS NOT NULL
+    WHERE o.made_at >= $1 AND o.made_at < $2 AND o.result IS NOT NULL AND o.ring_ms > $4
       AND ($3 IS NULL OR o.queue = $3)
     ORDER BY o.made_at, o.offer";
 
@@ -432,6 +373,9 @@ const ENTRIES: &str =
     talk_ended_at, completed_at, entry_delay_ms FROM entries
     WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
     ORDER BY arrived_at, call";
+
+const LINES: &str = "SELECT DISTINCT operator_line FROM offers
+    WHERE made_at >= $1 AND made_at < $2 AND queue = $3";
 
 const LEGS: &str = "SELECT e.call_id, e.arrived_at, l.operator_id, l.operator_login, l.outer_trunk,
     l.codec, l.received, l.lost, l.sent, l.peer_lost, l.jitter_us, l.peer_jitter_us, l.mos,
@@ -454,7 +398,7 @@ const TURNS: &str =
     "SELECT event, operator_id, operator_name, operator_line, state, status, began_at,
     up FROM operator_turns WHERE began_at >= $1 AND began_at < $2 ORDER BY event";
 
-async fn all<T: Readable>(
+pub(super) async fn all<T: Readable>(
     journal: &mut Journal,
     sql: &str,
     args: &[Value],
@@ -462,7 +406,7 @@ async fn all<T: Readable>(
     journal.connection.all(sql, args).await
 }
 
-fn outcome(word: &str) -> Option<QueueOutcome> {
+pub(super) fn outcome(word: &str) -> Option<QueueOutcome> {
     serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
 }
 

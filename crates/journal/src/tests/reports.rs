@@ -146,7 +146,8 @@ fn intervals_in_which_nothing_came_are_rows_and_the_total_is_that_of_all() {
 
 #[test]
 fn the_report_of_operators_has_handling_time_occupancy_and_breaks() {
-    let report = made(&place(), &wanted(Kind::Operator));
+    let place = place();
+    let report = made(&place, &wanted(Kind::Operator));
     assert_eq!(cell(&report, "operators", 0, "handled"), &Cell::Count(2));
     assert_eq!(
         cell(&report, "operators", 0, "wrap_up"),
@@ -160,6 +161,15 @@ fn the_report_of_operators_has_handling_time_occupancy_and_breaks() {
         cell(&report, "breaks", 0, "reason"),
         &Cell::Text("lunch".into())
     );
+    let busy = |queue: &str| {
+        let wanted = wanted(Kind::Operator);
+        block_on(report::occupancy(&place.database(), &wanted, queue)).unwrap()
+    };
+    let Cell::Ratio(all) = cell(&report, "operators", 0, "occupancy") else {
+        panic!("{report:?}");
+    };
+    assert_eq!(busy("operators"), Some(*all));
+    assert_eq!(busy("no such queue"), None);
 }
 
 #[test]

@@ -1,0 +1,290 @@
+//! Owns what the database adds up for reports, by quarter of an hour and name: stays in queues, talks,
+//! ringings, delays of entries. A month of a busy line is some thousand rows that way, and every figure
+//! follows from them exactly.
+
+use std::collections::BTreeSet;
+
+use super::source::{all, outcome, unsigned};
+use super::{By, Wanted};
+use crate::db::Value;
+use crate::forms::Forms;
+use crate::metrics::{DelayLot, Lot, PRESETS, RingingLot, Talks};
+use crate::query::Journal;
+
+/// Intervals begin and end with quarters of an hour in every zone of today.
+const QUARTER_MS: i64 = 900_000;
+
+/// Stays in queues that are alike, with where and under which name a report shows them.
+#[derive(Debug, Clone)]
+pub(crate) struct StayLot {
+    /// A moment of their quarter of an hour, within the range.
+    pub(crate) at: i64,
+    pub(crate) name: String,
+    pub(crate) lot: Lot,
+}
+
+/// Talks of one operator that are over.
+#[derive(Debug, Clone)]
+pub(crate) struct TalkLot {
+    pub(crate) at: i64,
+    pub(crate) operator: i64,
+    pub(crate) name: String,
+    pub(crate) line: String,
+    pub(crate) talks: Talks,
+}
+
+/// Offers to one line that are over.
+#[derive(Debug, Clone)]
+pub(crate) struct OfferLot {
+    pub(crate) at: i64,
+    pub(crate) name: String,
+    pub(crate) line: String,
+    pub(crate) lot: RingingLot,
+}
+
+/// Entries of one operator, on one side of the time in which they are to be complete.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryLot {
+    pub(crate) name: Option<String>,
+    pub(crate) line: Option<String>,
+    pub(crate) lot: DelayLot,
+}
+
+/// A moment of a quarter of an hour that lies in the range.
+fn moment(quarter: i64, wanted: &Wanted) -> i64 {
+    quarter.saturating_mul(QUARTER_MS).max(wanted.from)
+}
+
+fn signed(ms: u64) -> Value {
+    i64::try_from(ms).unwrap_or(i64::MAX).into()
+}
+
+/// The range and the queue that are wanted: $1, $2, $3.
+fn range(wanted: &Wanted) -> Vec<Value> {
+    let queue: Value = wanted.queue.clone().into();
+    vec![wanted.from.into(), wanted.to.into(), queue]
+}
+
+#[derive(sqlx::FromRow)]
+struct StayRow {
+    quarter: i64,
+    name: String,
+    outcome: Option<String>,
+    stays: i64,
+    wait_sum: i64,
+    longest: i64,
+    since_arrival_sum: i64,
+    since_arrival: i64,
+}
+
+/// Adds stays up by quarter, name, outcome and class of wait. A wait that is not over lasts until $4.
+fn stays_sql(by: By) -> String {
+    let name = match by {
+        By::Queue => "q.queue",
+        By::Number => "e.number",
+        By::Trunk => "e.trunk",
+        By::Topic => "e.topic",
+        By::Operator => "e.operator_name",
+        By::Line => "e.operator_line",
+        By::All => "NULL",
+    };
+    format!(
+        "SELECT quarter, name, outcome, count(*) AS stays,
+           CAST(sum(wait) AS BIGINT) AS wait_sum, max(wait) AS longest,
+           CAST(coalesce(sum(arrival_wait), 0) AS BIGINT) AS since_arrival_sum,
+           count(arrival_wait) AS since_arrival
+         FROM (
+           SELECT q.entered_at / {QUARTER_MS} AS quarter, coalesce({name}, '') AS name, q.outcome,
+             coalesce(q.wait_ms, $4 - q.entered_at) AS wait,
+             CASE WHEN q.outcome = 'answered' THEN e.arrival_wait_ms END AS arrival_wait
+           FROM queue_entries q JOIN entries e ON e.call = q.call
+           WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
+         ) AS stay
+         GROUP BY quarter, name, outcome, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
+           WHEN wait <= $7 THEN 2 WHEN wait <= $8 THEN 3 ELSE 4 END
+         ORDER BY quarter, name"
+    )
+}
+
+/// Stays in queues, by what the rows of the report are told apart by.
+pub(crate) async fn stays(
+    journal: &mut Journal,
+    wanted: &Wanted,
+) -> Result<Vec<StayLot>, sqlx::Error> {
+    let [ordinary, emergency] = PRESETS.map(|preset| preset.threshold_ms);
+    let mut thresholds = [wanted.short_ms, wanted.threshold_ms, ordinary, emergency];
+    thresholds.sort_unstable();
+    let mut args = range(wanted);
+    args.push(wanted.now.into());
+    args.extend(thresholds.map(signed));
+    let rows: Vec<StayRow> = all(journal, &stays_sql(wanted.by), &args).await?;
+    let lots = rows.into_iter().map(|row| StayLot {
+        at: moment(row.quarter, wanted),
+        lot: Lot {
+            outcome: row.outcome.as_deref().and_then(outcome),
+            stays: unsigned(row.stays),
+            wait_sum_ms: unsigned(row.wait_sum),
+            longest_ms: unsigned(row.longest),
+            since_arrival_sum_ms: unsigned(row.since_arrival_sum),
+            since_arrival: unsigned(row.since_arrival),
+        },
+        name: row.name,
+    });
+    Ok(lots.collect())
+}
+
+const TALKS: &str = "SELECT quarter, operator_id, operator_name, operator_line, count(*) AS talks,
+      CAST(sum(talk_ms) AS BIGINT) AS talk, CAST(sum(held_ms) AS BIGINT) AS held,
+      CAST(sum(wrap_up_ms) AS BIGINT) AS wrap_up
+    FROM (
+      SELECT s.started_at / 900000 AS quarter, s.operator_id, s.operator_name, s.operator_line,
+        s.talk_ms, coalesce(s.held_ms, 0) AS held_ms, coalesce(s.wrap_up_ms, 0) AS wrap_up_ms
+      FROM segments s JOIN entries e ON e.call = s.call
+      WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
+        AND s.talk_ms IS NOT NULL AND ($3 IS NULL OR e.queue = $3)
+    ) AS talk
+    GROUP BY quarter, operator_id, operator_name, operator_line
+    ORDER BY quarter, operator_id";
+
+#[derive(sqlx::FromRow)]
+struct TalkRow {
+    quarter: i64,
+    operator_id: i64,
+    operator_name: String,
+    operator_line: String,
+    talks: i64,
+    talk: i64,
+    held: i64,
+    wrap_up: i64,
+}
+
+/// Talks of operators that are over.
+pub(crate) async fn talks(
+    journal: &mut Journal,
+    wanted: &Wanted,
+) -> Result<Vec<TalkLot>, sqlx::Error> {
+    let rows: Vec<TalkRow> = all(journal, TALKS, &range(wanted)).await?;
+    let lots = rows.into_iter().map(|row| TalkLot {
+        at: moment(row.quarter, wanted),
+        operator: row.operator_id,
+        name: row.operator_name,
+        line: row.operator_line,
+        talks: Talks {
+            handled: unsigned(row.talks),
+            talk_ms: unsigned(row.talk),
+            held_ms: unsigned(row.held),
+            wrap_up_ms: unsigned(row.wrap_up),
+        },
+    });
+    Ok(lots.collect())
+}
+
+/// Ringing up to $4 is no overrun.
+const OFFERS: &str = "SELECT quarter, operator_name, operator_line, result, count(*) AS offers,
+      CAST(sum(ring_ms) AS BIGINT) AS ring, max(ring_ms) AS longest
+    FROM (
+      SELECT o.made_at / 900000 AS quarter, o.operator_name, o.operator_line, o.result, o.ring_ms
+      FROM offers o
+      WHERE o.made_at >= $1 AND o.made_at < $2 AND o.result IS NOT NULL AND o.ring_ms IS NOT NULL
+        AND ($3 IS NULL OR o.queue = $3)
+    ) AS offer
+    GROUP BY quarter, operator_name, operator_line, result,
+      CASE WHEN ring_ms <= $4 THEN 0 ELSE 1 END
+    ORDER BY quarter, operator_line";
+
+#[derive(sqlx::FromRow)]
+struct OfferRow {
+    quarter: i64,
+    operator_name: String,
+    operator_line: String,
+    result: String,
+    offers: i64,
+    ring: i64,
+    longest: i64,
+}
+
+/// Offers to lines that are over.
+pub(crate) async fn offers(
+    journal: &mut Journal,
+    wanted: &Wanted,
+) -> Result<Vec<OfferLot>, sqlx::Error> {
+    let mut args = range(wanted);
+    args.push(signed(wanted.ring_limit_ms));
+    let rows: Vec<OfferRow> = all(journal, OFFERS, &args).await?;
+    let lots = rows.into_iter().map(|row| OfferLot {
+        at: moment(row.quarter, wanted),
+        name: row.operator_name,
+        line: row.operator_line,
+        lot: RingingLot {
+            offers: unsigned(row.offers),
+            ring_sum_ms: unsigned(row.ring),
+            longest_ms: unsigned(row.longest),
+            answered: row.result == "answered",
+            excused: matches!(row.result.as_str(), "caller_gone" | "withdrawn"),
+        },
+    });
+    Ok(lots.collect())
+}
+
+/// Adds entries up that are to be completed, by operator, queue, and on which side of the limits $5 and
+/// on they are. One that is not complete has taken until $4.
+fn entries_sql(limits: usize) -> String {
+    let classes: String = (0..limits)
+        .map(|number| format!(" WHEN delay <= ${} THEN {number}", number + 5))
+        .collect();
+    format!(
+        "SELECT operator_name, operator_line, queue, complete, count(*) AS entries,
+           CAST(sum(delay) AS BIGINT) AS delay_sum, max(delay) AS longest
+         FROM (
+           SELECT operator_name, operator_line, queue,
+             completed_at IS NOT NULL AS complete,
+             coalesce(entry_delay_ms, $4 - talk_ended_at) AS delay
+           FROM entries
+           WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
+             AND direction = 'inbound'
+             AND (entry_delay_ms IS NOT NULL OR talk_ended_at IS NOT NULL)
+         ) AS entry
+         GROUP BY operator_name, operator_line, queue, complete, CASE{classes} ELSE {limits} END
+         ORDER BY operator_line, queue"
+    )
+}
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    operator_name: Option<String>,
+    operator_line: Option<String>,
+    queue: Option<String>,
+    complete: bool,
+    entries: i64,
+    delay_sum: i64,
+    longest: i64,
+}
+
+/// How long entries took to be complete.
+pub(crate) async fn entries(
+    journal: &mut Journal,
+    wanted: &Wanted,
+    forms: &Forms,
+) -> Result<Vec<EntryLot>, sqlx::Error> {
+    let all_forms = forms.by_queue().map(|(_, form)| form);
+    let limits: BTreeSet<u64> = all_forms
+        .chain([forms.of(None)])
+        .map(|form| form.complete_within_ms())
+        .collect();
+    let mut args = range(wanted);
+    args.push(wanted.now.into());
+    args.extend(limits.iter().copied().map(signed));
+    let rows: Vec<EntryRow> = all(journal, &entries_sql(limits.len()), &args).await?;
+    let lots = rows.into_iter().map(|row| EntryLot {
+        lot: DelayLot {
+            entries: unsigned(row.entries),
+            delay_sum_ms: unsigned(row.delay_sum),
+            longest_ms: unsigned(row.longest),
+            completed: row.complete,
+            limit_ms: forms.of(row.queue.as_deref()).complete_within_ms(),
+        },
+        name: row.operator_name,
+        line: row.operator_line,
+    });
+    Ok(lots.collect())
+}
