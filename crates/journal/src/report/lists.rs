@@ -1,8 +1,10 @@
 //! Owns the lists: abandoned calls and what became of their callers, entries and offers over their
 //! time.
 
+use std::collections::BTreeMap;
+
 use super::queues::seconds;
-use super::source::{EntryRow, Source};
+use super::source::{EntryRow, LaterRow, Source};
 use super::{Cell, LIST_MAX, Report, Table, Wanted};
 use crate::forms::Forms;
 
@@ -23,8 +25,9 @@ pub(super) fn abandoned(report: &mut Report, source: &Source, wanted: &Wanted) {
         ],
     );
     let abandoned = |entry: &&EntryRow| entry.outcome.as_deref() == Some("abandoned");
+    let later = later_by_party(source);
     for entry in source.entries.iter().filter(abandoned) {
-        let (state, when) = called_back(source, entry);
+        let (state, when) = called_back(&later, entry);
         table.rows.push(vec![
             Cell::Text(entry.call_id.clone()),
             Cell::Moment(entry.arrived_at),
@@ -52,20 +55,28 @@ pub(super) fn abandoned(report: &mut Report, source: &Source, wanted: &Wanted) {
     report.tables.push(table);
 }
 
+/// Calls of each party, in order of arrival.
+type Later<'a> = BTreeMap<&'a str, Vec<&'a LaterRow>>;
+
+fn later_by_party(source: &Source) -> Later<'_> {
+    let mut by_party = Later::new();
+    for later in &source.later {
+        let calls = by_party.entry(later.party_key.as_str());
+        calls.or_default().push(later);
+    }
+    by_party
+}
+
 /// What became of a caller who hung up: `called back` by an operator, `called again` and talked to
 /// one, `no`, or `withheld` where nobody can.
-fn called_back(source: &Source, entry: &EntryRow) -> (&'static str, Option<i64>) {
+fn called_back(later: &Later<'_>, entry: &EntryRow) -> (&'static str, Option<i64>) {
     if entry.party_key.is_empty() {
         return ("withheld", None);
     }
-    let begin = source
-        .later
-        .partition_point(|later| later.arrived_at <= entry.arrived_at);
-    let after = source.later.get(begin..).unwrap_or_default();
-    for later in after
-        .iter()
-        .filter(|later| later.party_key == entry.party_key)
-    {
+    let calls = later.get(entry.party_key.as_str());
+    let calls = calls.map(Vec::as_slice).unwrap_or_default();
+    let begin = calls.partition_point(|later| later.arrived_at <= entry.arrived_at);
+    for later in calls.get(begin..).unwrap_or_default() {
         match later.direction.as_str() {
             "outbound" => return ("called back", Some(later.arrived_at)),
             "inbound" => return ("called again", Some(later.arrived_at)),
