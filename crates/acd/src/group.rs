@@ -188,14 +188,12 @@ impl Group {
             if !calls.is_some_and(|calls| calls.remove(&key)) {
                 continue;
             }
-            let firsts = self
-                .shelves
-                .iter()
-                .filter_map(|one| one.calls(extra).first());
-            let first = firsts.min().copied();
-            let tally = self.tally_mut(extra);
-            tally.count -= 1;
-            tally.first = first;
+            self.tally_mut(extra).count -= 1;
+            if self.tally(extra).first == Some(key) {
+                let shelves = self.shelves.iter();
+                let firsts = shelves.filter_map(|one| one.calls(extra).first());
+                self.tally_mut(extra).first = firsts.min().copied();
+            }
         }
     }
 

@@ -133,18 +133,22 @@ pub(crate) async fn stays(
     Ok(lots.collect())
 }
 
-const TALKS: &str = "SELECT quarter, operator_id, operator_name, operator_line, count(*) AS talks,
+fn talks_sql() -> String {
+    format!(
+        "SELECT quarter, operator_id, operator_name, operator_line, count(*) AS talks,
       CAST(sum(talk_ms) AS BIGINT) AS talk, CAST(sum(held_ms) AS BIGINT) AS held,
       CAST(sum(wrap_up_ms) AS BIGINT) AS wrap_up
     FROM (
-      SELECT s.started_at / 900000 AS quarter, s.operator_id, s.operator_name, s.operator_line,
+      SELECT s.started_at / {QUARTER_MS} AS quarter, s.operator_id, s.operator_name, s.operator_line,
         s.talk_ms, coalesce(s.held_ms, 0) AS held_ms, coalesce(s.wrap_up_ms, 0) AS wrap_up_ms
       FROM segments s JOIN entries e ON e.call = s.call
       WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
         AND s.talk_ms IS NOT NULL AND ($3 IS NULL OR e.queue = $3)
     ) AS talk
     GROUP BY quarter, operator_id, operator_name, operator_line
-    ORDER BY quarter, operator_id";
+    ORDER BY quarter, operator_id"
+    )
+}
 
 #[derive(sqlx::FromRow)]
 struct TalkRow {
@@ -163,7 +167,7 @@ pub(crate) async fn talks(
     journal: &mut Journal,
     wanted: &Wanted,
 ) -> Result<Vec<TalkLot>, sqlx::Error> {
-    let rows: Vec<TalkRow> = all(journal, TALKS, &range(wanted)).await?;
+    let rows: Vec<TalkRow> = all(journal, &talks_sql(), &range(wanted)).await?;
     let lots = rows.into_iter().map(|row| TalkLot {
         at: moment(row.quarter, wanted),
         operator: row.operator_id,
@@ -180,17 +184,21 @@ pub(crate) async fn talks(
 }
 
 /// Ringing up to $4 is no overrun.
-const OFFERS: &str = "SELECT quarter, operator_name, operator_line, result, count(*) AS offers,
+fn offers_sql() -> String {
+    format!(
+        "SELECT quarter, operator_name, operator_line, result, count(*) AS offers,
       CAST(sum(ring_ms) AS BIGINT) AS ring, max(ring_ms) AS longest
     FROM (
-      SELECT o.made_at / 900000 AS quarter, o.operator_name, o.operator_line, o.result, o.ring_ms
+      SELECT o.made_at / {QUARTER_MS} AS quarter, o.operator_name, o.operator_line, o.result, o.ring_ms
       FROM offers o
       WHERE o.made_at >= $1 AND o.made_at < $2 AND o.result IS NOT NULL AND o.ring_ms IS NOT NULL
         AND ($3 IS NULL OR o.queue = $3)
     ) AS offer
     GROUP BY quarter, operator_name, operator_line, result,
       CASE WHEN ring_ms <= $4 THEN 0 ELSE 1 END
-    ORDER BY quarter, operator_line";
+    ORDER BY quarter, operator_line"
+    )
+}
 
 #[derive(sqlx::FromRow)]
 struct OfferRow {
@@ -210,7 +218,7 @@ pub(crate) async fn offers(
 ) -> Result<Vec<OfferLot>, sqlx::Error> {
     let mut args = range(wanted);
     args.push(signed(wanted.ring_limit_ms));
-    let rows: Vec<OfferRow> = all(journal, OFFERS, &args).await?;
+    let rows: Vec<OfferRow> = all(journal, &offers_sql(), &args).await?;
     let lots = rows.into_iter().map(|row| OfferLot {
         at: moment(row.quarter, wanted),
         name: row.operator_name,
