@@ -1,7 +1,8 @@
 //! A month of a busy line: `cargo bench -p journal --bench month`.
 //!
 //! Time until an event is durable under 200 calls a second; then a month of 10,000 calls a day in SQLite:
-//! octets of a call, each report by its intervals, the search. `CALLS_A_DAY=500` makes it shorter.
+//! octets of a call, each report by its intervals, the search. `CALLS_A_DAY=500` makes it shorter;
+//! `MONTH=folder` keeps the month there, and uses again what is kept there.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +11,7 @@
     reason = "a benchmark that fails is to stop"
 )]
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -34,31 +36,21 @@ const DAYS: u32 = 30;
 const QUEUES: [&str; 5] = ["health", "roads", "water", "light", "other"];
 
 fn main() {
-    durable();
     let calls_a_day: u32 =
         std::env::var("CALLS_A_DAY").map_or(10_000, |calls| calls.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let settings = Settings::new(
-        folder.path().join("events"),
-        folder.path().join("journal.db"),
-    );
-    let database = settings.database.clone();
-    fill(settings, calls_a_day);
+    let kept = std::env::var_os("MONTH").map(PathBuf::from);
+    let passing = tempfile::tempdir().unwrap();
+    let folder = kept.as_deref().unwrap_or(passing.path());
+    let database = Location::from(folder.join("journal.db"));
+    if !folder.join("journal.db").exists() {
+        durable();
+        fill(folder, calls_a_day);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let calls = calls_a_day * DAYS;
-    let size = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
-    let events: u64 = std::fs::read_dir(folder.path().join("events"))
-        .unwrap()
-        .map(|file| file.unwrap().metadata().unwrap().len())
-        .sum();
-    println!(
-        "{calls} calls: {} octets a call in SQLite, {} in event files",
-        size(folder.path().join("journal.db")) / u64::from(calls),
-        events / u64::from(calls)
-    );
     runtime.block_on(reports(&database));
     runtime.block_on(search(&database, calls));
 }
@@ -107,8 +99,9 @@ fn durable() {
     );
 }
 
-fn fill(settings: Settings, calls_a_day: u32) {
+fn fill(folder: &Path, calls_a_day: u32) {
     let begun = Instant::now();
+    let settings = Settings::new(folder.join("events"), folder.join("journal.db"));
     let (journal, _) = start(settings, BOOT, |_| {}).unwrap();
     let mut number = 0;
     for day in 0..u64::from(DAYS) {
@@ -129,6 +122,15 @@ fn fill(settings: Settings, calls_a_day: u32) {
     let rate = f64::from(number) / took.as_secs_f64();
     println!(
         "{number} events durable in SQLite with all their rows in {took:.1?}: {rate:.0} a second"
+    );
+    let calls = u64::from(calls_a_day * DAYS);
+    let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+    let events = std::fs::read_dir(folder.join("events")).unwrap();
+    let events: u64 = events.map(|file| size(file.unwrap().path())).sum();
+    println!(
+        "{calls} calls: {} octets a call in SQLite, {} in event files",
+        size(folder.join("journal.db")) / calls,
+        events / calls
     );
 }
 
