@@ -178,14 +178,25 @@ impl Journal {
             .map_err(|error| DatabaseError::of(&self.database, error))
     }
 
-    /// All rows of one call.
+    /// All rows of one call, as they were at one moment.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn call(&mut self, call: CallId) -> Result<Option<CallRows>, DatabaseError> {
-        self.read_call(call)
-            .await
-            .map_err(|error| DatabaseError::of(&self.database, error))
+        let read = match self.connection.begin_view().await {
+            Ok(()) => self.read_call(call).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(rows) => {
+                let committed = self.connection.commit().await;
+                committed.map(|()| rows).map_err(|error| self.failed(error))
+            }
+            Err(error) => {
+                self.connection.roll_back().await;
+                Err(self.failed(error))
+            }
+        }
     }
 
     async fn read_call(&mut self, call: CallId) -> Result<Option<CallRows>, sqlx::Error> {
