@@ -194,7 +194,6 @@ impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
             })?;
         }
         let (lane, inbox) = lane::pair(ring);
-        worker.fill();
         let stock = worker.stock().clone();
         let browser = worker.browser_port();
         let stop = Arc::<AtomicBool>::default();
@@ -501,6 +500,7 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
         // Looked at before the ring, so that all commands given before the stop are obeyed.
         let stop = orders.stop.load(Ordering::Acquire);
         let more = orders.obey(&mut worker, now);
+        // Not before this thread runs: a ring serves the one thread that used it first.
         worker.fill();
         if stop && !more {
             break;

@@ -132,6 +132,14 @@ fn open(media: &Media, leg: u32) {
 #[test]
 fn a_leg_is_open_at_once_whatever_its_thread_does() {
     let (media, events) = plane(None);
+    let begun = Instant::now();
+    while media.threads[0].stock.is_low() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "nothing is bound"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let mut ports = BTreeSet::new();
     for leg in 1..=8 {
         open(&media, leg);
@@ -142,6 +150,7 @@ fn a_leg_is_open_at_once_whatever_its_thread_does() {
         };
         assert!(ports.insert(port), "{port} is another leg's");
     }
+    assert!(media.is_alive());
 }
 
 #[test]
@@ -171,6 +180,7 @@ fn ports_held_ready_are_all_given_to_legs_and_come_back_when_these_close() {
         }
         assert!(!opened(9), "round {round}: there is no other pair");
     }
+    assert!(media.is_alive());
 }
 
 #[test]
