@@ -59,7 +59,6 @@ mod speaker;
 mod speech;
 #[doc(hidden)]
 pub mod srtp;
-mod stock;
 mod tap;
 mod worker;
 mod xr;
