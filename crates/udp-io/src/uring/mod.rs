@@ -39,6 +39,8 @@ pub struct IoUring {
     ring: Ring,
     wakeup: Arc<Wakeup>,
     watched: bool,
+    /// Woken since the last `wait` ended: its owner has not looked for messages since.
+    woken: bool,
     places: Vec<Place>,
     free: Vec<SocketId>,
     /// Sockets whose standing receive is to begin, or to begin again.
@@ -96,6 +98,7 @@ impl IoUring {
             ring: Ring::new()?,
             wakeup: Wakeup::new()?,
             watched: false,
+            woken: false,
             places: Vec::new(),
             free: Vec::new(),
             wanted: VecDeque::new(),
@@ -207,6 +210,7 @@ impl IoUring {
                 Done::Sent(flight, problem) => self.sent(flight, problem),
                 Done::Woken { stands } => {
                     self.wakeup.rest();
+                    self.woken = true;
                     self.watched = stands;
                 }
             }
@@ -378,7 +382,8 @@ impl Udp for IoUring {
         if self.ring.can_receive() {
             self.begin()?;
         }
-        if self.arrived.is_empty() {
+        // Any look at the ring, that of a `close` too, may have taken the news of a wake-up with it.
+        if self.arrived.is_empty() && !self.woken {
             self.ring.sleep(gather, timeout)?;
         } else {
             self.ring.flush()?;
@@ -388,6 +393,7 @@ impl Udp for IoUring {
             self.ring.flush()?;
             self.reap();
         }
+        self.woken = false;
         Ok(())
     }
 

@@ -217,6 +217,20 @@ fn the_waker_is_heard_after_packets_have_gathered(mut udp: impl Udp) {
     udp.wait(Duration::from_millis(5), None).unwrap();
 }
 
+/// A call into the set takes note of what the kernel has done, a wake-up included.
+fn the_waker_is_heard_after_other_work(mut udp: impl Udp) {
+    for _ in 0..10 {
+        let socket = udp.bind(any()).unwrap();
+        udp.wait(Duration::ZERO, Some(Duration::ZERO)).unwrap();
+        udp.waker().wake();
+        udp.close(socket);
+        let start = Instant::now();
+        udp.wait(Duration::ZERO, Some(Duration::from_secs(10)))
+            .unwrap();
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
+
 fn packets_that_come_in_the_pause_are_there_after_it(mut udp: impl Udp) {
     let (a, b) = (udp.bind(any()).unwrap(), udp.bind(any()).unwrap());
     let at_b = udp.local(b).unwrap();
@@ -411,6 +425,7 @@ conformance!(
         super::the_waker_ends_a_wait_once as the_waker_ends_a_wait_once,
         super::the_waker_is_heard_after_packets_have_gathered
             as the_waker_is_heard_after_packets_have_gathered,
+        super::the_waker_is_heard_after_other_work as the_waker_is_heard_after_other_work,
         super::packets_that_come_in_the_pause_are_there_after_it
             as packets_that_come_in_the_pause_are_there_after_it,
         super::an_unreachable_peer_does_not_disturb as an_unreachable_peer_does_not_disturb,
