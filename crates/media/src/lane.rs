@@ -14,8 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use vocab::media::{MediaCommand, PromptId};
+use vocab::{CallId, LegId};
 
 use crate::audio::Audio;
+use crate::ports::Pair;
 
 /// Of the ring, this part is kept for legs that are open already.
 const RING_RESERVE: usize = 4;
@@ -27,6 +29,12 @@ const RING_RESERVE: usize = 4;
 )]
 pub(crate) enum Control {
     Command(MediaCommand),
+    /// A leg whose ports are bound; that it is open is told already.
+    Open {
+        call: CallId,
+        leg: LegId,
+        sockets: Pair,
+    },
     Prompts(BTreeMap<PromptId, Audio>),
     /// Nothing will play these any more.
     Forget(BTreeSet<PromptId>),
@@ -115,6 +123,13 @@ impl Lane {
         }
     }
 
+    /// Hands over a leg whose ports are bound already; false where an `Open` is refused.
+    pub(crate) fn hand_open(&self, call: CallId, leg: LegId, sockets: Pair) -> bool {
+        let waits = self.aside.waits.load(Ordering::SeqCst);
+        let open = Control::Open { call, leg, sockets };
+        !waits && self.sender.len() < self.opens_max && self.sender.try_send(open).is_ok()
+    }
+
     /// Hands over prompts; waits for room in the ring. Goes past what waits aside, which then
     /// plays the newer version.
     pub(crate) fn hand_prompts(&self, prompts: BTreeMap<PromptId, Audio>) {
@@ -190,8 +205,6 @@ impl Aside {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use vocab::{CallId, LegId};
-
     use super::*;
 
     const CALL: CallId = CallId::new(1, 1);
@@ -218,7 +231,7 @@ mod tests {
         match inbox.next()? {
             Control::Command(MediaCommand::Play { token, .. }) => Some(token),
             Control::Command(other) => panic!("{other:?}"),
-            Control::Prompts(_) | Control::Forget(_) => panic!("prompts"),
+            Control::Open { .. } | Control::Prompts(_) | Control::Forget(_) => panic!("a command"),
         }
     }
 

@@ -59,6 +59,7 @@ mod speaker;
 mod speech;
 #[doc(hidden)]
 pub mod srtp;
+mod stock;
 mod tap;
 mod worker;
 mod xr;

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use browser::Identity;
 use udp_io::{Backend, Batch, Choice, Chosen, Epoll, IoUring, Udp, Unavailable};
 use vocab::media::{MediaCommand, MediaEvent, PromptId};
-use vocab::{LegCounts, LegQuality, Time};
+use vocab::{CallId, LegCounts, LegId, LegQuality, Time};
 
 use crate::audio::Audio;
 use crate::lane::{self, Control, Handed, Inbox};
 use crate::latch::Latching;
 use crate::ports::Ports;
 use crate::reports::NtpClock;
+use crate::stock::Stock;
 use crate::tap::Tap;
 use crate::worker::{Rules, Worker};
 
@@ -141,6 +142,10 @@ pub struct Media {
 /// One thread as the others see it.
 struct Thread {
     lane: lane::Lane,
+    /// Ports of legs to come.
+    stock: Stock,
+    /// The port of all its browsers.
+    browser: Option<u16>,
     stop: Arc<AtomicBool>,
     waker: Waker,
     handle: Option<JoinHandle<()>>,
@@ -189,6 +194,8 @@ impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
             })?;
         }
         let (lane, inbox) = lane::pair(ring);
+        let stock = worker.stock().clone();
+        let browser = worker.browser_port();
         let stop = Arc::<AtomicBool>::default();
         let orders = Orders {
             inbox,
@@ -200,6 +207,8 @@ impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
             .spawn(move || run(worker, orders, epoch, gather))?;
         Ok(Thread {
             lane,
+            stock,
+            browser,
             stop,
             waker,
             handle: Some(handle),
@@ -209,7 +218,7 @@ impl<R: Fn(MediaEvent) + Send + 'static> New<'_, R> {
 
 impl Media {
     /// Starts the threads. `taps` has one per thread. `epoch` is the instant of [`Time::ZERO`].
-    /// `report` is called on the media threads and must not block.
+    /// `report` is called on the media threads, and on that of whoever opens a leg; it must not block.
     ///
     /// # Errors
     /// The settings cannot work, or the system has no threads or descriptors left.
@@ -262,6 +271,12 @@ impl Media {
         let Some(thread) = self.threads.get(index) else {
             return;
         };
+        if let MediaCommand::Open { call, leg } = command
+            && self.open_at_once(thread, call, leg)
+        {
+            thread.waker.wake_by_ref();
+            return;
+        }
         match thread.lane.hand(command) {
             Handed::InTime => {}
             Handed::Aside => self.note_overflow(index),
@@ -272,6 +287,25 @@ impl Media {
             Handed::Gone(command) => self.answer(command),
         }
         thread.waker.wake_by_ref();
+    }
+
+    /// Opens a leg at ports that are bound already: whoever waits for the port, as an INVITE does, need not
+    /// wait for the thread. False if there are none, or the thread is too far behind.
+    fn open_at_once(&self, thread: &Thread, call: CallId, leg: LegId) -> bool {
+        let Some(sockets) = thread.stock.take() else {
+            return false;
+        };
+        if !thread.lane.hand_open(call, leg, sockets) {
+            thread.stock.put(sockets);
+            return false;
+        }
+        self.tell(MediaEvent::Opened {
+            call,
+            leg,
+            port: sockets.port,
+            browser: thread.browser,
+        });
+        true
     }
 
     /// Gives all threads more prompts, or new versions; what plays now plays on. Waits while a
@@ -364,6 +398,10 @@ impl Media {
             | MediaCommand::PauseRecording { .. }
             | MediaCommand::ResumeRecording { .. } => return,
         };
+        self.tell(event);
+    }
+
+    fn tell(&self, event: MediaEvent) {
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report(event);
     }
@@ -429,6 +467,7 @@ impl Orders {
         for _ in 0..COMMANDS_PER_TURN {
             match self.inbox.next() {
                 Some(Control::Command(command)) => worker.command(now, command),
+                Some(Control::Open { call, leg, sockets }) => worker.open_ready(call, leg, sockets),
                 Some(Control::Prompts(prompts)) => worker.add_prompts(prompts),
                 Some(Control::Forget(prompts)) => worker.forget_prompts(&prompts),
                 None => return false,
@@ -461,6 +500,8 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
         // Looked at before the ring, so that all commands given before the stop are obeyed.
         let stop = orders.stop.load(Ordering::Acquire);
         let more = orders.obey(&mut worker, now);
+        // Not before this thread runs: a ring serves the one thread that used it first.
+        worker.fill();
         if stop && !more {
             break;
         }

@@ -29,6 +29,7 @@ use crate::relay::{self, Kind, Party};
 use crate::reports::NtpClock;
 use crate::rtcp;
 use crate::srtp::{GROWTH_MAX, Srtp};
+use crate::stock::Stock;
 use crate::tap::Tap;
 use browsers::{Browser, Browsers};
 use keying::Keying;
@@ -65,6 +66,10 @@ pub(crate) struct Worker<U, R> {
     /// The port that all browsers share; `None`: they are not served.
     browsers: Option<Browsers>,
     by_id: BTreeMap<LegId, SocketId>,
+    /// Ports of legs to come.
+    stock: Stock,
+    /// No pair could be bound for the stock: none is tried before a leg has closed.
+    out_of_ports: bool,
     /// What is being recorded, and the caller's end of the bridge or any of the mix.
     recordings: BTreeMap<RecordingKey, SocketId>,
     random: RandomState,
@@ -126,6 +131,8 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
             round: Round::default(),
             browsers: None,
             by_id: BTreeMap::new(),
+            stock: Stock::new(),
+            out_of_ports: false,
             recordings: BTreeMap::new(),
             random: RandomState::new(),
         }
@@ -342,26 +349,71 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         }
     }
 
+    /// The port of all browsers of this thread; `None`: they are not served.
+    pub(crate) fn browser_port(&self) -> Option<u16> {
+        self.browsers.as_ref().map(Browsers::port)
+    }
+
+    /// Where whoever opens a leg finds its ports.
+    pub(crate) const fn stock(&self) -> &Stock {
+        &self.stock
+    }
+
+    /// Binds pairs for legs to come.
+    pub(crate) fn fill(&mut self) {
+        while self.stock.is_low() && !self.out_of_ports {
+            match self.ports.open(&mut self.udp) {
+                Ok(pair) => self.stock.put(pair),
+                // A leg that finds no pair tries to bind one itself, and says what is missing.
+                Err(_) => self.out_of_ports = true,
+            }
+        }
+    }
+
     fn open(&mut self, call: CallId, leg: LegId) {
-        let browser = self.browsers.as_ref().map(Browsers::port);
-        if let Some(known) = leg_at(&mut self.legs, self.by_id.get(&leg).copied()) {
-            (self.report)(MediaEvent::Opened {
+        let known = leg_at(&mut self.legs, self.by_id.get(&leg).copied());
+        let port = match known.map(|known| known.sockets.port) {
+            Some(port) => Ok(port),
+            None => self.bind().map(|sockets| {
+                self.open_at(call, leg, sockets);
+                sockets.port
+            }),
+        };
+        match port {
+            Ok(port) => (self.report)(MediaEvent::Opened {
                 call,
                 leg,
-                port: known.sockets.port,
-                browser,
-            });
-            return;
-        }
-        let sockets = match self.ports.open(&mut self.udp) {
-            Ok(sockets) => sockets,
+                port,
+                browser: self.browser_port(),
+            }),
             Err(problem) => {
                 tracing::warn!(%call, %leg, %problem, "no socket for a leg");
                 let reason = problem.to_string();
                 (self.report)(MediaEvent::OpenFailed { call, leg, reason });
-                return;
             }
-        };
+        }
+    }
+
+    /// A pair for a leg. The last of a range may have come into the stock since that was found empty.
+    fn bind(&mut self) -> std::io::Result<Pair> {
+        match self.stock.take() {
+            Some(sockets) => Ok(sockets),
+            None => self.ports.open(&mut self.udp),
+        }
+    }
+
+    /// Opens a leg at ports out of the stock, which is told already.
+    pub(crate) fn open_ready(&mut self, call: CallId, leg: LegId, sockets: Pair) {
+        if self.by_id.contains_key(&leg) {
+            // Opened twice: it keeps the ports that it has.
+            self.ports.close(&mut self.udp, sockets);
+            self.open(call, leg);
+        } else {
+            self.open_at(call, leg, sockets);
+        }
+    }
+
+    fn open_at(&mut self, call: CallId, leg: LegId, sockets: Pair) {
         let index = sockets.rtp.index();
         while self.legs.len() <= index {
             self.legs.push(None);
@@ -393,12 +445,6 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         self.by_id.insert(leg, sockets.rtp);
         self.note_control(sockets.rtcp, Some(sockets.rtp));
         tracing::debug!(%call, %leg, port = sockets.port, "leg opened");
-        (self.report)(MediaEvent::Opened {
-            call,
-            leg,
-            port: sockets.port,
-            browser,
-        });
     }
 
     fn set_remote(&mut self, now: Time, leg: LegId, remote: Remote) {
@@ -559,6 +605,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         };
         self.note_control(leg.sockets.rtcp, None);
         self.ports.close(&mut self.udp, leg.sockets);
+        self.out_of_ports = false;
         let (counts, quality) = (leg.party.counts(), leg.party.quality());
         tracing::debug!(call = %leg.call, leg = %leg.id, ?counts, ?quality, "leg closed");
         (self.report)(MediaEvent::Closed {

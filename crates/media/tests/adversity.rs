@@ -28,7 +28,7 @@ const SOON: Duration = Duration::from_millis(60);
 const TRAP: u32 = 99;
 
 fn trapped(event: &MediaEvent) -> bool {
-    matches!(event, MediaEvent::Opened { leg: opened, .. } if *opened == leg(TRAP))
+    matches!(event, MediaEvent::Closed { leg: closed, .. } if *closed == leg(TRAP))
 }
 
 #[test]
@@ -125,6 +125,8 @@ fn a_bridge_and_a_play_that_find_the_ring_full_are_obeyed() {
     let operator = world.connect(2, Codec::Pcma);
     let waiting = world.connect(3, Codec::Pcma);
     world.open(TRAP);
+    world.close(TRAP);
+    world.event_that(|event| trapped(event));
     // The thread stands still now.
     for _ in 0..RING {
         let (call, leg) = (CALL, leg(1));
@@ -172,12 +174,15 @@ fn a_thread_that_dies_is_noticed_and_calls_nothing_over() {
     world.settle();
     assert!(world.media.is_alive());
     world.open(TRAP);
+    world.close(TRAP);
     let end = Instant::now() + common::PATIENCE;
     while world.media.is_alive() {
         assert!(Instant::now() < end, "not noticed");
         std::thread::yield_now();
     }
-    assert!(world.events.try_recv().is_err(), "no leg was closed");
+    let last = world.event();
+    assert!(trapped(&last), "{last:?}");
+    assert!(world.events.try_recv().is_err(), "no other leg was closed");
     assert_eq!(*world.notes.0.lock().unwrap(), [Tapped::Start(KEY)]);
     // An answer in its place, so that nobody waits for one.
     let (call, leg) = (CALL, leg(5));

@@ -370,6 +370,9 @@ fn free_range(length: u16) -> std::ops::RangeInclusive<u16> {
     ranges.find(|range| sockets_in(range.clone()) == 0).unwrap()
 }
 
+/// Sockets of the pairs that a thread binds before a leg wants them.
+const AHEAD: usize = 32;
+
 #[test]
 fn two_hundred_legs_leak_no_descriptor() {
     let ports = free_range(800);
@@ -383,11 +386,9 @@ fn two_hundred_legs_leak_no_descriptor() {
             let at = world.open(number);
             assert!(ports.contains(&at.port()) && at.port().is_multiple_of(2));
         }
-        assert_eq!(
-            sockets_in(ports.clone()),
-            400,
-            "an RTP and an RTCP port for each"
-        );
+        // An RTP and an RTCP port for each, and those that are bound ahead.
+        let bound = sockets_in(ports.clone());
+        assert!((400..=400 + AHEAD).contains(&bound), "{bound}");
         assert!(descriptors() >= 400);
         for number in legs {
             world.play(number, true, 1);
@@ -397,7 +398,8 @@ fn two_hundred_legs_leak_no_descriptor() {
         for _ in 0..200 {
             assert!(matches!(world.event(), MediaEvent::Closed { .. }));
         }
-        assert_eq!(sockets_in(ports.clone()), 0);
+        let bound = sockets_in(ports.clone());
+        assert!(bound <= AHEAD, "{bound}");
     }
     world.settle();
     assert!(world.events.try_recv().is_err(), "closed once each");

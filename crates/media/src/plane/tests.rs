@@ -97,3 +97,103 @@ fn a_thread_that_cannot_wait_ends_and_calls_nothing_over() {
     let close = MediaCommand::Close { call, leg: caller };
     assert_eq!(lane.hand(close.clone()), Handed::Gone(close));
 }
+
+struct Untaped;
+
+impl Tap for Untaped {
+    fn start(&mut self, _key: RecordingKey, _at: Time) {}
+    fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {}
+    fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
+    fn resume(&mut self, _key: RecordingKey, _at: Time) {}
+    fn discard(&mut self, _key: RecordingKey, _at: Time) {}
+    fn stop(&mut self, _key: RecordingKey, _at: Time) {}
+}
+
+const CALL: CallId = CallId::new(1, 1);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn plane(ports: Option<RangeInclusive<u16>>) -> (Media, mpsc::Receiver<MediaEvent>) {
+    let (report, events) = mpsc::channel();
+    let settings = Settings {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ports,
+        ..Settings::default()
+    };
+    let report = move |event| drop(report.send(event));
+    let taps: Vec<Box<dyn Tap>> = vec![Box::new(Untaped)];
+    let media = Media::start(settings, Instant::now(), BTreeMap::new(), taps, report).unwrap();
+    (media, events)
+}
+
+fn open(media: &Media, leg: u32) {
+    let leg = LegId::new(1, leg);
+    media.send(MediaCommand::Open { call: CALL, leg });
+}
+
+fn wait_for_stock(media: &Media) {
+    let begun = Instant::now();
+    while media.threads[0].stock.is_low() {
+        assert!(begun.elapsed() < PATIENCE, "nothing is bound");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_leg_is_open_at_once_whatever_its_thread_does() {
+    let (media, events) = plane(None);
+    wait_for_stock(&media);
+    let mut ports = BTreeSet::new();
+    for leg in 1..=8 {
+        open(&media, leg);
+        // Told before the command returns.
+        let event = events.try_recv().unwrap();
+        let MediaEvent::Opened { port, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert!(ports.insert(port), "{port} is another leg's");
+    }
+    assert!(media.is_alive());
+}
+
+#[test]
+fn ports_held_ready_are_all_given_to_legs_and_come_back_when_these_close() {
+    // Four pairs, if nobody else sits there; at least one.
+    let first = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let first = first.local_addr().unwrap().port().clamp(1_024, 65_000) & !1;
+    let (media, events) = plane(Some(first..=first + 7));
+    let opened = |leg| {
+        open(&media, leg);
+        let event = events.recv_timeout(PATIENCE).unwrap();
+        matches!(event, MediaEvent::Opened { .. })
+    };
+    let pairs = (1..=5).take_while(|leg| opened(*leg)).count();
+    assert!((1..=4).contains(&pairs), "{pairs}");
+    for round in 0..3 {
+        let leg = LegId::new(1, 1);
+        media.send(MediaCommand::Close { call: CALL, leg });
+        let closed = events.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(closed, MediaEvent::Closed { .. }), "{closed:?}");
+        // The system may keep a closed port for a moment.
+        let begun = Instant::now();
+        while !opened(1) {
+            assert!(begun.elapsed() < PATIENCE, "round {round}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!opened(9), "round {round}: there is no other pair");
+    }
+    assert!(media.is_alive());
+}
+
+#[test]
+fn a_leg_that_is_opened_twice_keeps_its_port() {
+    let (media, events) = plane(None);
+    wait_for_stock(&media);
+    open(&media, 1);
+    open(&media, 1);
+    let port_of = |event| match event {
+        MediaEvent::Opened { port, .. } => port,
+        other => panic!("{other:?}"),
+    };
+    let told: Vec<u16> = events.iter().take(3).map(port_of).collect();
+    assert_eq!(told[0], told[2], "{told:?}");
+}
