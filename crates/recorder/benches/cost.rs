@@ -19,14 +19,16 @@ use rustix::time::{ClockId, clock_gettime};
 use vocab::media::{RecordingKey, Side};
 use vocab::{CallId, Time, WallTime};
 
-const CALLS: u32 = 25;
-const SECONDS: usize = 160;
+/// How many calls of how many seconds: a file costs something, and each second of it.
+const LONG: (u32, usize) = (25, 160);
+const SHORT: (u32, usize) = (400, 10);
 
 fn main() {
-    for (name, format, payload_type) in [
-        ("A-law as sent", Format::Alaw, 8),
-        ("u-law to A-law", Format::Alaw, 0),
-        ("A-law to PCM", Format::Pcm, 8),
+    for (name, format, payload_type, (calls, seconds)) in [
+        ("A-law as sent", Format::Alaw, 8, LONG),
+        ("u-law to A-law", Format::Alaw, 0, LONG),
+        ("A-law to PCM", Format::Pcm, 8, LONG),
+        ("short calls", Format::Alaw, 8, SHORT),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::new(dir.path().join("recordings"), dir.path().join("spool"));
@@ -37,17 +39,18 @@ fn main() {
 
         let before = cpu();
         let wall = Instant::now();
-        let feeding = feed(tap, &recorder, payload_type);
+        let feeding = feed(tap, &recorder, payload_type, (calls, seconds));
         let fed = cpu();
-        stop_all(tap);
+        let stop = Time::from_millis(1_000 * seconds as u64);
+        (0..calls).for_each(|call| tap.stop(key(call), stop));
         recorder.stop();
         let done = cpu();
 
-        let call_seconds = f64::from(CALLS) * SECONDS as f64;
+        let call_seconds = f64::from(calls) * seconds as f64;
         let per = |spent: Duration| spent.as_secs_f64() * 1_000.0 / call_seconds;
         println!(
             "{name:15}  tap {:.4}  writer {:.4}  finaliser {:.4}  CPU-ms per call-second \
-             ({CALLS} calls of {SECONDS} s in {:.2} s)",
+             ({calls} calls of {seconds} s in {:.2} s)",
             per(feeding),
             per((fed - before).saturating_sub(feeding)),
             per(done - fed),
@@ -83,30 +86,31 @@ fn packet(payload_type: u8, n: usize, side: u8) -> Vec<u8> {
 }
 
 /// Feeds all calls and waits until all is in the spool; the CPU that this thread spent in the tap.
-fn feed(tap: &mut Tap, recorder: &Recorder, payload_type: u8) -> Duration {
+fn feed(
+    tap: &mut Tap,
+    recorder: &Recorder,
+    payload_type: u8,
+    (calls, seconds): (u32, usize),
+) -> Duration {
     let mut spent = Duration::ZERO;
-    (0..CALLS).for_each(|call| tap.start(key(call), Time::ZERO));
-    for n in 0..SECONDS * 50 {
+    (0..calls).for_each(|call| tap.start(key(call), Time::ZERO));
+    for n in 0..seconds * 50 {
         let packets = [packet(payload_type, n, 1), packet(payload_type, n, 2)];
-        while tap.free() < CALLS as usize * 2 * 256 {
+        while tap.free() < calls as usize * 2 * 256 {
             std::thread::sleep(Duration::from_millis(1));
         }
         let before = duration(ClockId::ThreadCPUTime);
-        for call in 0..CALLS {
+        for call in 0..calls {
             let at = Time::from_millis(20 * n as u64);
             tap.packet(key(call), Side::Caller, at, &packets[0]);
             tap.packet(key(call), Side::Operator, at, &packets[1]);
         }
         spent += duration(ClockId::ThreadCPUTime) - before;
     }
-    let bytes = u64::from(CALLS) * SECONDS as u64 * 100 * 180;
+    let bytes = u64::from(calls) * seconds as u64 * 100 * 180;
     while recorder.counts().spool_bytes < bytes {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(recorder.counts().dropped, 0);
     spent
-}
-
-fn stop_all(tap: &mut Tap) {
-    (0..CALLS).for_each(|call| tap.stop(key(call), Time::from_millis(1_000 * SECONDS as u64)));
 }

@@ -32,7 +32,8 @@ const PEAKS_A_SECOND: u32 = 20;
 
 /// What one side is like so far.
 struct Lane {
-    sum: f64,
+    /// Of the squares of a frame's samples.
+    sum: u64,
     peak: u16,
     samples: u32,
     background: f64,
@@ -99,19 +100,26 @@ impl Analysis {
         }
     }
 
-    /// The next sample of both sides: caller, operator.
-    #[inline]
-    pub(crate) fn sample(&mut self, sides: [i16; 2]) {
-        for (lane, sample) in self.lanes.iter_mut().zip(sides) {
-            lane.sample(sample);
-        }
-        self.in_frame += 1;
-        if self.in_frame * 50 >= self.rate {
-            self.frame();
-        }
-        self.in_peak += 1;
-        if self.in_peak * PEAKS_A_SECOND >= self.rate {
-            self.peak();
+    /// The next samples of both sides, caller and operator: as many of the one as of the other.
+    pub(crate) fn hear(&mut self, sides: [&[i16]; 2]) {
+        let length = sides.map(<[i16]>::len).into_iter().min().unwrap_or(0);
+        let (frame, point) = (self.rate.div_ceil(50), self.rate.div_ceil(PEAKS_A_SECOND));
+        let mut from = 0;
+        while from < length {
+            let room = (frame - self.in_frame).min(point - self.in_peak);
+            let run = (length - from).min(room as usize);
+            for (lane, side) in self.lanes.iter_mut().zip(sides) {
+                lane.hear(side.get(from..from + run).unwrap_or_default());
+            }
+            from += run;
+            self.in_frame += run as u32;
+            if self.in_frame == frame {
+                self.frame();
+            }
+            self.in_peak += run as u32;
+            if self.in_peak == point {
+                self.peak();
+            }
         }
     }
 
@@ -195,7 +203,7 @@ impl Analysis {
 impl Lane {
     const fn new() -> Self {
         Self {
-            sum: 0.0,
+            sum: 0,
             peak: 0,
             samples: 0,
             background: QUIET_DB - ABOVE_BACKGROUND_DB,
@@ -213,29 +221,39 @@ impl Lane {
         }
     }
 
-    #[inline]
-    fn sample(&mut self, sample: i16) {
-        let size = sample.unsigned_abs();
-        let value = f64::from(sample);
-        self.sum += value * value;
-        self.samples += 1;
-        self.peak = self.peak.max(size);
-        let clipped = size >= CLIPPED;
-        if clipped && self.clipped_before {
-            self.clipped += 1;
+    /// Samples that all belong to one frame and to one point of the peaks.
+    fn hear(&mut self, samples: &[i16]) {
+        let squares = samples.iter().map(|sample| {
+            let value = i32::from(*sample);
+            u64::from((value * value).unsigned_abs())
+        });
+        self.sum += squares.sum::<u64>();
+        self.samples += samples.len() as u32;
+        let low = samples.iter().fold(0, |low: i16, sample| low.min(*sample));
+        let high = samples
+            .iter()
+            .fold(0, |high: i16, sample| high.max(*sample));
+        let peak = low.unsigned_abs().max(high.unsigned_abs());
+        self.peak = self.peak.max(peak);
+        self.low = self.low.min((low >> 8) as i8);
+        self.high = self.high.max((high >> 8) as i8);
+        if peak < CLIPPED {
+            self.clipped_before &= samples.is_empty();
+            return;
         }
-        self.clipped_before = clipped;
-        let short = (sample >> 8) as i8;
-        self.low = self.low.min(short);
-        self.high = self.high.max(short);
+        for sample in samples {
+            let clipped = sample.unsigned_abs() >= CLIPPED;
+            self.clipped += u64::from(clipped && self.clipped_before);
+            self.clipped_before = clipped;
+        }
     }
 
     /// Ends a frame; whether the side speaks in it.
     fn frame(&mut self) -> bool {
-        let power = self.sum / f64::from(self.samples.max(1));
+        let power = self.sum as f64 / f64::from(self.samples.max(1));
         let level = dbov(power.sqrt());
         self.peak_all = self.peak_all.max(self.peak);
-        (self.sum, self.peak, self.samples) = (0.0, 0, 0);
+        (self.sum, self.peak, self.samples) = (0, 0, 0);
 
         let threshold = (self.background + ABOVE_BACKGROUND_DB).clamp(QUIET_DB, LOUD_DB);
         self.background = if level < self.background {
@@ -317,10 +335,33 @@ mod tests {
             for _ in 0..(seconds * 8_000.0) as u32 {
                 n += 1;
                 let tone = (f64::from(n) * 0.7).sin();
-                analysis.sample([caller, operator].map(|size| (size * tone) as i16));
+                let [caller, operator] = [caller, operator].map(|size| [(size * tone) as i16]);
+                analysis.hear([&caller, &operator]);
             }
         }
         analysis.finish()
+    }
+
+    #[test]
+    fn it_is_all_the_same_in_which_pieces_samples_come() {
+        let side = |step: i32| {
+            let loud = |n: i32| ((n / 4_000) % 3) * 16_000;
+            let sample = move |n| (n * step % 101 - 50) * loud(n) / 25;
+            (0..40_000).map(move |n| sample(n).clamp(-32_768, 32_767) as i16)
+        };
+        let [caller, operator] = [37, 61].map(|step| side(step).collect::<Vec<_>>());
+        let heard_in = |length: usize| {
+            let mut analysis = Analysis::new(8_000);
+            for (caller, operator) in caller.chunks(length).zip(operator.chunks(length)) {
+                analysis.hear([caller, operator]);
+            }
+            analysis.finish()
+        };
+        let whole = heard_in(40_000);
+        assert!(whole.0.caller.clipped > 0 && whole.0.talk_over_ms > 0);
+        for length in [1, 7, 160, 977] {
+            assert_eq!(heard_in(length), whole, "{length}");
+        }
     }
 
     fn near(ms: u64, expected: u64) {
@@ -367,7 +408,7 @@ mod tests {
         for n in 0..16_000 + 80_000 + 16_000 {
             let loud = !(16_000..=96_000).contains(&n);
             let sample = if loud { ((n % 16) * 1_000) as i16 } else { 0 };
-            analysis.sample([sample, sample]);
+            analysis.hear([&[sample], &[sample]]);
         }
         let (heard, _) = analysis.finish();
         assert_eq!(heard.dead_air_ms, 0);
@@ -404,7 +445,7 @@ mod tests {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = (seed >> 16) as i16 / 200; // about -51 dBov
             let click = if n == 80_000 { 30_000 } else { 0 };
-            analysis.sample([noise, click]);
+            analysis.hear([&[noise], &[click]]);
         }
         let (heard, _) = analysis.finish();
         assert_eq!((heard.caller.speech_ms, heard.operator.speech_ms), (0, 0));
@@ -417,7 +458,7 @@ mod tests {
         let mut analysis = Analysis::new(8_000);
         for n in 0..8_000 {
             let side = if n / 4 % 2 == 0 { 32_256 } else { -32_256 };
-            analysis.sample([side, 0]);
+            analysis.hear([&[side], &[0]]);
         }
         let (heard, _) = analysis.finish();
         assert!(heard.caller.clipped > 7_000, "{}", heard.caller.clipped);

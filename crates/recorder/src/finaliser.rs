@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 use vocab::media::RecordingKey;
 use vocab::{MissingReason, RecordingFile, Time, WallTime};
 
-use crate::analysis::Analysis;
 use crate::block::{Piece, Pieces};
 use crate::carry::Carried;
 use crate::chain::{Chain, Deed};
@@ -274,11 +273,7 @@ impl<R: Fn(Report)> Finaliser<R> {
         let part = place.part("wav");
         let mut output = Output::create(self.disk.as_ref(), &part, &self.keys)?;
         output.write_all(&wav::header(kind.format, kind.rate(), samples))?;
-        let listening = Listening {
-            output,
-            analysis: Analysis::new(kind.rate()),
-            format: kind.format,
-        };
+        let listening = Listening::new(output, kind);
         let mut mixer = Mixer::new(kind, job.start, samples as i64, listening);
         let mut marks = Marks::new(job.start, job.stop, rate);
         let damaged = job
@@ -298,8 +293,9 @@ impl<R: Fn(Report)> Finaliser<R> {
                 Ok(())
             })?;
         let (sides, listening) = mixer.finish()?;
-        let written = listening.output.finish()?;
-        let (heard, peaks) = listening.analysis.finish();
+        let (output, analysis) = listening.finish();
+        let written = output.finish()?;
+        let (heard, peaks) = analysis.finish();
         let (gaps, pauses) = marks.finish();
         let duration_ms = samples * 1_000 / rate;
         let ending = self.ending("wav");

@@ -10,30 +10,63 @@ use crate::Format;
 use crate::analysis::Analysis;
 use crate::block::Mark;
 use crate::manifest::{self, Gap, Pause};
-use crate::mixer::Mixer;
+use crate::mixer::{Kind, Mixer};
 use crate::output::Output;
 use crate::ring::Dropped;
 use crate::window::Sink;
 
+/// Octets listened to at a time: whole frames.
+const BLOCK: usize = 16 << 10;
+
 /// Listens to the frames and writes them.
 pub(crate) struct Listening {
-    pub(crate) output: Output,
-    pub(crate) analysis: Analysis,
-    pub(crate) format: Format,
+    output: Output,
+    analysis: Analysis,
+    format: Format,
+    /// Samples of each side; kept for their room.
+    sides: [Vec<i16>; 2],
+}
+
+impl Listening {
+    pub(crate) fn new(output: Output, kind: Kind) -> Self {
+        Self {
+            output,
+            analysis: Analysis::new(kind.rate()),
+            format: kind.format,
+            sides: [Vec::new(), Vec::new()],
+        }
+    }
+
+    /// The file, and what was heard.
+    pub(crate) fn finish(self) -> (Output, Analysis) {
+        (self.output, self.analysis)
+    }
+
+    fn listen(&mut self, frames: &[u8]) {
+        let [caller, operator] = &mut self.sides;
+        caller.clear();
+        operator.clear();
+        match self.format {
+            Format::Alaw => {
+                let (frames, _) = frames.as_chunks();
+                let linear = |code: u8| g711::decode(Law::Pcma, code);
+                caller.extend(frames.iter().map(|[code, _]| linear(*code)));
+                operator.extend(frames.iter().map(|[_, code]| linear(*code)));
+            }
+            Format::Pcm => {
+                let (frames, _) = frames.as_chunks();
+                let linear = i16::from_le_bytes;
+                caller.extend(frames.iter().map(|[a, b, _, _]| linear([*a, *b])));
+                operator.extend(frames.iter().map(|[_, _, a, b]| linear([*a, *b])));
+            }
+        }
+        self.analysis.hear([caller, operator]);
+    }
 }
 
 impl Sink for Listening {
     fn frames(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.format {
-            Format::Alaw => bytes.as_chunks().0.iter().for_each(|codes: &[u8; 2]| {
-                let sides = codes.map(|code| g711::decode(Law::Pcma, code));
-                self.analysis.sample(sides);
-            }),
-            Format::Pcm => bytes.as_chunks().0.iter().for_each(|[a, b, c, d]| {
-                let sides = [[*a, *b], [*c, *d]].map(i16::from_le_bytes);
-                self.analysis.sample(sides);
-            }),
-        }
+        bytes.chunks(BLOCK).for_each(|block| self.listen(block));
         self.output.write_all(bytes)
     }
 }

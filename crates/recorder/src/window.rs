@@ -7,7 +7,7 @@ use vocab::media::{Law, Side};
 
 use crate::Format;
 use crate::timeline::RATE;
-use g711::{ALAW_TO_LINEAR, SILENCE_ALAW, ULAW_TO_ALAW, ULAW_TO_LINEAR};
+use g711::{SILENCE_ALAW, ULAW_TO_ALAW};
 
 /// Ticks per channel in memory. A packet may come this late, less the step, the look-ahead and a
 /// second: eight seconds.
@@ -80,8 +80,7 @@ impl<F: FnMut(&[u8]) -> io::Result<()>> Sink for F {
 impl<S: Sink> Window<S> {
     pub(crate) fn new(format: Format, scale: usize, total: i64, sink: S) -> Self {
         let samples = usize::try_from(total).unwrap_or(0).min(OPEN * scale);
-        let mut open = vec![0; samples * format.frame()];
-        silence(format, &mut open);
+        let open = vec![silence(format); samples * format.frame()];
         Self {
             format,
             scale,
@@ -115,21 +114,21 @@ impl<S: Sink> Window<S> {
         let skip = usize::try_from(self.base - position).unwrap_or(0);
         let at = usize::try_from(position - self.base).unwrap_or(0);
         self.bridge(side, at, bridge);
-        let (frame, format) = (self.format.frame(), self.format);
-        let frames = self
-            .open
-            .get_mut(at * frame..)
-            .unwrap_or_default()
-            .chunks_exact_mut(frame);
+        let from = at * self.format.frame();
+        let frames = self.open.get_mut(from..).unwrap_or_default();
         match audio {
-            Audio::Codes(codec, codes) => {
-                for (frame, code) in frames.zip(codes.get(skip..).unwrap_or_default()) {
-                    encode(format, codec, *code, channel(frame, side));
-                }
+            Audio::Codes(law, codes) => {
+                let codes = codes.get(skip..).unwrap_or_default();
+                put_codes(frames, (self.format, side), (law, codes));
             }
             Audio::Samples(samples) => {
-                for (frame, sample) in frames.zip(samples.get(skip..).unwrap_or_default()) {
-                    encode_sample(format, *sample, channel(frame, side));
+                let samples = samples.get(skip..).unwrap_or_default().iter();
+                match self.format {
+                    Format::Alaw => {
+                        let code = |sample: &i16| [g711::encode(Law::Pcma, *sample)];
+                        put_octets(frames, side, samples.map(code));
+                    }
+                    Format::Pcm => put_octets(frames, side, samples.map(|s| s.to_le_bytes())),
                 }
             }
         }
@@ -174,7 +173,8 @@ impl<S: Sink> Window<S> {
             .frames(self.open.get(..bytes).unwrap_or_default())?;
         self.open.copy_within(bytes.., 0);
         let kept = self.open.len() - bytes;
-        silence(self.format, self.open.get_mut(kept..).unwrap_or_default());
+        let rest = self.open.get_mut(kept..).unwrap_or_default();
+        rest.fill(silence(self.format));
         self.base += samples as i64;
         Ok(())
     }
@@ -203,14 +203,16 @@ impl Format {
     }
 }
 
-fn silence(format: Format, bytes: &mut [u8]) {
-    bytes.fill(match format {
+/// Each octet of silence.
+const fn silence(format: Format) -> u8 {
+    match format {
         Format::Alaw => SILENCE_ALAW,
         Format::Pcm => 0,
-    });
+    }
 }
 
 /// The bytes of a side in a frame.
+#[inline]
 fn channel(frame: &mut [u8], side: Side) -> &mut [u8] {
     let (left, right) = frame.split_at_mut(frame.len() / 2);
     match side {
@@ -219,32 +221,31 @@ fn channel(frame: &mut [u8], side: Side) -> &mut [u8] {
     }
 }
 
-fn encode(format: Format, codec: Law, code: u8, to: &mut [u8]) {
-    let index = usize::from(code);
-    // The tables have 256 entries: `get` cannot miss, and the compiler knows it.
-    match (format, codec) {
-        (Format::Alaw, Law::Pcma) => to.fill(code),
+fn put_codes(frames: &mut [u8], (format, side): (Format, Side), (law, codes): (Law, &[u8])) {
+    let codes = codes.iter();
+    match (format, law) {
+        (Format::Alaw, Law::Pcma) => put_octets(frames, side, codes.map(|code| [*code])),
         (Format::Alaw, Law::Pcmu) => {
-            to.fill(ULAW_TO_ALAW.get(index).copied().unwrap_or(SILENCE_ALAW));
+            // The table has 256 entries: `get` cannot miss, and the compiler knows it.
+            let alaw = |code: &u8| ULAW_TO_ALAW.get(usize::from(*code)).copied();
+            let codes = codes.map(|code| [alaw(code).unwrap_or(SILENCE_ALAW)]);
+            put_octets(frames, side, codes);
         }
-        (Format::Pcm, codec) => {
-            let table = match codec {
-                Law::Pcma => &ALAW_TO_LINEAR,
-                Law::Pcmu => &ULAW_TO_LINEAR,
-            };
-            let sample = table.get(index).copied().unwrap_or(0).to_le_bytes();
-            to.iter_mut().zip(sample).for_each(|(to, from)| *to = from);
+        (Format::Pcm, law) => {
+            let linear = |code: &u8| g711::decode(law, *code).to_le_bytes();
+            put_octets(frames, side, codes.map(linear));
         }
     }
 }
 
-fn encode_sample(format: Format, sample: i16, to: &mut [u8]) {
-    match format {
-        Format::Alaw => to.fill(g711::encode(Law::Pcma, sample)),
-        Format::Pcm => {
-            let octets = sample.to_le_bytes();
-            to.iter_mut().zip(octets).for_each(|(to, from)| *to = from);
-        }
+/// Puts samples of so many octets each into a side's channel.
+fn put_octets<const WIDTH: usize>(
+    frames: &mut [u8],
+    side: Side,
+    samples: impl Iterator<Item = [u8; WIDTH]>,
+) {
+    for (frame, sample) in frames.chunks_exact_mut(2 * WIDTH).zip(samples) {
+        channel(frame, side).copy_from_slice(&sample);
     }
 }
 
