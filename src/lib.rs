@@ -11,6 +11,7 @@ pub mod driver;
 mod hex;
 pub mod input_log;
 pub mod keeping;
+mod priority;
 pub mod prompts;
 pub mod settings;
 mod webhooks;

@@ -11,6 +11,7 @@ use vocab::MissingReason;
 
 use crate::driver::{self, Inbox};
 use crate::keeping::{Calls, Done, Keeping};
+use crate::priority;
 
 /// How often it is looked what is due; the ages are in days.
 const EVERY: Duration = Duration::from_secs(3_600);
@@ -20,8 +21,6 @@ const FIRST_AFTER: Duration = Duration::from_secs(60);
 const CALLS_EVERY: Duration = Duration::from_secs(10);
 /// How soon the thread notices that it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Nice value of the thread: calls come first.
-const NICE: i32 = 15;
 
 /// The thread; dropping it lets it finish the recording at which it is.
 pub(super) struct Keeper {
@@ -55,8 +54,7 @@ impl Drop for Keeper {
 }
 
 fn run(keeping: &Keeping, inbox: &Inbox, stop: &AtomicBool) {
-    // On Linux this is the thread's own; where it is refused, it works all the same.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    priority::set(priority::KEEPING);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -71,6 +71,8 @@ pub struct Engine {
     listening: Vec<(sip::Transport, SocketAddr)>,
     api: Option<SocketAddr>,
     runtime: tokio::runtime::Runtime,
+    /// That of SIP messages, which wait for nothing else.
+    messages: tokio::runtime::Runtime,
 }
 
 /// What a stop left behind.
@@ -99,6 +101,7 @@ impl Engine {
             .enable_all()
             .build()
             .context("cannot start the IO threads")?;
+        let messages = signalling::runtime().context("cannot start the thread of SIP messages")?;
         if let Some(problem) = settings.secret_problems().first() {
             anyhow::bail!("{problem}");
         }
@@ -107,7 +110,7 @@ impl Engine {
         let (library, mut change) = Library::begin(plans::load_or_explain(settings)?);
         let (inbox, outbox) = driver::inbox(epoch);
         let transport = {
-            let _entered = runtime.enter();
+            let _entered = messages.enter();
             signalling::listen(settings, certificates, &inbox)?
         };
         let listening = transport.addresses();
@@ -214,6 +217,7 @@ impl Engine {
             listening,
             api,
             runtime,
+            messages,
         })
     }
 
@@ -329,6 +333,7 @@ impl Engine {
         }
         let journal = parts.journal.stop();
         self.runtime.shutdown_timeout(Duration::from_secs(1));
+        self.messages.shutdown_timeout(Duration::from_secs(1));
         Ok(Stopped {
             facts_lost: journal.lost,
             facts_not_in_sql: journal.not_in_sql,

@@ -7,10 +7,25 @@ use switch::Input;
 use transport::{Identity, Limits, Resolver, TlsError, Transport, Trust};
 
 use crate::driver::Inbox;
+use crate::priority;
 use crate::settings::{Problem, Settings};
 
 /// Port of TLS where nothing listens for it: shown to peers of connections that we open.
 const TLS_PORT: u16 = 5061;
+
+/// The thread of the sockets: one of its own, so that no report and no page of the console stands between a
+/// message and the driver.
+///
+/// # Errors
+/// If the system gives no thread.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("sip")
+        .on_thread_start(|| priority::set(priority::CALL_CONTROL))
+        .enable_all()
+        .build()
+}
 
 /// What TLS needs.
 #[derive(Debug, Clone, Default)]

@@ -24,6 +24,7 @@ use vocab::media::PromptId;
 use vocab::{CallId, EventId, Fact, Instruction, OrderRefusal, Snapshot, Time, WallTime};
 
 use crate::input_log::{InputLog, Sources, Step};
+use crate::priority;
 use hold::Hold;
 use trace::Trace;
 
@@ -247,7 +248,10 @@ impl Driver {
         let shared = Arc::clone(&picture);
         let thread = std::thread::Builder::new()
             .name("driver".to_owned())
-            .spawn(move || Loop::new(outbox, parts, shared).run())?;
+            .spawn(move || {
+                priority::set(priority::CALL_CONTROL);
+                Loop::new(outbox, parts, shared).run()
+            })?;
         Ok(Self {
             inbox,
             picture,

@@ -29,6 +29,8 @@ use crate::worker::{Rules, Worker};
 const BATCH_PACKETS: usize = 64;
 /// From 1900, where NTP counts from, to 1970 (RFC 5905 §6).
 const NTP_TO_UNIX: Duration = Duration::from_secs(2_208_988_800);
+/// Nice value of the threads: packets do not wait for what is not urgent.
+const NICE: i32 = -10;
 /// Commands obeyed between two looks at the sockets.
 const COMMANDS_PER_TURN: usize = 256;
 
@@ -490,6 +492,8 @@ fn run<U: Udp, R: Fn(MediaEvent)>(
     epoch: Instant,
     gather: Duration,
 ) {
+    // On Linux this is the thread's own; where it is refused, audio passes all the same.
+    let _ = rustix::process::setpriority_process(None, NICE);
     let clock =
         || Time::from_micros(u64::try_from(epoch.elapsed().as_micros()).unwrap_or(u64::MAX));
     let mut batch = Batch::new(BATCH_PACKETS);
