@@ -18,8 +18,10 @@ use super::Engine;
 
 /// So many calls a second for so long, to operators of whom none is ever without a next call.
 pub(crate) fn freed(rate: f64, seconds: u64, io: &str) {
-    // A call keeps an operator for a second.
-    let (answer, talk) = (Duration::from_millis(100), Duration::from_millis(900));
+    // A call keeps an operator for a second, more or less: were it a second for all, those who were offered
+    // calls in one moment would hang up in one moment for ever after.
+    let ms = Duration::from_millis;
+    let (answer, talk) = (ms(100), DurationRange::new(ms(400), ms(1_400)));
     let operators = rate as usize;
     let engine = Engine::start_traced(operators, io);
     let load = Load::start(LoadSettings {
@@ -29,7 +31,7 @@ pub(crate) fn freed(rate: f64, seconds: u64, io: &str) {
             // Faster than they can be served, so that somebody always waits.
             rate: rate * 1.5,
             at_once: operators * 2,
-            talk: DurationRange::exactly(talk),
+            talk,
             patience: DurationRange::exactly(Duration::from_secs(600)),
             operator_hangs_up: 1.0,
             ..CallerPattern::default()
