@@ -1,90 +1,9 @@
-//! Owns the lists: abandoned calls and what became of their callers, entries and offers over their
-//! time.
-
-use std::collections::BTreeMap;
+//! Owns the lists of entries, matters and offers over their time, and how a list is cut off.
 
 use super::queues::seconds;
-use super::source::{EntryRow, LaterRow, Source};
+use super::source::Source;
 use super::{Cell, LIST_MAX, Report, Table, Wanted};
 use crate::forms::Forms;
-
-/// Calls whose callers hung up while waiting, and whether somebody called them back.
-pub(super) fn abandoned(report: &mut Report, source: &Source, wanted: &Wanted) {
-    let mut table = Table::new(
-        "abandoned",
-        [
-            "entry",
-            "arrived",
-            "caller",
-            "number",
-            "queue",
-            "trunk",
-            "waited",
-            "called_back",
-            "when",
-        ],
-    );
-    let abandoned = |entry: &&EntryRow| entry.outcome.as_deref() == Some("abandoned");
-    let later = later_by_party(source);
-    for entry in source.entries.iter().filter(abandoned) {
-        let (state, when) = called_back(&later, entry);
-        table.rows.push(vec![
-            Cell::Text(entry.call_id.clone()),
-            Cell::Moment(entry.arrived_at),
-            Cell::Text(entry.caller.clone()),
-            Cell::Text(entry.number.clone()),
-            Cell::text(entry.queue.as_deref()),
-            Cell::Text(entry.trunk.clone()),
-            Cell::ms(entry.wait_ms.map(super::source::unsigned)),
-            Cell::Text(state.to_owned()),
-            Cell::moment(when),
-        ]);
-    }
-    let waits = source
-        .entries
-        .iter()
-        .filter(abandoned)
-        .filter_map(|entry| entry.wait_ms);
-    let short = waits.filter(|ms| super::source::unsigned(*ms) <= wanted.short_ms);
-    let (all, short) = (table.rows.len(), short.count());
-    report.notes.push(format!(
-        "{all} abandoned, {short} of them within {} s",
-        seconds(wanted.short_ms)
-    ));
-    cut_off(report, &mut table);
-    report.tables.push(table);
-}
-
-/// Calls of each party, in order of arrival.
-type Later<'a> = BTreeMap<&'a str, Vec<&'a LaterRow>>;
-
-fn later_by_party(source: &Source) -> Later<'_> {
-    let mut by_party = Later::new();
-    for later in &source.later {
-        let calls = by_party.entry(later.party_key.as_str());
-        calls.or_default().push(later);
-    }
-    by_party
-}
-
-/// What became of a caller who hung up: `called back` by an operator, `called again` and talked to
-/// one, `no`, or `withheld` where nobody can.
-fn called_back(later: &Later<'_>, entry: &EntryRow) -> (&'static str, Option<i64>) {
-    if entry.party_key.is_empty() {
-        return ("withheld", None);
-    }
-    let calls = later.get(entry.party_key.as_str());
-    let calls = calls.map(Vec::as_slice).unwrap_or_default();
-    let begin = calls.partition_point(|later| later.arrived_at <= entry.arrived_at);
-    for later in calls.get(begin..).unwrap_or_default() {
-        match later.direction.as_str() {
-            "outbound" => return ("called back", Some(later.arrived_at)),
-            "inbound" => return ("called again", Some(later.arrived_at)),
-            _ => {}
-        }
-    }
-    ("no", None)
-}
 
 /// Entries completed late or not at all, matters past their deadline, offers that rang too long.
 pub(super) fn overruns(report: &mut Report, source: &Source, forms: &Forms, wanted: &Wanted) {
@@ -193,9 +112,14 @@ fn offers(source: &Source) -> Table {
 
 /// A list that is too long is cut off, and says so.
 pub(super) fn cut_off(report: &mut Report, table: &mut Table) {
-    let all = table.rows.len();
-    if all > LIST_MAX {
-        table.rows.truncate(LIST_MAX);
+    let all = table.rows.len() as u64;
+    table.rows.truncate(LIST_MAX);
+    say_cut_off(report, table, all);
+}
+
+/// Says of a list that is shorter than `all` that it was cut off.
+pub(super) fn say_cut_off(report: &mut Report, table: &Table, all: u64) {
+    if all > table.rows.len() as u64 {
         report.notes.push(format!(
             "{}: the first {LIST_MAX} of {all}; ask for a shorter range",
             table.name

@@ -55,12 +55,12 @@ fn moment(quarter: i64, wanted: &Wanted) -> i64 {
     quarter.saturating_mul(QUARTER_MS).max(wanted.from)
 }
 
-fn signed(ms: u64) -> Value {
+pub(super) fn signed(ms: u64) -> Value {
     i64::try_from(ms).unwrap_or(i64::MAX).into()
 }
 
 /// The range and the queue that are wanted: $1, $2, $3.
-fn range(wanted: &Wanted) -> Vec<Value> {
+pub(super) fn range(wanted: &Wanted) -> Vec<Value> {
     let queue: Value = wanted.queue.clone().into();
     vec![wanted.from.into(), wanted.to.into(), queue]
 }

@@ -4,6 +4,7 @@
 //! A report says in itself what it is of: the range, the zone in which it was cut, the threshold, the
 //! version of the formulas, and whether the identity of METRICS.md held.
 
+mod abandoned;
 mod audio;
 mod by_interval;
 mod calls;
@@ -315,7 +316,7 @@ pub(crate) fn of(source: &Source, forms: &Forms, wanted: &Wanted) -> Report {
         Kind::Queue => queues::tables(&mut report, source, wanted),
         Kind::Operator => people::operators(&mut report, source, wanted),
         Kind::Line => people::lines(&mut report, source, wanted),
-        Kind::Abandoned => lists::abandoned(&mut report, source, wanted),
+        Kind::Abandoned => abandoned::table(&mut report, &source.abandoned, wanted),
         Kind::Overruns => lists::overruns(&mut report, source, forms, wanted),
         Kind::Quality => quality::tables(&mut report, source, wanted),
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vocab::{OperatorState, QueueOutcome};
 
+use super::abandoned::{self, Abandoned};
 use super::lots::{self, EntryLot, OfferLot, StayLot, TalkLot};
 use super::{Kind, Wanted};
 use crate::db::{Readable, Value};
@@ -73,13 +74,8 @@ pub(crate) struct EntryRow {
     pub(crate) arrived_at: i64,
     pub(crate) channel: String,
     pub(crate) direction: String,
-    pub(crate) number: String,
-    pub(crate) caller: String,
-    pub(crate) party_key: String,
     pub(crate) queue: Option<String>,
-    pub(crate) trunk: String,
     pub(crate) outcome: Option<String>,
-    pub(crate) wait_ms: Option<i64>,
     pub(crate) talk_ms: Option<i64>,
     pub(crate) duration_ms: Option<i64>,
     pub(crate) operator_name: Option<String>,
@@ -186,8 +182,7 @@ pub(crate) struct Source {
     pub(crate) entries: Vec<EntryRow>,
     /// Answered calls and other contacts, up to the end of the window after the range.
     pub(crate) contacts: Vec<Contact>,
-    /// Calls after an abandoned one: who called whom, whether they talked, when.
-    pub(crate) later: Vec<LaterRow>,
+    pub(crate) abandoned: Abandoned,
     pub(crate) spans: Vec<Span>,
     /// Breaks that ended in the range.
     pub(crate) breaks: Vec<BreakRow>,
@@ -216,14 +211,6 @@ impl BreakRow {
     pub(crate) fn over_ms(&self) -> u64 {
         unsigned(self.over_ms)
     }
-}
-
-/// A call that may be a call back, or a second try.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct LaterRow {
-    pub(crate) direction: String,
-    pub(crate) party_key: String,
-    pub(crate) arrived_at: i64,
 }
 
 impl Source {
@@ -286,7 +273,7 @@ impl Source {
         if shows(&[Kind::Operator, Kind::Line]) {
             source.entry_lots = lots::entries(journal, wanted, forms).await?;
         }
-        if !matches!(wanted.kind, Kind::Queue | Kind::Operator | Kind::Line) {
+        if shows(&[Kind::Overruns, Kind::Quality]) {
             source.entries = all(journal, ENTRIES, &range).await?;
         }
         if shows(&[Kind::Quality]) {
@@ -296,8 +283,11 @@ impl Source {
             read_turns(journal, wanted, &mut source).await?;
             source.breaks = all(journal, BREAKS, &range[..2]).await?;
         }
-        if shows(&[Kind::Abandoned]) {
-            source.read_callers(journal, wanted).await?;
+        if wanted.kind == Kind::Abandoned {
+            source.abandoned = abandoned::read(journal, wanted).await?;
+        }
+        if wanted.kind == Kind::Daily {
+            source.read_contacts(journal, wanted).await?;
         }
         Ok(source)
     }
@@ -309,36 +299,28 @@ impl Source {
         self.outcomes.iter().all(OutcomeRow::is_a_term)
     }
 
-    /// Reads who came again, or was called back.
-    async fn read_callers(
+    /// Reads who came again.
+    async fn read_contacts(
         &mut self,
         journal: &mut Journal,
         wanted: &Wanted,
     ) -> Result<(), sqlx::Error> {
-        if wanted.kind == Kind::Abandoned {
-            self.later = all(journal, LATER, &[wanted.from.into()]).await?;
-        } else {
-            let window = i64::from(wanted.repeat_days) * DAY_MS;
-            let after = [wanted.from.into(), wanted.to.saturating_add(window).into()];
-            let contacts: Vec<(String, Option<String>, i64)> =
-                all(journal, CONTACTS, &after).await?;
-            let contacts = contacts.into_iter().map(|(number, topic, at)| Contact {
-                number,
-                topic: topic.unwrap_or_default(),
-                at,
-            });
-            self.contacts = contacts.collect();
-        }
+        let window = i64::from(wanted.repeat_days) * DAY_MS;
+        let after = [wanted.from.into(), wanted.to.saturating_add(window).into()];
+        let contacts: Vec<(String, Option<String>, i64)> = all(journal, CONTACTS, &after).await?;
+        let contacts = contacts.into_iter().map(|(number, topic, at)| Contact {
+            number,
+            topic: topic.unwrap_or_default(),
+            at,
+        });
+        self.contacts = contacts.collect();
         self.tell_persons_apart(&persons::by_number(&mut journal.connection).await?);
         Ok(())
     }
 
     /// Who has several numbers on a card is one person, whichever is used.
     fn tell_persons_apart(&mut self, by_number: &BTreeMap<String, i64>) {
-        let keys = self.entries.iter_mut().map(|entry| &mut entry.party_key);
-        let contacts = self.contacts.iter_mut().map(|one| &mut one.number);
-        let later = self.later.iter_mut().map(|one| &mut one.party_key);
-        for key in keys.chain(contacts).chain(later) {
+        for key in self.contacts.iter_mut().map(|one| &mut one.number) {
             if let Some(person) = by_number.get(key) {
                 *key = format!("person {person}");
             }
@@ -367,8 +349,7 @@ const OFFERS: &str = "SELECT e.call_id, o.queue, o.operator_name, o.operator_lin
     ORDER BY o.made_at, o.offer";
 
 const ENTRIES: &str =
-    "SELECT call_id, arrived_at, channel, direction, number, caller, party_key, queue,
-    trunk, outcome, wait_ms, talk_ms, duration_ms, operator_name, operator_line, full_name,
+    "SELECT call_id, arrived_at, channel, direction, queue, outcome, talk_ms, duration_ms, operator_name, operator_line, full_name,
     topic, department, deadline_at, execution, executed_at, emergency, rating,
     talk_ended_at, completed_at, entry_delay_ms FROM entries
     WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
@@ -386,9 +367,6 @@ const LEGS: &str = "SELECT e.call_id, e.arrived_at, l.operator_id, l.operator_lo
 const CONTACTS: &str = "SELECT coalesce(nullif(contact_key, ''), party_key), topic, arrived_at
     FROM entries WHERE arrived_at >= $1 AND arrived_at <= $2 AND direction = 'inbound'
       AND outcome IN ('answered', 'contact') ORDER BY arrived_at, call";
-
-const LATER: &str = "SELECT direction, party_key, arrived_at FROM entries
-    WHERE arrived_at >= $1 AND channel = 'call' AND segments > 0 ORDER BY arrived_at, call";
 
 const BREAKS: &str =
     "SELECT operator_id, operator_name, operator_line, reason, by_leave, lasted_ms, over_ms
