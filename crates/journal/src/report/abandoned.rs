@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::lists::{self, Listed};
 use super::queues::seconds;
 use super::source::{all, unsigned};
-use super::{Cell, LIST_MAX, Report, Table, Wanted, lists, lots};
+use super::{Cell, LIST_MAX, Report, Table, Wanted, lots};
+use crate::db::Value;
 use crate::persons;
 use crate::query::Journal;
 
@@ -32,11 +34,9 @@ struct LaterRow {
 /// Calls that were abandoned.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Abandoned {
-    /// The first of them, in order of arrival, as many as are listed.
-    calls: Vec<CallRow>,
-    /// All of them.
-    calls_all: u64,
-    /// Of all, those who hung up soon.
+    /// In order of arrival.
+    calls: Listed<CallRow>,
+    /// Of all, not of those who are listed only, who hung up soon.
     short: u64,
     /// Calls with those who are listed: who called whom, whether they talked, in order of arrival.
     later: Vec<LaterRow>,
@@ -45,12 +45,11 @@ pub(crate) struct Abandoned {
 const CALLS: &str = "SELECT call_id, arrived_at, caller, number, party_key, queue, trunk, wait_ms
     FROM entries
     WHERE outcome = 'abandoned' AND arrived_at >= $1 AND arrived_at < $2
-      AND ($3 IS NULL OR queue = $3)
-    ORDER BY arrived_at, call LIMIT $4";
-
-const TOTALS: &str = "SELECT count(*), count(CASE WHEN wait_ms <= $4 THEN 1 END) FROM entries
-    WHERE outcome = 'abandoned' AND arrived_at >= $1 AND arrived_at < $2
       AND ($3 IS NULL OR queue = $3)";
+
+const SHORT: &str = "SELECT count(*) FROM entries
+    WHERE outcome = 'abandoned' AND arrived_at >= $1 AND arrived_at < $2
+      AND ($3 IS NULL OR queue = $3) AND wait_ms <= $4";
 
 /// Of nobody but the callers who are listed, by any number on their cards.
 const LATER: &str = "WITH listed AS (
@@ -73,17 +72,16 @@ const LATER: &str = "WITH listed AS (
 
 /// Reads who hung up, and who of them came again or was called back.
 pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Abandoned, sqlx::Error> {
-    let mut list = lots::range(wanted);
-    let mut short = list.clone();
-    list.push(i64::try_from(LIST_MAX).unwrap_or(i64::MAX).into());
-    short.push(lots::signed(wanted.short_ms));
-    let mut calls: Vec<CallRow> = all(journal, CALLS, &list).await?;
-    let totals: Vec<(i64, i64)> = all(journal, TOTALS, &short).await?;
-    let (calls_all, short) = totals.first().copied().unwrap_or_default();
-    let mut later: Vec<LaterRow> = all(journal, LATER, &list).await?;
+    let range = lots::range(wanted);
+    let with = |value: Value| [&range[..], &[value]].concat();
+    let mut calls: Listed<CallRow> =
+        lists::read(journal, (CALLS, "arrived_at, call"), &range).await?;
+    let short: Vec<(i64,)> = all(journal, SHORT, &with(lots::signed(wanted.short_ms))).await?;
+    let listed = with(lots::signed(LIST_MAX as u64));
+    let mut later: Vec<LaterRow> = all(journal, LATER, &listed).await?;
     // Who has several numbers on a card is one person, whichever is used.
     let by_number = persons::by_number(&mut journal.connection).await?;
-    let keys = calls.iter_mut().map(|call| &mut call.party_key);
+    let keys = calls.rows.iter_mut().map(|call| &mut call.party_key);
     for key in keys.chain(later.iter_mut().map(|call| &mut call.party_key)) {
         if let Some(person) = by_number.get(key) {
             *key = format!("person {person}");
@@ -91,8 +89,7 @@ pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Aband
     }
     Ok(Abandoned {
         calls,
-        calls_all: unsigned(calls_all),
-        short: unsigned(short),
+        short: short.first().map_or(0, |(short,)| unsigned(*short)),
         later,
     })
 }
@@ -114,7 +111,7 @@ pub(super) fn table(report: &mut Report, abandoned: &Abandoned, wanted: &Wanted)
         ],
     );
     let later = later_by_party(abandoned);
-    for call in &abandoned.calls {
+    for call in &abandoned.calls.rows {
         let (state, when) = called_back(&later, call);
         table.rows.push(vec![
             Cell::Text(call.call_id.clone()),
@@ -130,11 +127,11 @@ pub(super) fn table(report: &mut Report, abandoned: &Abandoned, wanted: &Wanted)
     }
     report.notes.push(format!(
         "{} abandoned, {} of them within {} s",
-        abandoned.calls_all,
+        abandoned.calls.all,
         abandoned.short,
         seconds(wanted.short_ms)
     ));
-    lists::say_cut_off(report, &table, abandoned.calls_all);
+    lists::say_cut_off(report, &table, abandoned.calls.all);
     report.tables.push(table);
 }
 

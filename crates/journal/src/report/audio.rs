@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::source::{LegRow, Source};
-use super::{Cell, Report, Table, Wanted, lists};
+use super::{Cell, LIST_MAX, Report, Table, Wanted, lists};
 
 /// Who was at the other end of legs: kind, name, line.
 type End<'a> = (&'static str, &'a str, &'a str);
@@ -77,8 +77,9 @@ pub(super) fn tables(report: &mut Report, source: &Source, wanted: &Wanted) {
         poor.rows.len(),
         source.legs.len()
     ));
-    let mut poor = poor;
-    lists::cut_off(report, &mut poor);
+    let (all, mut poor) = (poor.rows.len() as u64, poor);
+    poor.rows.truncate(LIST_MAX);
+    lists::say_cut_off(report, &poor, all);
     report.tables.push(poor);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calls;
-use super::{By, Cell, Report, Table, Wanted, lists, people, quality, queues};
+use super::{By, Cell, Report, Table, Wanted, overruns, people, quality, queues};
 use crate::forms::Forms;
 use crate::metrics::{self, Interval};
 use crate::report::Source;
@@ -37,7 +37,7 @@ pub(super) fn tables(report: &mut Report, source: &Source, forms: &Forms, wanted
     report.tables.push(people::line_table(source, wanted));
     report.tables.push(topics(source));
     report.tables.push(repeats(source, wanted));
-    lists::overruns(report, source, forms, wanted);
+    overruns::tables(report, &source.overruns, forms, wanted);
     quality::tables(report, source, wanted);
     report.notes.dedup();
 }

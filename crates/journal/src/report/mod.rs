@@ -12,6 +12,7 @@ mod daily;
 mod html;
 mod lists;
 mod lots;
+mod overruns;
 mod people;
 mod quality;
 mod queues;
@@ -317,7 +318,7 @@ pub(crate) fn of(source: &Source, forms: &Forms, wanted: &Wanted) -> Report {
         Kind::Operator => people::operators(&mut report, source, wanted),
         Kind::Line => people::lines(&mut report, source, wanted),
         Kind::Abandoned => abandoned::table(&mut report, &source.abandoned, wanted),
-        Kind::Overruns => lists::overruns(&mut report, source, forms, wanted),
+        Kind::Overruns => overruns::tables(&mut report, &source.overruns, forms, wanted),
         Kind::Quality => quality::tables(&mut report, source, wanted),
     }
     report

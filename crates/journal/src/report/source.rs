@@ -7,6 +7,7 @@ use vocab::{OperatorState, QueueOutcome};
 
 use super::abandoned::{self, Abandoned};
 use super::lots::{self, EntryLot, OfferLot, StayLot, TalkLot};
+use super::overruns::{self, Overruns};
 use super::{Kind, Wanted};
 use crate::db::{Readable, Value};
 use crate::error::DatabaseError;
@@ -49,62 +50,21 @@ impl TalkRow {
     }
 }
 
-/// One offer that rang for too long.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct OfferRow {
-    pub(crate) call_id: String,
-    pub(crate) queue: String,
-    pub(crate) operator_name: String,
-    pub(crate) operator_line: String,
-    pub(crate) made_at: i64,
-    ring_ms: i64,
-    pub(crate) result: String,
-}
-
-impl OfferRow {
-    pub(crate) fn ring_ms(&self) -> u64 {
-        unsigned(self.ring_ms)
-    }
-}
-
 /// One entry.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct EntryRow {
-    pub(crate) call_id: String,
-    pub(crate) arrived_at: i64,
     pub(crate) channel: String,
     pub(crate) direction: String,
-    pub(crate) queue: Option<String>,
     pub(crate) outcome: Option<String>,
     pub(crate) talk_ms: Option<i64>,
     pub(crate) duration_ms: Option<i64>,
     pub(crate) operator_name: Option<String>,
     pub(crate) operator_line: Option<String>,
-    pub(crate) full_name: Option<String>,
     pub(crate) topic: Option<String>,
-    pub(crate) department: Option<String>,
-    pub(crate) deadline_at: Option<i64>,
-    pub(crate) execution: Option<String>,
-    pub(crate) executed_at: Option<i64>,
     pub(crate) emergency: Option<String>,
     pub(crate) rating: Option<i64>,
     pub(crate) talk_ended_at: Option<i64>,
     pub(crate) completed_at: Option<i64>,
-    entry_delay_ms: Option<i64>,
-}
-
-impl EntryRow {
-    /// How long the entry took to be complete, or has taken; none if there is nothing to complete.
-    pub(crate) fn delay_ms(&self, now: i64) -> Option<u64> {
-        if let Some(ms) = self.entry_delay_ms {
-            return Some(unsigned(ms));
-        }
-        Some(unsigned(now - self.talk_ended_at?))
-    }
-
-    pub(crate) fn is_inbound(&self) -> bool {
-        self.direction == "inbound"
-    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -177,7 +137,7 @@ pub(crate) struct Source {
     pub(crate) offer_lots: Vec<OfferLot>,
     pub(crate) entry_lots: Vec<EntryLot>,
     pub(crate) talks: Vec<TalkRow>,
-    pub(crate) offers: Vec<OfferRow>,
+    pub(crate) overruns: Overruns,
     /// In order of arrival.
     pub(crate) entries: Vec<EntryRow>,
     /// Answered calls and other contacts, up to the end of the window after the range.
@@ -214,12 +174,17 @@ impl BreakRow {
 }
 
 impl Source {
+    /// Reads what a report needs, as it was at one moment.
     pub(crate) async fn read(
         journal: &mut Journal,
         forms: &Forms,
         wanted: &Wanted,
     ) -> Result<Self, DatabaseError> {
-        let read = Self::read_all(journal, forms, wanted).await;
+        let read = match journal.connection.begin_view().await {
+            Ok(()) => Self::read_all(journal, forms, wanted).await,
+            Err(error) => Err(error),
+        };
+        journal.connection.roll_back().await;
         read.map_err(|error| DatabaseError::of(&journal.database, error))
     }
 
@@ -266,14 +231,12 @@ impl Source {
             source.offer_lots = lots::offers(journal, wanted).await?;
         }
         if shows(&[Kind::Overruns]) {
-            let limit = i64::try_from(wanted.ring_limit_ms).unwrap_or(i64::MAX);
-            let args = [&range[..], &[limit.into()]].concat();
-            source.offers = all(journal, OFFERS, &args).await?;
+            source.overruns = overruns::read(journal, forms, wanted).await?;
         }
         if shows(&[Kind::Operator, Kind::Line]) {
             source.entry_lots = lots::entries(journal, wanted, forms).await?;
         }
-        if shows(&[Kind::Overruns, Kind::Quality]) {
+        if shows(&[Kind::Quality]) {
             source.entries = all(journal, ENTRIES, &range).await?;
         }
         if shows(&[Kind::Quality]) {
@@ -342,16 +305,8 @@ const TALKS: &str =
       AND s.talk_ms IS NOT NULL AND ($3 IS NULL OR e.queue = $3)
     ORDER BY s.started_at, s.call, s.segment";
 
-const OFFERS: &str = "SELECT e.call_id, o.queue, o.operator_name, o.operator_line, o.made_at,
-    o.ring_ms, o.result FROM offers o JOIN entries e ON e.call = o.call
-    WHERE o.made_at >= $1 AND o.made_at < $2 AND o.result IS NOT NULL AND o.ring_ms > $4
-      AND ($3 IS NULL OR o.queue = $3)
-    ORDER BY o.made_at, o.offer";
-
-const ENTRIES: &str =
-    "SELECT call_id, arrived_at, channel, direction, queue, outcome, talk_ms, duration_ms, operator_name, operator_line, full_name,
-    topic, department, deadline_at, execution, executed_at, emergency, rating,
-    talk_ended_at, completed_at, entry_delay_ms FROM entries
+const ENTRIES: &str = "SELECT channel, direction, outcome, talk_ms, duration_ms, operator_name,
+    operator_line, topic, emergency, rating, talk_ended_at, completed_at FROM entries
     WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
     ORDER BY arrived_at, call";
 

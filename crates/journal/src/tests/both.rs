@@ -183,7 +183,8 @@ async fn everything(database: &Location) -> Vec<String> {
             let _: Vec<(i32,)> = journal.connection.all(&first, &[]).await.unwrap();
         }
     }
-    let forms = Forms::plain(Duration::from_secs(600));
+    let form = "[[form]]\nqueues = [\"operators\"]\ncomplete_within = \"5 min\"";
+    let forms = Forms::parse(form, Duration::from_secs(600)).unwrap();
     for (_, kind) in Kind::NAMES {
         let range = (wall(-1_000), wall(10_000_000));
         let wanted = Wanted::new(kind, range, wall(20_000_000), TimeZone::UTC);

@@ -235,6 +235,22 @@ fn an_entry_that_nobody_completed_is_an_overrun() {
 }
 
 #[test]
+fn an_entry_may_take_as_long_as_the_form_of_its_queue_says() {
+    let place = place();
+    let late = |queue: &str, time: &str| {
+        let text = format!("[[form]]\nqueues = [\"{queue}\"]\ncomplete_within = \"{time}\"");
+        let forms = Forms::parse(&text, Duration::from_secs(3_600)).unwrap();
+        let wanted = wanted(Kind::Overruns);
+        block_on(report::make(&place.database(), &forms, &wanted)).unwrap()
+    };
+    let report = late("operators", "10 min");
+    assert_eq!(report.tables[0].rows.len(), 2);
+    let limit = cell(&report, "late_entries", 1, "limit");
+    assert_eq!(limit, &Cell::Millis(600_000.0));
+    assert!(late("others", "10 min").tables[0].rows.is_empty());
+}
+
+#[test]
 fn hostile_names_come_out_of_every_form_as_text() {
     let place = place();
     for (_, kind) in Kind::NAMES {
