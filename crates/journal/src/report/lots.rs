@@ -20,6 +20,7 @@ pub(crate) struct StayLot {
     /// A moment of their quarter of an hour, within the range.
     pub(crate) at: i64,
     pub(crate) name: String,
+    pub(crate) is_a_term: bool,
     pub(crate) lot: Lot,
 }
 
@@ -65,11 +66,22 @@ pub(super) fn range(wanted: &Wanted) -> Vec<Value> {
     vec![wanted.from.into(), wanted.to.into(), queue]
 }
 
+/// Whether stays are one of the terms of the identity of METRICS.md. What waits in a call that is over,
+/// or ended in a way that there is not, is none.
+pub(super) fn is_a_term(word: Option<&str>, up: bool) -> bool {
+    match word {
+        Some(word) => outcome(word).is_some(),
+        None => up,
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct StayRow {
     quarter: i64,
     name: String,
     outcome: Option<String>,
+    /// Whether their calls are up; looked at only of what waits.
+    up: bool,
     stays: i64,
     wait_sum: i64,
     longest: i64,
@@ -89,18 +101,19 @@ fn stays_sql(by: By) -> String {
         By::All => "NULL",
     };
     format!(
-        "SELECT quarter, name, outcome, count(*) AS stays,
+        "SELECT quarter, name, outcome, up, count(*) AS stays,
            CAST(sum(wait) AS BIGINT) AS wait_sum, max(wait) AS longest,
            CAST(coalesce(sum(arrival_wait), 0) AS BIGINT) AS since_arrival_sum,
            count(arrival_wait) AS since_arrival
          FROM (
            SELECT q.entered_at / {QUARTER_MS} AS quarter, coalesce({name}, '') AS name, q.outcome,
+             q.outcome IS NULL AND e.outcome IS NULL AS up,
              coalesce(q.wait_ms, $4 - q.entered_at) AS wait,
              CASE WHEN q.outcome = 'answered' THEN e.arrival_wait_ms END AS arrival_wait
            FROM queue_entries q JOIN entries e ON e.call = q.call
            WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
          ) AS stay
-         GROUP BY quarter, name, outcome, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
+         GROUP BY quarter, name, outcome, up, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
            WHEN wait <= $7 THEN 2 WHEN wait <= $8 THEN 3 ELSE 4 END
          ORDER BY quarter, name"
     )
@@ -120,6 +133,7 @@ pub(crate) async fn stays(
     let rows: Vec<StayRow> = all(journal, &stays_sql(wanted.by), &args).await?;
     let lots = rows.into_iter().map(|row| StayLot {
         at: moment(row.quarter, wanted),
+        is_a_term: is_a_term(row.outcome.as_deref(), row.up),
         lot: Lot {
             outcome: row.outcome.as_deref().and_then(outcome),
             stays: unsigned(row.stays),

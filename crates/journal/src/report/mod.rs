@@ -301,7 +301,7 @@ pub(crate) fn of(source: &Source, forms: &Forms, wanted: &Wanted) -> Report {
         zone: wanted.zone.clone(),
         formulas: FORMULAS,
         notes: Vec::new(),
-        identity: source.identity_holds(),
+        identity: source.identity,
         tables: Vec::new(),
     };
     let identity = if report.identity {

@@ -106,32 +106,20 @@ pub(crate) struct LegRow {
     pub(crate) round_trip_us: Option<i64>,
 }
 
-/// How many stays in queues ended in one way.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct OutcomeRow {
+/// A way in which stays in queues ended.
+#[derive(sqlx::FromRow)]
+struct OutcomeRow {
     /// How; none of those that wait.
     outcome: Option<String>,
     /// Whether the calls are up.
     up: bool,
-    stays: i64,
-}
-
-impl OutcomeRow {
-    /// Whether they are one of the terms of the identity of METRICS.md. What waits in a call that is
-    /// over, or ended in a way that there is not, is none.
-    fn is_a_term(&self) -> bool {
-        match &self.outcome {
-            Some(word) => outcome(word).is_some(),
-            None => self.up,
-        }
-    }
 }
 
 /// Everything that a report may need. What its kind does not show is not read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Source {
-    /// Ways in which stays ended, of every report.
-    pub(crate) outcomes: Vec<OutcomeRow>,
+    /// Whether offered is the sum of outcomes and of what waits, over all that a report is of.
+    pub(crate) identity: bool,
     pub(crate) stay_lots: Vec<StayLot>,
     pub(crate) talk_lots: Vec<TalkLot>,
     pub(crate) offer_lots: Vec<OfferLot>,
@@ -214,12 +202,14 @@ impl Source {
         let queue: Value = wanted.queue.clone().into();
         let range = [wanted.from.into(), wanted.to.into(), queue];
         let shows = |kinds: &[Kind]| wanted.kind == Kind::Daily || kinds.contains(&wanted.kind);
-        let mut source = Self {
-            outcomes: all(journal, OUTCOMES, &range).await?,
-            ..Self::default()
-        };
+        let mut source = Self::default();
         if shows(&[Kind::Queue]) {
             source.stay_lots = lots::stays(journal, wanted).await?;
+            source.identity = source.stay_lots.iter().all(|lot| lot.is_a_term);
+        } else {
+            let outcomes: Vec<OutcomeRow> = all(journal, OUTCOMES, &range).await?;
+            let mut terms = outcomes.iter();
+            source.identity = terms.all(|row| lots::is_a_term(row.outcome.as_deref(), row.up));
         }
         if shows(&[Kind::Operator]) {
             source.talk_lots = lots::talks(journal, wanted).await?;
@@ -257,11 +247,6 @@ impl Source {
 }
 
 impl Source {
-    /// Whether offered is the sum of outcomes and of what waits, over all that a report is of.
-    pub(crate) fn identity_holds(&self) -> bool {
-        self.outcomes.iter().all(OutcomeRow::is_a_term)
-    }
-
     /// Reads who came again.
     async fn read_contacts(
         &mut self,
@@ -291,10 +276,12 @@ impl Source {
     }
 }
 
-const OUTCOMES: &str = "SELECT q.outcome, e.outcome IS NULL AS up, count(*) AS stays
-    FROM queue_entries q JOIN entries e ON e.call = q.call
-    WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
-    GROUP BY q.outcome, e.outcome IS NULL";
+/// The call is looked at only of what waits.
+const OUTCOMES: &str = "SELECT DISTINCT q.outcome, q.outcome IS NULL AND EXISTS (
+      SELECT 1 FROM entries e WHERE e.call = q.call AND e.outcome IS NULL
+    ) AS up
+    FROM queue_entries q
+    WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)";
 
 const TALKS: &str =
     "SELECT s.operator_id, s.operator_name, s.operator_line, s.recorded, r.path, r.missing, r.caller_packets, r.caller_lost,
