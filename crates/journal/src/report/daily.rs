@@ -43,7 +43,7 @@ pub(super) fn tables(report: &mut Report, source: &Source, forms: &Forms, wanted
 }
 
 /// A day is shown by hours, more by days.
-const fn hours_or_days(wanted: &Wanted) -> Interval {
+pub(super) const fn hours_or_days(wanted: &Wanted) -> Interval {
     const TWO_DAYS: i64 = 2 * 86_400_000;
     if wanted.to - wanted.from <= TWO_DAYS {
         Interval::Hour

@@ -1,23 +1,21 @@
-//! Owns what the database adds up for reports, by quarter of an hour and name: stays in queues, talks,
-//! ringings, delays of entries. A month of a busy line is some thousand rows that way, and every figure
+//! Owns what the database adds up for reports, by part of time and name: stays in queues, talks,
+//! ringings, delays of entries. A month of a busy line is some hundred rows that way, and every figure
 //! follows from them exactly.
 
 use std::collections::BTreeSet;
 
+use super::grain::Grain;
 use super::source::{all, outcome, unsigned};
-use super::{By, Wanted};
+use super::{By, Kind, Wanted, daily};
 use crate::db::Value;
 use crate::forms::Forms;
-use crate::metrics::{DelayLot, Lot, PRESETS, RingingLot, Talks};
+use crate::metrics::{DelayLot, Interval, Lot, PRESETS, RingingLot, Talks};
 use crate::query::Journal;
-
-/// Intervals begin and end with quarters of an hour in every zone of today.
-const QUARTER_MS: i64 = 900_000;
 
 /// Stays in queues that are alike, with where and under which name a report shows them.
 #[derive(Debug, Clone)]
 pub(crate) struct StayLot {
-    /// A moment of their quarter of an hour, within the range.
+    /// A moment of their part of time, within the range.
     pub(crate) at: i64,
     pub(crate) name: String,
     pub(crate) is_a_term: bool,
@@ -51,13 +49,16 @@ pub(crate) struct EntryLot {
     pub(crate) lot: DelayLot,
 }
 
-/// A moment of a quarter of an hour that lies in the range.
-fn moment(quarter: i64, wanted: &Wanted) -> i64 {
-    quarter.saturating_mul(QUARTER_MS).max(wanted.from)
-}
-
 pub(super) fn signed(ms: u64) -> Value {
     i64::try_from(ms).unwrap_or(i64::MAX).into()
+}
+
+/// The daily report shows operators and lines uncut.
+const fn uncut_if_daily(wanted: &Wanted) -> Interval {
+    match wanted.kind {
+        Kind::Daily => Interval::Whole,
+        _ => wanted.interval,
+    }
 }
 
 /// The range and the queue that are wanted: $1, $2, $3.
@@ -77,7 +78,7 @@ pub(super) fn is_a_term(word: Option<&str>, up: bool) -> bool {
 
 #[derive(sqlx::FromRow)]
 struct StayRow {
-    quarter: i64,
+    part: i64,
     name: String,
     outcome: Option<String>,
     /// Whether their calls are up; looked at only of what waits.
@@ -89,8 +90,9 @@ struct StayRow {
     since_arrival: i64,
 }
 
-/// Adds stays up by quarter, name, outcome and class of wait. A wait that is not over lasts until $4.
-fn stays_sql(by: By) -> String {
+/// Adds stays up by part of time, name, outcome and class of wait. A wait that is not over lasts
+/// until $4.
+fn stays_sql(grain: Grain, by: By) -> String {
     let name = match by {
         By::Queue => "q.queue",
         By::Number => "e.number",
@@ -100,22 +102,23 @@ fn stays_sql(by: By) -> String {
         By::Line => "e.operator_line",
         By::All => "NULL",
     };
+    let part = grain.sql("q.entered_at");
     format!(
-        "SELECT quarter, name, outcome, up, count(*) AS stays,
+        "SELECT part, name, outcome, up, count(*) AS stays,
            CAST(sum(wait) AS BIGINT) AS wait_sum, max(wait) AS longest,
            CAST(coalesce(sum(arrival_wait), 0) AS BIGINT) AS since_arrival_sum,
            count(arrival_wait) AS since_arrival
          FROM (
-           SELECT q.entered_at / {QUARTER_MS} AS quarter, coalesce({name}, '') AS name, q.outcome,
+           SELECT {part} AS part, coalesce({name}, '') AS name, q.outcome,
              q.outcome IS NULL AND e.outcome IS NULL AS up,
              coalesce(q.wait_ms, $4 - q.entered_at) AS wait,
              CASE WHEN q.outcome = 'answered' THEN e.arrival_wait_ms END AS arrival_wait
            FROM queue_entries q JOIN entries e ON e.call = q.call
            WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
          ) AS stay
-         GROUP BY quarter, name, outcome, up, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
+         GROUP BY part, name, outcome, up, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
            WHEN wait <= $7 THEN 2 WHEN wait <= $8 THEN 3 ELSE 4 END
-         ORDER BY quarter, name"
+         ORDER BY part, name"
     )
 }
 
@@ -124,15 +127,20 @@ pub(crate) async fn stays(
     journal: &mut Journal,
     wanted: &Wanted,
 ) -> Result<Vec<StayLot>, sqlx::Error> {
+    let interval = match wanted.kind {
+        Kind::Daily => daily::hours_or_days(wanted),
+        _ => wanted.interval,
+    };
+    let grain = Grain::of(interval, wanted);
     let [ordinary, emergency] = PRESETS.map(|preset| preset.threshold_ms);
     let mut thresholds = [wanted.short_ms, wanted.threshold_ms, ordinary, emergency];
     thresholds.sort_unstable();
     let mut args = range(wanted);
     args.push(wanted.now.into());
     args.extend(thresholds.map(signed));
-    let rows: Vec<StayRow> = all(journal, &stays_sql(wanted.by), &args).await?;
+    let rows: Vec<StayRow> = all(journal, &stays_sql(grain, wanted.by), &args).await?;
     let lots = rows.into_iter().map(|row| StayLot {
-        at: moment(row.quarter, wanted),
+        at: grain.moment(row.part, wanted),
         is_a_term: is_a_term(row.outcome.as_deref(), row.up),
         lot: Lot {
             outcome: row.outcome.as_deref().and_then(outcome),
@@ -147,26 +155,28 @@ pub(crate) async fn stays(
     Ok(lots.collect())
 }
 
-fn talks_sql() -> String {
+fn talks_sql(grain: Grain) -> String {
+    let part = grain.sql("s.started_at");
     format!(
-        "SELECT quarter, operator_id, operator_name, operator_line, count(*) AS talks,
+        "SELECT part, operator_id, operator_name, operator_line, count(*) AS talks,
       CAST(sum(talk_ms) AS BIGINT) AS talk, CAST(sum(held_ms) AS BIGINT) AS held,
       CAST(sum(wrap_up_ms) AS BIGINT) AS wrap_up
     FROM (
-      SELECT s.started_at / {QUARTER_MS} AS quarter, s.operator_id, s.operator_name, s.operator_line,
+      SELECT {part} AS part, s.started_at, s.operator_id, s.operator_name, s.operator_line,
         s.talk_ms, coalesce(s.held_ms, 0) AS held_ms, coalesce(s.wrap_up_ms, 0) AS wrap_up_ms
-      FROM segments s JOIN entries e ON e.call = s.call
+      FROM segments s
       WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
-        AND s.talk_ms IS NOT NULL AND ($3 IS NULL OR e.queue = $3)
+        AND s.talk_ms IS NOT NULL
+        AND ($3 IS NULL OR (SELECT e.queue FROM entries e WHERE e.call = s.call) = $3)
     ) AS talk
-    GROUP BY quarter, operator_id, operator_name, operator_line
-    ORDER BY quarter, operator_id"
+    GROUP BY part, operator_id, operator_name, operator_line
+    ORDER BY part, min(started_at)"
     )
 }
 
 #[derive(sqlx::FromRow)]
 struct TalkRow {
-    quarter: i64,
+    part: i64,
     operator_id: i64,
     operator_name: String,
     operator_line: String,
@@ -181,9 +191,10 @@ pub(crate) async fn talks(
     journal: &mut Journal,
     wanted: &Wanted,
 ) -> Result<Vec<TalkLot>, sqlx::Error> {
-    let rows: Vec<TalkRow> = all(journal, &talks_sql(), &range(wanted)).await?;
+    let grain = Grain::of(uncut_if_daily(wanted), wanted);
+    let rows: Vec<TalkRow> = all(journal, &talks_sql(grain), &range(wanted)).await?;
     let lots = rows.into_iter().map(|row| TalkLot {
-        at: moment(row.quarter, wanted),
+        at: grain.moment(row.part, wanted),
         operator: row.operator_id,
         name: row.operator_name,
         line: row.operator_line,
@@ -198,25 +209,26 @@ pub(crate) async fn talks(
 }
 
 /// Ringing up to $4 is no overrun.
-fn offers_sql() -> String {
+fn offers_sql(grain: Grain) -> String {
+    let part = grain.sql("o.made_at");
     format!(
-        "SELECT quarter, operator_name, operator_line, result, count(*) AS offers,
+        "SELECT part, operator_name, operator_line, result, count(*) AS offers,
       CAST(sum(ring_ms) AS BIGINT) AS ring, max(ring_ms) AS longest
     FROM (
-      SELECT o.made_at / {QUARTER_MS} AS quarter, o.operator_name, o.operator_line, o.result, o.ring_ms
+      SELECT {part} AS part, o.made_at, o.operator_name, o.operator_line, o.result, o.ring_ms
       FROM offers o
       WHERE o.made_at >= $1 AND o.made_at < $2 AND o.result IS NOT NULL AND o.ring_ms IS NOT NULL
         AND ($3 IS NULL OR o.queue = $3)
     ) AS offer
-    GROUP BY quarter, operator_name, operator_line, result,
+    GROUP BY part, operator_name, operator_line, result,
       CASE WHEN ring_ms <= $4 THEN 0 ELSE 1 END
-    ORDER BY quarter, operator_line"
+    ORDER BY part, max(made_at)"
     )
 }
 
 #[derive(sqlx::FromRow)]
 struct OfferRow {
-    quarter: i64,
+    part: i64,
     operator_name: String,
     operator_line: String,
     result: String,
@@ -232,9 +244,10 @@ pub(crate) async fn offers(
 ) -> Result<Vec<OfferLot>, sqlx::Error> {
     let mut args = range(wanted);
     args.push(signed(wanted.ring_limit_ms));
-    let rows: Vec<OfferRow> = all(journal, &offers_sql(), &args).await?;
+    let grain = Grain::of(uncut_if_daily(wanted), wanted);
+    let rows: Vec<OfferRow> = all(journal, &offers_sql(grain), &args).await?;
     let lots = rows.into_iter().map(|row| OfferLot {
-        at: moment(row.quarter, wanted),
+        at: grain.moment(row.part, wanted),
         name: row.operator_name,
         line: row.operator_line,
         lot: RingingLot {

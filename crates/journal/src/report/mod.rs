@@ -9,6 +9,7 @@ mod audio;
 mod by_interval;
 mod calls;
 mod daily;
+mod grain;
 mod html;
 mod lists;
 mod lots;
