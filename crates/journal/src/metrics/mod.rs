@@ -30,7 +30,7 @@ pub use interval::Interval;
 pub use line::{DelayLot, EntryDelay, LineFigures, RingingLot};
 pub use operator::{Span, Talks, Time, WorkFigures, spans};
 pub use queue::{Counts, Level, Lot, PRESETS, Preset, QueueFigures, ServiceLevel, Stay};
-pub use repeat::{Contact, Resolution, first_contact_resolution};
+pub use repeat::{Contact, ContactLot, REPEAT_DAYS, Resolution, first_contact_resolution};
 
 /// Version of the formulas: every report prints it. It is raised when one of them changes.
 pub const FORMULAS: u32 = 1;

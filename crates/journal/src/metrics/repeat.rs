@@ -7,6 +7,9 @@ use super::ratio;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
+/// The windows that reports show, in days, the shortest first.
+pub const REPEAT_DAYS: [u16; 3] = [1, 3, 7];
+
 /// One contact of somebody who can be told by a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
@@ -16,6 +19,18 @@ pub struct Contact {
     pub topic: String,
     /// When, UTC ms.
     pub at: i64,
+}
+
+/// Contacts that are alike as far as the windows of [`REPEAT_DAYS`] go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContactLot {
+    /// How many.
+    pub contacts: u64,
+    /// The shortest window in which the same person came again for the same matter, in days; none if in
+    /// no window.
+    pub again_within: Option<u16>,
+    /// The longest window that has passed, in days; 0 if none has.
+    pub passed: u16,
 }
 
 /// First-contact resolution within a window.
@@ -32,6 +47,28 @@ pub struct Resolution {
 }
 
 impl Resolution {
+    /// The resolution within one of [`REPEAT_DAYS`].
+    #[must_use]
+    pub fn of_lots(lots: &[ContactLot], window_days: u16) -> Self {
+        let mut resolution = Self {
+            window_days,
+            judged: 0,
+            resolved: 0,
+            pending: 0,
+        };
+        for lot in lots {
+            if lot.passed < window_days {
+                resolution.pending += lot.contacts;
+                continue;
+            }
+            resolution.judged += lot.contacts;
+            if lot.again_within.is_none_or(|days| days > window_days) {
+                resolution.resolved += lot.contacts;
+            }
+        }
+        resolution
+    }
+
     /// The part of contacts that were the only one; `None` until the window of one has passed.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {

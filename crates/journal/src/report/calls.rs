@@ -2,26 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Source, Table};
+use super::source::unsigned;
+use super::{Cell, Table};
+
+/// Entries that came one way, went one way, and of which the same became.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct CallRow {
+    channel: String,
+    direction: String,
+    outcome: Option<String>,
+    entries: i64,
+    talk: i64,
+    duration: i64,
+    emergencies: i64,
+}
+
+pub(super) const CALLS: &str = "SELECT channel, direction, outcome, count(*) AS entries,
+      CAST(coalesce(sum(talk_ms), 0) AS BIGINT) AS talk,
+      CAST(coalesce(sum(duration_ms), 0) AS BIGINT) AS duration, count(emergency) AS emergencies
+    FROM entries
+    WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
+    GROUP BY channel, direction, outcome";
 
 /// One row for each channel, direction and outcome.
-pub(super) fn summary(source: &Source) -> Table {
-    #[derive(Default)]
-    struct Sum {
-        entries: u64,
-        talk_ms: u64,
-        duration_ms: u64,
-        emergencies: u64,
-    }
-    let mut sums: BTreeMap<(&str, &str, &str), Sum> = BTreeMap::new();
-    for entry in &source.entries {
-        let outcome = entry.outcome.as_deref().unwrap_or("(up)");
-        let key = (entry.channel.as_str(), entry.direction.as_str(), outcome);
-        let sum = sums.entry(key).or_default();
-        sum.entries += 1;
-        sum.talk_ms += entry.talk_ms.map_or(0, super::source::unsigned);
-        sum.duration_ms += entry.duration_ms.map_or(0, super::source::unsigned);
-        sum.emergencies += u64::from(entry.emergency.is_some());
+pub(super) fn summary(calls: &[CallRow]) -> Table {
+    let mut sorted: BTreeMap<(&str, &str, &str), &CallRow> = BTreeMap::new();
+    for row in calls {
+        let outcome = row.outcome.as_deref().unwrap_or("(up)");
+        sorted.insert((&row.channel, &row.direction, outcome), row);
     }
     let mut table = Table::new(
         "summary",
@@ -35,15 +43,15 @@ pub(super) fn summary(source: &Source) -> Table {
             "emergencies",
         ],
     );
-    for ((channel, direction, outcome), sum) in sums {
+    for ((channel, direction, outcome), row) in sorted {
         table.rows.push(vec![
             Cell::Text(channel.to_owned()),
             Cell::Text(direction.to_owned()),
             Cell::Text(outcome.to_owned()),
-            Cell::Count(sum.entries),
-            Cell::ms(Some(sum.talk_ms)),
-            Cell::ms(Some(sum.duration_ms)),
-            Cell::Count(sum.emergencies),
+            Cell::Count(unsigned(row.entries)),
+            Cell::ms(Some(unsigned(row.talk))),
+            Cell::ms(Some(unsigned(row.duration))),
+            Cell::Count(unsigned(row.emergencies)),
         ]);
     }
     table

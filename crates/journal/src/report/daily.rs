@@ -2,14 +2,114 @@
 
 use std::collections::BTreeMap;
 
-use super::calls;
-use super::{By, Cell, Report, Table, Wanted, overruns, people, quality, queues};
+use super::calls::{self, CallRow};
+use super::source::{all, unsigned};
+use super::{By, Cell, Report, Table, Wanted, lots, overruns, people, quality, queues};
 use crate::forms::Forms;
-use crate::metrics::{self, Interval};
+use crate::metrics::{ContactLot, Interval, REPEAT_DAYS, Resolution};
+use crate::query::Journal;
 use crate::report::Source;
 
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// Entries on one topic.
+#[derive(Debug, Clone, sqlx::FromRow)]
+struct TopicRow {
+    topic: Option<String>,
+    entries: i64,
+    open: i64,
+}
+
+/// Contacts that are alike as far as first-contact resolution goes.
+#[derive(Debug, Clone, sqlx::FromRow)]
+struct ContactRow {
+    again: Option<i64>,
+    passed: i64,
+    contacts: i64,
+}
+
+/// What the daily report shows and no other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Day {
+    calls: Vec<CallRow>,
+    topics: Vec<TopicRow>,
+    contacts: Vec<ContactLot>,
+}
+
+const TOPICS: &str = "SELECT topic, count(*) AS entries, count(*) - count(completed_at) AS open
+    FROM entries
+    WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
+      AND talk_ended_at IS NOT NULL
+    GROUP BY topic";
+
+/// Answered calls and other contacts of the range, by the shortest window in which the same person came
+/// again for the same matter, and by the longest that has passed at $4. Who comes up to $3 counts. Who
+/// has several numbers on a card is one person, whichever is used.
+fn contacts_sql() -> String {
+    let again: String = REPEAT_DAYS
+        .map(|days| {
+            let window = i64::from(days) * DAY_MS;
+            format!(" WHEN next_at <= at + {window} THEN {days}")
+        })
+        .concat();
+    let mut longest_first = REPEAT_DAYS;
+    longest_first.reverse();
+    let passed: String = longest_first
+        .map(|days| {
+            let window = i64::from(days) * DAY_MS;
+            format!(" WHEN at + {window} <= $4 THEN {days}")
+        })
+        .concat();
+    format!(
+        "SELECT again, passed, count(*) AS contacts FROM (
+           SELECT CAST(CASE{again} END AS BIGINT) AS again,
+             CAST(CASE{passed} ELSE 0 END AS BIGINT) AS passed
+           FROM (
+             SELECT at, lead(at) OVER (PARTITION BY person, topic ORDER BY at) AS next_at FROM (
+               SELECT e.arrived_at AS at, coalesce(e.topic, '') AS topic,
+                 coalesce('person ' || CAST(n.person AS TEXT), e.number) AS person
+               FROM (
+                 SELECT arrived_at, topic, coalesce(nullif(contact_key, ''), party_key) AS number
+                 FROM entries
+                 WHERE arrived_at >= $1 AND arrived_at <= $3 AND direction = 'inbound'
+                   AND outcome IN ('answered', 'contact')
+               ) AS e LEFT JOIN person_numbers n ON n.key = e.number
+             ) AS contact
+             WHERE person <> ''
+           ) AS followed
+           WHERE at < $2
+         ) AS class
+         GROUP BY again, passed"
+    )
+}
+
+/// Reads what no other report shows.
+pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Day, sqlx::Error> {
+    let range = lots::range(wanted);
+    let window = i64::from(wanted.repeat_days) * DAY_MS;
+    let until = [
+        wanted.from.into(),
+        wanted.to.into(),
+        wanted.to.saturating_add(window).into(),
+        wanted.now.into(),
+    ];
+    let contacts: Vec<ContactRow> = all(journal, &contacts_sql(), &until).await?;
+    let days = |days: i64| u16::try_from(days).unwrap_or(0);
+    let contacts = contacts.into_iter().map(|row| ContactLot {
+        contacts: unsigned(row.contacts),
+        again_within: row.again.map(days),
+        passed: days(row.passed),
+    });
+    Ok(Day {
+        calls: all(journal, calls::CALLS, &range).await?,
+        topics: all(journal, TOPICS, &range).await?,
+        contacts: contacts.collect(),
+    })
+}
+
 pub(super) fn tables(report: &mut Report, source: &Source, forms: &Forms, wanted: &Wanted) {
-    report.tables.push(calls::summary(source));
+    report.tables.push(calls::summary(&source.day.calls));
     let whole = Wanted {
         interval: Interval::Whole,
         by: By::Queue,
@@ -35,8 +135,8 @@ pub(super) fn tables(report: &mut Report, source: &Source, forms: &Forms, wanted
     report.tables.push(by_time);
     people::operators(report, source, &whole);
     report.tables.push(people::line_table(source, wanted));
-    report.tables.push(topics(source));
-    report.tables.push(repeats(source, wanted));
+    report.tables.push(topics(&source.day));
+    report.tables.push(repeats(&source.day, wanted));
     overruns::tables(report, &source.overruns, forms, wanted);
     quality::tables(report, source, wanted);
     report.notes.dedup();
@@ -52,17 +152,14 @@ pub(super) const fn hours_or_days(wanted: &Wanted) -> Interval {
     }
 }
 
-fn topics(source: &Source) -> Table {
+fn topics(day: &Day) -> Table {
     let mut topics: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for entry in source
-        .entries
-        .iter()
-        .filter(|entry| entry.talk_ended_at.is_some())
-    {
-        let topic = entry.topic.as_deref().unwrap_or("(none)");
-        let (entries, open) = topics.entry(topic).or_default();
-        *entries += 1;
-        *open += u64::from(entry.completed_at.is_none());
+    for row in &day.topics {
+        let (entries, open) = topics
+            .entry(row.topic.as_deref().unwrap_or("(none)"))
+            .or_default();
+        *entries += unsigned(row.entries);
+        *open += unsigned(row.open);
     }
     let mut table = Table::new("topics", ["topic", "entries", "not_completed"]);
     for (topic, (entries, open)) in topics {
@@ -76,18 +173,17 @@ fn topics(source: &Source) -> Table {
 }
 
 /// First-contact resolution, for each window.
-fn repeats(source: &Source, wanted: &Wanted) -> Table {
+fn repeats(day: &Day, wanted: &Wanted) -> Table {
     let mut table = Table::new(
         "first_contact_resolution",
         ["window_days", "judged", "resolved", "not_yet", "rate"],
     );
-    for days in [1, 3, 7] {
+    for days in REPEAT_DAYS {
         // What was read reaches no further than the window that was asked for.
         if days > wanted.repeat_days {
             continue;
         }
-        let range = (wanted.from, wanted.to);
-        let found = metrics::first_contact_resolution(&source.contacts, range, days, wanted.now);
+        let found = Resolution::of_lots(&day.contacts, days);
         table.rows.push(vec![
             Cell::Count(u64::from(days)),
             Cell::Count(found.judged),

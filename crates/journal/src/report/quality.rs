@@ -3,9 +3,72 @@
 
 use std::collections::BTreeMap;
 
-use super::source::Source;
-use super::{Cell, Report, Table, Wanted, audio};
+use super::audio;
+use super::source::{Source, all, unsigned};
+use super::{Cell, Report, Table, Wanted, lots};
 use crate::metrics::ratio;
+use crate::query::Journal;
+
+/// Talks of one operator that are over, alike in what is missing of their recordings.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct TalkRow {
+    pub(super) operator_id: i64,
+    pub(super) operator_name: String,
+    pub(super) operator_line: String,
+    missing: Option<String>,
+    talks: i64,
+    to_record: i64,
+    recorded: i64,
+    incomplete: i64,
+    packets: i64,
+    lost: i64,
+    dropped: i64,
+}
+
+/// How often callers gave an operator one mark.
+#[derive(Debug, Clone, sqlx::FromRow)]
+struct MarkRow {
+    operator_name: Option<String>,
+    operator_line: Option<String>,
+    rating: i64,
+    marks: i64,
+}
+
+/// What the report of quality is made of beside audio.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Quality {
+    /// In order of the last talk of each.
+    talks: Vec<TalkRow>,
+    marks: Vec<MarkRow>,
+}
+
+const TALKS: &str = "SELECT s.operator_id, s.operator_name, s.operator_line, r.missing,
+      count(*) AS talks, count(CASE WHEN s.recorded THEN 1 END) AS to_record,
+      count(CASE WHEN s.recorded THEN r.path END) AS recorded,
+      count(CASE WHEN s.recorded THEN r.missing END) AS incomplete,
+      CAST(sum(coalesce(r.caller_packets, 0) + coalesce(r.operator_packets, 0)) AS BIGINT)
+        AS packets,
+      CAST(sum(coalesce(r.caller_lost, 0) + coalesce(r.operator_lost, 0)) AS BIGINT) AS lost,
+      CAST(sum(coalesce(r.dropped, 0)) AS BIGINT) AS dropped
+    FROM segments s LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
+    WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
+      AND s.talk_ms IS NOT NULL
+      AND ($3 IS NULL OR (SELECT e.queue FROM entries e WHERE e.call = s.call) = $3)
+    GROUP BY s.operator_id, s.operator_name, s.operator_line, r.missing
+    ORDER BY max(s.started_at)";
+
+const MARKS: &str = "SELECT operator_name, operator_line, rating, count(*) AS marks FROM entries
+    WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
+      AND rating BETWEEN 1 AND 5
+    GROUP BY operator_name, operator_line, rating";
+
+pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Quality, sqlx::Error> {
+    let range = lots::range(wanted);
+    Ok(Quality {
+        talks: all(journal, TALKS, &range).await?,
+        marks: all(journal, MARKS, &range).await?,
+    })
+}
 
 #[derive(Default)]
 struct Kept {
@@ -18,29 +81,27 @@ struct Kept {
 }
 
 pub(super) fn tables(report: &mut Report, source: &Source, wanted: &Wanted) {
-    audio::tables(report, source, wanted);
-    recordings(report, source);
-    report.tables.push(ratings(source));
+    let quality = &source.quality;
+    audio::tables(report, &source.audio, &quality.talks, wanted);
+    recordings(report, quality);
+    report.tables.push(ratings(quality));
 }
 
-fn recordings(report: &mut Report, source: &Source) {
+fn recordings(report: &mut Report, quality: &Quality) {
     let mut kept: BTreeMap<(&str, &str), Kept> = BTreeMap::new();
     let mut missing: BTreeMap<&str, u64> = BTreeMap::new();
-    for talk in &source.talks {
-        let key = (talk.operator_name.as_str(), talk.operator_line.as_str());
+    for talks in &quality.talks {
+        let key = (talks.operator_name.as_str(), talks.operator_line.as_str());
         let sum = kept.entry(key).or_default();
-        if talk.recorded {
-            sum.to_record += 1;
-            sum.recorded += u64::from(talk.path.is_some());
-            sum.incomplete += u64::from(talk.missing.is_some());
+        sum.to_record += unsigned(talks.to_record);
+        sum.recorded += unsigned(talks.recorded);
+        sum.incomplete += unsigned(talks.incomplete);
+        if let Some(reason) = &talks.missing {
+            *missing.entry(reason).or_default() += unsigned(talks.talks);
         }
-        if let Some(reason) = &talk.missing {
-            *missing.entry(reason).or_default() += 1;
-        }
-        let (packets, lost, dropped) = talk.packets();
-        sum.packets += packets;
-        sum.lost += lost;
-        sum.dropped += dropped;
+        sum.packets += unsigned(talks.packets);
+        sum.lost += unsigned(talks.lost);
+        sum.dropped += unsigned(talks.dropped);
     }
     let mut table = Table::new(
         "recordings",
@@ -79,19 +140,17 @@ fn recordings(report: &mut Report, source: &Source) {
     report.tables.push(table);
 }
 
-fn ratings(source: &Source) -> Table {
+fn ratings(quality: &Quality) -> Table {
     let mut marks: BTreeMap<(&str, &str), [u64; 5]> = BTreeMap::new();
-    for entry in &source.entries {
-        let place = entry.rating.and_then(|mark| usize::try_from(mark - 1).ok());
+    for row in &quality.marks {
         let key = (
-            entry.operator_name.as_deref().unwrap_or("(none)"),
-            entry.operator_line.as_deref().unwrap_or_default(),
+            row.operator_name.as_deref().unwrap_or("(none)"),
+            row.operator_line.as_deref().unwrap_or_default(),
         );
-        if let Some(place) = place.filter(|place| *place < 5) {
-            let counts = marks.entry(key).or_default();
-            if let Some(count) = counts.get_mut(place) {
-                *count += 1;
-            }
+        let counts = marks.entry(key).or_default();
+        let place = usize::try_from(row.rating - 1).ok();
+        if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+            *count += unsigned(row.marks);
         }
     }
     let mut table = Table::new(

@@ -6,66 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocab::{OperatorState, QueueOutcome};
 
 use super::abandoned::{self, Abandoned};
+use super::audio::{self, Audio};
+use super::daily::{self, Day};
 use super::lots::{self, EntryLot, OfferLot, StayLot, TalkLot};
 use super::overruns::{self, Overruns};
+use super::quality::{self, Quality};
 use super::{Kind, Wanted};
 use crate::db::{Readable, Value};
 use crate::error::DatabaseError;
 use crate::forms::Forms;
-use crate::metrics::{self, Contact, Span};
-use crate::persons;
-use crate::query::Journal;
+use crate::metrics::{self, Span};
+use crate::query::{self, Journal};
 
 /// How long before the range changes of operators' states are read: what an operator did at its start
 /// began earlier, hardly ever so much.
 const TURNS_BEFORE_MS: i64 = 3 * 86_400_000;
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
-
-/// One segment of an operator that is over.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct TalkRow {
-    pub(crate) operator_id: i64,
-    pub(crate) operator_name: String,
-    pub(crate) operator_line: String,
-    pub(crate) recorded: bool,
-    pub(crate) path: Option<String>,
-    pub(crate) missing: Option<String>,
-    caller_packets: Option<i64>,
-    caller_lost: Option<i64>,
-    operator_packets: Option<i64>,
-    operator_lost: Option<i64>,
-    dropped: Option<i64>,
-}
-
-impl TalkRow {
-    pub(crate) fn packets(&self) -> (u64, u64, u64) {
-        let sum = |parts: [Option<i64>; 2]| parts.into_iter().flatten().map(unsigned).sum();
-        (
-            sum([self.caller_packets, self.operator_packets]),
-            sum([self.caller_lost, self.operator_lost]),
-            unsigned(self.dropped.unwrap_or(0)),
-        )
-    }
-}
-
-/// One entry.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct EntryRow {
-    pub(crate) channel: String,
-    pub(crate) direction: String,
-    pub(crate) outcome: Option<String>,
-    pub(crate) talk_ms: Option<i64>,
-    pub(crate) duration_ms: Option<i64>,
-    pub(crate) operator_name: Option<String>,
-    pub(crate) operator_line: Option<String>,
-    pub(crate) topic: Option<String>,
-    pub(crate) emergency: Option<String>,
-    pub(crate) rating: Option<i64>,
-    pub(crate) talk_ended_at: Option<i64>,
-    pub(crate) completed_at: Option<i64>,
-}
 
 #[derive(sqlx::FromRow)]
 struct TurnRow {
@@ -86,26 +41,6 @@ pub(crate) struct Person {
     pub(crate) line: String,
 }
 
-/// One leg with audio.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct LegRow {
-    pub(crate) call_id: String,
-    pub(crate) arrived_at: i64,
-    pub(crate) operator_id: Option<i64>,
-    pub(crate) operator_login: Option<String>,
-    pub(crate) outer_trunk: Option<String>,
-    pub(crate) codec: Option<String>,
-    pub(crate) received: i64,
-    pub(crate) lost: i64,
-    pub(crate) sent: i64,
-    pub(crate) peer_lost: Option<i64>,
-    pub(crate) jitter_us: Option<i64>,
-    pub(crate) peer_jitter_us: Option<i64>,
-    pub(crate) mos: Option<i64>,
-    pub(crate) peer_mos: Option<i64>,
-    pub(crate) round_trip_us: Option<i64>,
-}
-
 /// A way in which stays in queues ended.
 #[derive(sqlx::FromRow)]
 struct OutcomeRow {
@@ -124,19 +59,15 @@ pub(crate) struct Source {
     pub(crate) talk_lots: Vec<TalkLot>,
     pub(crate) offer_lots: Vec<OfferLot>,
     pub(crate) entry_lots: Vec<EntryLot>,
-    pub(crate) talks: Vec<TalkRow>,
+    pub(crate) audio: Audio,
+    pub(crate) quality: Quality,
     pub(crate) overruns: Overruns,
-    /// In order of arrival.
-    pub(crate) entries: Vec<EntryRow>,
-    /// Answered calls and other contacts, up to the end of the window after the range.
-    pub(crate) contacts: Vec<Contact>,
+    pub(crate) day: Day,
     pub(crate) abandoned: Abandoned,
     pub(crate) spans: Vec<Span>,
     /// Breaks that ended in the range.
     pub(crate) breaks: Vec<BreakRow>,
     pub(crate) people: BTreeMap<i64, Person>,
-    /// In order of arrival of their calls.
-    pub(crate) legs: Vec<LegRow>,
 }
 
 /// A break that is over.
@@ -162,18 +93,29 @@ impl BreakRow {
 }
 
 impl Source {
-    /// Reads what a report needs, as it was at one moment.
+    /// Reads what a report needs, as it was at one moment. Two of them take long: another connection
+    /// reads a part of those at the same time, a moment of its own.
     pub(crate) async fn read(
         journal: &mut Journal,
         forms: &Forms,
         wanted: &Wanted,
     ) -> Result<Self, DatabaseError> {
-        let read = match journal.connection.begin_view().await {
-            Ok(()) => Self::read_all(journal, forms, wanted).await,
-            Err(error) => Err(error),
-        };
-        journal.connection.roll_back().await;
-        read.map_err(|error| DatabaseError::of(&journal.database, error))
+        let database = journal.database.clone();
+        let failed = |error| DatabaseError::of(&database, error);
+        if !matches!(wanted.kind, Kind::Daily | Kind::Quality) {
+            return Self::read_most(journal, forms, wanted)
+                .await
+                .map_err(failed);
+        }
+        let mut other = query::open(&database).await?;
+        let most = Self::read_most(journal, forms, wanted);
+        let (most, beside) = tokio::join!(most, Self::read_beside(&mut other, wanted));
+        let (audio, day) = beside.map_err(failed)?;
+        Ok(Self {
+            audio,
+            day,
+            ..most.map_err(failed)?
+        })
     }
 
     /// What operators did, and the lines to which calls of a queue were offered.
@@ -194,11 +136,28 @@ impl Source {
         Ok((source, lines))
     }
 
-    async fn read_all(
+    /// Audio, and what the daily report shows and no other.
+    async fn read_beside(
+        journal: &mut Journal,
+        wanted: &Wanted,
+    ) -> Result<(Audio, Day), sqlx::Error> {
+        journal.connection.begin_view().await?;
+        let audio = audio::read(journal, wanted).await?;
+        let day = match wanted.kind {
+            Kind::Daily => daily::read(journal, wanted).await?,
+            _ => Day::default(),
+        };
+        journal.connection.commit().await?;
+        Ok((audio, day))
+    }
+
+    /// Everything else.
+    async fn read_most(
         journal: &mut Journal,
         forms: &Forms,
         wanted: &Wanted,
     ) -> Result<Self, sqlx::Error> {
+        journal.connection.begin_view().await?;
         let queue: Value = wanted.queue.clone().into();
         let range = [wanted.from.into(), wanted.to.into(), queue];
         let shows = |kinds: &[Kind]| wanted.kind == Kind::Daily || kinds.contains(&wanted.kind);
@@ -215,7 +174,7 @@ impl Source {
             source.talk_lots = lots::talks(journal, wanted).await?;
         }
         if shows(&[Kind::Quality]) {
-            source.talks = all(journal, TALKS, &range).await?;
+            source.quality = quality::read(journal, wanted).await?;
         }
         if shows(&[Kind::Line]) {
             source.offer_lots = lots::offers(journal, wanted).await?;
@@ -226,12 +185,6 @@ impl Source {
         if shows(&[Kind::Operator, Kind::Line]) {
             source.entry_lots = lots::entries(journal, wanted, forms).await?;
         }
-        if shows(&[Kind::Quality]) {
-            source.entries = all(journal, ENTRIES, &range).await?;
-        }
-        if shows(&[Kind::Quality]) {
-            source.legs = all(journal, LEGS, &range).await?;
-        }
         if shows(&[Kind::Operator]) {
             read_turns(journal, wanted, &mut source).await?;
             source.breaks = all(journal, BREAKS, &range[..2]).await?;
@@ -239,40 +192,8 @@ impl Source {
         if wanted.kind == Kind::Abandoned {
             source.abandoned = abandoned::read(journal, wanted).await?;
         }
-        if wanted.kind == Kind::Daily {
-            source.read_contacts(journal, wanted).await?;
-        }
+        journal.connection.commit().await?;
         Ok(source)
-    }
-}
-
-impl Source {
-    /// Reads who came again.
-    async fn read_contacts(
-        &mut self,
-        journal: &mut Journal,
-        wanted: &Wanted,
-    ) -> Result<(), sqlx::Error> {
-        let window = i64::from(wanted.repeat_days) * DAY_MS;
-        let after = [wanted.from.into(), wanted.to.saturating_add(window).into()];
-        let contacts: Vec<(String, Option<String>, i64)> = all(journal, CONTACTS, &after).await?;
-        let contacts = contacts.into_iter().map(|(number, topic, at)| Contact {
-            number,
-            topic: topic.unwrap_or_default(),
-            at,
-        });
-        self.contacts = contacts.collect();
-        self.tell_persons_apart(&persons::by_number(&mut journal.connection).await?);
-        Ok(())
-    }
-
-    /// Who has several numbers on a card is one person, whichever is used.
-    fn tell_persons_apart(&mut self, by_number: &BTreeMap<String, i64>) {
-        for key in self.contacts.iter_mut().map(|one| &mut one.number) {
-            if let Some(person) = by_number.get(key) {
-                *key = format!("person {person}");
-            }
-        }
     }
 }
 
@@ -283,32 +204,8 @@ const OUTCOMES: &str = "SELECT DISTINCT q.outcome, q.outcome IS NULL AND EXISTS 
     FROM queue_entries q
     WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)";
 
-const TALKS: &str =
-    "SELECT s.operator_id, s.operator_name, s.operator_line, s.recorded, r.path, r.missing, r.caller_packets, r.caller_lost,
-    r.operator_packets, r.operator_lost, r.dropped
-    FROM segments s JOIN entries e ON e.call = s.call
-    LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
-    WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
-      AND s.talk_ms IS NOT NULL AND ($3 IS NULL OR e.queue = $3)
-    ORDER BY s.started_at, s.call, s.segment";
-
-const ENTRIES: &str = "SELECT channel, direction, outcome, talk_ms, duration_ms, operator_name,
-    operator_line, topic, emergency, rating, talk_ended_at, completed_at FROM entries
-    WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
-    ORDER BY arrived_at, call";
-
 const LINES: &str = "SELECT DISTINCT operator_line FROM offers
     WHERE made_at >= $1 AND made_at < $2 AND queue = $3";
-
-const LEGS: &str = "SELECT e.call_id, e.arrived_at, l.operator_id, l.operator_login, l.outer_trunk,
-    l.codec, l.received, l.lost, l.sent, l.peer_lost, l.jitter_us, l.peer_jitter_us, l.mos,
-    l.peer_mos, l.round_trip_us FROM entries e JOIN legs l ON l.call = e.call
-    WHERE e.arrived_at >= $1 AND e.arrived_at < $2 AND ($3 IS NULL OR e.queue = $3)
-    ORDER BY e.arrived_at, l.leg";
-
-const CONTACTS: &str = "SELECT coalesce(nullif(contact_key, ''), party_key), topic, arrived_at
-    FROM entries WHERE arrived_at >= $1 AND arrived_at <= $2 AND direction = 'inbound'
-      AND outcome IN ('answered', 'contact') ORDER BY arrived_at, call";
 
 const BREAKS: &str =
     "SELECT operator_id, operator_name, operator_line, reason, by_leave, lasted_ms, over_ms

@@ -4,6 +4,7 @@
 use jiff::tz::TimeZone;
 use vocab::{EntryField, FieldChange, Registration};
 
+use super::reports::measured;
 use super::server::Server;
 use super::*;
 use crate::forms::Forms;
@@ -62,6 +63,13 @@ fn history() -> Vec<Event> {
                 value: Some("Їжак".into()),
             }],
         });
+    }
+    for (leg, party) in [
+        (1, None),
+        (2, Some(Party::Operator(operator(1)))),
+        (3, None),
+    ] {
+        history.say(measured(leg, party, [300, 420], (900, 100)));
     }
     history.say(Fact::TelephoneRegistered {
         registration: Box::new(registration()),

@@ -14,6 +14,7 @@ mod personal;
 mod persons;
 mod random;
 mod rebuild;
+mod repeats;
 mod reports;
 mod running;
 mod server;

@@ -289,8 +289,13 @@ fn the_operators_name_is_in_the_json_as_it_was() {
     assert!(json["tables"]["first_contact_resolution"][0]["rate"].is_null());
 }
 
-/// Audio of a leg: MOS of what came and went, packets that came, packets that were lost.
-fn measured(leg: u32, party: Option<Party>, mos: [u16; 2], (received, lost): (u64, u64)) -> Fact {
+/// Audio of a leg of call 1: MOS of what came and went, packets that came, packets that were lost.
+pub(super) fn measured(
+    leg: u32,
+    party: Option<Party>,
+    mos: [u16; 2],
+    (received, lost): (u64, u64),
+) -> Fact {
     let path = |mos| vocab::PathQuality {
         expected: received + lost,
         lost: lost / 2,
