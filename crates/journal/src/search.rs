@@ -101,8 +101,11 @@ impl Journal {
             Some(number) => self.keys_of(number).await?,
             None => Vec::new(),
         };
-        let postgres = self.connection.is_postgres();
-        let (condition, mut args) = condition(filter, &keys, after, postgres);
+        let words = match &filter.text {
+            Some(text) => self.words(text).await?,
+            None => None,
+        };
+        let (condition, mut args) = condition(filter, &keys, words, after);
         // One more than asked for tells whether there is another page.
         args.push(Value::Integer(i64::from(limit) + 1));
         let sql = format!(
@@ -126,6 +129,14 @@ impl Journal {
         Ok(Page { entries, next })
     }
 
+    /// The condition that entries have the words of a text.
+    async fn words(&mut self, text: &str) -> Result<Option<(&'static str, Value)>, DatabaseError> {
+        let way = words::way(&mut self.connection, text).await;
+        let way = way.map_err(|error| DatabaseError::of(&self.database, error))?;
+        let postgres = self.connection.is_postgres();
+        Ok(words::condition(text, postgres, way))
+    }
+
     /// The history of a number: everything of that person, newest first.
     ///
     /// # Errors
@@ -143,8 +154,8 @@ impl Journal {
 fn condition(
     filter: &Filter,
     keys: &[String],
+    words: Option<(&str, Value)>,
     after: Option<Cursor>,
-    postgres: bool,
 ) -> (String, Vec<Value>) {
     let mut sql = "arrived_at IS NOT NULL".to_owned();
     let mut args: Vec<Value> = Vec::new();
@@ -207,11 +218,7 @@ fn condition(
         Some(false) => and("outcome IS NOT NULL", Vec::new()),
         None => {}
     }
-    if let Some((condition, value)) = filter
-        .text
-        .as_ref()
-        .and_then(|text| words::condition(text, postgres))
-    {
+    if let Some((condition, value)) = words {
         and(condition, vec![value]);
     }
     if let Some(after) = after {

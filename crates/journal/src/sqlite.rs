@@ -233,7 +233,8 @@ mod tests {
                 "0018 sessions",
                 "0019 cards destroyed",
                 "0020 figures",
-                "0021 caller lists"
+                "0021 caller lists",
+                "0022 rare entries"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());

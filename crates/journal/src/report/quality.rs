@@ -59,7 +59,7 @@ const TALKS: &str = "SELECT s.operator_id, s.operator_name, s.operator_line, r.m
 
 const MARKS: &str = "SELECT operator_name, operator_line, rating, count(*) AS marks FROM entries
     WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
-      AND rating BETWEEN 1 AND 5
+      AND rating IS NOT NULL AND rating BETWEEN 1 AND 5
     GROUP BY operator_name, operator_line, rating";
 
 pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Quality, sqlx::Error> {
