@@ -125,7 +125,7 @@ fn give_out(
             ReportForm::Xlsx => render::xlsx(report).context("the workbook cannot be made")?,
             ReportForm::Csv => render::csv(report).into_bytes(),
             ReportForm::Html => render::html(report).into_bytes(),
-            ReportForm::Json => render::json(report).to_string().into_bytes(),
+            ReportForm::Json => render::json_text(report).into_bytes(),
         };
         let name = format!("daily-{day}.{}", form.as_str());
         put(folder, &name, &octets)?;

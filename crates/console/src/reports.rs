@@ -40,7 +40,7 @@ pub(crate) async fn one(
         Some("xlsx") => (XLSX, book(&report)?),
         _ => (
             "application/json",
-            render::json(&report).to_string().into_bytes(),
+            render::json_text(&report).into_bytes(),
         ),
     };
     let kind = HeaderValue::from_static(kind);

@@ -11,6 +11,7 @@ mod calls;
 mod daily;
 mod grain;
 mod html;
+mod json;
 mod lists;
 mod lots;
 mod overruns;

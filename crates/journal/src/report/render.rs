@@ -1,14 +1,14 @@
-//! Owns the forms of a report: a table for a terminal, CSV, JSON; HTML and workbooks have files of
+//! Owns the forms of a report: a table for a terminal, CSV; JSON, HTML and workbooks have files of
 //! their own. Whatever a caller or an operator gave comes out as text: never a formula, a tag, or a
 //! control character that steers a terminal.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 
 use super::{Cell, Report, Table};
 use crate::export::{harmless, printable};
 
 pub use super::html::html;
+pub use super::json::{json, json_text};
 pub use super::xlsx::xlsx;
 
 /// For a terminal: aligned columns, times in the installation's zone.
@@ -130,7 +130,7 @@ pub(super) fn moment(report: &Report, at: i64) -> String {
 }
 
 /// RFC 3339 with the offset of the installation's zone.
-fn rfc3339(report: &Report, at: i64) -> String {
+pub(super) fn rfc3339(report: &Report, at: i64) -> String {
     Timestamp::from_millisecond(at).map_or_else(
         |_| at.to_string(),
         |at| {
@@ -171,44 +171,5 @@ fn plain(report: &Report, cell: &Cell) -> String {
         Cell::Ratio(part) => format!("{part:.6}"),
         Cell::Number(number) => format!("{number:.6}"),
         Cell::Moment(at) => rfc3339(report, *at),
-    }
-}
-
-/// JSON: the report with an array for each table. What is not known is null.
-#[must_use]
-pub fn json(report: &Report) -> Value {
-    let tables: Map<String, Value> = report
-        .tables
-        .iter()
-        .map(|table| (table.name.to_owned(), rows(report, table)))
-        .collect();
-    json!({
-        "report": report.kind.name(),
-        "from": rfc3339(report, report.from),
-        "to": rfc3339(report, report.to),
-        "made_at": rfc3339(report, report.made_at),
-        "formulas": report.formulas,
-        "identity_holds": report.identity,
-        "notes": report.notes,
-        "tables": tables,
-    })
-}
-
-fn rows(report: &Report, table: &Table) -> Value {
-    let object = |row: &Vec<Cell>| {
-        let cells = table.columns.iter().zip(row);
-        let cells = cells.map(|(name, cell)| ((*name).to_owned(), value(report, cell)));
-        Value::Object(cells.collect())
-    };
-    Value::Array(table.rows.iter().map(object).collect())
-}
-
-fn value(report: &Report, cell: &Cell) -> Value {
-    match cell {
-        Cell::None => Value::Null,
-        Cell::Text(text) => json!(text),
-        Cell::Count(count) => json!(count),
-        Cell::Millis(number) | Cell::Ratio(number) | Cell::Number(number) => json!(number),
-        Cell::Moment(at) => json!(rfc3339(report, *at)),
     }
 }

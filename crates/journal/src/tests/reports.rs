@@ -273,6 +273,7 @@ fn hostile_names_come_out_of_every_form_as_text() {
             "{kind:?}"
         );
         let json = render::json(&report);
+        assert_eq!(json.to_string(), render::json_text(&report));
         assert_eq!(json["identity_holds"], true);
         assert_eq!(json["formulas"], 1);
         let book = render::xlsx(&report).unwrap();
