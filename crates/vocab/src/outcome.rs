@@ -42,6 +42,19 @@ pub enum QueueOutcome {
     CallbackTaken,
 }
 
+impl QueueOutcome {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Answered,
+        Self::Abandoned,
+        Self::Overflowed,
+        Self::TimedOut,
+        Self::Closed,
+        Self::RefusedFull,
+        Self::CallbackTaken,
+    ];
+}
+
 /// A call's one outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -69,7 +69,7 @@ pub(super) fn range(wanted: &Wanted) -> Vec<Value> {
 
 /// Whether stays are one of the terms of the identity of METRICS.md. What waits in a call that is over,
 /// or ended in a way that there is not, is none.
-pub(super) fn is_a_term(word: Option<&str>, up: bool) -> bool {
+fn is_a_term(word: Option<&str>, up: bool) -> bool {
     match word {
         Some(word) => outcome(word).is_some(),
         None => up,

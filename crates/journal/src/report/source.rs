@@ -41,15 +41,6 @@ pub(crate) struct Person {
     pub(crate) line: String,
 }
 
-/// A way in which stays in queues ended.
-#[derive(sqlx::FromRow)]
-struct OutcomeRow {
-    /// How; none of those that wait.
-    outcome: Option<String>,
-    /// Whether the calls are up.
-    up: bool,
-}
-
 /// Everything that a report may need. What its kind does not show is not read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Source {
@@ -166,9 +157,8 @@ impl Source {
             source.stay_lots = lots::stays(journal, wanted).await?;
             source.identity = source.stay_lots.iter().all(|lot| lot.is_a_term);
         } else {
-            let outcomes: Vec<OutcomeRow> = all(journal, OUTCOMES, &range).await?;
-            let mut terms = outcomes.iter();
-            source.identity = terms.all(|row| lots::is_a_term(row.outcome.as_deref(), row.up));
+            let strays: Vec<(i64,)> = all(journal, &stray_sql(), &range).await?;
+            source.identity = strays.is_empty();
         }
         if shows(&[Kind::Operator]) {
             source.talk_lots = lots::talks(journal, wanted).await?;
@@ -197,12 +187,19 @@ impl Source {
     }
 }
 
-/// The call is looked at only of what waits.
-const OUTCOMES: &str = "SELECT DISTINCT q.outcome, q.outcome IS NULL AND EXISTS (
-      SELECT 1 FROM entries e WHERE e.call = q.call AND e.outcome IS NULL
-    ) AS up
-    FROM queue_entries q
-    WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)";
+/// A stay that is none of the terms of the identity. The call is looked at only of what waits.
+fn stray_sql() -> String {
+    let words = QueueOutcome::ALL.map(|outcome| format!("'{}'", word(outcome)));
+    format!(
+        "SELECT q.call FROM queue_entries q
+         WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
+           AND (q.outcome NOT IN ({}) OR q.outcome IS NULL AND NOT EXISTS (
+             SELECT 1 FROM entries e WHERE e.call = q.call AND e.outcome IS NULL
+           ))
+         LIMIT 1",
+        words.join(",")
+    )
+}
 
 const LINES: &str = "SELECT DISTINCT operator_line FROM offers
     WHERE made_at >= $1 AND made_at < $2 AND queue = $3";
@@ -221,6 +218,12 @@ pub(super) async fn all<T: Readable>(
     args: &[Value],
 ) -> Result<Vec<T>, sqlx::Error> {
     journal.connection.all(sql, args).await
+}
+
+fn word(outcome: QueueOutcome) -> String {
+    let word = serde_json::to_value(outcome).ok();
+    let word = word.as_ref().and_then(serde_json::Value::as_str);
+    word.unwrap_or_default().to_owned()
 }
 
 pub(super) fn outcome(word: &str) -> Option<QueueOutcome> {
