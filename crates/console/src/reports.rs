@@ -38,10 +38,7 @@ pub(crate) async fn one(
             render::html(&report).into_bytes(),
         ),
         Some("xlsx") => (XLSX, book(&report)?),
-        _ => (
-            "application/json",
-            render::json_text(&report).into_bytes(),
-        ),
+        _ => ("application/json", render::json_text(&report).into_bytes()),
     };
     let kind = HeaderValue::from_static(kind);
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())

@@ -54,7 +54,11 @@ fn main() {
         of == calls_a_day.to_string(),
         "expected a month of {calls_a_day} calls a day in {}, found {}: remove it, or say CALLS_A_DAY",
         folder.display(),
-        if of.is_empty() { "one that was not filled to its end" } else { &of }
+        if of.is_empty() {
+            "one that was not filled to its end"
+        } else {
+            &of
+        }
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -8,10 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use super::lists::{self, Listed};
 use super::quality::TalkRow;
-use super::source::{all, unsigned};
-use super::{Cell, LIST_MAX, Report, Table, Wanted, lots};
+use super::source::{Source, all, unsigned};
+use super::{Cell, LIST_MAX, Report, Table, Wanted, lists, lots};
 use crate::query::Journal;
 
 /// The range is read in so many parts, so that the database sorts what its memory holds.
@@ -19,7 +18,7 @@ const PARTS: i64 = 30;
 
 /// One leg that was heard badly.
 #[derive(Debug, Clone, sqlx::FromRow)]
-struct LegRow {
+pub(super) struct LegRow {
     call_id: String,
     arrived_at: i64,
     operator_id: Option<i64>,
@@ -40,7 +39,7 @@ struct LegRow {
 /// Legs of one end. What is measured of them are whole numbers with a comma between two; what was lost
 /// and of how many stand in the same order.
 #[derive(Debug, Clone, sqlx::FromRow)]
-struct EndRow {
+pub(crate) struct EndRow {
     operator_id: Option<i64>,
     operator_login: Option<String>,
     outer_trunk: Option<String>,
@@ -55,15 +54,6 @@ struct EndRow {
     jitter_us: Option<String>,
     peer_jitter_us: Option<String>,
     round_trip_us: Option<String>,
-}
-
-/// The audio of legs.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Audio {
-    ends: Vec<EndRow>,
-    legs: u64,
-    /// In order of arrival of their calls.
-    poor: Listed<LegRow>,
 }
 
 const ENDS: &str = "SELECT l.operator_id, l.operator_login, l.outer_trunk, count(*) AS legs,
@@ -90,10 +80,12 @@ const POOR: &str = "SELECT e.call_id, e.arrived_at, l.operator_id, l.operator_lo
       AND (l.mos < $4 OR l.peer_mos < $4)
     ORDER BY e.arrived_at, l.leg LIMIT $5";
 
-/// Reads the legs of calls that arrived in the range.
-pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Audio, sqlx::Error> {
-    let mut audio = Audio::default();
-    let below = i64::from(wanted.mos_below);
+/// Reads what was measured at each end of the calls that arrived in the range.
+pub(super) async fn ends(
+    journal: &mut Journal,
+    wanted: &Wanted,
+) -> Result<Vec<EndRow>, sqlx::Error> {
+    let mut ends = Vec::new();
     let length = wanted.to.saturating_sub(wanted.from) / PARTS + 1;
     let mut from = wanted.from;
     while from < wanted.to {
@@ -102,21 +94,24 @@ pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Audio
             from.into(),
             to.into(),
             wanted.queue.clone().into(),
-            below.into(),
+            i64::from(wanted.mos_below).into(),
         ];
-        let ends: Vec<EndRow> = all(journal, ENDS, &args).await?;
-        audio.ends.extend(ends);
+        let part: Vec<EndRow> = all(journal, ENDS, &args).await?;
+        ends.extend(part);
         from = to;
     }
-    let sum = |of: fn(&EndRow) -> i64| audio.ends.iter().map(|row| unsigned(of(row))).sum();
-    audio.legs = sum(|row| row.legs);
-    audio.poor.all = sum(|row| row.poor);
-    if audio.poor.all > 0 {
-        let mut args = lots::range(wanted);
-        args.extend([below.into(), lots::signed(LIST_MAX as u64)]);
-        audio.poor.rows = all(journal, POOR, &args).await?;
-    }
-    Ok(audio)
+    Ok(ends)
+}
+
+/// Reads the first legs that were heard badly, in order of arrival of their calls.
+pub(super) async fn poor(
+    journal: &mut Journal,
+    wanted: &Wanted,
+) -> Result<Vec<LegRow>, sqlx::Error> {
+    let mut args = lots::range(wanted);
+    args.push(i64::from(wanted.mos_below).into());
+    args.push(lots::signed(LIST_MAX as u64));
+    all(journal, POOR, &args).await
 }
 
 /// Who was at the other end of legs: kind, name, line.
@@ -221,20 +216,20 @@ fn fractions(some: Option<&str>, all: Option<&str>) -> Vec<f64> {
     pairs.filter_map(|(some, all)| part(some, all)).collect()
 }
 
-pub(super) fn tables(report: &mut Report, audio: &Audio, talks: &[TalkRow], wanted: &Wanted) {
-    let names = names(talks);
+pub(super) fn tables(report: &mut Report, source: &Source, wanted: &Wanted) {
+    let names = names(source.quality.talks());
     for measure in &MEASURES {
-        report.tables.push(spread(measure, audio, &names));
+        report.tables.push(spread(measure, &source.ends, &names));
     }
-    let poor = poor(audio, &names);
+    let sum = |of: fn(&EndRow) -> i64| source.ends.iter().map(|row| unsigned(of(row))).sum();
+    let (legs, poor): (u64, u64) = (sum(|row| row.legs), sum(|row| row.poor));
     report.notes.push(format!(
-        "poor_audio: a MOS (ITU-T G.107) below {:.2} in either direction; {} of {} legs",
+        "poor_audio: a MOS (ITU-T G.107) below {:.2} in either direction; {poor} of {legs} legs",
         scaled::<100>(wanted.mos_below.into()),
-        audio.poor.all,
-        audio.legs
     ));
-    lists::say_cut_off(report, &poor, audio.poor.all);
-    report.tables.push(poor);
+    let list = poor_audio(source.quality.poor(), &names);
+    lists::say_cut_off(report, &list, poor);
+    report.tables.push(list);
 }
 
 /// Name and line of every operator who talked, as they were at the last talk.
@@ -266,7 +261,7 @@ fn end<'a>(
 /// The best, the middle and the worst of a measure, for each end and direction.
 fn spread<'a>(
     measure: &Measure,
-    audio: &'a Audio,
+    ends: &'a [EndRow],
     names: &BTreeMap<i64, (&'a str, &'a str)>,
 ) -> Table {
     let mut found: BTreeMap<(End<'_>, &str), Vec<f64>> = BTreeMap::new();
@@ -275,7 +270,7 @@ fn spread<'a>(
     } else {
         "both"
     };
-    for row in &audio.ends {
+    for row in ends {
         let operator = (row.operator_id, row.operator_login.as_deref());
         let end = end(operator, row.outer_trunk.as_deref(), names);
         for (direction, side) in [(first, Some(measure.received)), ("sent", measure.sent)] {
@@ -342,7 +337,7 @@ fn median(values: &mut [f64]) -> Option<f64> {
 }
 
 /// The legs on which somebody was heard badly.
-fn poor(audio: &Audio, names: &BTreeMap<i64, (&str, &str)>) -> Table {
+fn poor_audio(legs: &[LegRow], names: &BTreeMap<i64, (&str, &str)>) -> Table {
     let mut table = Table::new(
         "poor_audio",
         [
@@ -361,7 +356,7 @@ fn poor(audio: &Audio, names: &BTreeMap<i64, (&str, &str)>) -> Table {
             "round_trip_ms",
         ],
     );
-    for leg in &audio.poor.rows {
+    for leg in legs {
         let operator = (leg.operator_id, leg.operator_login.as_deref());
         let (kind, name, line) = end(operator, leg.outer_trunk.as_deref(), names);
         let mut row = vec![

@@ -44,9 +44,9 @@ pub(super) async fn read<T: Readable>(
     })
 }
 
-/// Says of a list that was cut off how long it is.
+/// Says of a list that was cut off how long it would be.
 pub(super) fn say_cut_off(report: &mut Report, table: &Table, all: u64) {
-    if all > table.rows.len() as u64 {
+    if all > LIST_MAX as u64 {
         report.notes.push(format!(
             "{}: the first {LIST_MAX} of {all}; ask for a shorter range",
             table.name

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::audio;
+use super::audio::{self, LegRow};
 use super::source::{Source, all, unsigned};
 use super::{Cell, Report, Table, Wanted, lots};
 use crate::metrics::ratio;
@@ -34,12 +34,24 @@ struct MarkRow {
     marks: i64,
 }
 
-/// What the report of quality is made of beside audio.
+/// What the report of quality is made of, beside what was measured at each end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quality {
     /// In order of the last talk of each.
     talks: Vec<TalkRow>,
     marks: Vec<MarkRow>,
+    /// The first legs that were heard badly.
+    poor: Vec<LegRow>,
+}
+
+impl Quality {
+    pub(super) fn talks(&self) -> &[TalkRow] {
+        &self.talks
+    }
+
+    pub(super) fn poor(&self) -> &[LegRow] {
+        &self.poor
+    }
 }
 
 const TALKS: &str = "SELECT s.operator_id, s.operator_name, s.operator_line, r.missing,
@@ -67,6 +79,7 @@ pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Quali
     Ok(Quality {
         talks: all(journal, TALKS, &range).await?,
         marks: all(journal, MARKS, &range).await?,
+        poor: audio::poor(journal, wanted).await?,
     })
 }
 
@@ -82,7 +95,7 @@ struct Kept {
 
 pub(super) fn tables(report: &mut Report, source: &Source, wanted: &Wanted) {
     let quality = &source.quality;
-    audio::tables(report, &source.audio, &quality.talks, wanted);
+    audio::tables(report, source, wanted);
     recordings(report, quality);
     report.tables.push(ratings(quality));
 }

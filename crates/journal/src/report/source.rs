@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocab::{OperatorState, QueueOutcome};
 
 use super::abandoned::{self, Abandoned};
-use super::audio::{self, Audio};
+use super::audio::{self, EndRow};
 use super::daily::{self, Day};
 use super::lots::{self, EntryLot, OfferLot, StayLot, TalkLot};
 use super::overruns::{self, Overruns};
@@ -50,7 +50,7 @@ pub(crate) struct Source {
     pub(crate) talk_lots: Vec<TalkLot>,
     pub(crate) offer_lots: Vec<OfferLot>,
     pub(crate) entry_lots: Vec<EntryLot>,
-    pub(crate) audio: Audio,
+    pub(crate) ends: Vec<EndRow>,
     pub(crate) quality: Quality,
     pub(crate) overruns: Overruns,
     pub(crate) day: Day,
@@ -101,9 +101,9 @@ impl Source {
         let mut other = query::open(&database).await?;
         let most = Self::read_most(journal, forms, wanted);
         let (most, beside) = tokio::join!(most, Self::read_beside(&mut other, wanted));
-        let (audio, day) = beside.map_err(failed)?;
+        let (ends, day) = beside.map_err(failed)?;
         Ok(Self {
-            audio,
+            ends,
             day,
             ..most.map_err(failed)?
         })
@@ -127,19 +127,19 @@ impl Source {
         Ok((source, lines))
     }
 
-    /// Audio, and what the daily report shows and no other.
+    /// What was measured of audio, and what the daily report shows and no other.
     async fn read_beside(
         journal: &mut Journal,
         wanted: &Wanted,
-    ) -> Result<(Audio, Day), sqlx::Error> {
+    ) -> Result<(Vec<EndRow>, Day), sqlx::Error> {
         journal.connection.begin_view().await?;
-        let audio = audio::read(journal, wanted).await?;
+        let ends = audio::ends(journal, wanted).await?;
         let day = match wanted.kind {
             Kind::Daily => daily::read(journal, wanted).await?,
             _ => Day::default(),
         };
         journal.connection.commit().await?;
-        Ok((audio, day))
+        Ok((ends, day))
     }
 
     /// Everything else.
