@@ -126,7 +126,7 @@ fn a_bridge_and_a_play_that_find_the_ring_full_are_obeyed() {
     let waiting = world.connect(3, Codec::Pcma);
     world.open(TRAP);
     world.close(TRAP);
-    world.event_that(|event| trapped(event));
+    world.event_that(trapped);
     // The thread stands still now.
     for _ in 0..RING {
         let (call, leg) = (CALL, leg(1));
