@@ -202,7 +202,8 @@ pub enum Refusal {
         /// The version of what stands there now.
         version: Option<EventId>,
     },
-    /// The entry is completed: it is opened again first.
+    /// The entry is completed: for all but what goes on after that ([`EntryField::goes_on`]) it is
+    /// opened again first.
     #[error("the entry is completed; open it again to change its fields (journal reopen)")]
     Completed,
     /// It is not completed, so it cannot be opened again.
@@ -310,6 +311,9 @@ impl Desk {
             } => {
                 let entry = self.entry(call).await?;
                 let changes = self.judge(&entry, &by, changes, seen)?;
+                if entry.written.completed.is_some() {
+                    return Err(Refusal::Completed);
+                }
                 let form = self.forms.of(check::queue(&entry));
                 check::complete(form, &changes, |field| entry.field(field))?;
                 self.edit(call, by.clone(), changes).await?;
@@ -408,12 +412,17 @@ impl Desk {
         if seen.is_some_and(|seen| seen.0 != version) {
             return Err(Refusal::Changed { version });
         }
-        if entry.written.completed.is_some() {
+        let completed = entry.written.completed.is_some();
+        if completed && !changes.iter().all(|change| change.field.goes_on()) {
             return Err(Refusal::Completed);
         }
         let form = self.forms.of(check::queue(entry));
         let mut changes = check::changes(form, changes)?;
         changes.retain(|change| entry.field(change.field) != change.value);
+        if completed {
+            // It stays complete.
+            check::complete(form, &changes, |field| entry.field(field))?;
+        }
         Ok(changes)
     }
 

@@ -147,6 +147,15 @@ impl EntryField {
         Self::EmergencyAt,
     ];
 
+    /// Whether it goes on after the entry is complete: a department does its part days later.
+    #[must_use]
+    pub const fn goes_on(self) -> bool {
+        matches!(
+            self,
+            Self::Department | Self::Deadline | Self::Execution | Self::Crm
+        )
+    }
+
     /// Its spelling in the journal, in files and on command lines.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -179,6 +179,33 @@ async fn an_entry_is_completed_with_all_required_fields_and_then_closed_to_edits
 }
 
 #[tokio::test]
+async fn execution_goes_on_after_an_entry_is_complete_and_moves_its_completion_by_nothing() {
+    use EntryField::{Department, Execution, FullName, Topic};
+    let office = Office::new();
+    let fields = [(FullName, "Ivanova"), (Topic, "Vaccination")];
+    office.complete(&fields).await.unwrap();
+    let before = office.row(call(1)).await.entry;
+    let assigned = [(Department, "Roads"), (Execution, "assigned")];
+    office.edit(&assigned).await.unwrap();
+    office.edit(&[(Execution, "done")]).await.unwrap();
+    let rows = office.row(call(1)).await;
+    assert_eq!(rows.entry.completed_at, before.completed_at);
+    assert_eq!(rows.entry.entry_delay_ms, before.entry_delay_ms);
+    assert_eq!(rows.entry.execution.as_deref(), Some("done"));
+    let corrected = &rows.corrections[0];
+    assert_eq!(
+        (corrected.field.as_str(), corrected.old_value.as_deref()),
+        ("execution", Some("assigned"))
+    );
+    let mixed = [(Execution, "declined"), (FullName, "x")];
+    let refused = office.edit(&mixed).await.unwrap_err();
+    assert_eq!(refused, Refusal::Completed);
+    let refused = office.complete(&[(Execution, "declined")]).await;
+    assert_eq!(refused.unwrap_err(), Refusal::Completed);
+    office.close().await;
+}
+
+#[tokio::test]
 async fn who_saw_an_older_version_writes_nothing() {
     let office = Office::new();
     let first = office.edit(&[(EntryField::Action, "one")]).await.unwrap();
