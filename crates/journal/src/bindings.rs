@@ -123,15 +123,14 @@ pub(crate) async fn with_newer<T: Readable>(
     sql: &'static str,
     wanted: fn(&Fact) -> bool,
 ) -> Result<(Vec<T>, Vec<Event>), BindingsError> {
-    let failed = |error| DatabaseError::of(database, error);
     let mut connection = store::open(database).await?;
     // One view of both: a batch that is applied meanwhile is in both or in neither.
-    connection.begin_view().await.map_err(failed)?;
-    let rows = connection.all(sql, &[]).await.map_err(failed)?;
-    let from = apply::checkpoint(&mut connection, boot)
-        .await
-        .map_err(failed)?;
-    connection.roll_back().await;
+    let read = connection.view(async |view| {
+        let rows = view.all(sql, &[]).await?;
+        Ok((rows, apply::checkpoint(view, boot).await?))
+    });
+    let read = read.await;
+    let (rows, from) = read.map_err(|error| DatabaseError::of(database, error))?;
     drop(connection);
     let mut newer = Vec::new();
     let mut reader = Reader::new(events, from.unwrap_or(FileId::FIRST.at(0)));

@@ -280,6 +280,18 @@ impl Connection {
         self.run(sql, &[]).await.map(drop)
     }
 
+    /// Reads as of one moment: whatever becomes of the reading, the view is over afterwards.
+    pub(crate) async fn view<T>(
+        &mut self,
+        read: impl AsyncFnOnce(&mut Self) -> sqlx::Result<T>,
+    ) -> sqlx::Result<T> {
+        self.begin_view().await?;
+        let read = read(self).await;
+        // Nothing was written.
+        self.roll_back().await;
+        read
+    }
+
     pub(crate) async fn commit(&mut self) -> sqlx::Result<()> {
         self.run("COMMIT", &[]).await.map(drop)
     }

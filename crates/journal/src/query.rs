@@ -183,39 +183,10 @@ impl Journal {
     /// # Errors
     /// If the database fails.
     pub async fn call(&mut self, call: CallId) -> Result<Option<CallRows>, DatabaseError> {
-        let read = match self.connection.begin_view().await {
-            Ok(()) => self.read_call(call).await,
-            Err(error) => Err(error),
-        };
-        match read {
-            Ok(rows) => {
-                let committed = self.connection.commit().await;
-                committed.map(|()| rows).map_err(|error| self.failed(error))
-            }
-            Err(error) => {
-                self.connection.roll_back().await;
-                Err(self.failed(error))
-            }
-        }
-    }
-
-    async fn read_call(&mut self, call: CallId) -> Result<Option<CallRows>, sqlx::Error> {
-        let connection = &mut self.connection;
-        let Some(entry) = rows_of::<EntryRow>(connection, call).await?.pop() else {
-            return Ok(None);
-        };
-        Ok(Some(CallRows {
-            entry,
-            queue_entries: rows_of::<QueueEntryRow>(connection, call).await?,
-            offers: rows_of::<OfferRow>(connection, call).await?,
-            segments: rows_of::<SegmentRow>(connection, call).await?,
-            messages: rows_of::<MessageRow>(connection, call).await?,
-            transfers: rows_of::<TransferRow>(connection, call).await?,
-            legs: rows_of::<LegRow>(connection, call).await?,
-            recordings: rows_of::<RecordingRow>(connection, call).await?,
-            fields: rows_of::<FieldRow>(connection, call).await?,
-            corrections: rows_of::<CorrectionRow>(connection, call).await?,
-        }))
+        let read = self
+            .connection
+            .view(async |view| read_call(view, call).await);
+        read.await.map_err(|error| self.failed(error))
     }
 
     /// The stored events of one call, in order.
@@ -338,6 +309,27 @@ impl Journal {
         }
         Ok(problems)
     }
+}
+
+async fn read_call(
+    connection: &mut Connection,
+    call: CallId,
+) -> Result<Option<CallRows>, sqlx::Error> {
+    let Some(entry) = rows_of::<EntryRow>(connection, call).await?.pop() else {
+        return Ok(None);
+    };
+    Ok(Some(CallRows {
+        entry,
+        queue_entries: rows_of::<QueueEntryRow>(connection, call).await?,
+        offers: rows_of::<OfferRow>(connection, call).await?,
+        segments: rows_of::<SegmentRow>(connection, call).await?,
+        messages: rows_of::<MessageRow>(connection, call).await?,
+        transfers: rows_of::<TransferRow>(connection, call).await?,
+        legs: rows_of::<LegRow>(connection, call).await?,
+        recordings: rows_of::<RecordingRow>(connection, call).await?,
+        fields: rows_of::<FieldRow>(connection, call).await?,
+        corrections: rows_of::<CorrectionRow>(connection, call).await?,
+    }))
 }
 
 impl Journal {

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use super::lists::{self, Listed};
 use super::queues::seconds;
-use super::source::{all, unsigned};
+use super::source::unsigned;
 use super::{Cell, LIST_MAX, Report, Table, Wanted, lots};
-use crate::db::Value;
+use crate::db::{Connection, Value};
 use crate::persons;
-use crate::query::Journal;
 
 /// A call whose caller hung up while waiting.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -71,16 +70,17 @@ const LATER: &str = "WITH listed AS (
     ORDER BY arrived_at, call";
 
 /// Reads who hung up, and who of them came again or was called back.
-pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Abandoned, sqlx::Error> {
+pub(super) async fn read(view: &mut Connection, wanted: &Wanted) -> Result<Abandoned, sqlx::Error> {
     let range = lots::range(wanted);
     let with = |value: Value| [&range[..], &[value]].concat();
-    let mut calls: Listed<CallRow> =
-        lists::read(journal, (CALLS, "arrived_at, call"), &range).await?;
-    let short: Vec<(i64,)> = all(journal, SHORT, &with(lots::signed(wanted.short_ms))).await?;
+    let mut calls: Listed<CallRow> = lists::read(view, (CALLS, "arrived_at, call"), &range).await?;
+    let short: Vec<(i64,)> = view
+        .all(SHORT, &with(lots::signed(wanted.short_ms)))
+        .await?;
     let listed = with(lots::signed(LIST_MAX as u64));
-    let mut later: Vec<LaterRow> = all(journal, LATER, &listed).await?;
+    let mut later: Vec<LaterRow> = view.all(LATER, &listed).await?;
     // Who has several numbers on a card is one person, whichever is used.
-    let by_number = persons::by_number(&mut journal.connection).await?;
+    let by_number = persons::by_number(view).await?;
     let keys = calls.rows.iter_mut().map(|call| &mut call.party_key);
     for key in keys.chain(later.iter_mut().map(|call| &mut call.party_key)) {
         if let Some(person) = by_number.get(key) {

@@ -9,9 +9,9 @@
 use std::collections::BTreeMap;
 
 use super::quality::TalkRow;
-use super::source::{Source, all, unsigned};
+use super::source::{Source, unsigned};
 use super::{Cell, LIST_MAX, Report, Table, Wanted, lists, lots};
-use crate::query::Journal;
+use crate::db::Connection;
 
 /// The range is read in so many parts, so that the database sorts what its memory holds.
 const PARTS: i64 = 30;
@@ -82,7 +82,7 @@ const POOR: &str = "SELECT e.call_id, e.arrived_at, l.operator_id, l.operator_lo
 
 /// Reads what was measured at each end of the calls that arrived in the range.
 pub(super) async fn ends(
-    journal: &mut Journal,
+    view: &mut Connection,
     wanted: &Wanted,
 ) -> Result<Vec<EndRow>, sqlx::Error> {
     let mut ends = Vec::new();
@@ -96,7 +96,7 @@ pub(super) async fn ends(
             wanted.queue.clone().into(),
             i64::from(wanted.mos_below).into(),
         ];
-        let part: Vec<EndRow> = all(journal, ENDS, &args).await?;
+        let part: Vec<EndRow> = view.all(ENDS, &args).await?;
         ends.extend(part);
         from = to;
     }
@@ -105,13 +105,13 @@ pub(super) async fn ends(
 
 /// Reads the first legs that were heard badly, in order of arrival of their calls.
 pub(super) async fn poor(
-    journal: &mut Journal,
+    view: &mut Connection,
     wanted: &Wanted,
 ) -> Result<Vec<LegRow>, sqlx::Error> {
     let mut args = lots::range(wanted);
     args.push(i64::from(wanted.mos_below).into());
     args.push(lots::signed(LIST_MAX as u64));
-    all(journal, POOR, &args).await
+    view.all(POOR, &args).await
 }
 
 /// Who was at the other end of legs: kind, name, line.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::calls::{self, CallRow};
-use super::source::{all, unsigned};
+use super::source::unsigned;
 use super::{By, Cell, Report, Table, Wanted, lots, overruns, people, quality, queues};
+use crate::db::Connection;
 use crate::forms::Forms;
 use crate::metrics::{ContactLot, Interval, REPEAT_DAYS, Resolution};
-use crate::query::Journal;
 use crate::report::Source;
 
 /// Milliseconds of a day.
@@ -45,7 +45,8 @@ const TOPICS: &str = "SELECT topic, count(*) AS entries, count(*) - count(comple
 
 /// Answered calls and other contacts of the range, by the shortest window in which the same person came
 /// again for the same matter, and by the longest that has passed at $4. Who comes up to $3 counts. Who
-/// has several numbers on a card is one person, whichever is used.
+/// has several numbers on a card is one person, whichever is used; to come again to any queue is to come
+/// again.
 fn contacts_sql() -> String {
     let again: String = REPEAT_DAYS
         .map(|days| {
@@ -66,11 +67,11 @@ fn contacts_sql() -> String {
            SELECT CAST(CASE{again} END AS BIGINT) AS again,
              CAST(CASE{passed} ELSE 0 END AS BIGINT) AS passed
            FROM (
-             SELECT at, lead(at) OVER (PARTITION BY person, topic ORDER BY at) AS next_at FROM (
-               SELECT e.arrived_at AS at, coalesce(e.topic, '') AS topic,
+             SELECT at, queue, lead(at) OVER (PARTITION BY person, topic ORDER BY at) AS next_at FROM (
+               SELECT e.arrived_at AS at, coalesce(e.topic, '') AS topic, e.queue,
                  coalesce('person ' || CAST(n.person AS TEXT), e.number) AS person
                FROM (
-                 SELECT arrived_at, topic, coalesce(nullif(contact_key, ''), party_key) AS number
+                 SELECT arrived_at, topic, queue, coalesce(nullif(contact_key, ''), party_key) AS number
                  FROM entries
                  WHERE arrived_at >= $1 AND arrived_at <= $3 AND direction = 'inbound'
                    AND outcome IN ('answered', 'contact')
@@ -78,14 +79,14 @@ fn contacts_sql() -> String {
              ) AS contact
              WHERE person <> ''
            ) AS followed
-           WHERE at < $2
+           WHERE at < $2 AND ($5 IS NULL OR queue = $5)
          ) AS class
          GROUP BY again, passed"
     )
 }
 
 /// Reads what no other report shows.
-pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Day, sqlx::Error> {
+pub(super) async fn read(view: &mut Connection, wanted: &Wanted) -> Result<Day, sqlx::Error> {
     let range = lots::range(wanted);
     let window = i64::from(wanted.repeat_days) * DAY_MS;
     let until = [
@@ -93,8 +94,9 @@ pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Day, 
         wanted.to.into(),
         wanted.to.saturating_add(window).into(),
         wanted.now.into(),
+        wanted.queue.clone().into(),
     ];
-    let contacts: Vec<ContactRow> = all(journal, &contacts_sql(), &until).await?;
+    let contacts: Vec<ContactRow> = view.all(&contacts_sql(), &until).await?;
     let days = |days: i64| u16::try_from(days).unwrap_or(0);
     let contacts = contacts.into_iter().map(|row| ContactLot {
         contacts: unsigned(row.contacts),
@@ -102,8 +104,8 @@ pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Day, 
         passed: days(row.passed),
     });
     Ok(Day {
-        calls: all(journal, calls::CALLS, &range).await?,
-        topics: all(journal, TOPICS, &range).await?,
+        calls: view.all(calls::CALLS, &range).await?,
+        topics: view.all(TOPICS, &range).await?,
         contacts: contacts.collect(),
     })
 }

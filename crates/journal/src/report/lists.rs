@@ -1,9 +1,8 @@
 //! Owns how a list is read and cut off: its first rows, and how many there are of it.
 
-use super::source::{all, unsigned};
+use super::source::unsigned;
 use super::{LIST_MAX, Report, Table};
-use crate::db::{Readable, Value};
-use crate::query::Journal;
+use crate::db::{Connection, Readable, Value};
 
 /// The first rows of a list.
 #[derive(Debug, Clone)]
@@ -25,19 +24,19 @@ impl<T> Default for Listed<T> {
 
 /// Reads a list in an order. All of it is counted only if it is too long.
 pub(super) async fn read<T: Readable>(
-    journal: &mut Journal,
+    view: &mut Connection,
     (sql, order): (&str, &str),
     args: &[Value],
 ) -> Result<Listed<T>, sqlx::Error> {
     let first = format!("{sql} ORDER BY {order} LIMIT {}", LIST_MAX + 1);
-    let mut rows: Vec<T> = all(journal, &first, args).await?;
+    let mut rows: Vec<T> = view.all(&first, args).await?;
     if rows.len() <= LIST_MAX {
         let all = rows.len() as u64;
         return Ok(Listed { rows, all });
     }
     rows.truncate(LIST_MAX);
     let count = format!("SELECT count(*) FROM ({sql}) AS listed");
-    let counted: Vec<(i64,)> = all(journal, &count, args).await?;
+    let counted: Vec<(i64,)> = view.all(&count, args).await?;
     Ok(Listed {
         rows,
         all: counted.first().map_or(0, |(all,)| unsigned(*all)),

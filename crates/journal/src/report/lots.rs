@@ -5,12 +5,11 @@
 use std::collections::BTreeSet;
 
 use super::grain::Grain;
-use super::source::{all, outcome, unsigned};
+use super::source::{outcome, unsigned};
 use super::{By, Kind, Wanted, daily};
-use crate::db::Value;
+use crate::db::{Connection, Value};
 use crate::forms::Forms;
 use crate::metrics::{DelayLot, Interval, Lot, PRESETS, RingingLot, Talks};
-use crate::query::Journal;
 
 /// Stays in queues that are alike, with where and under which name a report shows them.
 #[derive(Debug, Clone)]
@@ -124,7 +123,7 @@ fn stays_sql(grain: Grain, by: By) -> String {
 
 /// Stays in queues, by what the rows of the report are told apart by.
 pub(crate) async fn stays(
-    journal: &mut Journal,
+    view: &mut Connection,
     wanted: &Wanted,
 ) -> Result<Vec<StayLot>, sqlx::Error> {
     let interval = match wanted.kind {
@@ -138,7 +137,7 @@ pub(crate) async fn stays(
     let mut args = range(wanted);
     args.push(wanted.now.into());
     args.extend(thresholds.map(signed));
-    let rows: Vec<StayRow> = all(journal, &stays_sql(grain, wanted.by), &args).await?;
+    let rows: Vec<StayRow> = view.all(&stays_sql(grain, wanted.by), &args).await?;
     let lots = rows.into_iter().map(|row| StayLot {
         at: grain.moment(row.part, wanted),
         is_a_term: is_a_term(row.outcome.as_deref(), row.up),
@@ -188,11 +187,11 @@ struct TalkRow {
 
 /// Talks of operators that are over.
 pub(crate) async fn talks(
-    journal: &mut Journal,
+    view: &mut Connection,
     wanted: &Wanted,
 ) -> Result<Vec<TalkLot>, sqlx::Error> {
     let grain = Grain::of(uncut_if_daily(wanted), wanted);
-    let rows: Vec<TalkRow> = all(journal, &talks_sql(grain), &range(wanted)).await?;
+    let rows: Vec<TalkRow> = view.all(&talks_sql(grain), &range(wanted)).await?;
     let lots = rows.into_iter().map(|row| TalkLot {
         at: grain.moment(row.part, wanted),
         operator: row.operator_id,
@@ -239,13 +238,13 @@ struct OfferRow {
 
 /// Offers to lines that are over.
 pub(crate) async fn offers(
-    journal: &mut Journal,
+    view: &mut Connection,
     wanted: &Wanted,
 ) -> Result<Vec<OfferLot>, sqlx::Error> {
     let mut args = range(wanted);
     args.push(signed(wanted.ring_limit_ms));
     let grain = Grain::of(uncut_if_daily(wanted), wanted);
-    let rows: Vec<OfferRow> = all(journal, &offers_sql(grain), &args).await?;
+    let rows: Vec<OfferRow> = view.all(&offers_sql(grain), &args).await?;
     let lots = rows.into_iter().map(|row| OfferLot {
         at: grain.moment(row.part, wanted),
         name: row.operator_name,
@@ -297,7 +296,7 @@ struct EntryRow {
 
 /// How long entries took to be complete.
 pub(crate) async fn entries(
-    journal: &mut Journal,
+    view: &mut Connection,
     wanted: &Wanted,
     forms: &Forms,
 ) -> Result<Vec<EntryLot>, sqlx::Error> {
@@ -309,7 +308,7 @@ pub(crate) async fn entries(
     let mut args = range(wanted);
     args.push(wanted.now.into());
     args.extend(limits.iter().copied().map(signed));
-    let rows: Vec<EntryRow> = all(journal, &entries_sql(limits.len()), &args).await?;
+    let rows: Vec<EntryRow> = view.all(&entries_sql(limits.len()), &args).await?;
     let lots = rows.into_iter().map(|row| EntryLot {
         lot: DelayLot {
             entries: unsigned(row.entries),

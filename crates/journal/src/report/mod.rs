@@ -28,7 +28,6 @@ use crate::db::Location;
 use crate::error::DatabaseError;
 use crate::forms::Forms;
 use crate::metrics::{FORMULAS, Interval};
-use crate::query;
 
 pub(crate) use source::Source;
 
@@ -273,8 +272,7 @@ pub async fn make(
     forms: &Forms,
     wanted: &Wanted,
 ) -> Result<Report, DatabaseError> {
-    let mut journal = query::open(database).await?;
-    let source = Source::read(&mut journal, forms, wanted).await?;
+    let source = Source::read(&database.into(), forms, wanted).await?;
     Ok(of(&source, forms, wanted))
 }
 
@@ -288,8 +286,7 @@ pub async fn occupancy(
     wanted: &Wanted,
     queue: &str,
 ) -> Result<Option<f64>, DatabaseError> {
-    let mut journal = query::open(database).await?;
-    let (source, lines) = Source::of_queue(&mut journal, wanted, queue).await?;
+    let (source, lines) = Source::of_queue(&database.into(), wanted, queue).await?;
     Ok(people::occupancy(&source, wanted, &lines))
 }
 

@@ -4,9 +4,8 @@ use super::lists::{self, Listed};
 use super::queues::seconds;
 use super::source::unsigned;
 use super::{Cell, Report, Table, Wanted, lots};
-use crate::db::Value;
+use crate::db::{Connection, Value};
 use crate::forms::Forms;
-use crate::query::Journal;
 
 /// An entry that was completed late, or not yet though its time has passed.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -97,7 +96,7 @@ const OFFERS: &str = "SELECT e.call_id, o.queue, o.operator_name, o.operator_lin
 
 /// Reads what is over its time.
 pub(super) async fn read(
-    journal: &mut Journal,
+    view: &mut Connection,
     forms: &Forms,
     wanted: &Wanted,
 ) -> Result<Overruns, sqlx::Error> {
@@ -108,9 +107,9 @@ pub(super) async fn read(
     let mut limited = until_now.clone();
     let entries = entries_sql(&limit_sql(forms, &mut limited));
     Ok(Overruns {
-        entries: lists::read(journal, (&entries, "arrived_at, call"), &limited).await?,
-        matters: lists::read(journal, (MATTERS, "arrived_at, call"), &until_now).await?,
-        offers: lists::read(journal, (OFFERS, "o.made_at, o.offer"), &ringing).await?,
+        entries: lists::read(view, (&entries, "arrived_at, call"), &limited).await?,
+        matters: lists::read(view, (MATTERS, "arrived_at, call"), &until_now).await?,
+        offers: lists::read(view, (OFFERS, "o.made_at, o.offer"), &ringing).await?,
     })
 }
 

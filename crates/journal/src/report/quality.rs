@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::audio::{self, LegRow};
-use super::source::{Source, all, unsigned};
+use super::source::{Source, unsigned};
 use super::{Cell, Report, Table, Wanted, lots};
+use crate::db::Connection;
 use crate::metrics::ratio;
-use crate::query::Journal;
 
 /// Talks of one operator that are over, alike in what is missing of their recordings.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -74,12 +74,12 @@ const MARKS: &str = "SELECT operator_name, operator_line, rating, count(*) AS ma
       AND rating IS NOT NULL AND rating BETWEEN 1 AND 5
     GROUP BY operator_name, operator_line, rating";
 
-pub(super) async fn read(journal: &mut Journal, wanted: &Wanted) -> Result<Quality, sqlx::Error> {
+pub(super) async fn read(view: &mut Connection, wanted: &Wanted) -> Result<Quality, sqlx::Error> {
     let range = lots::range(wanted);
     Ok(Quality {
-        talks: all(journal, TALKS, &range).await?,
-        marks: all(journal, MARKS, &range).await?,
-        poor: audio::poor(journal, wanted).await?,
+        talks: view.all(TALKS, &range).await?,
+        marks: view.all(MARKS, &range).await?,
+        poor: audio::poor(view, wanted).await?,
     })
 }
 

@@ -12,11 +12,11 @@ use super::lots::{self, EntryLot, OfferLot, StayLot, TalkLot};
 use super::overruns::{self, Overruns};
 use super::quality::{self, Quality};
 use super::{Kind, Wanted};
-use crate::db::{Readable, Value};
+use crate::db::{Connection, Location, Value};
 use crate::error::DatabaseError;
 use crate::forms::Forms;
 use crate::metrics::{self, Span};
-use crate::query::{self, Journal};
+use crate::store;
 
 /// How long before the range changes of operators' states are read: what an operator did at its start
 /// began earlier, hardly ever so much.
@@ -87,20 +87,19 @@ impl Source {
     /// Reads what a report needs, as it was at one moment. Two of them take long: another connection
     /// reads a part of those at the same time, a moment of its own.
     pub(crate) async fn read(
-        journal: &mut Journal,
+        database: &Location,
         forms: &Forms,
         wanted: &Wanted,
     ) -> Result<Self, DatabaseError> {
-        let database = journal.database.clone();
-        let failed = |error| DatabaseError::of(&database, error);
+        let failed = |error| DatabaseError::of(database, error);
+        let mut connection = store::open_reader(database).await?;
+        let most = connection.view(async |view| Self::read_most(view, forms, wanted).await);
         if !matches!(wanted.kind, Kind::Daily | Kind::Quality) {
-            return Self::read_most(journal, forms, wanted)
-                .await
-                .map_err(failed);
+            return most.await.map_err(failed);
         }
-        let mut other = query::open(&database).await?;
-        let most = Self::read_most(journal, forms, wanted);
-        let (most, beside) = tokio::join!(most, Self::read_beside(&mut other, wanted));
+        let mut other = store::open_reader(database).await?;
+        let beside = other.view(async |view| Self::read_beside(view, wanted).await);
+        let (most, beside) = tokio::join!(most, beside);
         let (ends, day) = beside.map_err(failed)?;
         Ok(Self {
             ends,
@@ -111,78 +110,75 @@ impl Source {
 
     /// What operators did, and the lines to which calls of a queue were offered.
     pub(crate) async fn of_queue(
-        journal: &mut Journal,
+        database: &Location,
         wanted: &Wanted,
         queue: &str,
     ) -> Result<(Self, BTreeSet<String>), DatabaseError> {
+        let mut connection = store::open_reader(database).await?;
         let range = [wanted.from.into(), wanted.to.into(), queue.into()];
         let mut source = Self::default();
-        let read = async {
-            read_turns(journal, wanted, &mut source).await?;
-            let lines: Vec<(String,)> = all(journal, LINES, &range).await?;
-            Ok(lines.into_iter().map(|(line,)| line).collect())
-        };
-        let lines = read.await;
-        let lines = lines.map_err(|error| DatabaseError::of(&journal.database, error))?;
-        Ok((source, lines))
+        let read = connection.view(async |view| {
+            read_turns(view, wanted, &mut source).await?;
+            view.all(LINES, &range).await
+        });
+        let lines: Vec<(String,)> = read
+            .await
+            .map_err(|error| DatabaseError::of(database, error))?;
+        Ok((source, lines.into_iter().map(|(line,)| line).collect()))
     }
 
     /// What was measured of audio, and what the daily report shows and no other.
     async fn read_beside(
-        journal: &mut Journal,
+        view: &mut Connection,
         wanted: &Wanted,
     ) -> Result<(Vec<EndRow>, Day), sqlx::Error> {
-        journal.connection.begin_view().await?;
-        let ends = audio::ends(journal, wanted).await?;
+        let ends = audio::ends(view, wanted).await?;
         let day = match wanted.kind {
-            Kind::Daily => daily::read(journal, wanted).await?,
+            Kind::Daily => daily::read(view, wanted).await?,
             _ => Day::default(),
         };
-        journal.connection.commit().await?;
         Ok((ends, day))
     }
 
     /// Everything else.
     async fn read_most(
-        journal: &mut Journal,
+        view: &mut Connection,
         forms: &Forms,
         wanted: &Wanted,
     ) -> Result<Self, sqlx::Error> {
-        journal.connection.begin_view().await?;
         let queue: Value = wanted.queue.clone().into();
         let range = [wanted.from.into(), wanted.to.into(), queue];
         let shows = |kinds: &[Kind]| wanted.kind == Kind::Daily || kinds.contains(&wanted.kind);
         let mut source = Self::default();
         if shows(&[Kind::Queue]) {
-            source.stay_lots = lots::stays(journal, wanted).await?;
+            source.stay_lots = lots::stays(view, wanted).await?;
             source.identity = source.stay_lots.iter().all(|lot| lot.is_a_term);
         } else {
-            let strays: Vec<(i64,)> = all(journal, &stray_sql(), &range).await?;
+            let strays: Vec<(i64,)> = view.all(&stray_sql(), &range).await?;
             source.identity = strays.is_empty();
         }
         if shows(&[Kind::Operator]) {
-            source.talk_lots = lots::talks(journal, wanted).await?;
+            source.talk_lots = lots::talks(view, wanted).await?;
         }
         if shows(&[Kind::Quality]) {
-            source.quality = quality::read(journal, wanted).await?;
+            source.quality = quality::read(view, wanted).await?;
         }
         if shows(&[Kind::Line]) {
-            source.offer_lots = lots::offers(journal, wanted).await?;
+            source.offer_lots = lots::offers(view, wanted).await?;
         }
         if shows(&[Kind::Overruns]) {
-            source.overruns = overruns::read(journal, forms, wanted).await?;
+            source.overruns = overruns::read(view, forms, wanted).await?;
         }
         if shows(&[Kind::Operator, Kind::Line]) {
-            source.entry_lots = lots::entries(journal, wanted, forms).await?;
+            source.entry_lots = lots::entries(view, wanted, forms).await?;
         }
         if shows(&[Kind::Operator]) {
-            read_turns(journal, wanted, &mut source).await?;
-            source.breaks = all(journal, BREAKS, &range[..2]).await?;
+            read_turns(view, wanted, &mut source).await?;
+            source.breaks = view.all(BREAKS, &range[..2]).await?;
         }
         if wanted.kind == Kind::Abandoned {
-            source.abandoned = abandoned::read(journal, wanted).await?;
+            source.abandoned = abandoned::read(view, wanted).await?;
         }
-        journal.connection.commit().await?;
         Ok(source)
     }
 }
@@ -212,14 +208,6 @@ const TURNS: &str =
     "SELECT event, operator_id, operator_name, operator_line, state, status, began_at,
     up FROM operator_turns WHERE began_at >= $1 AND began_at < $2 ORDER BY event";
 
-pub(super) async fn all<T: Readable>(
-    journal: &mut Journal,
-    sql: &str,
-    args: &[Value],
-) -> Result<Vec<T>, sqlx::Error> {
-    journal.connection.all(sql, args).await
-}
-
 fn word(outcome: QueueOutcome) -> String {
     let word = serde_json::to_value(outcome).ok();
     let word = word.as_ref().and_then(serde_json::Value::as_str);
@@ -236,7 +224,7 @@ const fn boot_range(boot: i64) -> (i64, i64) {
 }
 
 async fn read_turns(
-    journal: &mut Journal,
+    view: &mut Connection,
     wanted: &Wanted,
     source: &mut Source,
 ) -> Result<(), sqlx::Error> {
@@ -244,14 +232,14 @@ async fn read_turns(
         wanted.from.saturating_sub(TURNS_BEFORE_MS).into(),
         wanted.to.into(),
     ];
-    let rows: Vec<TurnRow> = all(journal, TURNS, &range).await?;
+    let rows: Vec<TurnRow> = view.all(TURNS, &range).await?;
     let mut ends = BTreeMap::new();
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
         let boot = row.event >> 32;
         let number = u32::try_from(boot).unwrap_or(u32::MAX);
         if let Entry::Vacant(unknown) = ends.entry(number) {
-            unknown.insert(boot_end(journal, boot, wanted.now).await?);
+            unknown.insert(boot_end(view, boot, wanted.now).await?);
         }
         let person = Person {
             name: row.operator_name,
@@ -274,10 +262,9 @@ async fn read_turns(
 
 /// The monotonic time at which a boot ended: its last event; of the newest one that has not said that
 /// it stopped, now.
-async fn boot_end(journal: &mut Journal, boot: i64, now: i64) -> Result<u64, sqlx::Error> {
+async fn boot_end(view: &mut Connection, boot: i64, now: i64) -> Result<u64, sqlx::Error> {
     let (from, to) = boot_range(boot);
-    let last: Option<(i64, i64, String)> = journal
-        .connection
+    let last: Option<(i64, i64, String)> = view
         .first(
             "SELECT up, at, kind FROM events WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1",
             &[from.into(), to.into()],
@@ -286,8 +273,7 @@ async fn boot_end(journal: &mut Journal, boot: i64, now: i64) -> Result<u64, sql
     let Some((up, at, kind)) = last else {
         return Ok(0);
     };
-    let newer: Option<(i64,)> = journal
-        .connection
+    let newer: Option<(i64,)> = view
         .first("SELECT id FROM events WHERE id >= $1 LIMIT 1", &[to.into()])
         .await?;
     let up = unsigned(up);

@@ -16,7 +16,8 @@ async fn spread_out(connection: &mut Connection) {
     let spread = "UPDATE entries SET arrived_at = $1 + (call * 7919 % 80) * 6 * 3600000,
         party_key = CASE call % 11 WHEN 0 THEN '' ELSE CAST(call % 23 AS TEXT) END,
         contact_key = CASE call % 7 WHEN 0 THEN '' WHEN 1 THEN '3' END,
-        topic = CASE call % 4 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE 'a' END";
+        topic = CASE call % 4 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE 'a' END,
+        queue = CASE call % 3 WHEN 0 THEN 'health' ELSE 'roads' END";
     connection.run(spread, &[wall(0).into()]).await.unwrap();
     let card = "INSERT INTO person_numbers (key, number, person, version) VALUES
         ('1', '1', 9, 1), ('2', '2', 9, 1), ('3', '3', NULL, 1)";
@@ -41,6 +42,18 @@ async fn contacts(connection: &mut Connection) -> Vec<Contact> {
     rows.into_iter().map(contact).collect()
 }
 
+/// The figures of each window: judged, resolved, not yet.
+async fn figures(place: &Place, wanted: &Wanted) -> Vec<[u64; 3]> {
+    let forms = Forms::plain(Duration::from_secs(600));
+    let made = report::make(place.database(), &forms, wanted).await;
+    let json = render::json(&made.unwrap());
+    let rows = json["tables"]["first_contact_resolution"].as_array();
+    let of_row = |row: &serde_json::Value| {
+        ["judged", "resolved", "not_yet"].map(|column| row[column].as_u64().unwrap())
+    };
+    rows.unwrap().iter().map(of_row).collect()
+}
+
 #[test]
 fn the_database_judges_contacts_as_the_formula_does() {
     let place = Place::new();
@@ -61,15 +74,26 @@ fn the_database_judges_contacts_as_the_formula_does() {
                 repeat_days: 7,
                 ..Wanted::new(Kind::Daily, range, now, TimeZone::UTC)
             };
-            let forms = Forms::plain(Duration::from_secs(600));
-            let made = report::make(place.database(), &forms, &wanted).await;
-            let json = render::json(&made.unwrap());
-            let rows = &json["tables"]["first_contact_resolution"];
+            let found = figures(&place, &wanted).await;
+            // Each contact is that of one queue, to whichever it came again.
+            let of_queue = async |queue: &str| {
+                let queue = Some(queue.to_owned());
+                let wanted = Wanted {
+                    queue,
+                    ..wanted.clone()
+                };
+                figures(&place, &wanted).await
+            };
+            let (health, roads) = (of_queue("health").await, of_queue("roads").await);
             for (row, days) in REPEAT_DAYS.into_iter().enumerate() {
                 let exact = first_contact_resolution(&contacts, range, days, now);
-                let found = ["judged", "resolved", "not_yet"].map(|c| rows[row][c].as_u64());
-                let expected = [exact.judged, exact.resolved, exact.pending].map(Some);
-                assert_eq!(found, expected, "{days} days, {now}");
+                let expected = [exact.judged, exact.resolved, exact.pending];
+                assert_eq!(found[row], expected, "{days} days, {now}");
+                for place in 0..3 {
+                    let (one, other) = (health[row][place], roads[row][place]);
+                    assert_eq!(one + other, expected[place], "{days} days, {now}");
+                    assert!(one < other || other == 0);
+                }
                 judged += exact.judged;
                 resolved += exact.resolved;
             }
