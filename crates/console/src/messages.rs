@@ -17,8 +17,9 @@ use crate::entries::as_json;
 use crate::operation::MESSAGES;
 use crate::problem::Problem;
 use crate::query::{Query, call_id};
+use crate::session::Session;
 use crate::token::Token;
-use crate::write::read;
+use crate::write::{read, writer};
 
 /// Messages of a page, unless asked otherwise, and at most.
 const PAGE: u32 = 50;
@@ -85,6 +86,7 @@ fn told(message: &LeftMessage) -> Value {
 pub(crate) async fn heard(
     State(app): State<App>,
     Extension(token): Extension<Token>,
+    session: Option<Extension<Session>>,
     Path((id, segment)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
@@ -93,6 +95,7 @@ pub(crate) async fn heard(
     let nothing = || Problem::not_found(format!("there is no message {segment:?} of {call}"));
     let number: u16 = segment.parse().map_err(|_| nothing())?;
     let Heard { operator } = read(&headers, &body)?;
+    let by = writer(token, session.is_some(), operator)?;
     {
         let mut reader = app.reader().await?;
         let rows = reader.journal.call(call).await?.ok_or_else(nothing)?;
@@ -105,7 +108,7 @@ pub(crate) async fn heard(
     let wish = Wish::Heard {
         call,
         segment: Some(number),
-        by: operator.unwrap_or(token.name),
+        by,
     };
     let done = app.console.desk.carry_out(wish).await?;
     // Without an event it was heard before.

@@ -1,4 +1,5 @@
-//! Owns the writing into entries. Who writes is the token's name, or whom the body names.
+//! Owns the writing into entries. Who writes is who signed in; of a token, its name or whom the body
+//! names, for another system writes for its users.
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -15,6 +16,7 @@ use vocab::{Channel, Contact, EntryField, EventId, FieldChange, OperatorRef, Wal
 use crate::app::App;
 use crate::problem::Problem;
 use crate::query::call_id;
+use crate::session::Session;
 use crate::token::Token;
 
 /// Values of fields by name; null takes one away.
@@ -51,9 +53,30 @@ struct NewContact {
     complete: bool,
 }
 
+/// Who writes. The journal is evidence: whoever signed in does it under that name and no other.
+pub(crate) fn writer(
+    token: Token,
+    signed_in: bool,
+    named: Option<String>,
+) -> Result<String, Problem> {
+    match named {
+        None => Ok(token.name),
+        Some(named) if !signed_in => Ok(named),
+        Some(named) if named.to_lowercase() == token.name.to_lowercase() => Ok(token.name),
+        Some(_) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "operator: expected {} or nothing, for that is who signed in",
+                token.name
+            ),
+        )),
+    }
+}
+
 pub(crate) async fn change(
     State(app): State<App>,
     Extension(token): Extension<Token>,
+    session: Option<Extension<Session>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -61,7 +84,7 @@ pub(crate) async fn change(
     let call = call_id(&id)?;
     let change: Change = read(&headers, &body)?;
     let seen = seen(&headers)?;
-    let by = change.operator.unwrap_or(token.name);
+    let by = writer(token, session.is_some(), change.operator)?;
     let changes = changes(change.fields)?;
     let wish = if change.complete {
         Wish::Complete {

@@ -97,7 +97,7 @@ fn writing() -> Value {
             "properties": {
                 "fields": fields,
                 "complete": { "type": "boolean" },
-                "operator": { "type": "string", "description": "Who writes, if not the token's owner." },
+                "operator": { "type": "string", "description": "Who writes, if not the token's owner; who signed in writes under that name alone." },
             },
         },
         "SignIn": {
@@ -155,7 +155,7 @@ fn cards() -> Value {
             "type": "object",
             "additionalProperties": false,
             "properties": {
-                "operator": { "type": "string", "description": "Who heard it, if not the one who says so." },
+                "operator": { "type": "string", "description": "Who heard it, if not the token's owner; who signed in says so of that name alone." },
             },
         },
         "MessagePage": {

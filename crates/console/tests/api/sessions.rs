@@ -130,6 +130,17 @@ async fn who_signs_in_may_what_the_account_may_and_writes_by_the_csrf_token_alon
     let path = format!("/api/v1/entries/{}", written.body["id"].as_str().unwrap());
     let entry = office.ask("GET", &path, &by, "").await;
     assert_eq!(entry.body["written_by"], "anna");
+    for (operator, status) in [("boris", StatusCode::FORBIDDEN), ("Anna", StatusCode::OK)] {
+        let change = json!({ "fields": { "topic": operator }, "operator": operator });
+        let change = change.to_string();
+        let answer = office.ask("PATCH", &path, &headers, &change).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    let entry = office.ask("GET", &path, &by, "").await;
+    assert_eq!(entry.body["topic"], "Anna", "nothing was written for boris");
+    let corrected = entry.body["correction_list"].as_array().unwrap();
+    assert_eq!(corrected.len(), 1, "{corrected:?}");
+    assert_eq!(corrected[0]["written_by"], "anna");
 
     let out = office.ask("DELETE", "/api/v1/session", &headers, "").await;
     assert_eq!(out.status, StatusCode::NO_CONTENT);
