@@ -8,6 +8,7 @@ use vocab::media::{RecordingKey, Side};
 use vocab::{CallId, LegId, PauseReason};
 
 use super::*;
+use crate::tap::NoTap;
 
 /// Sockets of which the system does not say any more when they have packets.
 struct Broken(SimSockets);
@@ -98,17 +99,6 @@ fn a_thread_that_cannot_wait_ends_and_calls_nothing_over() {
     assert_eq!(lane.hand(close.clone()), Handed::Gone(close));
 }
 
-struct Untaped;
-
-impl Tap for Untaped {
-    fn start(&mut self, _key: RecordingKey, _at: Time) {}
-    fn packet(&mut self, _key: RecordingKey, _side: Side, _arrived: Time, _rtp: &[u8]) {}
-    fn pause(&mut self, _key: RecordingKey, _at: Time, _reason: PauseReason) {}
-    fn resume(&mut self, _key: RecordingKey, _at: Time) {}
-    fn discard(&mut self, _key: RecordingKey, _at: Time) {}
-    fn stop(&mut self, _key: RecordingKey, _at: Time) {}
-}
-
 const CALL: CallId = CallId::new(1, 1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -120,7 +110,7 @@ fn plane(ports: Option<RangeInclusive<u16>>) -> (Media, mpsc::Receiver<MediaEven
         ..Settings::default()
     };
     let report = move |event| drop(report.send(event));
-    let taps: Vec<Box<dyn Tap>> = vec![Box::new(Untaped)];
+    let taps: Vec<Box<dyn Tap>> = vec![Box::new(NoTap)];
     let media = Media::start(settings, Instant::now(), BTreeMap::new(), taps, report).unwrap();
     (media, events)
 }
