@@ -142,7 +142,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// With the usual thresholds: 20 s to answer, 5 s for short abandons, 15 s for a line to ring,
-    /// three days for a repeat, a MOS of 3.6 (below it many are dissatisfied, ITU-T G.107 annex B).
+    /// seven days for a repeat, a MOS of 3.6 (below it many are dissatisfied, ITU-T G.107 annex B).
     #[must_use]
     pub const fn new(kind: Kind, (from, to): (i64, i64), now: i64, zone: TimeZone) -> Self {
         Self {
@@ -157,7 +157,7 @@ impl Wanted {
             threshold_ms: 20_000,
             short_ms: 5_000,
             ring_limit_ms: 15_000,
-            repeat_days: 3,
+            repeat_days: 7,
             mos_below: 360,
         }
     }
