@@ -36,7 +36,9 @@ pub use operators::{
     OfQueue, OperatorsCommand, SignIn, StatusName, Supervised,
 };
 pub use password::UserPassword;
-pub use person::{CardFields, PersonAdd, PersonCommand, PersonEdit, PersonFind, PersonMerge};
+pub use person::{
+    CardFields, PersonAdd, PersonCommand, PersonEdit, PersonFind, PersonHistory, PersonMerge,
+};
 pub use recordings::{
     Hold, Purge, RecordingExport, RecordingForm, RecordingOf, RecordingsCommand, Verify,
 };

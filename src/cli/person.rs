@@ -20,6 +20,10 @@ Example:
     /// Write in a card what is given; the rest stays. Numbers given stand in place of all it had.
     Edit(PersonEdit),
 
+    /// List everything that was written in a card: when, by whom, with what it was merged, from what it
+    /// was split, what stood there since.
+    History(PersonHistory),
+
     /// Make one card of two: the first stays, with the notes and numbers of both.
     Merge(PersonMerge),
 
@@ -69,6 +73,18 @@ pub struct PersonEdit {
     /// Who writes; without it the user of this machine.
     #[arg(long, value_name = "WHO")]
     pub by: Option<String>,
+
+    /// Whose journal.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// A card whose history is asked for.
+#[derive(Debug, Clone, Args)]
+pub struct PersonHistory {
+    /// Which card.
+    #[arg(value_name = "ID")]
+    pub id: EventId,
 
     /// Whose journal.
     #[command(flatten)]

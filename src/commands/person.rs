@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use journal::desk::Wish;
+use journal::desk::{CardChange, Wish};
 use journal::persons::Person;
-use journal::query;
-use vocab::{EventId, PersonCard};
+use journal::{export, query};
+use vocab::{Event, EventId, Fact, PersonCard};
 
 use super::entry::{carry_out, printable, who};
 use super::journal::block_on;
-use crate::cli::{CardFields, PersonCommand, PersonEdit};
+use crate::cli::{CardFields, PersonCommand, PersonEdit, PersonHistory};
 use crate::settings::Settings;
 
 /// Cards shown at once.
@@ -29,9 +29,15 @@ pub(super) fn run(command: PersonCommand) -> anyhow::Result<ExitCode> {
         }
         PersonCommand::Add(new) => {
             let settings = super::load(&new.config.config)?;
-            let card = over(PersonCard::default(), new.card);
-            let (person, by) = (None, who(new.by));
-            written(&settings, Wish::WritePerson { person, by, card })?
+            written(
+                &settings,
+                Wish::WritePerson {
+                    person: None,
+                    by: who(new.by),
+                    change: new.card.into(),
+                    seen: None,
+                },
+            )?
         }
         PersonCommand::Edit(PersonEdit {
             id,
@@ -40,14 +46,26 @@ pub(super) fn run(command: PersonCommand) -> anyhow::Result<ExitCode> {
             config,
         }) => {
             let settings = super::load(&config.config)?;
-            let found = block_on(async {
+            written(
+                &settings,
+                Wish::WritePerson {
+                    person: Some(id),
+                    by: who(by),
+                    change: card.into(),
+                    seen: None,
+                },
+            )?
+        }
+        PersonCommand::History(PersonHistory { id, config }) => {
+            let settings = super::load(&config.config)?;
+            let events = block_on(async {
                 let mut journal = query::open(&settings.journal.database).await?;
-                journal.person(id).await
+                journal.person_events(id).await
             })??;
-            let old = found.with_context(|| format!("there is no card of a person {id}"))?;
-            let (person, by) = (Some(id), who(by));
-            let card = over(old.card, card);
-            written(&settings, Wish::WritePerson { person, by, card })?
+            if events.is_empty() {
+                anyhow::bail!("there is no card of a person {id}");
+            }
+            events.iter().map(writing).collect()
         }
         PersonCommand::Merge(which) => {
             let settings = super::load(&which.config.config)?;
@@ -61,7 +79,7 @@ pub(super) fn run(command: PersonCommand) -> anyhow::Result<ExitCode> {
             config,
         }) => {
             let settings = super::load(&config.config)?;
-            let (by, card) = (who(by), over(PersonCard::default(), card));
+            let (by, card) = (who(by), CardChange::from(card).over(PersonCard::default()));
             written(&settings, Wish::SplitPerson { person, by, card })?
         }
     };
@@ -75,26 +93,49 @@ fn written(settings: &Settings, wish: Wish) -> anyhow::Result<String> {
     Ok(format!("{person}\n"))
 }
 
-/// A card with what was given in place of what it had.
-fn over(old: PersonCard, given: CardFields) -> PersonCard {
-    PersonCard {
-        name: given.name.unwrap_or(old.name),
-        notes: given.notes.unwrap_or(old.notes),
-        numbers: if given.number.is_empty() {
-            old.numbers
-        } else {
-            given.number
-        },
+impl From<CardFields> for CardChange {
+    fn from(given: CardFields) -> Self {
+        Self {
+            name: given.name,
+            notes: given.notes,
+            numbers: Some(given.number).filter(|numbers| !numbers.is_empty()),
+        }
     }
 }
 
-fn line(person: &Person) -> String {
+/// One writing about a card: when, who, what stands in it since, and what it did to others.
+fn writing(event: &Event) -> String {
+    let Fact::PersonWritten {
+        by,
+        card,
+        merged,
+        split_from,
+        ..
+    } = &event.fact
+    else {
+        return String::new();
+    };
+    let parts = merged.iter().map(|other| format!("with {other}"));
+    let parts = parts.chain(split_from.map(|whole| format!("split from {whole}")));
+    let how: Vec<String> = parts.collect();
+    let who = format!("{}\t{by}\t{}", export::utc(event.at), how.join(", "));
+    row(&format!("{who}\t{}", text(card)))
+}
+
+fn text(card: &PersonCard) -> String {
     let PersonCard {
         name,
         notes,
         numbers,
-    } = &person.card;
-    let text = format!("{}\t{name}\t{}\t{notes}", person.person, numbers.join(", "));
+    } = card;
+    format!("{name}\t{}\t{notes}", numbers.join(", "))
+}
+
+fn line(person: &Person) -> String {
+    row(&format!("{}\t{}", person.person, text(&person.card)))
+}
+
+fn row(text: &str) -> String {
     // Tabs are ours; what people wrote has none that steers a terminal.
     let shown: Vec<String> = text.split('\t').map(printable).collect();
     format!("{}\n", shown.join("\t"))

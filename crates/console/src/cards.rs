@@ -3,33 +3,24 @@
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use journal::desk::Wish;
-use journal::persons::Person;
+use journal::desk::{CardChange, Wish};
 use serde::Deserialize;
 use serde_json::json;
 use vocab::{EventId, PersonCard};
 
 use crate::app::App;
-use crate::entries::as_json;
+use crate::entries::{as_json, is_known};
 use crate::operation::CARDS;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::token::Token;
-use crate::write::read;
+use crate::write::{if_match, read};
 
 /// Cards of a page, unless asked otherwise, and at most.
 const PAGE: u64 = 50;
 const PAGE_MAX: u64 = 500;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Card {
-    name: Option<String>,
-    notes: Option<String>,
-    numbers: Option<Vec<String>>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,8 +47,28 @@ pub(crate) async fn find(
 pub(crate) async fn one(
     State(app): State<App>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(as_json(&json!(card(&app, &id).await?)))
+    let mut reader = app.reader().await?;
+    let found = reader.journal.person(card_id(&id)?).await?;
+    let card = found.ok_or_else(|| no_card(&id))?;
+    let tag = etag(card.version);
+    if is_known(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    Ok(([(header::ETAG, tag)], as_json(&json!(card))).into_response())
+}
+
+pub(crate) async fn events(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let mut reader = app.reader().await?;
+    let events = reader.journal.person_events(card_id(&id)?).await?;
+    if events.is_empty() {
+        return Err(no_card(&id));
+    }
+    Ok(as_json(&json!({ "events": events })))
 }
 
 pub(crate) async fn add(
@@ -66,11 +77,11 @@ pub(crate) async fn add(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let new: Card = read(&headers, &body)?;
     let wish = Wish::WritePerson {
         person: None,
         by: token.name,
-        card: new.over(PersonCard::default()),
+        change: read(&headers, &body)?,
+        seen: None,
     };
     written(&app, StatusCode::CREATED, wish).await
 }
@@ -82,12 +93,12 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let change: Card = read(&headers, &body)?;
-    let old = card(&app, &id).await?;
+    let change = read(&headers, &body)?;
     let wish = Wish::WritePerson {
-        person: Some(old.person),
+        person: Some(card_id(&id)?),
         by: token.name,
-        card: change.over(old.card),
+        change,
+        seen: seen(&headers)?,
     };
     written(&app, StatusCode::OK, wish).await
 }
@@ -115,24 +126,13 @@ pub(crate) async fn split(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let new: Card = read(&headers, &body)?;
+    let new: CardChange = read(&headers, &body)?;
     let wish = Wish::SplitPerson {
         person: card_id(&id)?,
         by: token.name,
         card: new.over(PersonCard::default()),
     };
     written(&app, StatusCode::CREATED, wish).await
-}
-
-impl Card {
-    /// A card with what was given in place of what it had.
-    fn over(self, old: PersonCard) -> PersonCard {
-        PersonCard {
-            name: self.name.unwrap_or(old.name),
-            notes: self.notes.unwrap_or(old.notes),
-            numbers: self.numbers.unwrap_or(old.numbers),
-        }
-    }
 }
 
 async fn written(app: &App, status: StatusCode, wish: Wish) -> Result<Response, Problem> {
@@ -143,12 +143,28 @@ async fn written(app: &App, status: StatusCode, wish: Wish) -> Result<Response, 
 
 /// An id in a path. One that is none names nothing.
 fn card_id(text: &str) -> Result<EventId, Problem> {
-    text.parse()
-        .map_err(|_| Problem::not_found(format!("there is no card {text:?}")))
+    text.parse().map_err(|_| no_card(text))
 }
 
-async fn card(app: &App, id: &str) -> Result<Person, Problem> {
-    let mut reader = app.reader().await?;
-    let found = reader.journal.person(card_id(id)?).await?;
-    found.ok_or_else(|| Problem::not_found(format!("there is no card {id:?}")))
+fn no_card(id: &str) -> Problem {
+    Problem::not_found(format!("there is no card {id:?}"))
+}
+
+fn etag(version: EventId) -> HeaderValue {
+    // Hex digits and dashes are a header's value.
+    HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The version that the writer saw (If-Match).
+fn seen(headers: &HeaderMap) -> Result<Option<EventId>, Problem> {
+    let Some(tag) = if_match(headers) else {
+        return Ok(None);
+    };
+    let version = tag.parse().map_err(|_| {
+        Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "If-Match: expected the ETag of the card",
+        )
+    })?;
+    Ok(Some(version))
 }

@@ -41,6 +41,7 @@ pub(crate) async fn find(
         direction: query.text("direction"),
         person: query.text("person"),
         completed: query.flag("completed")?,
+        open: query.flag("open")? == Some(true),
         emergency: query.flag("emergency")?,
         up: query.flag("up")?,
         text: query.text("text"),
@@ -103,8 +104,13 @@ pub(crate) async fn history(
     let mut reader = app.reader().await?;
     let page = reader.journal.history(&number, PAGE).await?;
     let card = reader.journal.person_with(&number).await?;
-    let open = page.entries.iter().filter(|entry| is_open(entry));
-    let open: Vec<Value> = open.map(|entry| json!(call(entry))).collect();
+    let open = Filter {
+        person: Some(number.clone()),
+        open: true,
+        ..Filter::default()
+    };
+    let open = reader.journal.find(&open, None, PAGE_MAX).await?;
+    let open: Vec<String> = open.entries.iter().map(call).collect();
     Ok(as_json(&json!({
         "number": vocab::number_key(&number),
         "entries": list(&page.entries),
@@ -112,12 +118,6 @@ pub(crate) async fn history(
         "more": page.next.is_some(),
         "card": card,
     })))
-}
-
-/// An entry that is to be completed, or a matter that a department has not done.
-fn is_open(entry: &EntryRow) -> bool {
-    let not_completed = entry.talk_ended_at.is_some() && entry.completed_at.is_none();
-    not_completed || matches!(entry.execution.as_deref(), Some("assigned" | "in_progress"))
 }
 
 fn call(entry: &EntryRow) -> String {
@@ -143,7 +143,7 @@ pub(crate) fn etag(entry: &EntryRow) -> HeaderValue {
 }
 
 /// RFC 9110 section 13.1.2: weakly compared, any of several.
-fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+pub(crate) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok());

@@ -133,7 +133,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         all.push(json!({
             "name": "If-Match",
             "in": "header",
-            "description": "The ETag of the entry: with another one nothing is written.",
+            "description": "The ETag of what is written: with another one nothing is.",
             "schema": { "type": "string" },
         }));
     }

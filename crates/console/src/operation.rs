@@ -180,6 +180,10 @@ pub(crate) const FIND: &[Parameter] = &[
         "completed",
         "Whether they are completed, of those that are to be.",
     ),
+    flag(
+        "open",
+        "Only those still to be completed, and matters that a department has not done.",
+    ),
     flag("emergency", "Whether they are marked as an emergency."),
     flag("up", "Whether they are calls that are up now."),
     text(
@@ -456,8 +460,19 @@ const OPERATIONS: &[Operation] = &[
         parameters: &[],
         body: None,
         answer: (200, JSON, "Any"),
-        problems: &[404],
+        problems: &[304, 404],
         route: || get(cards::one),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/cards/{card}/events",
+        summary: "Everything that was written in the card of a person, by whom and when.",
+        door: Door::Right(Right::Read),
+        parameters: &[],
+        body: None,
+        answer: (200, JSON, "Any"),
+        problems: &[404],
+        route: || get(cards::events),
     },
     Operation {
         method: "patch",
@@ -467,7 +482,7 @@ const OPERATIONS: &[Operation] = &[
         parameters: &[],
         body: Some("Card"),
         answer: (200, JSON, "Any"),
-        problems: &[400, 404, 413, 415, 422],
+        problems: &[400, 404, 412, 413, 415, 422],
         route: || patch(cards::change),
     },
     Operation {

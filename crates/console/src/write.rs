@@ -210,16 +210,19 @@ fn changes(fields: Fields) -> Result<Vec<FieldChange>, Problem> {
     Ok(changes)
 }
 
+/// The tag that is to be that of the thing as it is; none if any will do.
+pub(crate) fn if_match(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::IF_MATCH)?;
+    let text = value.to_str().unwrap_or_default().trim();
+    (text != "*").then(|| text.trim_matches('"'))
+}
+
 /// What the writer saw, by the part of the entity tag that says what people wrote (If-Match).
 fn seen(headers: &HeaderMap) -> Result<Option<Seen>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
+    let Some(tag) = if_match(headers) else {
         return Ok(None);
     };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let parts = text.trim_matches('"').split_once('.');
+    let parts = tag.split_once('.');
     let written: Option<EventId> = parts.and_then(|(_, written)| written.parse().ok());
     let written = written.ok_or_else(|| {
         Problem::new(

@@ -25,6 +25,8 @@ use vocab::{
     QueueOutcome, Rank, RecordingFile, Snapshot, Time, WallTime,
 };
 
+#[path = "api/cards.rs"]
+mod cards;
 #[path = "api/hostile.rs"]
 mod hostile;
 #[path = "api/sessions.rs"]
@@ -563,6 +565,10 @@ async fn a_contact_is_written_down_and_in_the_history_of_its_number() {
     assert_eq!(history["number"], "2421234501");
     assert_eq!(history["entries"].as_array().unwrap().len(), 2, "{history}");
     assert_eq!(history["open"].as_array().unwrap().len(), 2);
+    let page = office.json("/api/v1/entries?open=true&channel=chat").await;
+    assert_eq!(page["entries"].as_array().unwrap().len(), 1, "{page}");
+    let page = office.json("/api/v1/entries?open=true&channel=email").await;
+    assert_eq!(page["entries"], json!([]));
     let (status, _) = office
         .write(
             "POST",
@@ -738,54 +744,5 @@ async fn encrypted_recordings_are_played_and_each_hearing_is_written_down() {
         by,
         ["all", "listener"],
         "ranges of one person are one hearing"
-    );
-}
-
-#[tokio::test]
-async fn cards_are_made_found_merged_and_split() {
-    let office = Office::new();
-    let cards = "/api/v1/cards";
-    let hostile = "=cmd()<script>'; DROP TABLE persons;--";
-    let new = json!({ "name": hostile, "numbers": ["+7 (424) 212-34-501"], "notes": "first" });
-    let (status, first) = office.write("POST", cards, &[], &new).await;
-    assert_eq!(status, StatusCode::CREATED, "{first}");
-    let first = first["person"].as_str().unwrap().to_owned();
-    let (status, problem) = office
-        .write("POST", cards, &[], &json!({ "numbers": ["x"] }))
-        .await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
-    let new = json!({ "name": "Petrov", "numbers": ["+7424212345"] });
-    let (_, second) = office.write("POST", cards, &[], &new).await;
-    let second = second["person"].as_str().unwrap().to_owned();
-
-    let one = format!("{cards}/{first}");
-    let (status, _) = office
-        .write("PATCH", &one, &[], &json!({ "notes": "second" }))
-        .await;
-    assert_eq!(status, StatusCode::OK);
-    let merge = format!("{one}/merge");
-    let (status, _) = office
-        .write("POST", &merge, &[], &json!({ "from": second }))
-        .await;
-    assert_eq!(status, StatusCode::OK);
-    let found = office.json(&format!("{cards}?text=petrov")).await;
-    assert_eq!(
-        found["cards"],
-        json!([]),
-        "merged: its name is that of the first"
-    );
-    let found = office.json(&format!("{cards}?text=second")).await;
-    assert_eq!(found["cards"][0]["name"], hostile);
-    assert_eq!(found["cards"][0]["numbers"].as_array().unwrap().len(), 2);
-    let split = json!({ "name": "Petrov", "numbers": ["+7424212345"] });
-    let (status, _) = office
-        .write("POST", &format!("{one}/split"), &[], &split)
-        .await;
-    assert_eq!(status, StatusCode::CREATED);
-    let history = office.json("/api/v1/persons/+7424212345").await;
-    assert_eq!(history["card"]["name"], "Petrov");
-    assert_eq!(
-        office.get(&format!("{cards}/nobody")).await.status(),
-        StatusCode::NOT_FOUND
     );
 }

@@ -8,6 +8,7 @@
 mod check;
 mod offline;
 mod persons;
+mod turns;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +24,8 @@ use crate::forms::Forms;
 use crate::query;
 
 pub use offline::Offline;
+
+use turns::{Subject, Turn, Turns};
 
 /// How long a wish waits for the database to have what was written: after that the answer goes out
 /// all the same, for the fact is on the disk.
@@ -109,8 +112,12 @@ pub enum Wish {
         person: Option<EventId>,
         /// Who writes.
         by: String,
-        /// All that is to stand in it.
-        card: PersonCard,
+        /// What is to stand in it.
+        change: CardChange,
+        /// What the writer saw: [`crate::persons::Person::version`]. With another one nothing is
+        /// written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<EventId>,
     },
     /// Make one card of two.
     MergePersons {
@@ -139,6 +146,30 @@ pub enum Wish {
         /// Who.
         by: String,
     },
+}
+
+/// What is to stand in a card; what is not given stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardChange {
+    /// Full name.
+    pub name: Option<String>,
+    /// What whoever answers should know.
+    pub notes: Option<String>,
+    /// All numbers.
+    pub numbers: Option<Vec<String>>,
+}
+
+impl CardChange {
+    /// A card with what was given in place of what it had.
+    #[must_use]
+    pub fn over(self, old: PersonCard) -> PersonCard {
+        PersonCard {
+            name: self.name.unwrap_or(old.name),
+            notes: self.notes.unwrap_or(old.notes),
+            numbers: self.numbers.unwrap_or(old.numbers),
+        }
+    }
 }
 
 /// The version of what people wrote in an entry: none if nobody wrote anything.
@@ -196,8 +227,8 @@ pub enum Refusal {
         /// Which.
         fields: Vec<EntryField>,
     },
-    /// Somebody else wrote in the entry meanwhile.
-    #[error("the entry was written by somebody else meanwhile: look at it again")]
+    /// Somebody else wrote in it meanwhile.
+    #[error("somebody else wrote in it meanwhile: look at it again")]
     Changed {
         /// The version of what stands there now.
         version: Option<EventId>,
@@ -220,6 +251,22 @@ pub enum Refusal {
 fn names(fields: &[EntryField]) -> String {
     let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
     names.join(", ")
+}
+
+/// What a wish is judged against; none: it is not.
+const fn subject(wish: &Wish) -> Option<Subject> {
+    match wish {
+        Wish::Edit { call, .. }
+        | Wish::Complete { call, .. }
+        | Wish::Reopen { call, .. }
+        | Wish::Heard { call, .. } => Some(Subject::Entry(*call)),
+        Wish::WritePerson { .. } | Wish::MergePersons { .. } | Wish::SplitPerson { .. } => {
+            Some(Subject::Cards)
+        }
+        Wish::Emergency { .. } | Wish::Session { .. } | Wish::Add { .. } | Wish::Hear { .. } => {
+            None
+        }
+    }
 }
 
 /// What a ledger is given.
@@ -261,6 +308,7 @@ pub struct Desk {
     database: Location,
     forms: Arc<Forms>,
     ledger: Arc<dyn Ledger>,
+    turns: Arc<Turns>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -278,6 +326,7 @@ impl Desk {
             database: database.into(),
             forms,
             ledger,
+            turns: Arc::default(),
         }
     }
 
@@ -292,6 +341,30 @@ impl Desk {
     /// # Errors
     /// Why not; then nothing was written.
     pub async fn carry_out(&self, wish: Wish) -> Result<Done, Refusal> {
+        let Some(subject) = subject(&wish) else {
+            return self.judge_and_state(wish).await;
+        };
+        let mut turn = self.turns.take(subject).await;
+        self.catch_up(&mut turn).await?;
+        let done = self.judge_and_state(wish).await?;
+        if !done.in_sql {
+            *turn = done.event;
+        }
+        Ok(done)
+    }
+
+    /// Waits until the database has what was written before about the same.
+    async fn catch_up(&self, turn: &mut Turn) -> Result<(), Refusal> {
+        let Some(event) = **turn else { return Ok(()) };
+        let in_sql = tokio::time::timeout(SQL_WAIT, self.ledger.in_sql(event)).await;
+        in_sql.map_err(|_| Refusal::Unavailable {
+            cause: "the database does not have yet what was written before; try again".to_owned(),
+        })?;
+        **turn = None;
+        Ok(())
+    }
+
+    async fn judge_and_state(&self, wish: Wish) -> Result<Done, Refusal> {
         match wish {
             Wish::Edit {
                 call,
@@ -347,7 +420,12 @@ impl Desk {
             }
             Wish::Heard { call, segment, by } => self.heard(call, segment, by).await,
             Wish::Add { contact, complete } => self.add(*contact, complete).await,
-            Wish::WritePerson { person, by, card } => self.write_person(person, by, card).await,
+            Wish::WritePerson {
+                person,
+                by,
+                change,
+                seen,
+            } => self.write_person(person, by, change, seen).await,
             Wish::MergePersons { person, from, by } => self.merge_persons(person, from, by).await,
             Wish::SplitPerson { person, by, card } => self.split_person(person, by, card).await,
             Wish::Hear { call, segment, by } => {

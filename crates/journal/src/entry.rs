@@ -48,6 +48,11 @@ impl Moment {
         }
     }
 
+    /// Whether it is earlier than `other`, by the monotonic clock of one boot.
+    pub(crate) fn is_before(self, other: Self) -> bool {
+        (self.boot, self.up) < (other.boot, other.up)
+    }
+
     /// How long after this `later` is, in whole milliseconds rounded down, so that stored parts
     /// sum up to the stored whole; zero if it is not after it.
     #[must_use]

@@ -71,7 +71,9 @@ async fn write_card(
         person.as_i64().into(),
         (&card.name).into(),
         (&card.notes).into(),
-        words(card).into(),
+        format!("{}\n{}", card.name, card.notes)
+            .to_lowercase()
+            .into(),
         event.at.as_unix_millis().into(),
         by.into(),
         event.id.as_i64().into(),
@@ -147,13 +149,6 @@ async fn write_merged(
     connection.run(freed, &args).await.map(drop)
 }
 
-fn words(card: &PersonCard) -> String {
-    let keys = card.numbers.iter().map(|number| number_key(number));
-    let texts = [card.name.clone(), card.notes.clone()];
-    let all: Vec<String> = texts.into_iter().chain(keys).collect();
-    all.join("\n").to_lowercase()
-}
-
 /// Computes the tables anew from the stored events.
 pub(crate) async fn rebuild(connection: &mut Connection) -> Result<(), sqlx::Error> {
     connection.begin().await?;
@@ -227,6 +222,21 @@ impl Journal {
         }
     }
 
+    /// What people wrote about a card, oldest first: its own writing, what became a part of it, what was
+    /// split off.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn person_events(&mut self, person: EventId) -> Result<Vec<Event>, DatabaseError> {
+        let sql = "SELECT json FROM events WHERE kind = 'person_written'
+            AND (id = $1 OR json LIKE $2) ORDER BY id";
+        let args: [Value; 2] = [person.as_i64().into(), format!("%\"{person}\"%").into()];
+        let found: Result<Vec<(String,)>, _> = self.connection.all(sql, &args).await;
+        let found = found.map_err(|error| self.failed(error))?;
+        let events = found.iter().filter_map(|(json,)| apply::read(json));
+        Ok(events.filter(|event| is_about(event, person)).collect())
+    }
+
     /// Cards in which all words of a text stand, in names, notes or numbers; by their ids, after one,
     /// at most 500.
     ///
@@ -244,7 +254,12 @@ impl Journal {
         let mut args: Vec<Value> = vec![after.into(), limit.clamp(1, PAGE).into()];
         for word in text.split_whitespace().take(WORDS_MAX) {
             args.push(pattern(word).into());
-            sql.push_str(&format!(" AND words LIKE ${} ESCAPE '!'", args.len()));
+            let like = format!("LIKE ${} ESCAPE '!'", args.len());
+            sql.push_str(&format!(
+                " AND (words {like} OR EXISTS (
+                   SELECT 1 FROM person_numbers n WHERE n.person = persons.person AND n.key {like}
+                 ))"
+            ));
         }
         sql.push_str(" ORDER BY person LIMIT $2");
         let found: Result<Vec<Found>, _> = self.connection.all(&sql, &args).await;
@@ -280,6 +295,20 @@ impl Journal {
             version: EventId::from_i64(version),
         })
     }
+}
+
+/// Text that people wrote may hold the id of any card.
+fn is_about(event: &Event, card: EventId) -> bool {
+    let Fact::PersonWritten {
+        person,
+        merged,
+        split_from,
+        ..
+    } = &event.fact
+    else {
+        return false;
+    };
+    person.unwrap_or(event.id) == card || merged.contains(&card) || *split_from == Some(card)
 }
 
 /// A pattern of LIKE for a word anywhere; of a number for its digits that count.

@@ -187,6 +187,8 @@ row! {
         entry_delay_ms: Option<i64>,
         /// End of the last talk with an operator, UTC ms.
         talk_ended_at: Option<i64>,
+        /// Whether it is one that is to be completed, be that done or not.
+        to_complete: bool,
         /// Values that were written over.
         corrections: i64,
         /// The last event of the entry.
@@ -221,6 +223,16 @@ row! {
         wait_ms: Option<i64>,
         /// [`vocab::QueueOutcome`] in its JSON spelling.
         outcome: Option<String>,
+        /// Who answered, if one of ours did.
+        operator_id: Option<i64>,
+        /// The same.
+        operator_login: Option<String>,
+        /// The same.
+        operator_name: Option<String>,
+        /// At which line.
+        operator_line: Option<String>,
+        /// From the call's arrival to the answer, if it was the call's first.
+        arrival_wait_ms: Option<i64>,
     }
 }
 
@@ -293,6 +305,8 @@ row! {
         call: i64,
         /// Number within the call, from 1.
         segment: i64,
+        /// The last queue entered before it.
+        queue: Option<String>,
         /// The operator who talked, if one of ours did.
         operator_id: Option<i64>,
         /// The same.

@@ -37,6 +37,8 @@ pub struct Filter {
     pub person: Option<String>,
     /// Whether they are completed; of those that are to be.
     pub completed: Option<bool>,
+    /// Only those that are still to be completed, and matters that a department has not done.
+    pub open: bool,
     /// Whether they are marked as an emergency.
     pub emergency: Option<bool>,
     /// Whether they are calls that are up.
@@ -202,11 +204,13 @@ fn condition(
     }
     match filter.completed {
         Some(true) => and("completed_at IS NOT NULL", Vec::new()),
-        Some(false) => and(
-            "completed_at IS NULL AND talk_ended_at IS NOT NULL",
-            Vec::new(),
-        ),
+        Some(false) => and("to_complete AND completed_at IS NULL", Vec::new()),
         None => {}
+    }
+    if filter.open {
+        let undone =
+            "(to_complete AND completed_at IS NULL OR execution IN ('assigned', 'in_progress'))";
+        and(undone, Vec::new());
     }
     match filter.emergency {
         Some(true) => and("emergency IS NOT NULL", Vec::new()),

@@ -234,7 +234,8 @@ mod tests {
                 "0019 cards destroyed",
                 "0020 figures",
                 "0021 caller lists",
-                "0022 rare entries"
+                "0022 rare entries",
+                "0023 answers"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());

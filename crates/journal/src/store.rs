@@ -7,7 +7,7 @@ use crate::{postgres, sqlite};
 
 /// Version of the fold from events to rows. With another one in the database all rows are computed
 /// anew when the journal starts: to be raised with each column that the fold fills.
-const COMPUTED: i64 = 1;
+const COMPUTED: i64 = 2;
 
 /// Opens a database for writing, makes a file if need be, and migrates it.
 pub(crate) async fn open(database: &Location) -> Result<Connection, DatabaseError> {

@@ -35,6 +35,8 @@ pub struct Written {
     pub completed: Option<(Moment, String)>,
     /// When the execution became what it is.
     pub execution_since: Option<Moment>,
+    /// When the kind of emergency became what it is.
+    pub emergency_since: Option<Moment>,
     /// The last event by which people wrote something; none if nobody did.
     pub version: Option<EventId>,
     /// Old values, in the order in which they were written over.
@@ -92,8 +94,12 @@ impl Written {
     }
 
     fn set(&mut self, moment: Moment, field: EntryField, value: Option<String>) {
-        if field == EntryField::Execution && self.fields.get(&field) != Some(&value) {
-            self.execution_since = Some(moment);
+        if self.fields.get(&field) != Some(&value) {
+            match field {
+                EntryField::Execution => self.execution_since = Some(moment),
+                EntryField::Emergency => self.emergency_since = Some(moment),
+                _ => {}
+            }
         }
         self.fields.insert(field, value);
     }

@@ -3,7 +3,7 @@
 
 use vocab::{EventId, Fact, PersonCard, number_key};
 
-use super::{Desk, Done, Refusal, check};
+use super::{CardChange, Desk, Done, Refusal, check};
 use crate::persons::Person;
 use crate::query;
 
@@ -19,13 +19,20 @@ impl Desk {
         &self,
         person: Option<EventId>,
         by: String,
-        card: PersonCard,
+        change: CardChange,
+        seen: Option<EventId>,
     ) -> Result<Done, Refusal> {
         let by = check::by(by)?;
-        let card = normal(card)?;
-        if let Some(person) = person {
-            self.live(person).await?;
+        let old = match person {
+            Some(person) => Some(self.live(person).await?),
+            None => None,
+        };
+        let version = old.as_ref().map(|old| old.version);
+        if seen.is_some() && seen != version {
+            return Err(Refusal::Changed { version });
         }
+        let old = old.map(|old| old.card).unwrap_or_default();
+        let card = normal(change.over(old))?;
         for number in &card.numbers {
             let other = self.with(number).await?.map(|other| other.person);
             if let Some(other) = other.filter(|other| Some(*other) != person) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use vocab::{CallId, Channel, EntryField, OperatorRef, Party};
+use vocab::{CallId, Channel, Direction, EntryField, OperatorRef, Party, QueueOutcome};
 
 use super::{Entry, Moment, Offer, QueueEntry, Segment};
 
@@ -81,6 +81,28 @@ impl Entry {
             .next_back()
     }
 
+    /// Whether the entry is to be completed, once done it still is: an operator talked with someone who
+    /// called or was called back, or wrote down a contact.
+    #[must_use]
+    pub fn is_to_be_completed(&self) -> bool {
+        let arrival = self.arrival.as_ref();
+        let made_by_us = arrival.is_some_and(|arrival| arrival.direction != Direction::Inbound);
+        self.talk_ended().is_some() && (!made_by_us || self.makes_good.is_some())
+    }
+
+    /// When somebody, or the plan, said that it is an emergency; `None` if it is not.
+    #[must_use]
+    pub fn marked_as_emergency(&self) -> Option<Moment> {
+        match self.written.field(EntryField::Emergency) {
+            Some(kind) => self.written.emergency_since.filter(|_| kind.is_some()),
+            None => {
+                let (kind, said) = self.plan_fields.get(EntryField::Emergency.name())?;
+                let marked = kind.as_ref().is_some_and(|kind| !kind.is_empty());
+                marked.then_some(*said)
+            }
+        }
+    }
+
     /// The entry delay of METRICS.md: from the end of talk to completion; `None` before that, and
     /// zero for an entry that was completed during the talk.
     #[must_use]
@@ -109,6 +131,26 @@ impl Entry {
             .iter()
             .find(|offer| offer.offer == wanted)?
             .ring()
+    }
+
+    /// The talk that began when a stay was answered; `None` if it was not.
+    #[must_use]
+    pub fn answer_of(&self, stay: &QueueEntry) -> Option<&Segment> {
+        let (left, outcome) = stay.left?;
+        let its = |segment: &&Segment| {
+            let queue = self.queue_of(segment);
+            let came_from = queue.is_some_and(|queue| queue.event == stay.event);
+            came_from && !segment.started.is_before(left)
+        };
+        let answered = outcome == QueueOutcome::Answered;
+        answered.then(|| self.segments.iter().find(its)).flatten()
+    }
+
+    /// The last stay that began before a talk; `None` if none did.
+    #[must_use]
+    pub fn queue_of(&self, segment: &Segment) -> Option<&QueueEntry> {
+        let mut stays = self.queues.iter();
+        stays.rfind(|stay| !segment.started.is_before(stay.entered))
     }
 
     /// The call with which this one belongs together: it became part of it, or it was made to

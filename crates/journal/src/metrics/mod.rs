@@ -33,7 +33,7 @@ pub use queue::{Counts, Level, Lot, PRESETS, Preset, QueueFigures, ServiceLevel,
 pub use repeat::{Contact, ContactLot, REPEAT_DAYS, Resolution, first_contact_resolution};
 
 /// Version of the formulas: every report prints it. It is raised when one of them changes.
-pub const FORMULAS: u32 = 1;
+pub const FORMULAS: u32 = 2;
 
 /// A part of a whole; `None` of nothing.
 #[must_use]

@@ -40,7 +40,7 @@ pub(crate) struct Day {
 const TOPICS: &str = "SELECT topic, count(*) AS entries, count(*) - count(completed_at) AS open
     FROM entries
     WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
-      AND talk_ended_at IS NOT NULL
+      AND to_complete
     GROUP BY topic";
 
 /// Answered calls and other contacts of the range, by the shortest window in which the same person came

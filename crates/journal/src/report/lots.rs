@@ -92,14 +92,19 @@ struct StayRow {
 /// Adds stays up by part of time, name, outcome and class of wait. A wait that is not over lasts
 /// until $4.
 fn stays_sql(grain: Grain, by: By) -> String {
-    let name = match by {
-        By::Queue => "q.queue",
-        By::Number => "e.number",
-        By::Trunk => "e.trunk",
-        By::Topic => "e.topic",
-        By::Operator => "e.operator_name",
-        By::Line => "e.operator_line",
-        By::All => "NULL",
+    let (name, of_entry) = match by {
+        By::Queue => ("q.queue", false),
+        By::Number => ("e.number", true),
+        By::Trunk => ("e.trunk", true),
+        By::Topic => ("e.topic", true),
+        By::Operator => ("q.operator_name", false),
+        By::Line => ("q.operator_line", false),
+        By::All => ("NULL", false),
+    };
+    let entries = if of_entry {
+        "JOIN entries e ON e.call = q.call"
+    } else {
+        ""
     };
     let part = grain.sql("q.entered_at");
     format!(
@@ -109,10 +114,12 @@ fn stays_sql(grain: Grain, by: By) -> String {
            count(arrival_wait) AS since_arrival
          FROM (
            SELECT {part} AS part, coalesce({name}, '') AS name, q.outcome,
-             q.outcome IS NULL AND e.outcome IS NULL AS up,
+             q.outcome IS NULL AND EXISTS (
+               SELECT 1 FROM entries c WHERE c.call = q.call AND c.outcome IS NULL
+             ) AS up,
              coalesce(q.wait_ms, $4 - q.entered_at) AS wait,
-             CASE WHEN q.outcome = 'answered' THEN e.arrival_wait_ms END AS arrival_wait
-           FROM queue_entries q JOIN entries e ON e.call = q.call
+             q.arrival_wait_ms AS arrival_wait
+           FROM queue_entries q {entries}
            WHERE q.entered_at >= $1 AND q.entered_at < $2 AND ($3 IS NULL OR q.queue = $3)
          ) AS stay
          GROUP BY part, name, outcome, up, CASE WHEN wait <= $5 THEN 0 WHEN wait <= $6 THEN 1
@@ -166,7 +173,7 @@ fn talks_sql(grain: Grain) -> String {
       FROM segments s
       WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
         AND s.talk_ms IS NOT NULL
-        AND ($3 IS NULL OR (SELECT e.queue FROM entries e WHERE e.call = s.call) = $3)
+        AND ($3 IS NULL OR s.queue = $3)
     ) AS talk
     GROUP BY part, operator_id, operator_name, operator_line
     ORDER BY part, min(started_at)"
@@ -275,8 +282,7 @@ fn entries_sql(limits: usize) -> String {
              coalesce(entry_delay_ms, $4 - talk_ended_at) AS delay
            FROM entries
            WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
-             AND direction = 'inbound'
-             AND (entry_delay_ms IS NOT NULL OR talk_ended_at IS NOT NULL)
+             AND to_complete
          ) AS entry
          GROUP BY operator_name, operator_line, queue, complete, CASE{classes} ELSE {limits} END
          ORDER BY operator_line, queue"

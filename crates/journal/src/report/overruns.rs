@@ -61,7 +61,7 @@ fn entries_sql(limit: &str) -> String {
              coalesce(entry_delay_ms, $4 - talk_ended_at) AS delay
            FROM entries
            WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
-             AND direction = 'inbound'
+             AND to_complete
          ) AS entry
          WHERE delay > {limit}"
     )

@@ -65,7 +65,7 @@ const TALKS: &str = "SELECT s.operator_id, s.operator_name, s.operator_line, r.m
     FROM segments s LEFT JOIN recordings r ON r.call = s.call AND r.segment = s.segment
     WHERE s.started_at >= $1 AND s.started_at < $2 AND s.operator_id IS NOT NULL
       AND s.talk_ms IS NOT NULL
-      AND ($3 IS NULL OR (SELECT e.queue FROM entries e WHERE e.call = s.call) = $3)
+      AND ($3 IS NULL OR s.queue = $3)
     GROUP BY s.operator_id, s.operator_name, s.operator_line, r.missing
     ORDER BY max(s.started_at)";
 

@@ -13,7 +13,7 @@ use super::{
     QueueEntryRow, RecordingRow, SegmentRow, TransferRow,
 };
 use crate::audio::Leg;
-use crate::entry::{Entry, Moment, Recording};
+use crate::entry::{Entry, Moment, Recording, Segment};
 
 impl CallRows {
     /// The rows of an entry.
@@ -61,11 +61,15 @@ fn entry_row(entry: &Entry) -> EntryRow {
         executed_at: since.map(at),
         crm: field(EntryField::Crm),
         emergency: field(EntryField::Emergency),
-        emergency_at: field(EntryField::EmergencyAt).as_deref().and_then(moment),
+        emergency_at: field(EntryField::EmergencyAt)
+            .as_deref()
+            .and_then(moment)
+            .or_else(|| entry.marked_as_emergency().map(at)),
         completed_at: completed.map(|(moment, _)| at(*moment)),
         completed_by: completed.map(|(_, by)| by.clone()),
         entry_delay_ms: entry.entry_delay().map(ms),
         talk_ended_at: entry.talk_ended().map(at),
+        to_complete: entry.is_to_be_completed(),
         corrections: count(entry.written.corrections.len()),
         version: entry.version.as_i64(),
         contact_key: field(EntryField::ContactNumber).as_deref().map(number_key),
@@ -214,6 +218,7 @@ fn call_row(entry: &Entry) -> EntryRow {
         completed_by: None,
         entry_delay_ms: None,
         talk_ended_at: None,
+        to_complete: false,
         corrections: 0,
         version: 0,
         written_version: 0,
@@ -226,16 +231,26 @@ fn call_row(entry: &Entry) -> EntryRow {
 }
 
 fn queue_entry_rows(entry: &Entry) -> Vec<QueueEntryRow> {
-    let row = |queue: &crate::entry::QueueEntry| QueueEntryRow {
-        event: queue.event.as_i64(),
-        call: entry.call.as_i64(),
-        queue: queue.queue.clone(),
-        priority: i64::from(queue.priority),
-        skills: skills(&queue.skills),
-        entered_at: at(queue.entered),
-        left_at: queue.left.map(|(left, _)| at(left)),
-        wait_ms: queue.wait().map(ms),
-        outcome: queue.left.map(|(_, outcome)| word(&outcome)),
+    let row = |queue: &crate::entry::QueueEntry| {
+        let answer = entry.answer_of(queue);
+        let operator = answer.and_then(Segment::operator);
+        let first = answer.filter(|answer| entry.segments.first() == Some(answer));
+        QueueEntryRow {
+            event: queue.event.as_i64(),
+            call: entry.call.as_i64(),
+            queue: queue.queue.clone(),
+            priority: i64::from(queue.priority),
+            skills: skills(&queue.skills),
+            entered_at: at(queue.entered),
+            left_at: queue.left.map(|(left, _)| at(left)),
+            wait_ms: queue.wait().map(ms),
+            outcome: queue.left.map(|(_, outcome)| word(&outcome)),
+            operator_id: operator.map(|operator| i64::from(operator.id.0)),
+            operator_login: operator.map(|operator| operator.login.clone()),
+            operator_name: operator.map(|operator| operator.name.clone()),
+            operator_line: operator.map(|operator| operator.line.clone()),
+            arrival_wait_ms: first.and_then(|_| entry.wait_from_arrival()).map(ms),
+        }
     };
     entry.queues.iter().map(row).collect()
 }
@@ -264,9 +279,10 @@ fn offer_rows(entry: &Entry) -> Vec<OfferRow> {
 }
 
 fn segment_rows(entry: &Entry) -> Vec<SegmentRow> {
-    let row = |segment: &crate::entry::Segment| SegmentRow {
+    let row = |segment: &Segment| SegmentRow {
         call: entry.call.as_i64(),
         segment: i64::from(segment.number),
+        queue: entry.queue_of(segment).map(|queue| queue.queue.clone()),
         operator_id: segment.operator().map(|operator| i64::from(operator.id.0)),
         operator_login: segment.operator().map(|operator| operator.login.clone()),
         operator_name: segment.operator().map(|operator| operator.name.clone()),

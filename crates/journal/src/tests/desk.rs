@@ -90,6 +90,91 @@ fn changes(changes: &[(EntryField, &str)]) -> Vec<FieldChange> {
 }
 
 #[tokio::test]
+async fn of_two_who_write_at_once_the_second_sees_what_the_first_wrote() {
+    use EntryField::{FullName, Topic};
+    let office = Office::new();
+    let edit = |name: &str| Wish::Edit {
+        call: call(1),
+        by: name.into(),
+        changes: changes(&[(FullName, name)]),
+        seen: Some(Seen(None)),
+    };
+    let (one, other) = tokio::join!(
+        office.desk.carry_out(edit("anna")),
+        office.desk.carry_out(edit("boris")),
+    );
+    assert!(one.is_ok(), "{one:?}");
+    assert!(matches!(other, Err(Refusal::Changed { .. })), "{other:?}");
+    let all = [(Topic, "Doctors"), (FullName, "Ivanova")];
+    let (one, other) = tokio::join!(office.complete(&all), office.complete(&all));
+    assert!(one.is_ok(), "{one:?}");
+    assert_eq!(other, Err(Refusal::Completed));
+    office.close().await;
+}
+
+/// A ledger whose database never has anything while it is away.
+struct Away {
+    ledger: Arc<Offline>,
+    away: std::sync::atomic::AtomicBool,
+}
+
+impl crate::desk::Ledger for Away {
+    fn state(
+        &self,
+        statement: crate::desk::Statement,
+    ) -> crate::desk::Answer<'_, Result<crate::desk::Stated, String>> {
+        self.ledger.state(statement)
+    }
+
+    fn in_sql(&self, event: vocab::EventId) -> crate::desk::Answer<'_, ()> {
+        if self.away.load(std::sync::atomic::Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
+        self.ledger.in_sql(event)
+    }
+}
+
+#[tokio::test]
+async fn nobody_writes_over_what_the_database_does_not_have_yet() {
+    let office = Office::new();
+    let ledger = Arc::new(Away {
+        ledger: Arc::clone(&office.ledger),
+        away: true.into(),
+    });
+    let forms = Forms::parse(FORMS, Duration::from_secs(600)).unwrap();
+    let desk = Desk::new(
+        office.place.database(),
+        Arc::new(forms),
+        Arc::clone(&ledger) as _,
+    );
+    let edit = |id: CallId, name: &str| Wish::Edit {
+        call: id,
+        by: "op1".into(),
+        changes: changes(&[(EntryField::FullName, name)]),
+        seen: None,
+    };
+    let first = desk.carry_out(edit(call(1), "Ivanova")).await.unwrap();
+    assert!(!first.in_sql);
+    let second = desk.carry_out(edit(call(1), "Petrova")).await;
+    assert!(
+        matches!(second, Err(Refusal::Unavailable { .. })),
+        "{second:?}"
+    );
+    // It holds up nobody who writes about something else.
+    let elsewhere = desk.carry_out(edit(call(2), "Petrova")).await;
+    assert_eq!(elsewhere, Err(Refusal::Unknown { call: call(2) }));
+    ledger
+        .away
+        .store(false, std::sync::atomic::Ordering::SeqCst);
+    let third = desk.carry_out(edit(call(1), "Petrova")).await.unwrap();
+    assert!(third.in_sql);
+    let corrections = office.row(call(1)).await.corrections;
+    assert_eq!(corrections[0].old_value.as_deref(), Some("Ivanova"));
+    drop((desk, ledger));
+    office.close().await;
+}
+
+#[tokio::test]
 async fn old_values_are_kept_with_who_and_when_and_the_rebuild_has_them_too() {
     use EntryField::{Content, FullName};
     let office = Office::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vocab::media::{Codec, Side};
-use vocab::{LegCounts, LegQuality, PathQuality};
+use vocab::{EntryField, FieldChange, LegCounts, LegQuality, PathQuality};
 
 use super::*;
 use crate::Entry;
@@ -496,4 +496,79 @@ fn a_leg_that_was_hung_up_on_for_its_silence_says_so() {
     history.say(measured(call(1), 1, None, [Some(431), None]));
     let CallRows { legs, .. } = sound(&history, call(1));
     assert_eq!(legs[0].silent_ms, Some(60_000));
+}
+
+#[test]
+fn entries_of_who_called_and_who_was_called_back_are_to_be_completed() {
+    let talked = |direction: Direction, makes_good: bool| {
+        let id = call(1);
+        let mut history = History::new(BOOT);
+        let mut came = arrived(id);
+        if let Fact::CallArrived { direction: way, .. } = &mut came {
+            *way = direction;
+        }
+        history.say(came);
+        if makes_good {
+            history.say(Fact::CallbackDialled {
+                call: id,
+                of: call(9),
+            });
+        }
+        history.say(talk(id, 1, 1, 1)).after(5_000);
+        history.say(talk_ended(id, 1, EndedBy::Caller));
+        history.say(ended(id, Outcome::Answered, EndedBy::Caller));
+        CallRows::of(&Entry::of(id, &history.events).unwrap()).entry
+    };
+    assert!(talked(Direction::Inbound, false).to_complete);
+    assert!(talked(Direction::Outbound, true).to_complete);
+    assert!(!talked(Direction::Outbound, false).to_complete);
+    assert!(!talked(Direction::Internal, false).to_complete);
+    // Nobody talked.
+    let mut history = waiting(call(1));
+    history.say(left(call(1), QueueOutcome::Abandoned));
+    history.say(ended(call(1), Outcome::Abandoned, EndedBy::Caller));
+    assert!(!sound(&history, call(1)).entry.to_complete);
+}
+
+#[test]
+fn an_emergency_without_a_time_began_when_it_was_marked() {
+    let mut history = History::new(BOOT);
+    answered_call(&mut history, call(1));
+    let edit = |field, value: &str| Fact::EntryEdited {
+        call: call(1),
+        by: "op1".into(),
+        changes: vec![FieldChange {
+            field,
+            value: (!value.is_empty()).then(|| value.to_owned()),
+        }],
+    };
+    let emergency = |history: &History| {
+        let rows = CallRows::of(&Entry::of(call(1), &history.events).unwrap());
+        (rows.entry.emergency, rows.entry.emergency_at)
+    };
+    history
+        .after(1_000)
+        .say(edit(EntryField::Emergency, "fire"));
+    let marked = history.events.last().unwrap().at.as_unix_millis();
+    history
+        .after(1_000)
+        .say(edit(EntryField::Emergency, "fire"));
+    assert_eq!(emergency(&history), (Some("fire".into()), Some(marked)));
+    let said = "2026-11-22T08:00:00Z";
+    history.say(edit(EntryField::EmergencyAt, said));
+    let said: jiff::Timestamp = said.parse().unwrap();
+    assert_eq!(emergency(&history).1, Some(said.as_millisecond()));
+    history.say(edit(EntryField::EmergencyAt, ""));
+    history.say(edit(EntryField::Emergency, ""));
+    assert_eq!(emergency(&history), (None, None));
+    // What a plan says.
+    let mut history = History::new(BOOT);
+    history.say(arrived(call(1))).after(1_000);
+    history.say(Fact::FieldSet {
+        call: call(1),
+        field: "emergency".into(),
+        value: Some("gas".into()),
+    });
+    let marked = history.events.last().unwrap().at.as_unix_millis();
+    assert_eq!(emergency(&history), (Some("gas".into()), Some(marked)));
 }

@@ -6,7 +6,7 @@ use vocab::PersonCard;
 
 use super::server::Server;
 use super::*;
-use crate::desk::{Desk, Offline, Refusal, Wish};
+use crate::desk::{CardChange, Desk, Offline, Refusal, Wish};
 use crate::forms::Forms;
 use crate::personal::{self, Destruction};
 use crate::persons::Person;
@@ -22,11 +22,27 @@ fn card(name: &str, numbers: &[&str]) -> PersonCard {
 }
 
 async fn write(desk: &Desk, person: Option<EventId>, card: PersonCard) -> Result<EventId, Refusal> {
-    let by = "anna".to_owned();
-    let done = desk
-        .carry_out(Wish::WritePerson { person, by, card })
-        .await?;
-    Ok(done.person.unwrap())
+    write_seen(desk, person, card, None).await
+}
+
+async fn write_seen(
+    desk: &Desk,
+    person: Option<EventId>,
+    card: PersonCard,
+    seen: Option<EventId>,
+) -> Result<EventId, Refusal> {
+    let change = CardChange {
+        name: Some(card.name),
+        notes: Some(card.notes),
+        numbers: Some(card.numbers),
+    };
+    let wish = Wish::WritePerson {
+        person,
+        by: "anna".into(),
+        change,
+        seen,
+    };
+    Ok(desk.carry_out(wish).await?.person.unwrap())
 }
 
 async fn found(database: &Location, text: &str) -> Vec<Person> {
@@ -96,6 +112,12 @@ async fn life_of_cards(desk: &Desk, database: &Location) {
     assert!(matches!(refused, Err(Refusal::Unfit { .. })), "{refused:?}");
     let some = card("Пётр", &["+74242000001"]);
     let third = desk.carry_out(split(some)).await.unwrap().person.unwrap();
+    let having: Vec<EventId> = found(database, "000001")
+        .await
+        .iter()
+        .map(|person| person.person)
+        .collect();
+    assert_eq!(having, [third], "the old card is not found by it any more");
     assert_eq!(history(database, "+74242000001").await, 1);
     assert_eq!(history(database, "+74242000003").await, 2);
     write(desk, Some(third), card("Пётр Ильич", &[]))
@@ -106,6 +128,27 @@ async fn life_of_cards(desk: &Desk, database: &Location) {
         1,
         "the number is on no card now"
     );
+    let mut journal = query::open(database).await.unwrap();
+    let written = journal.person_events(first).await.unwrap();
+    assert_eq!(written.len(), 3, "made, merged, split");
+    assert_eq!(journal.person_events(third).await.unwrap().len(), 2);
+    let seen = journal.person(third).await.unwrap().unwrap().version;
+    let (one, other) = tokio::join!(
+        write_seen(
+            desk,
+            Some(third),
+            card("Пётр", &["+74242000009"]),
+            Some(seen)
+        ),
+        write_seen(
+            desk,
+            Some(third),
+            card("Павел", &["+74242000008"]),
+            Some(seen)
+        ),
+    );
+    assert_eq!(one, Ok(third));
+    assert!(matches!(other, Err(Refusal::Changed { .. })), "{other:?}");
     let nobody = write(desk, Some(EventId::new(1, 1)), card("x", &[])).await;
     assert!(
         matches!(nobody, Err(Refusal::NoPerson { .. })),

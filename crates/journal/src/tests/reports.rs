@@ -122,6 +122,194 @@ fn the_report_of_queues_has_the_figures_of_known_calls() {
     );
 }
 
+/// A call of operator 1 in queue "operators", whom it leaves for queue "second" and operator 2; there it
+/// waits 5 s, rings for the last of them, and talks 7 s.
+fn transferred_call(history: &mut History, call: CallId) {
+    let in_second = |fact: Fact| match fact {
+        Fact::QueueEntered {
+            call,
+            priority,
+            skills,
+            ..
+        } => Fact::QueueEntered {
+            call,
+            queue: "second".into(),
+            priority,
+            skills,
+        },
+        Fact::QueueLeft { call, outcome, .. } => Fact::QueueLeft {
+            call,
+            queue: "second".into(),
+            outcome,
+        },
+        Fact::OfferMade {
+            call,
+            offer,
+            operator,
+            why,
+            considered,
+            ..
+        } => Fact::OfferMade {
+            call,
+            offer,
+            queue: "second".into(),
+            operator,
+            why,
+            considered,
+        },
+        other => other,
+    };
+    history.say(arrived(call)).after(1_000);
+    history.say(queued(call)).after(1_000);
+    history.say(offered(call, 1, 1)).after(2_000);
+    history.say(offer_ended(call, 1, OfferResult::Answered, 200));
+    history.say(left(call, QueueOutcome::Answered));
+    history.say(talk(call, 1, 1, 1)).after(20_000);
+    history.say(talk_ended(call, 1, EndedBy::Operator));
+    history.say(in_second(queued(call))).after(4_000);
+    history.say(in_second(offered(call, 2, 2))).after(1_000);
+    history.say(offer_ended(call, 2, OfferResult::Answered, 200));
+    history.say(in_second(left(call, QueueOutcome::Answered)));
+    history.say(talk(call, 2, 2, 2)).after(7_000);
+    history.say(talk_ended(call, 2, EndedBy::Caller));
+    history.say(ended(call, Outcome::Answered, EndedBy::Caller));
+    history.say(stored(call, 1)).say(stored(call, 2));
+}
+
+#[test]
+fn after_a_transfer_each_operator_and_queue_has_its_own() {
+    let place = Place::new();
+    let mut history = History::new(BOOT);
+    transferred_call(&mut history, call(1));
+    history.say(arrived(call(2))).say(queued(call(2)));
+    history
+        .after(2_000)
+        .say(left(call(2), QueueOutcome::Abandoned));
+    history.say(ended(call(2), Outcome::Abandoned, EndedBy::Caller));
+    history.say(Fact::EngineStopped);
+    place.run(BOOT, &history.events);
+    let row_of = |report: &Report, table: &str, name: &str| {
+        let found = report.tables.iter().find(|one| one.name == table).unwrap();
+        let named = |row: &Vec<Cell>| row.contains(&Cell::Text(name.into()));
+        found.rows.iter().position(named)
+    };
+    let (first, second) = (operator(1), operator(2));
+    for (by, names) in [
+        (By::Operator, [&first.name, &second.name]),
+        (By::Line, [&first.line, &second.line]),
+    ] {
+        let report = made(
+            &place,
+            &Wanted {
+                by,
+                ..wanted(Kind::Queue)
+            },
+        );
+        assert!(report.identity);
+        for (name, answered, abandoned, wait, since_arrival) in [
+            (
+                names[0].as_str(),
+                1,
+                0,
+                Cell::Millis(3_000.0),
+                Cell::Millis(4_000.0),
+            ),
+            // The talk before is no wait.
+            (names[1].as_str(), 1, 0, Cell::Millis(5_000.0), Cell::None),
+            ("(none)", 0, 1, Cell::None, Cell::None),
+        ] {
+            let row = row_of(&report, "queues", name).unwrap();
+            let of = |column: &str| cell(&report, "queues", row, column);
+            assert_eq!(of("answered"), &Cell::Count(answered), "{by:?} {name}");
+            assert_eq!(of("abandoned"), &Cell::Count(abandoned), "{by:?} {name}");
+            assert_eq!(of("average_wait"), &wait, "{by:?} {name}");
+            assert_eq!(
+                of("average_wait_from_arrival"),
+                &since_arrival,
+                "{by:?} {name}"
+            );
+        }
+    }
+    for (queue, operator, other, talk) in [
+        ("operators", &first, &second, 20_000.0),
+        ("second", &second, &first, 7_000.0),
+    ] {
+        let of_queue = |kind| Wanted {
+            queue: Some(queue.into()),
+            ..wanted(kind)
+        };
+        let report = made(&place, &of_queue(Kind::Operator));
+        let row = row_of(&report, "operators", &operator.name).unwrap();
+        assert_eq!(cell(&report, "operators", row, "talk"), &Cell::Millis(talk));
+        assert_eq!(row_of(&report, "operators", &other.name), None, "{queue}");
+        let report = made(&place, &of_queue(Kind::Quality));
+        let row = row_of(&report, "recordings", &operator.name).unwrap();
+        assert_eq!(
+            cell(&report, "recordings", row, "recorded"),
+            &Cell::Count(1)
+        );
+        assert_eq!(row_of(&report, "recordings", &other.name), None, "{queue}");
+    }
+}
+
+/// Each way to tell queues' rows apart, with the values of known calls.
+#[test]
+fn rows_are_told_apart_by_number_trunk_and_topic() {
+    let place = Place::new();
+    let mut history = History::new(BOOT);
+    for n in 1..=3 {
+        answered_call(&mut history, call(n));
+        history.after(1_000);
+    }
+    for event in &mut history.events {
+        if let Fact::CallArrived {
+            call: id,
+            number,
+            trunk,
+            ..
+        } = &mut event.fact
+        {
+            let rare = *id == call(3);
+            *number = if rare { "1-400" } else { "1-300" }.into();
+            *trunk = if rare { "city" } else { "carrier" }.into();
+        }
+    }
+    history.say(Fact::EntryEdited {
+        call: call(1),
+        by: "maria".into(),
+        changes: vec![vocab::FieldChange {
+            field: vocab::EntryField::Topic,
+            value: Some("doctors".into()),
+        }],
+    });
+    history.say(Fact::EngineStopped);
+    place.run(BOOT, &history.events);
+    for (by, expected) in [
+        (By::Number, [("1-300", 2), ("1-400", 1)]),
+        (By::Trunk, [("carrier", 2), ("city", 1)]),
+        (By::Topic, [("(none)", 2), ("doctors", 1)]),
+        (By::Queue, [("operators", 3), ("", 0)]),
+    ] {
+        let report = made(
+            &place,
+            &Wanted {
+                by,
+                ..wanted(Kind::Queue)
+            },
+        );
+        let table = &report.tables[0];
+        for (name, answered) in expected.into_iter().filter(|(name, _)| !name.is_empty()) {
+            let named = |row: &&Vec<Cell>| row[1] == Cell::Text(name.into());
+            let row = table.rows.iter().find(named).unwrap();
+            assert_eq!(
+                row[2..4],
+                [Cell::Count(answered), Cell::Count(answered)],
+                "{name}"
+            );
+        }
+    }
+}
+
 #[test]
 fn intervals_in_which_nothing_came_are_rows_and_the_total_is_that_of_all() {
     let place = place();
