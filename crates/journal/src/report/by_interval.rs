@@ -1,8 +1,9 @@
 //! Owns operators and lines cut by intervals: a row for each interval in which there was anything of one.
+//! Entries are of the interval in which they arrived.
 
 use std::collections::BTreeMap;
 
-use super::people::{WORK, work_cells};
+use super::people::{DELAYS, RINGING, WORK, delay_cells, delays, ringing_cells, work_cells};
 use super::source::{Person, Source};
 use super::{Cell, INTERVALS_MAX, Table, Wanted};
 use crate::metrics::{Interval, LineFigures, WorkFigures};
@@ -68,14 +69,20 @@ pub(super) fn operators(
             place += 1;
         }
     }
+    let delays = delays(source, |lot| Some((cut.place(lot.at)?, lot.operator?)));
+    work.retain(|_, figures| *figures != WorkFigures::default());
+    for key in delays.keys() {
+        work.entry(*key).or_default();
+    }
     let mut table = Table::new(
         "operators_by_interval",
-        ["interval", "operator", "line"].into_iter().chain(WORK),
+        ["interval", "operator", "line"]
+            .into_iter()
+            .chain(WORK)
+            .chain(DELAYS),
     );
     for ((place, id), figures) in work {
-        if figures == WorkFigures::default() {
-            continue;
-        }
+        let delay = delays.get(&(place, id)).copied().unwrap_or_default();
         let person = people.get(&id);
         let mut row = vec![
             Cell::moment(cut.starts.get(place).copied()),
@@ -83,6 +90,7 @@ pub(super) fn operators(
             Cell::text(person.map(|person| person.line.as_str())),
         ];
         row.extend(work_cells(&figures));
+        row.extend(delay_cells(&delay));
         table.rows.push(row);
     }
     Some(table)
@@ -102,34 +110,32 @@ pub(super) fn lines(source: &Source, wanted: &Wanted) -> Option<Table> {
         figures.add(&offers.lot, wanted.ring_limit_ms);
         *name = &offers.name;
     }
+    for lot in &source.entry_lots {
+        if let (Some(place), Some(line), Some(name)) = (cut.place(lot.at), &lot.line, &lot.name) {
+            let key = (place, line.len(), line.as_str());
+            lines
+                .entry(key)
+                .or_insert_with(|| (LineFigures::default(), name));
+        }
+    }
+    let delays = delays(source, |lot| Some((cut.place(lot.at)?, lot.line.clone()?)));
     let mut table = Table::new(
         "lines_by_interval",
-        [
-            "interval",
-            "line",
-            "operator",
-            "offers",
-            "answered",
-            "unanswered",
-            "withdrawn",
-            "average_answer_time",
-            "longest_ringing",
-            "overruns",
-        ],
+        ["interval", "line", "operator"]
+            .into_iter()
+            .chain(RINGING)
+            .chain(DELAYS),
     );
     for ((place, _, line), (figures, name)) in lines {
-        table.rows.push(vec![
+        let delay = delays.get(&(place, line.to_owned())).copied();
+        let mut row = vec![
             Cell::moment(cut.starts.get(place).copied()),
             Cell::Text(line.to_owned()),
             Cell::Text(name.to_owned()),
-            Cell::Count(figures.offers),
-            Cell::Count(figures.answered),
-            Cell::Count(figures.unanswered),
-            Cell::Count(figures.withdrawn),
-            Cell::millis(figures.answer_time_ms()),
-            Cell::ms(figures.longest_ms),
-            Cell::Count(figures.overruns),
-        ]);
+        ];
+        row.extend(ringing_cells(&figures));
+        row.extend(delay_cells(&delay.unwrap_or_default()));
+        table.rows.push(row);
     }
     Some(table)
 }

@@ -43,6 +43,8 @@ pub(crate) struct OfferLot {
 /// Entries of one operator, on one side of the time in which they are to be complete.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryLot {
+    pub(crate) at: i64,
+    pub(crate) operator: Option<i64>,
     pub(crate) name: Option<String>,
     pub(crate) line: Option<String>,
     pub(crate) lot: DelayLot,
@@ -269,28 +271,32 @@ pub(crate) async fn offers(
 
 /// Adds entries up that are to be completed, by operator, queue, and on which side of the limits $5 and
 /// on they are. One that is not complete has taken until $4.
-fn entries_sql(limits: usize) -> String {
+fn entries_sql(grain: Grain, limits: usize) -> String {
+    let part = grain.sql("arrived_at");
     let classes: String = (0..limits)
         .map(|number| format!(" WHEN delay <= ${} THEN {number}", number + 5))
         .collect();
     format!(
-        "SELECT operator_name, operator_line, queue, complete, count(*) AS entries,
-           CAST(sum(delay) AS BIGINT) AS delay_sum, max(delay) AS longest
+        "SELECT part, operator_id, operator_name, operator_line, queue, complete,
+           count(*) AS entries, CAST(sum(delay) AS BIGINT) AS delay_sum, max(delay) AS longest
          FROM (
-           SELECT operator_name, operator_line, queue,
+           SELECT {part} AS part, operator_id, operator_name, operator_line, queue,
              completed_at IS NOT NULL AS complete,
              coalesce(entry_delay_ms, $4 - talk_ended_at) AS delay
            FROM entries
            WHERE arrived_at >= $1 AND arrived_at < $2 AND ($3 IS NULL OR queue = $3)
              AND to_complete
          ) AS entry
-         GROUP BY operator_name, operator_line, queue, complete, CASE{classes} ELSE {limits} END
-         ORDER BY operator_line, queue"
+         GROUP BY part, operator_id, operator_name, operator_line, queue, complete,
+           CASE{classes} ELSE {limits} END
+         ORDER BY part, operator_line, queue"
     )
 }
 
 #[derive(sqlx::FromRow)]
 struct EntryRow {
+    part: i64,
+    operator_id: Option<i64>,
     operator_name: Option<String>,
     operator_line: Option<String>,
     queue: Option<String>,
@@ -314,7 +320,8 @@ pub(crate) async fn entries(
     let mut args = range(wanted);
     args.push(wanted.now.into());
     args.extend(limits.iter().copied().map(signed));
-    let rows: Vec<EntryRow> = view.all(&entries_sql(limits.len()), &args).await?;
+    let grain = Grain::of(uncut_if_daily(wanted), wanted);
+    let rows: Vec<EntryRow> = view.all(&entries_sql(grain, limits.len()), &args).await?;
     let lots = rows.into_iter().map(|row| EntryLot {
         lot: DelayLot {
             entries: unsigned(row.entries),
@@ -323,6 +330,8 @@ pub(crate) async fn entries(
             completed: row.complete,
             limit_ms: forms.of(row.queue.as_deref()).complete_within_ms(),
         },
+        at: grain.moment(row.part, wanted),
+        operator: row.operator_id,
         name: row.operator_name,
         line: row.operator_line,
     });

@@ -33,6 +33,46 @@ pub(super) fn work_cells(figures: &WorkFigures) -> [Cell; WORK.len()] {
     ]
 }
 
+/// The columns of how a line's telephone was answered; [`ringing_cells`] fills them.
+pub(super) const RINGING: [&str; 7] = [
+    "offers",
+    "answered",
+    "unanswered",
+    "withdrawn",
+    "average_answer_time",
+    "longest_ringing",
+    "overruns",
+];
+
+pub(super) fn ringing_cells(figures: &LineFigures) -> [Cell; RINGING.len()] {
+    [
+        Cell::Count(figures.offers),
+        Cell::Count(figures.answered),
+        Cell::Count(figures.unanswered),
+        Cell::Count(figures.withdrawn),
+        Cell::millis(figures.answer_time_ms()),
+        Cell::ms(figures.longest_ms),
+        Cell::Count(figures.overruns),
+    ]
+}
+
+/// The columns of how soon entries were complete; [`delay_cells`] fills them.
+pub(super) const DELAYS: [&str; 4] = [
+    "entries_due",
+    "entries_completed",
+    "entries_overdue",
+    "average_entry_delay",
+];
+
+pub(super) fn delay_cells(delay: &EntryDelay) -> [Cell; DELAYS.len()] {
+    [
+        Cell::Count(delay.due),
+        Cell::Count(delay.completed),
+        Cell::Count(delay.overruns),
+        Cell::millis(delay.average_ms()),
+    ]
+}
+
 /// How busy those at some lines were, with all their work.
 pub(super) fn occupancy(source: &Source, wanted: &Wanted, asked: &BTreeSet<String>) -> Option<f64> {
     let mut work = WorkFigures::default();
@@ -61,19 +101,24 @@ pub(super) fn operators(report: &mut Report, source: &Source, wanted: &Wanted) {
         let figures = work.entry(span.operator).or_default();
         figures.add_span(span, wanted.from, wanted.to);
     }
+    let delays = delays(source, |lot| {
+        let person = Person {
+            name: lot.name.clone()?,
+            line: lot.line.clone()?,
+        };
+        people.entry(lot.operator?).or_insert(person);
+        lot.operator
+    });
     work.retain(|_, figures| *figures != WorkFigures::default());
-    let delays = delays(source, |lot| lot.name.clone());
+    for id in delays.keys() {
+        work.entry(*id).or_default();
+    }
     let mut table = Table::new(
         "operators",
-        ["operator", "line"].into_iter().chain(WORK).chain([
-            "entries_due",
-            "entries_completed",
-            "entries_overdue",
-            "average_entry_delay",
-        ]),
+        ["operator", "line"].into_iter().chain(WORK).chain(DELAYS),
     );
     table.chart = vec!["handled"];
-    let mut named: Vec<(&str, &str, &WorkFigures)> = work
+    let mut named: Vec<(&str, &str, i64, &WorkFigures)> = work
         .iter()
         .map(|(id, figures)| {
             let person = people.get(id);
@@ -81,21 +126,17 @@ pub(super) fn operators(report: &mut Report, source: &Source, wanted: &Wanted) {
             (
                 name,
                 person.map_or("", |person| person.line.as_str()),
+                *id,
                 figures,
             )
         })
         .collect();
     named.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-    for (name, line, figures) in named {
-        let delay = delays.get(name).copied().unwrap_or_default();
+    for (name, line, id, figures) in named {
+        let delay = delays.get(&id).copied().unwrap_or_default();
         let mut row = vec![Cell::Text(name.to_owned()), Cell::Text(line.to_owned())];
         row.extend(work_cells(figures));
-        row.extend([
-            Cell::Count(delay.due),
-            Cell::Count(delay.completed),
-            Cell::Count(delay.overruns),
-            Cell::millis(delay.average_ms()),
-        ]);
+        row.extend(delay_cells(&delay));
         table.rows.push(row);
     }
     report.notes.push(
@@ -180,11 +221,11 @@ fn breaks(
 }
 
 /// Entry delays by whatever `key` says of them; entries of no operator are nobody's.
-pub(super) fn delays(
+pub(super) fn delays<K: Ord>(
     source: &Source,
-    key: impl Fn(&EntryLot) -> Option<String>,
-) -> BTreeMap<String, EntryDelay> {
-    let mut delays: BTreeMap<String, EntryDelay> = BTreeMap::new();
+    mut key: impl FnMut(&EntryLot) -> Option<K>,
+) -> BTreeMap<K, EntryDelay> {
+    let mut delays: BTreeMap<K, EntryDelay> = BTreeMap::new();
     for lot in &source.entry_lots {
         if let Some(key) = key(lot) {
             delays.entry(key).or_default().add(&lot.lot);
@@ -213,41 +254,27 @@ pub(super) fn line_table(source: &Source, wanted: &Wanted) -> Table {
         *name = &offers.name;
     }
     let delays = delays(source, |lot| lot.line.clone());
+    for lot in &source.entry_lots {
+        // Whom nothing was offered may have entries all the same: of calls by name, of contacts.
+        if let (Some(line), Some(name)) = (&lot.line, &lot.name) {
+            lines
+                .entry((line.len(), line))
+                .or_insert_with(|| (LineFigures::default(), name));
+        }
+    }
     let mut table = Table::new(
         "lines",
-        [
-            "line",
-            "operator",
-            "offers",
-            "answered",
-            "unanswered",
-            "withdrawn",
-            "average_answer_time",
-            "longest_ringing",
-            "overruns",
-            "entries_due",
-            "entries_completed",
-            "entries_overdue",
-            "average_entry_delay",
-        ],
+        ["line", "operator"]
+            .into_iter()
+            .chain(RINGING)
+            .chain(DELAYS),
     );
     for ((_, line), (figures, name)) in lines {
         let delay = delays.get(line).copied().unwrap_or_default();
-        table.rows.push(vec![
-            Cell::Text(line.to_owned()),
-            Cell::Text(name.to_owned()),
-            Cell::Count(figures.offers),
-            Cell::Count(figures.answered),
-            Cell::Count(figures.unanswered),
-            Cell::Count(figures.withdrawn),
-            Cell::millis(figures.answer_time_ms()),
-            Cell::ms(figures.longest_ms),
-            Cell::Count(figures.overruns),
-            Cell::Count(delay.due),
-            Cell::Count(delay.completed),
-            Cell::Count(delay.overruns),
-            Cell::millis(delay.average_ms()),
-        ]);
+        let mut row = vec![Cell::Text(line.to_owned()), Cell::Text(name.to_owned())];
+        row.extend(ringing_cells(&figures));
+        row.extend(delay_cells(&delay));
+        table.rows.push(row);
     }
     table
 }
