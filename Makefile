@@ -35,8 +35,9 @@ bench: ## the benchmarks of the crates, the floods at full length (docs/benchmar
 	HOTLINE_FLOOD=100000 cargo test --release --locked -p switch --test virtual_time flood::
 	HOTLINE_FLOOD=100000 cargo test --release --locked -p hotline --test engine flood:: -- --nocapture
 
-soak: ## two hours of 200 calls at once, 100 kills, 20 rounds of faults, 20,000 simulated worlds
+soak: ## 100,000 calls computed anew, a minute without PostgreSQL, 100 kills, 20 rounds of faults, 20,000 simulated worlds, two hours of 200 calls
 	@scripts/setup test
+	HOTLINE_JOURNAL_CALLS=100000 HOTLINE_POSTGRES_AWAY=60 cargo test --release --locked -p journal --lib -- rebuild:: both:: --nocapture
 	HOTLINE_FAULTS_KILLS=100 HOTLINE_FAULTS_ROUNDS=20 cargo test --release --locked -p hotline --test engine faults:: -- --nocapture
 	HOTLINE_SIM_SEEDS=20000 cargo test --release --locked -p sim --test worlds -- --nocapture
 	cargo bench --locked --bench calls -- --soak $(MINUTES) --calls 200

@@ -3,6 +3,7 @@
 
 use crate::harness::http::ask;
 use crate::harness::journal::finished;
+use crate::harness::postgres::Server;
 use crate::harness::{Engine, LogOnPanic, Place, Setup, sipp, text_of};
 use serde_json::Value;
 
@@ -131,4 +132,73 @@ fn an_entry_is_written_by_commands_and_by_the_api_and_survives_the_engine() {
     ));
     assert_eq!(added["channel"], "email");
     assert!(run(place, &["journal", "check"]).contains("sound"));
+}
+
+/// The journal's database of a place, which no engine uses.
+fn take_away_the_database(place: &Place) {
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        let path = place.path(name);
+        if path.exists() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_lost_database_comes_back_from_a_backup_and_the_event_files_that_pruning_left() {
+    let engine = Engine::start(&Setup::default());
+    let operator = sipp::operators(&engine, "uas-answer", &["anna"], |_| {});
+    sipp::call(&engine, "uac-talk", |options| options.stay = 1_000);
+    operator.succeed();
+    let call = finished(&engine.place, 1).remove(0).text("call").to_owned();
+    let (_, place) = engine.terminate();
+    let engine = Engine::start_in(place);
+    let _log = LogOnPanic::of(&engine);
+    let place = &engine.place;
+    let early = refused(place, &["journal", "prune"]);
+    assert!(early.contains("there is no backup"), "{early}");
+    let backup = place.path("backup.db");
+    let backup = backup.to_str().unwrap();
+    let told = run(place, &["journal", "backup", "--output", backup]);
+    assert!(told.contains("1 entries and 1 operators"), "{told}");
+    let again = refused(place, &["journal", "backup", "--output", backup]);
+    assert!(again.contains("is there already"), "{again}");
+    let late = ["journal", "edit", &call, "--set", "full_name=Petrov"];
+    run(place, &late);
+    let pruned = run(place, &["journal", "prune"]);
+    assert!(pruned.starts_with("1 event files of "), "{pruned}");
+    assert!(pruned.contains("removed, 1 stay"), "{pruned}");
+    let running = refused(place, &["journal", "restore", "--from", backup]);
+    assert!(running.contains("the engine runs"), "{running}");
+
+    let show = ["journal", "show", &call, "--format", "json"];
+    let before = json(&run(place, &show));
+    let (_, place) = engine.terminate();
+    take_away_the_database(&place);
+    run(&place, &["journal", "restore", "--from", backup]);
+    assert_eq!(json(&run(&place, &show))["full_name"], Value::Null);
+    let full = refused(&place, &["journal", "restore", "--from", backup]);
+    assert!(full.contains("expected an empty"), "{full}");
+    let engine = Engine::start_in(place);
+    assert_eq!(json(&run(&engine.place, &show)), before);
+    let (_, place) = engine.terminate();
+    assert!(run(&place, &["journal", "check"]).contains("sound"));
+
+    // To PostgreSQL and back.
+    let server = Server::start();
+    let url = server.database("carried");
+    let ours = place.path("journal.db");
+    let ours = ours.to_str().unwrap();
+    let there = run(&place, &["journal", "copy", "--from", ours, "--to", &url]);
+    assert!(there.contains("1 entries and 1 operators"), "{there}");
+    assert!(!there.contains("secret"), "{there}");
+    take_away_the_database(&place);
+    run(&place, &["journal", "copy", "--from", &url, "--to", ours]);
+    assert_eq!(json(&run(&place, &show)), before);
+    assert!(run(&place, &["journal", "check"]).contains("sound"));
+    let engine = Engine::start_in(place);
+    let operator = sipp::operators(&engine, "uas-answer", &["anna"], |_| {});
+    sipp::call(&engine, "uac-talk", |options| options.stay = 1_000);
+    operator.succeed();
+    finished(&engine.place, 2);
 }
