@@ -134,10 +134,23 @@ fn an_entry_is_written_by_commands_and_by_the_api_and_survives_the_engine() {
     assert!(run(place, &["journal", "check"]).contains("sound"));
 }
 
+/// What `hotline journal copy` says, which asks for no settings.
+fn carried(from: &str, to: &str) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .args(["journal", "copy", "--from", from, "--to", to])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text_of(&output));
+    text_of(&output)
+}
+
+/// Where the database of a place is.
+const DATABASE: &str = "journal/journal.db";
+
 /// The journal's database of a place, which no engine uses.
 fn take_away_the_database(place: &Place) {
-    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
-        let path = place.path(name);
+    for ending in ["", "-wal", "-shm"] {
+        let path = place.path(&format!("{DATABASE}{ending}"));
         if path.exists() {
             std::fs::remove_file(path).unwrap();
         }
@@ -174,11 +187,11 @@ fn a_lost_database_comes_back_from_a_backup_and_the_event_files_that_pruning_lef
     let show = ["journal", "show", &call, "--format", "json"];
     let before = json(&run(place, &show));
     let (_, place) = engine.terminate();
+    let full = refused(&place, &["journal", "restore", "--from", backup]);
+    assert!(full.contains("copy into an empty database"), "{full}");
     take_away_the_database(&place);
     run(&place, &["journal", "restore", "--from", backup]);
     assert_eq!(json(&run(&place, &show))["full_name"], Value::Null);
-    let full = refused(&place, &["journal", "restore", "--from", backup]);
-    assert!(full.contains("expected an empty"), "{full}");
     let engine = Engine::start_in(place);
     assert_eq!(json(&run(&engine.place, &show)), before);
     let (_, place) = engine.terminate();
@@ -187,13 +200,13 @@ fn a_lost_database_comes_back_from_a_backup_and_the_event_files_that_pruning_lef
     // To PostgreSQL and back.
     let server = Server::start();
     let url = server.database("carried");
-    let ours = place.path("journal.db");
+    let ours = place.path(DATABASE);
     let ours = ours.to_str().unwrap();
-    let there = run(&place, &["journal", "copy", "--from", ours, "--to", &url]);
+    let there = carried(ours, &url);
     assert!(there.contains("1 entries and 1 operators"), "{there}");
     assert!(!there.contains("secret"), "{there}");
     take_away_the_database(&place);
-    run(&place, &["journal", "copy", "--from", &url, "--to", ours]);
+    carried(&url, ours);
     assert_eq!(json(&run(&place, &show)), before);
     assert!(run(&place, &["journal", "check"]).contains("sound"));
     let engine = Engine::start_in(place);

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::harness::audio::{Recording, share_of_tone};
 use crate::harness::journal::{Entry, finished};
 use crate::harness::people::talking;
-use crate::harness::{Engine, LogOnPanic, Place, Setup, text_of};
+use crate::harness::{Engine, LogOnPanic, Place, Setup, sipp, text_of};
 
 /// So many calls of two seconds, and the engine stopped after them.
 fn recorded(setup: &Setup, calls: u64) -> (Place, Vec<Entry>) {
@@ -227,4 +228,45 @@ fn old_recordings_go_into_the_archive_and_stay_exportable() {
     let ms = entries[0].number("recording_ms").unwrap();
     let bytes = std::fs::metadata(&to).unwrap().len() as i64;
     assert_eq!((bytes - 44) / 32, ms);
+}
+
+#[test]
+fn what_a_caller_hears_while_waiting_is_recorded_where_the_plan_wants_it() {
+    let place = Place::new(&setup(""));
+    let plan = place.path("dialplans/tests.toml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let wanted = text.replace("recorded = true", "recorded = true, wait_recorded = true");
+    assert_ne!(text, wanted);
+    std::fs::write(&plan, wanted).unwrap();
+    let engine = Engine::start_in(place);
+    let _log = LogOnPanic::of(&engine);
+    let caller = sipp::start_call(&engine, "uac-talk", |options| options.stay = 5_000);
+    // The music is heard for as long as nobody is there.
+    std::thread::sleep(Duration::from_secs(2));
+    let operator = sipp::operators(&engine, "uas-answer", &["anna"], |_| {});
+    caller.succeed();
+    operator.succeed();
+    let entry = finished(&engine.place, 1).remove(0);
+    let recordings = entry.rows("recording_list");
+    let [wait, talk] = &recordings[..] else {
+        panic!("{}", entry.0);
+    };
+    assert_eq!(entry.text("recording_path"), talk.text("path"));
+    let stay = &entry.rows("queue_list")[0];
+    assert_eq!(stay.number("recording"), wait.number("segment"));
+    let waited = stay.number("wait_ms").unwrap();
+    let length = wait.number("duration_ms").unwrap();
+    assert!(
+        waited >= 1_500 && (length - waited).abs() <= 200,
+        "{}",
+        entry.0
+    );
+    let heard = Recording::read(&engine.place.path("recordings").join(wait.text("path")));
+    assert!(share_of_tone(&heard.operator, 600.0) > 0.9, "the music");
+    let (code, place) = engine.terminate();
+    assert_eq!(code, Some(0));
+    let (good, text) = verify(&place);
+    assert!(good && text.contains("2 with verified audio"), "{text}");
+    let check = place.run(&["journal", "check"]);
+    assert!(check.status.success(), "{}", text_of(&check));
 }

@@ -113,7 +113,9 @@ fn notice(
             report.mistake_with_help(&placed.at, message, "remove one of the two");
             return;
         }
-        PlanStep::Queue(queue) if queue.recorded => format!("calls in `{}`", queue.name),
+        PlanStep::Queue(queue) if queue.recorded || queue.wait_recorded => {
+            format!("calls in `{}`", queue.name)
+        }
         PlanStep::Ring(ring) if ring.recorded => "these calls".to_owned(),
         _ => return,
     };

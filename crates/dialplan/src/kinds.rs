@@ -120,6 +120,12 @@ const RECORDED: Key = may(
     Shape::Flag,
     "Whether the talk is recorded; true unless said otherwise.",
 );
+const WAIT_RECORDED: Key = may(
+    "wait_recorded",
+    Shape::Flag,
+    "Whether what the caller says and hears while waiting is recorded as well; false unless said \
+     otherwise.",
+);
 const AFTER: Key = may(
     "after",
     Shape::Name,
@@ -243,6 +249,7 @@ pub const KINDS: &[Kind] = &[
                 "Higher is answered first; 0 unless said otherwise.",
             ),
             RECORDED,
+            WAIT_RECORDED,
             may(
                 "skills",
                 Shape::Levels,

@@ -183,6 +183,8 @@ pub struct Queue {
     pub priority: u8,
     /// Whether the talk with the operator is recorded.
     pub recorded: bool,
+    /// Whether what the caller says and hears while waiting is recorded.
+    pub wait_recorded: bool,
     /// Skills that the operator must have, with the least level of each.
     pub skills: BTreeMap<String, u8>,
     /// The operator who gets the call first, by line or login; {fields} are filled in.

@@ -173,6 +173,7 @@ impl Trial {
                 music,
                 priority,
                 recorded,
+                wait_recorded,
                 skills,
                 owner,
                 announce,
@@ -189,7 +190,12 @@ impl Trial {
                     format!(", place and wait told after {after}, then every {every}")
                 });
                 let told = told.unwrap_or_default();
-                format!("queue {queue}: priority {priority}, {with}{skills}{first}{told}")
+                let wait = if *wait_recorded {
+                    ", the wait as well"
+                } else {
+                    ""
+                };
+                format!("queue {queue}: priority {priority}, {with}{wait}{skills}{first}{told}")
             }
             Step::Ring {
                 target,

@@ -281,6 +281,7 @@ pub const fn kind(fact: &Fact) -> &'static str {
         Fact::MenuChosen { .. } => "menu_chosen",
         Fact::CallRated { .. } => "call_rated",
         Fact::CallEnded { .. } => "call_ended",
+        Fact::WaitRecorded { .. } => "wait_recorded",
         Fact::MessageStarted { .. } => "message_started",
         Fact::MessageEnded { .. } => "message_ended",
         Fact::MessageHeard { .. } => "message_heard",

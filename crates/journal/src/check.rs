@@ -85,7 +85,8 @@ impl Entry {
     fn check_segments(&self, problems: &mut Vec<String>) {
         let messages = self.messages.iter().map(|message| message.segment);
         let talks = self.segments.iter().map(|segment| segment.number);
-        let mut numbers: Vec<u16> = talks.chain(messages).collect();
+        let waits = self.recorded_waits();
+        let mut numbers: Vec<u16> = talks.chain(messages).chain(waits).collect();
         numbers.sort_unstable();
         for (number, expected) in numbers.into_iter().zip(1_u16..) {
             if number != expected {
@@ -207,7 +208,7 @@ impl Entry {
         for (number, recording) in &self.recordings {
             let talk = self.segments.iter().any(|one| one.number == *number);
             let message = self.messages.iter().any(|one| one.segment == *number);
-            if !talk && !message {
+            if !talk && !message && !self.recorded_waits().any(|wait| wait == *number) {
                 problems.push(format!("a recording belongs to no segment: {number}"));
             }
             if let Some(file) = &recording.file

@@ -84,6 +84,8 @@ pub struct QueueEntry {
     pub entered: Moment,
     /// When and how it ended; `None` while waiting.
     pub left: Option<(Moment, QueueOutcome)>,
+    /// The number of the recording of the wait, if it is recorded.
+    pub recording: Option<u16>,
 }
 
 /// One ringing at an operator.
@@ -381,6 +383,7 @@ impl Entry {
                 skills: skills.clone(),
                 entered: moment,
                 left: None,
+                recording: None,
             }),
             Fact::QueueLeft { queue, outcome, .. } => self.left_queue(moment, queue, *outcome),
             Fact::OfferMade { .. } => self.offer_made(moment, &event.fact),
@@ -442,6 +445,7 @@ impl Entry {
                 status: *status,
                 reason: reason.clone(),
             }),
+            Fact::WaitRecorded { segment, queue, .. } => self.wait_recorded(*segment, queue),
             Fact::MessageStarted { .. } | Fact::MessageEnded { .. } | Fact::MessageHeard { .. } => {
                 self.message(event)
             }
@@ -611,6 +615,17 @@ impl Entry {
             operator: operator.clone(),
             consults: *consults,
         });
+    }
+
+    fn wait_recorded(&mut self, number: u16, queue: &str) {
+        match self.queues.last_mut() {
+            Some(stay) if stay.queue == queue && stay.left.is_none() => {
+                stay.recording = Some(number);
+            }
+            _ => self
+                .oddities
+                .push(format!("a wait in {queue} is recorded without being there")),
+        }
     }
 
     fn left_queue(&mut self, moment: Moment, queue: &str, outcome: QueueOutcome) {

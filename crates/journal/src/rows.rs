@@ -233,6 +233,8 @@ row! {
         operator_line: Option<String>,
         /// From the call's arrival to the answer, if it was the call's first.
         arrival_wait_ms: Option<i64>,
+        /// The number of the recording of the wait, if it is recorded.
+        recording: Option<i64>,
     }
 }
 
@@ -427,11 +429,11 @@ row! {
 }
 
 row! {
-    /// The recording of one segment, or why there is none.
+    /// The recording of one talk, message or wait, or why there is none.
     RecordingRow in "recordings" key ["call", "segment"] {
         /// The call.
         call: i64,
-        /// Segment of the call.
+        /// Number within the call.
         segment: i64,
         /// Path below the root of recordings.
         path: Option<String>,

@@ -235,7 +235,8 @@ mod tests {
                 "0020 figures",
                 "0021 caller lists",
                 "0022 rare entries",
-                "0023 answers"
+                "0023 answers",
+                "0024 recorded waits"
             ]
         );
         assert!(migrate(&path).await.unwrap().is_empty());

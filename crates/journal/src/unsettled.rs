@@ -109,6 +109,9 @@ const fn is_of_recordings(fact: &Fact) -> bool {
         fact,
         Fact::SegmentStarted { .. }
             | Fact::MessageStarted { .. }
+            // A wait that is recorded is one of a stay.
+            | Fact::QueueEntered { .. }
+            | Fact::WaitRecorded { .. }
             | Fact::CallEnded { .. }
             | Fact::RecordingStored { .. }
             | Fact::RecordingMissing { .. }

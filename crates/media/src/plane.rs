@@ -396,6 +396,7 @@ impl Media {
             | MediaCommand::Mix { .. }
             | MediaCommand::Unbridge { .. }
             | MediaCommand::Record { .. }
+            | MediaCommand::RecordWait { .. }
             | MediaCommand::EndRecord { .. }
             | MediaCommand::PauseRecording { .. }
             | MediaCommand::ResumeRecording { .. } => return,

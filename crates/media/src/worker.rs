@@ -1,9 +1,9 @@
 //! Owns the legs of one media thread, outright: commands in, packets through, events out.
 //! Knows no clock and no thread: `turn` is told the time, so it runs on simulated sockets too.
 
+mod alone;
 mod browsers;
 mod keying;
-mod message;
 mod mixing;
 mod play;
 mod translate;
@@ -31,9 +31,9 @@ use crate::rtcp;
 use crate::srtp::{GROWTH_MAX, Srtp};
 use crate::stock::Stock;
 use crate::tap::Tap;
+use alone::{Alone, Wanted};
 use browsers::{Browser, Browsers};
 use keying::Keying;
-use message::{Message, Wanted};
 use play::Playing;
 use translate::Translation;
 use watch::Round;
@@ -90,7 +90,7 @@ struct Leg {
     /// The mix that it is in; then it is in no bridge.
     mix: Option<MixId>,
     /// What its peer says to nobody, and is recorded.
-    message: Option<Box<Message>>,
+    alone: Option<Box<Alone>>,
     /// The protection of its packets, where that was agreed on.
     srtp: Option<Box<Srtp>>,
     /// The way to its peer, if that is a browser: then it has no keys before the handshake is over.
@@ -222,8 +222,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 };
                 self.begin_message(now, leg, &wanted);
             }
+            MediaCommand::RecordWait { leg, record, .. } => self.begin_wait(now, leg, record),
             MediaCommand::EndRecord { leg, keep, .. } => {
-                self.end_message(now, self.socket_of(leg), keep);
+                self.end_alone(now, self.socket_of(leg), keep);
             }
             MediaCommand::PauseRecording { leg, reason, .. } => {
                 if let Some(key) = self.recording_of(leg) {
@@ -305,11 +306,11 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 digit,
             });
         }
-        if let (Some(message), Kind::Audio(codec)) = (&mut leg.message, arrival.kind) {
+        if let (Some(alone), Kind::Audio(codec)) = (&mut leg.alone, arrival.kind) {
             let bytes = packet.bytes();
             let payload = bytes.get(arrival.header.payload()).unwrap_or_default();
-            message.hear(self.tap.as_mut(), now, (codec, payload), bytes);
-            message::tell(&self.report, now, leg);
+            alone.hear(self.tap.as_mut(), now, (codec, payload), bytes);
+            alone::tell(&self.report, now, leg);
         }
         if let Some(mix) = leg.mix {
             self.hear_in_mix(now, mix, &arrival, &packet);
@@ -437,7 +438,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 translation: None,
                 bridge: None,
                 mix: None,
-                message: None,
+                alone: None,
                 srtp: None,
                 browser: None,
             });
@@ -501,7 +502,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 self.unbridge(now, Some(socket));
                 self.stop_playing(Some(socket));
                 self.stop_keying(Some(socket));
-                self.end_message(now, Some(socket), true);
+                self.end_alone(now, Some(socket), true);
             }
         }
         if mixed != Some(true) {
@@ -592,7 +593,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         let socket = self.socket_of(leg);
         self.leave_mix(now, socket);
         self.unbridge(now, socket);
-        self.end_message(now, socket, true);
+        self.end_alone(now, socket, true);
         self.stop_playing(socket);
         self.by_id.remove(&leg);
         if let Some(leg) = leg_at(&mut self.legs, socket) {

@@ -99,6 +99,9 @@ fn recordings(events: &[&Event]) -> Result<(), String> {
             } if *recorded => {
                 wanted.insert(*segment);
             }
+            Fact::WaitRecorded { segment, .. } => {
+                wanted.insert(*segment);
+            }
             Fact::RecordingStored { segment, .. } | Fact::RecordingMissing { segment, .. }
                 if !known.insert(*segment) =>
             {

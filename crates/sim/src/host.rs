@@ -256,6 +256,7 @@ impl Host {
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
             | MediaCommand::Record { leg, .. }
+            | MediaCommand::RecordWait { leg, .. }
             | MediaCommand::EndRecord { leg, .. }
             | MediaCommand::PauseRecording { leg, .. }
             | MediaCommand::ResumeRecording { leg, .. }
@@ -342,6 +343,12 @@ impl Host {
                 }
                 let event = MediaEvent::Spoken { call, leg };
                 room.after(soon * 100, Happening::Media(boot, event));
+            }
+            MediaCommand::RecordWait { leg, record, .. } => {
+                self.end_recording(room, leg);
+                if let Some(known) = self.legs.get_mut(&leg) {
+                    known.recording = Some(record);
+                }
             }
             MediaCommand::EndRecord { leg, .. } | MediaCommand::Unbridge { leg, .. } => {
                 self.end_recording(room, leg);

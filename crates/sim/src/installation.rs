@@ -52,7 +52,7 @@ notice = "none"
 [[step]]
 answer = {}
 [[step]]
-queue = { name = "operators", music = "music/waiting.wav", priority = 9 }
+queue = { name = "operators", music = "music/waiting.wav", priority = 9, wait_recorded = true }
 "#,
     r#"
 name = "office"

@@ -478,11 +478,21 @@ pub enum Fact {
         /// Why, in words, where outcome and party do not say it.
         reason: String,
     },
+    /// What the caller says and hears while waiting goes into a recording from now on, until the call
+    /// leaves the queue.
+    WaitRecorded {
+        /// Which call.
+        call: CallId,
+        /// Number of the recording within the call; talks, messages and waits are counted together.
+        segment: u16,
+        /// The queue in which it waits.
+        queue: String,
+    },
     /// The caller began to leave a message: after the tone.
     MessageStarted {
         /// Which call.
         call: CallId,
-        /// Number of its recording within the call; talks and messages are counted together.
+        /// Number of its recording within the call; talks, messages and waits are counted together.
         segment: u16,
         /// Where it is kept.
         mailbox: String,
@@ -754,6 +764,7 @@ impl Fact {
             | Self::SupervisionTurned { call, .. }
             | Self::SupervisionEnded { call, .. }
             | Self::CallEnded { call, .. }
+            | Self::WaitRecorded { call, .. }
             | Self::MessageStarted { call, .. }
             | Self::MessageEnded { call, .. }
             | Self::MessageHeard { call, .. }

@@ -432,7 +432,17 @@ pub enum MediaCommand {
         /// After such a silence `Quiet` is told.
         silence: Duration,
     },
-    /// The message is over.
+    /// Record what the peer of a leg says on one side and what it is played on the other, until
+    /// `EndRecord` or a bridge.
+    RecordWait {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// Into which recording.
+        record: RecordingKey,
+    },
+    /// The message, or the recorded wait, is over.
     EndRecord {
         /// The call of the leg.
         call: CallId,
@@ -480,6 +490,7 @@ impl MediaCommand {
             | Self::Mix { call, .. }
             | Self::Unbridge { call, .. }
             | Self::Record { call, .. }
+            | Self::RecordWait { call, .. }
             | Self::EndRecord { call, .. }
             | Self::PauseRecording { call, .. }
             | Self::ResumeRecording { call, .. }
@@ -501,6 +512,7 @@ impl MediaCommand {
             | Self::Mix { call, .. }
             | Self::Unbridge { call, .. }
             | Self::Record { call, .. }
+            | Self::RecordWait { call, .. }
             | Self::EndRecord { call, .. }
             | Self::PauseRecording { call, .. }
             | Self::ResumeRecording { call, .. }

@@ -300,6 +300,7 @@ impl Reader<'_, '_> {
         let music = self.wav(body, "music");
         let priority = body.number(self.report, "priority", 0..=255);
         let recorded = body.flag(self.report, "recorded").unwrap_or(true);
+        let wait_recorded = body.flag(self.report, "wait_recorded").unwrap_or(false);
         let skills = self.skills(body);
         let owner = self.filled(body, "owner");
         let announce = self.announce(body);
@@ -320,6 +321,7 @@ impl Reader<'_, '_> {
                 .and_then(|at| u8::try_from(at.value).ok())
                 .unwrap_or(0),
             recorded,
+            wait_recorded,
             skills,
             owner,
             announce,

@@ -341,6 +341,7 @@ impl Run {
                     music: queue.music.clone(),
                     priority: queue.priority,
                     recorded: queue.recorded,
+                    wait_recorded: queue.wait_recorded,
                     skills: queue.skills.clone(),
                     owner: queue
                         .owner

@@ -147,6 +147,8 @@ pub enum Step {
         priority: u8,
         /// Whether the talk is recorded.
         recorded: bool,
+        /// Whether what the caller says and hears while waiting is recorded.
+        wait_recorded: bool,
         /// What the operator must have besides what the queue asks for: the least level of each.
         skills: BTreeMap<String, u8>,
         /// The operator who gets the call first, by line or login.

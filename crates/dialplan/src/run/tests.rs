@@ -16,7 +16,7 @@ const TEXT: &str = r#"
     [[step]]
     say = { name = "hello", notice = true, text = { ru = "да", en = "yes" } }
     [[step]]
-    queue = { name = "first", music = "music/a.wav", priority = 7 }
+    queue = { name = "first", music = "music/a.wav", priority = 7, wait_recorded = true }
     [[step]]
     queue = { name = "second", recorded = false, skills = { polish = 30 } }
     [[step]]
@@ -116,6 +116,7 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             music: Some("music/a.wav".to_owned()),
             priority: 7,
             recorded: true,
+            wait_recorded: true,
             skills: BTreeMap::new(),
             owner: None,
             announce: None,
@@ -128,6 +129,7 @@ fn steps_follow_one_another_with_what_the_plan_says() {
             music: None,
             priority: 0,
             recorded: false,
+            wait_recorded: false,
             skills: BTreeMap::from([("polish".to_owned(), 30)]),
             owner: None,
             announce: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vocab::{CallId, Channel, Direction, EntryField, OperatorRef, Party, QueueOutcome};
 
-use super::{Entry, Moment, Offer, QueueEntry, Segment};
+use super::{Entry, Moment, Offer, QueueEntry, Recording, Segment};
 
 /// What the plan says of a field of that name.
 pub(super) fn planned(
@@ -161,12 +161,28 @@ impl Entry {
         self.joined.or(consults).or(self.makes_good)
     }
 
-    /// Talks and messages that are to have a recording and of which nothing is known yet.
+    /// The recording that stands for the call: of its first talk or message.
+    #[must_use]
+    pub fn first_recording(&self) -> Option<&Recording> {
+        let mut all = self.recordings.values();
+        let waits: Vec<u16> = self.recorded_waits().collect();
+        let is_wait = |number: &u16| waits.contains(number);
+        all.find(|one| !is_wait(&one.segment))
+            // Not that of a later talk while nothing is known of the first.
+            .filter(|found| (1..found.segment).all(|number| is_wait(&number)))
+    }
+
+    /// Numbers of the recordings of waits.
+    pub fn recorded_waits(&self) -> impl Iterator<Item = u16> {
+        self.queues.iter().filter_map(|queue| queue.recording)
+    }
+
+    /// Talks, messages and waits that are to have a recording and of which nothing is known yet.
     pub fn recordings_awaited(&self) -> impl Iterator<Item = u16> {
         let talks = self.segments.iter().filter(|segment| segment.recorded);
         let talks = talks.map(|segment| segment.number);
         let messages = self.messages.iter().map(|message| message.segment);
-        let wanted = talks.chain(messages);
+        let wanted = talks.chain(messages).chain(self.recorded_waits());
         wanted.filter(|number| !self.recordings.contains_key(number))
     }
 

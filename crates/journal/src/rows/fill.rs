@@ -117,7 +117,7 @@ fn call_row(entry: &Entry) -> EntryRow {
         .and_then(|segment| segment.operator())
         .or_else(|| contact?.operator.as_ref());
     let end = entry.end.as_ref();
-    let recording = entry.recordings.get(&1);
+    let recording = entry.first_recording();
     let file = recording.and_then(|recording| recording.file.as_ref());
     let text = |pick: fn(&crate::entry::Arrival) -> &String| {
         arrival.map(pick).cloned().unwrap_or_default()
@@ -250,6 +250,7 @@ fn queue_entry_rows(entry: &Entry) -> Vec<QueueEntryRow> {
             operator_name: operator.map(|operator| operator.name.clone()),
             operator_line: operator.map(|operator| operator.line.clone()),
             arrival_wait_ms: first.and_then(|_| entry.wait_from_arrival()).map(ms),
+            recording: queue.recording.map(i64::from),
         }
     };
     entry.queues.iter().map(row).collect()

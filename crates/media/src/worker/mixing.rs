@@ -85,7 +85,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         for socket in idle {
             self.stop_playing(Some(socket));
             self.stop_keying(Some(socket));
-            self.end_message(now, Some(socket), true);
+            self.end_alone(now, Some(socket), true);
         }
         for socket in sockets {
             match self.mix_of(socket) {

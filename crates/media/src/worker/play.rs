@@ -124,6 +124,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         let codes = frame.get_mut(HEADER_BYTES..).unwrap_or_default();
         let any = law.unwrap_or(Law::Pcma);
         playing.at = playing.audio.fill(any, playing.at, playing.repeat, codes);
+        if let (Some(alone), Some(_)) = (&mut leg.alone, remote) {
+            alone.play(self.tap.as_mut(), now, any, codes);
+        }
         match (remote, law) {
             (None, _) => leg.party.interrupt(),
             (Some(_), Some(law)) => {

@@ -1,7 +1,7 @@
 //! One thread's legs on simulated sockets and told time: commands in any order, prompts, bridges.
 
+mod alone;
 mod browsers;
-mod message;
 mod mixing;
 mod srtp;
 

@@ -49,7 +49,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 continue;
             };
             report(&mut self.udp, leg, (now, self.rules.ntp), false);
-            super::message::tell(&self.report, now, leg);
+            super::alone::tell(&self.report, now, leg);
             if let Some(one_way) = leg.party.silence().one_way(now, other_speaks) {
                 tell_one_way(&self.report, leg, one_way);
             }

@@ -63,11 +63,7 @@ impl Call {
             skills: Vec::new(),
         });
         let outcome = QueueOutcome::CallbackTaken;
-        ctx.record(Fact::QueueLeft {
-            call,
-            queue,
-            outcome,
-        });
+        self.left_queue(ctx, queue, outcome);
     }
 
     /// The queue lets the call go, to be called back; else its plan goes on.
@@ -143,6 +139,7 @@ impl Call {
             priority: owed.what.priority,
             since: owed.since,
             recorded: owed.what.recorded,
+            wait_recorded: false,
             skills: owed.what.skills.iter().map(within).collect(),
             owner: None,
             announce: None,
@@ -253,12 +250,7 @@ impl Call {
             return;
         };
         ctx.record(Fact::CallAnswered { call });
-        ctx.record(Fact::QueueEntered {
-            call,
-            queue: place.name.clone(),
-            priority: place.priority,
-            skills: told(&place.skills),
-        });
+        self.entered_queue(ctx, &place, &place.skills);
         self.state = State::Queued {
             queue: place.queue,
             name: place.name,

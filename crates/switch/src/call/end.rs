@@ -120,11 +120,7 @@ impl Call {
             OfferResult::Withdrawn
         };
         self.withdraw_offers(ctx, result);
-        ctx.record(Fact::QueueLeft {
-            call: self.id,
-            queue,
-            outcome,
-        });
+        self.left_queue(ctx, queue, outcome);
         ctx.acd.handle(ctx.now, acd::Input::Left { call: self.id });
     }
 }

@@ -54,6 +54,7 @@ mod steps;
 mod supervision;
 mod transfer;
 mod voicemail;
+mod waiting;
 mod whisper;
 mod who;
 
@@ -186,8 +187,10 @@ pub(crate) struct Call {
     language: String,
     /// The number is for the journal, not for the operator's display.
     private: bool,
-    /// Number of the last recording: of a talk or of a message.
+    /// Number of the last recording: of a talk, of a message or of a wait.
     segments: u16,
+    /// The wait in the queue is recorded.
+    recorded_wait: bool,
     /// Somebody talked to the first party.
     talked: bool,
     /// The caller left a message that is kept.
@@ -311,6 +314,7 @@ impl Call {
             language: String::new(),
             private: false,
             segments: 0,
+            recorded_wait: false,
             talked: false,
             message_left: false,
             play_token: 0,

@@ -137,11 +137,7 @@ impl Call {
             self.dial_for_operator(ctx, id);
             return;
         }
-        ctx.record(Fact::QueueLeft {
-            call: self.id,
-            queue: name,
-            outcome: QueueOutcome::Answered,
-        });
+        self.left_queue(ctx, name, QueueOutcome::Answered);
         self.prepare_whisper(ctx);
         self.start_segment(ctx, id, Some(offer), recorded);
     }

@@ -246,6 +246,7 @@ impl Call {
                     music: None,
                     priority,
                     recorded: false,
+                    wait_recorded: false,
                     skills: Vec::new(),
                     owner: None,
                     announce: None,

@@ -13,7 +13,7 @@
 
 use sip::{Dialog, Flow, Message, Replaces, ServerTx};
 use vocab::media::MediaCommand;
-use vocab::{EndedBy, Fact, LegId, OfferResult, OperatorId, QueueOutcome};
+use vocab::{EndedBy, LegId, OfferResult, OperatorId, QueueOutcome};
 
 use super::caller::{self, CallerLeg};
 use super::leg::{MediaState, Ports};
@@ -170,11 +170,7 @@ impl Call {
             State::Queued { name, recorded, .. } => {
                 self.withdraw_offers(ctx, OfferResult::Withdrawn);
                 ctx.acd.handle(ctx.now, acd::Input::Left { call: self.id });
-                ctx.record(Fact::QueueLeft {
-                    call: self.id,
-                    queue: name,
-                    outcome: QueueOutcome::Answered,
-                });
+                self.left_queue(ctx, name, QueueOutcome::Answered);
                 self.start_segment(ctx, id, None, recorded);
             }
             State::Reaching { .. } if self.is_reached(ringing) => {

@@ -89,6 +89,7 @@ impl Course {
                     music: None,
                     priority: *priority,
                     recorded: true,
+                    wait_recorded: false,
                     skills: BTreeMap::new(),
                     owner: None,
                     announce: None,
@@ -219,6 +220,7 @@ pub(super) struct Asked<'a> {
     pub(super) music: Option<&'a str>,
     pub(super) priority: u8,
     pub(super) recorded: bool,
+    pub(super) wait_recorded: bool,
     pub(super) skills: Vec<SkillNeed>,
     /// Who gets the call first, by line or login.
     pub(super) owner: Option<&'a str>,
@@ -257,6 +259,8 @@ pub(super) struct Place {
     /// Since when it waited first.
     pub(super) since: Time,
     pub(super) recorded: bool,
+    /// What the caller says and hears while waiting is recorded.
+    pub(super) wait_recorded: bool,
     /// What it asks for besides what the queue asks for.
     pub(super) skills: Vec<SkillNeed>,
     /// Who gets the call first.
@@ -338,6 +342,7 @@ impl Call {
                 music,
                 priority,
                 recorded,
+                wait_recorded,
                 skills,
                 owner,
                 announce,
@@ -346,6 +351,7 @@ impl Call {
                     music: music.as_deref(),
                     priority,
                     recorded,
+                    wait_recorded,
                     skills: needs(&skills),
                     owner: owner.as_deref(),
                     announce,
@@ -523,6 +529,7 @@ impl Call {
             priority: asked.priority,
             since: ctx.now,
             recorded: asked.recorded,
+            wait_recorded: asked.wait_recorded,
             skills: asked.skills,
             owner: asked.owner.and_then(|name| self.owner_named(ctx, name)),
             announce: asked.announce,
@@ -539,12 +546,7 @@ impl Call {
         // What the plan asks for comes first: of too many the last are left out.
         let mut skills = place.skills.clone();
         skills.extend(self.language_wanted(ctx, place.queue));
-        ctx.record(Fact::QueueEntered {
-            call: self.id,
-            queue: place.name.clone(),
-            priority: place.priority,
-            skills: told(&skills),
-        });
+        self.entered_queue(ctx, &place, &skills);
         self.state = State::Queued {
             queue: place.queue,
             name: place.name.clone(),
@@ -604,24 +606,16 @@ impl Call {
             ctx.bug("a call was moved that waits nowhere", Some(self.id));
             return;
         };
-        ctx.record(Fact::QueueLeft {
-            call: self.id,
-            queue: name.clone(),
-            outcome: QueueOutcome::Overflowed,
-        });
+        self.left_queue(ctx, name.clone(), QueueOutcome::Overflowed);
         let Some(place) = &mut self.place else { return };
         (place.queue, place.name) = (to, into);
+        let place = place.clone();
         self.state = State::Queued {
             queue: to,
             name: place.name.clone(),
             recorded: place.recorded,
         };
-        ctx.record(Fact::QueueEntered {
-            call: self.id,
-            queue: place.name.clone(),
-            priority: place.priority,
-            skills: told(&place.skills),
-        });
+        self.entered_queue(ctx, &place, &place.skills);
     }
 
     /// The ACD let the call go without an operator.
@@ -636,11 +630,7 @@ impl Call {
         };
         let queue = name.clone();
         let (outcome, happened) = self.course.after_queue(outcome, cause);
-        ctx.record(Fact::QueueLeft {
-            call: self.id,
-            queue,
-            outcome,
-        });
+        self.left_queue(ctx, queue, outcome);
         ctx.media(MediaCommand::Stop {
             call: self.id,
             leg: self.first,

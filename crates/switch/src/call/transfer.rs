@@ -272,6 +272,7 @@ impl Call {
                 .unwrap_or_default(),
             since: ctx.now,
             recorded: self.recorded,
+            wait_recorded: before.is_some_and(|place| place.wait_recorded),
             skills: Vec::new(),
             owner: None,
             announce: before.and_then(|place| place.announce),

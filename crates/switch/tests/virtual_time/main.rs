@@ -44,5 +44,6 @@ mod transfers;
 mod troubles;
 mod trunks;
 mod voicemail;
+mod waits;
 mod whispers;
 mod world;

@@ -200,6 +200,9 @@ pub(super) fn tell(fact: &Fact, options: Options) -> Option<String> {
         Fact::RecordingMissing {
             segment, reason, ..
         } => format!("recording of segment {segment} missing: {}", word(reason)),
+        Fact::WaitRecorded { segment, queue, .. } => {
+            format!("the wait in {queue} is recorded as segment {segment}")
+        }
         Fact::MessageStarted { mailbox, .. } => format!("message for {mailbox}"),
         Fact::MessageEnded { ended_by, kept, .. } => {
             let kept = if *kept { "" } else { ", thrown away" };

@@ -309,6 +309,7 @@ impl World {
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
             | MediaCommand::Record { leg, .. }
+            | MediaCommand::RecordWait { leg, .. }
             | MediaCommand::EndRecord { leg, .. }
             | MediaCommand::PauseRecording { leg, .. }
             | MediaCommand::ResumeRecording { leg, .. } => {

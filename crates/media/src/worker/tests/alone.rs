@@ -118,3 +118,65 @@ fn a_message_thrown_away_is_discarded_and_one_cut_off_is_kept() {
     let empty = [Tapped::Start(KEY), Tapped::Stop(KEY)];
     assert_eq!(world.taps(), empty, "the leg is gone: it is accounted for");
 }
+
+#[test]
+fn a_recorded_wait_has_what_is_said_and_what_is_played() {
+    let mut world = World::new();
+    let (peer, at) = world.connect(1);
+    world.say(peer, at, 1, 0xd5);
+    world.tell(MediaCommand::RecordWait {
+        call: CALL,
+        leg: leg(1),
+        record: KEY,
+    });
+    world.play(1, true, 7);
+    world.sequence = 1;
+    world.speak(peer, at, 50);
+    world.tell(MediaCommand::Stop {
+        call: CALL,
+        leg: leg(1),
+    });
+    world.speak(peer, at, 50);
+    world.play(1, true, 8);
+    world.speak(peer, at, 50);
+    world.tell(MediaCommand::EndRecord {
+        call: CALL,
+        leg: leg(1),
+        keep: true,
+    });
+    world.speak(peer, at, 5);
+    let taps = world.notes.0.lock().unwrap().clone();
+    assert_eq!(taps.first(), Some(&Tapped::Start(KEY)));
+    assert_eq!(taps.last(), Some(&Tapped::Stop(KEY)));
+    let of = |side| {
+        taps.iter()
+            .filter_map(move |one| match one {
+                Tapped::Packet(KEY, of, packet) if *of == side => Some(packet),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(Side::Caller).len(), 150);
+    let played = of(Side::Operator);
+    assert!((98..=102).contains(&played.len()), "{}", played.len());
+    let header = |packet: &[u8]| {
+        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+        let timestamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+        (sequence, timestamp)
+    };
+    let headers: Vec<_> = played.iter().map(|packet| header(packet)).collect();
+    let mut pauses = 0;
+    for pair in headers.windows(2) {
+        assert_eq!(pair[1].0, pair[0].0 + 1, "no packet is missed");
+        let step = pair[1].1 - pair[0].1;
+        if step != 160 {
+            pauses += 1;
+            assert!(
+                (7_600..=8_400).contains(&step),
+                "a second of nothing: {step}"
+            );
+        }
+    }
+    assert_eq!(pauses, 1);
+    assert!(world.of_message().is_empty(), "nobody listens to a wait");
+}
