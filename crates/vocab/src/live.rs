@@ -1,8 +1,8 @@
-//! Owns the live picture that screens show: counts and operators' states at one moment.
+//! Owns the live picture that screens show: counts, queues and operators' states at one moment.
 
 use serde::{Deserialize, Serialize};
 
-use crate::OperatorId;
+use crate::{OperatorId, QueueOutcome};
 
 /// What the engine observes of an operator. Derived from live legs, timers and registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +39,10 @@ pub struct LiveOperator {
     pub name: String,
     /// Number of the workplace: the line signed in to, else the operator's own.
     pub line: String,
+    /// Whether the line is this operator's now; not if it is the own one and somebody else is signed
+    /// in there. A line has one operator at most.
+    #[serde(default)]
+    pub at_line: bool,
     /// What the person chose, as [`crate::Fact::OperatorTurned`] spells it.
     #[serde(default)]
     pub status: String,
@@ -46,6 +50,27 @@ pub struct LiveOperator {
     pub state: OperatorState,
     /// How long the state has lasted, milliseconds.
     pub since_ms: u64,
+}
+
+/// One queue in the live picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveQueue {
+    /// Its name.
+    pub name: String,
+    /// Whether it is open: in the settings, and closed by nobody.
+    pub open: bool,
+    /// How it would refuse a call that came now; none if it would take it.
+    pub refuses: Option<QueueOutcome>,
+    /// Callers who wait in it, those included whose call rings at an operator.
+    pub waiting: u32,
+    /// The longest wait of those callers, from their entry into this queue, milliseconds.
+    pub longest_wait_ms: u64,
+    /// People who are owed a callback; they wait on no line.
+    pub callbacks: u32,
+    /// Operators who are free and would get a call of it at once.
+    pub free: u32,
+    /// Operators who take its calls, be it after what they do now.
+    pub serving: u32,
 }
 
 /// Totals since the start and figures of this moment.
@@ -133,6 +158,9 @@ pub struct LiveRecording {
 pub struct Snapshot {
     /// Totals and figures of this moment.
     pub counts: LiveCounts,
+    /// Every queue, in the order of the settings.
+    #[serde(default)]
+    pub queues: Vec<LiveQueue>,
     /// Every operator of the settings, in order of their lines.
     pub operators: Vec<LiveOperator>,
     /// Every trunk, in the order of the settings.
