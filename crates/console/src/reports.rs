@@ -27,7 +27,7 @@ pub(crate) async fn one(
     };
     let query = Query::read(raw.as_deref(), REPORT)?;
     let wanted = wanted(&app, *kind, &query)?;
-    let _place = app.reader().await?;
+    let _place = app.place().await?;
     let forms = app.console.desk.forms();
     let report = report::make(&app.console.database, forms, &wanted).await?;
     let format = query.text("format");

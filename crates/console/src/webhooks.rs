@@ -24,7 +24,7 @@ struct Again {
 }
 
 pub(crate) async fn list(State(app): State<App>) -> Result<Response, Problem> {
-    let _place = app.reader().await?;
+    let _place = app.place().await?;
     let standings = letters::standings(&app.console.database).await?;
     Ok(as_json(&json!({ "webhooks": standings })))
 }
@@ -33,7 +33,7 @@ pub(crate) async fn dead(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let _place = app.reader().await?;
+    let _place = app.place().await?;
     known(&app, &name).await?;
     let dead = letters::dead(&app.console.database, Some(&name)).await?;
     Ok(as_json(&json!({ "letters": dead })))
@@ -51,7 +51,7 @@ pub(crate) async fn send_again(
             "events: expected at most {EVENTS_MAX} of them"
         )));
     }
-    let _place = app.reader().await?;
+    let _place = app.place().await?;
     known(&app, &name).await?;
     let now = app.console.live.now();
     let sent = letters::send_again(&app.console.database, &name, events.as_deref(), now).await?;
