@@ -49,7 +49,9 @@ fn main() {
         report("call comes, waits", n, || {
             call_joins_a_full_queue(n, events)
         });
-        report("live picture, crowd", n, || live_picture(&Floor::crowded(n)));
+        report("live picture, crowd", n, || {
+            live_picture(&Floor::crowded(n))
+        });
         report("live picture, idle", n, || live_picture(&Floor::new(n)));
     }
 }

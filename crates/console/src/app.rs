@@ -10,9 +10,10 @@ use axum::http::{StatusCode, Uri};
 use axum::middleware;
 use jiff::tz::TimeZone;
 use journal::desk::Desk;
+use journal::metrics::Durations;
 use journal::{Health, Location, Progress};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use vocab::{LiveRecording, Snapshot, WallTime};
+use vocab::{LiveProcess, LiveRecording, Snapshot, WallTime};
 
 use crate::auth;
 use crate::guesses::Guesses;
@@ -43,6 +44,10 @@ pub trait Live: Send + Sync {
     fn health(&self) -> Health;
     /// How recording is.
     fn recording(&self) -> LiveRecording;
+    /// How the process is.
+    fn process(&self) -> LiveProcess;
+    /// How long waits, ringings and talks lasted since its start.
+    fn durations(&self) -> Durations;
     /// What the wall clock reads.
     fn now(&self) -> WallTime;
 }

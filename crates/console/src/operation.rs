@@ -247,7 +247,12 @@ const WITHIN: Parameter = number(
     "A wait up to this is in time; 20000 without it.",
 );
 
-pub(crate) const LIVE: &[Parameter] = &[BY, WITHIN];
+pub(crate) const LIVE: &[Parameter] = &[flag(
+    "windows",
+    "Also the queues today and in the last 5, 15, 30 and 60 minutes, as `/api/v1/queues` has them.",
+)];
+
+pub(crate) const QUEUES: &[Parameter] = &[BY, WITHIN];
 
 pub(crate) const CARDS: &[Parameter] = &[
     text("text", "Words in name, notes or numbers; all of them."),
@@ -521,12 +526,12 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         method: "get",
         path: "/api/v1/live",
-        summary: "The picture of this moment: counts, operators, trunks.",
+        summary: "The picture of this moment: counts, queues, operators at their lines, trunks.",
         door: Door::Right(Right::Read),
-        parameters: &[],
+        parameters: LIVE,
         body: None,
         answer: (200, JSON, "Any"),
-        problems: &[],
+        problems: &[400],
         route: || get(live::picture),
     },
     Operation {
@@ -565,9 +570,9 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         method: "get",
         path: "/api/v1/queues",
-        summary: "Queues today and in the last 5, 15, 30 and 60 minutes, by any dimension, and who waits now.",
+        summary: "Queues today and in the last 5, 15, 30 and 60 minutes, by any dimension, and as they are now.",
         door: Door::Right(Right::Read),
-        parameters: LIVE,
+        parameters: QUEUES,
         body: None,
         answer: (200, JSON, "Any"),
         problems: &[400],

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OperatorId, QueueOutcome};
+use crate::{OperatorId, QueueOutcome, WallTime};
 
 /// What the engine observes of an operator. Derived from live legs, timers and registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct LiveCounts {
     pub talking: u32,
     /// Talks now in which one party is not heard.
     pub one_way: u32,
+    /// How often one party of a talk was not heard any more, since the start.
+    #[serde(default)]
+    pub one_way_begun: u64,
     /// The longest wait of the calls in a queue now, milliseconds.
     pub longest_wait_ms: u64,
     /// Calls that arrived since the start.
@@ -151,6 +154,44 @@ pub struct LiveRecording {
     pub lag_ms: u64,
     /// Whether spool or recordings cannot be written.
     pub disk_failing: bool,
+}
+
+/// How the process around the calls is: totals since its start and figures of this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveProcess {
+    /// When it started.
+    pub started: WallTime,
+    /// Whether it takes no new calls, since it is about to stop.
+    pub draining: bool,
+    /// A media thread has ended: its calls have no audio, and the process is to be started anew.
+    pub media_dead: bool,
+    /// Commands that found their media thread too far behind, since the start.
+    pub media_late: u64,
+    /// Answers that went out before the disk had their facts, since the start.
+    pub overdue_answers: u64,
+    /// Messages that the SIP trace had no room for, since the start.
+    pub trace_dropped: u64,
+    /// Datagrams that the kernel did not take, since the start.
+    pub datagrams_unsent: u64,
+    /// Connections of signalling that came to grief, since the start.
+    pub connections: LiveConnections,
+}
+
+/// Connections of signalling that came to grief, by what it was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveConnections {
+    /// Turned away because there were too many, in all or of one address.
+    pub turned_away: u64,
+    /// Closed because the peer did not read.
+    pub queue_full: u64,
+    /// Closed because a message or a handshake was not complete in time.
+    pub slow: u64,
+    /// Closed because nobody could say any more where the next message begins.
+    pub framing_lost: u64,
+    /// TLS or WebSocket handshakes that failed.
+    pub handshakes_failed: u64,
+    /// Ours that could not be opened.
+    pub unconnected: u64,
 }
 
 /// The live picture at one moment.
