@@ -34,6 +34,8 @@ mod figures;
 mod hostile;
 #[path = "api/sessions.rs"]
 mod sessions;
+#[path = "api/windows.rs"]
+mod windows;
 
 const BOOT: u32 = 0x0c00_0000;
 const AT: i64 = 1_795_340_000_000;
