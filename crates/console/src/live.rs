@@ -14,6 +14,9 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::reports::{DAY_MS, named, today};
 
+/// The window that began with the day.
+const TODAY: &str = "today";
+
 /// Windows of the live figures that end now, in minutes.
 const WINDOWS: [(&str, i64); 4] = [
     ("last_5_min", 5),
@@ -21,6 +24,12 @@ const WINDOWS: [(&str, i64); 4] = [
     ("last_30_min", 30),
     ("last_60_min", 60),
 ];
+
+/// Names of all windows.
+pub(crate) fn names() -> [&'static str; 5] {
+    let [a, b, c, d] = WINDOWS.map(|(name, _)| name);
+    [TODAY, a, b, c, d]
+}
 
 /// How the stays of a window are told apart, and up to which wait one is in time.
 #[derive(Default)]
@@ -70,7 +79,7 @@ pub(crate) async fn queues(
 pub(crate) async fn windows(app: &App, cut: &Cut) -> Result<Map<String, Value>, Problem> {
     let now = app.console.live.now().as_unix_millis();
     let zone = &app.console.zone;
-    let mut ranges = vec![("today", today(now, zone)?)];
+    let mut ranges = vec![(TODAY, today(now, zone)?)];
     ranges.extend(WINDOWS.map(|(name, minutes)| (name, (now - minutes * 60_000, now + 1))));
     let _place = app.place().await?;
     let mut windows = Map::new();

@@ -32,6 +32,8 @@ mod cards;
 mod figures;
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "api/schemas.rs"]
+mod schemas;
 #[path = "api/sessions.rs"]
 mod sessions;
 #[path = "api/windows.rs"]
@@ -189,6 +191,18 @@ fn facts(n: u32) -> Vec<Fact> {
     ]
 }
 
+/// What is asked of entries.
+const FORMS: &str = r#"
+[[form]]
+required = ["topic"]
+
+[[form]]
+queues = ["advice"]
+required = ["full_name", "topic"]
+topics = ["Vaccination / Schedule", "Vaccination / Side effects"]
+complete_within = "5 min"
+"#;
+
 /// An engine that knows one operator, and takes all that a supervisor orders.
 struct Floor;
 
@@ -239,8 +253,7 @@ impl Office {
         std::fs::write(recordings.join("3.wav.age"), sealed).unwrap();
         std::fs::write(folder.path().join("secret"), "secret").unwrap();
         let ledger = Arc::new(Offline::start(settings.clone(), "test").unwrap());
-        let forms = "[[form]]\nrequired = [\"topic\"]";
-        let forms = Forms::parse(forms, Duration::from_secs(600)).unwrap();
+        let forms = Forms::parse(FORMS, Duration::from_secs(600)).unwrap();
         let desk = Desk::new(
             &settings.database,
             Arc::new(forms),

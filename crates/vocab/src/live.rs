@@ -30,6 +30,22 @@ pub enum OperatorState {
     Paused,
 }
 
+impl OperatorState {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Unreachable,
+        Self::Free,
+        Self::Reserved,
+        Self::Ringing,
+        Self::Talking,
+        Self::Held,
+        Self::OtherCall,
+        Self::WrapUp,
+        Self::Resting,
+        Self::Paused,
+    ];
+}
+
 /// One operator in the live picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveOperator {
@@ -120,6 +136,11 @@ pub enum RegistrationState {
     Failed,
     /// Taken back at a stop.
     Closed,
+}
+
+impl RegistrationState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Trying, Self::Registered, Self::Failed, Self::Closed];
 }
 
 /// One trunk in the live picture.

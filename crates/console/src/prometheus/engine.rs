@@ -254,13 +254,7 @@ pub(super) fn trunks(page: &mut Page, trunks: &[LiveTrunk]) {
         "Servers of a trunk that take calls.",
         up,
     );
-    let states = [
-        RegistrationState::Trying,
-        RegistrationState::Registered,
-        RegistrationState::Failed,
-        RegistrationState::Closed,
-    ]
-    .map(|state| (state, word(state)));
+    let states = RegistrationState::ALL.map(|state| (state, word(state)));
     let registrations = trunks
         .iter()
         .filter_map(|trunk| Some((trunk, trunk.registration?)));

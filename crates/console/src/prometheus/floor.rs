@@ -56,19 +56,7 @@ fn labels(queue: &LiveQueue) -> Labels<'_> {
 }
 
 pub(super) fn operators(page: &mut Page, operators: &[LiveOperator]) {
-    let states = [
-        OperatorState::Unreachable,
-        OperatorState::Free,
-        OperatorState::Reserved,
-        OperatorState::Ringing,
-        OperatorState::Talking,
-        OperatorState::Held,
-        OperatorState::OtherCall,
-        OperatorState::WrapUp,
-        OperatorState::Resting,
-        OperatorState::Paused,
-    ]
-    .map(|state| (state, word(state)));
+    let states = OperatorState::ALL.map(|state| (state, word(state)));
     let samples = states.iter().map(|(state, word)| {
         let count = operators.iter().filter(|one| one.state == *state).count();
         (vec![("state", word.as_str())], exact(count as u64))

@@ -305,7 +305,7 @@ async fn page(office: &Office) -> String {
 }
 
 /// Webhooks with a letter that waits and one that is dead.
-async fn letters(office: &Office) {
+pub(crate) async fn letters(office: &Office) {
     let database = office.folder.path().join("journal.db");
     for (name, dead) in [("crm", false), (HOSTILE, true)] {
         let mut letters = Letters::open(database.as_path(), name).await.unwrap();
