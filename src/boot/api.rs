@@ -7,8 +7,9 @@ use anyhow::Context;
 use console::{Console, Live, Tokens};
 use journal::Health;
 use journal::desk::Desk;
+use journal::metrics::Durations;
 use tokio::net::TcpListener;
-use vocab::{LiveRecording, Snapshot, WallTime};
+use vocab::{LiveProcess, LiveRecording, Snapshot, WallTime};
 
 use crate::driver::{self, Picture};
 use crate::settings::Settings;
@@ -45,6 +46,14 @@ impl Live for Engine {
             lag_ms: u64::try_from(counts.lag.as_millis()).unwrap_or(u64::MAX),
             disk_failing: self.recording.disk_failing(),
         }
+    }
+
+    fn process(&self) -> LiveProcess {
+        self.look(|picture| picture.process)
+    }
+
+    fn durations(&self) -> Durations {
+        self.look(|picture| picture.durations.clone())
     }
 
     fn now(&self) -> WallTime {

@@ -257,7 +257,7 @@ impl Engine {
     pub fn failure(&self) -> Option<&'static str> {
         if self.driver.is_dead() {
             Some("the driver thread has ended; the log says why")
-        } else if self.driver.picture().media_dead {
+        } else if self.driver.picture().process.media_dead {
             Some("a media thread has ended; the log says why")
         } else {
             None
@@ -313,7 +313,8 @@ impl Engine {
         self.driver.inbox().input(Input::Stop);
         wait_until(GOODBYE, || {
             let picture = self.driver.picture();
-            self.driver.is_dead() || (picture.draining && picture.calls + picture.closing == 0)
+            self.driver.is_dead()
+                || (picture.process.draining && picture.calls + picture.closing == 0)
         });
         wait_until(LAST_RECORDINGS, || self.recorder.pending() == 0);
         // Its last reports reach the driver before the word to exit does.

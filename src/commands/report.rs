@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{Timestamp, Zoned};
 use journal::report::{self, Report, Wanted, render};
 
 use super::journal::block_on;
@@ -86,7 +86,7 @@ pub(super) fn range(
     };
     let to = match to {
         Some(text) => moment(text, zone)?,
-        None => from.start_of_day()?.checked_add(1.day())?,
+        None => from.tomorrow()?.start_of_day()?,
     };
     let ms = |at: Zoned| at.timestamp().as_millisecond();
     Ok((ms(from), ms(to)))

@@ -77,7 +77,7 @@ async fn until_stopped(engine: &Engine, settings: &Settings) -> anyhow::Result<(
                     anyhow::bail!(failure);
                 }
                 let picture = engine.picture();
-                if picture.draining && picture.calls == 0 {
+                if picture.process.draining && picture.calls == 0 {
                     return Ok(());
                 }
                 continue;

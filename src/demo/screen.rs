@@ -225,6 +225,7 @@ mod tests {
                 id: OperatorId(n),
                 name: format!("Operator {n}"),
                 line: (101 + n).to_string(),
+                at_line: true,
                 state: OperatorState::Talking,
                 since_ms: 61_000,
             })
@@ -238,7 +239,7 @@ mod tests {
             snapshot: Snapshot {
                 counts,
                 operators,
-                trunks: Vec::new(),
+                ..Snapshot::default()
             },
             ..Picture::default()
         }

@@ -15,13 +15,17 @@ use dialplan::Plans;
 use jiff::tz::TimeZone;
 use journal::Journal;
 use journal::desk::{Stated, Statement};
+use journal::metrics::{Clocks, Durations};
 use media::{Audio, Media};
 use sip::{Flow, Question};
 use switch::{Input, Output, Switch};
 use tokio::sync::oneshot;
 use transport::{Datagram, Sink, Transport};
 use vocab::media::PromptId;
-use vocab::{CallId, EventId, Fact, Instruction, OrderRefusal, Snapshot, Time, WallTime};
+use vocab::{
+    CallId, EventId, Fact, Instruction, LiveConnections, LiveProcess, OrderRefusal, Snapshot, Time,
+    WallTime,
+};
 
 use crate::input_log::{InputLog, Sources, Step};
 use crate::priority;
@@ -228,12 +232,11 @@ pub struct Picture {
     pub calls: usize,
     /// Registrations with trunks that are being taken back.
     pub closing: usize,
-    /// Answers that went out before the disk had their facts.
-    pub overdue_answers: u64,
-    /// The last word about new calls has reached the switch: `calls` is not older than it.
-    pub draining: bool,
-    /// A media thread has ended: its calls have no audio, and the process is to be started anew.
-    pub media_dead: bool,
+    /// How the process is. With `draining` the last word about new calls has reached the switch:
+    /// `calls` is not older than it.
+    pub process: LiveProcess,
+    /// How long waits, ringings and talks lasted.
+    pub durations: Durations,
     /// How the journal is.
     pub journal: journal::Health,
 }
@@ -299,7 +302,10 @@ struct Loop {
     parts: Parts,
     hold: Hold,
     trace: Trace,
+    clocks: Clocks,
     shared: Arc<Mutex<Picture>>,
+    /// When the process started, by the wall clock of that moment.
+    started: WallTime,
     picture_at: Time,
     clock_at: Time,
     draining: bool,
@@ -316,12 +322,16 @@ impl Loop {
     fn new(outbox: Outbox, parts: Parts, shared: Arc<Mutex<Picture>>) -> Self {
         let hold = Hold::new(parts.answer_wait);
         let trace = Trace::new(parts.tracer.clone());
+        let up = i64::try_from(outbox.epoch.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let started = wall_clock().as_unix_millis().saturating_sub(up);
         Self {
             outbox,
             parts,
             hold,
             trace,
+            clocks: Clocks::default(),
             shared,
+            started: WallTime::from_unix_millis(started),
             picture_at: Time::ZERO,
             draining: false,
             journal_behind: false,
@@ -492,6 +502,7 @@ impl Loop {
                 Output::Media(command) => self.parts.media.send(command),
                 Output::Record(event) => {
                     self.trace.fact(&event);
+                    self.clocks.take(&event);
                     self.parts.journal.append(event);
                 }
             }
@@ -574,9 +585,8 @@ impl Loop {
             snapshot: self.parts.switch.snapshot(),
             calls: self.parts.switch.calls(),
             closing: self.parts.switch.closing(),
-            overdue_answers: self.hold.overdue(),
-            draining: self.draining,
-            media_dead: !self.parts.media.is_alive(),
+            process: self.process(),
+            durations: self.clocks.durations().clone(),
             journal: self.parts.journal.health(),
         };
         if picture.snapshot.counts.bugs > self.bugs {
@@ -584,6 +594,27 @@ impl Loop {
             self.parts.inputs.keep();
         }
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = picture;
+    }
+
+    fn process(&self) -> LiveProcess {
+        let network = self.parts.transport.counts();
+        LiveProcess {
+            started: self.started,
+            draining: self.draining,
+            media_dead: !self.parts.media.is_alive(),
+            media_late: self.parts.media.overflows(),
+            overdue_answers: self.hold.overdue(),
+            trace_dropped: self.parts.tracer.dropped(),
+            datagrams_unsent: network.unsent.value(),
+            connections: LiveConnections {
+                turned_away: network.turned_away.value(),
+                queue_full: network.queue_full.value(),
+                slow: network.slow.value(),
+                framing_lost: network.framing_lost.value(),
+                handshakes_failed: network.handshakes_failed.value(),
+                unconnected: network.unconnected.value(),
+            },
+        }
     }
 
     fn wait(&self) -> Duration {

@@ -14,6 +14,7 @@ mod clients;
 mod daily_report;
 mod dialplans;
 mod faults;
+mod figures;
 mod flood;
 mod harness;
 mod hostile;

@@ -22,6 +22,8 @@ const SKILLS: u16 = 32;
 const EVENTS: usize = 50_000;
 /// How often the same events are played.
 const RUNS: usize = 5;
+/// Pictures of a floor that stands still.
+const PICTURES: usize = 100;
 /// Events before those that count: the first call with wishes that no call had before makes groups,
 /// and every operator gets a place in them; 64 times here.
 const WARM_UP: usize = 200;
@@ -47,6 +49,10 @@ fn main() {
         report("call comes, waits", n, || {
             call_joins_a_full_queue(n, events)
         });
+        report("live picture, crowd", n, || {
+            live_picture(&Floor::crowded(n))
+        });
+        report("live picture, idle", n, || live_picture(&Floor::new(n)));
     }
 }
 
@@ -287,6 +293,18 @@ fn call_joins_a_full_queue(n: u32, events: usize) -> Vec<Duration> {
         floor.drain();
     }
     times
+}
+
+/// The picture of all queues for screens, five times a second in the engine.
+fn live_picture(floor: &Floor) -> Vec<Duration> {
+    let times = (0..PICTURES).map(|_| {
+        let began = thread_time();
+        let queues = floor.acd.live_queues(floor.now);
+        let took = thread_time() - began;
+        assert_eq!(queues.len(), usize::from(SKILLS));
+        took
+    });
+    times.collect()
 }
 
 /// Plays the same events [`RUNS`] times and prints a line about their times.

@@ -86,13 +86,16 @@ impl Acd {
         shelf: usize,
         excluded: impl Fn(OperatorId) -> bool,
     ) -> Option<Found> {
-        let levels = |operator: OperatorId| {
-            let places = &self.operators.get(&operator)?.places;
-            let place = places.iter().find(|place| place.group == number)?;
-            Some(&*place.levels)
-        };
+        let levels = |operator: OperatorId| self.levels(operator, number);
         let group = self.pool.groups.get(number)?;
         group.best_operator(shelf, levels, excluded)
+    }
+
+    /// The levels of an operator in the skills that a group requires.
+    pub(crate) fn levels(&self, operator: OperatorId, group: usize) -> Option<&[u8]> {
+        let places = &self.operators.get(&operator)?.places;
+        let place = places.iter().find(|place| place.group == group)?;
+        Some(&*place.levels)
     }
 
     /// An operator who has just become free gets this call; `place`: the place by which, `None`

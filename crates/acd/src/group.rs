@@ -298,6 +298,23 @@ impl Group {
         None
     }
 
+    /// How many free operators there are for a shelf.
+    pub(crate) fn free_for<'a>(
+        &self,
+        shelf: usize,
+        levels: impl Fn(OperatorId) -> Option<&'a [u8]>,
+    ) -> usize {
+        let Some(shelf) = self.shelves.get(shelf) else {
+            return 0;
+        };
+        let may_have = |key: &&FreeKey| {
+            self.held_back(key.tier(), shelf).is_none()
+                && self.outside_as_a_whole(key.tier(), shelf).is_none()
+                && self.outside_alone(key.operator(), shelf, &levels).is_none()
+        };
+        self.free.iter().filter(may_have).count()
+    }
+
     /// Whether a tier is of one level of the one required skill.
     fn tiers_are_levels(&self) -> bool {
         self.key.levels == Levels::HighestFirst && self.key.required.len() == 1

@@ -49,6 +49,7 @@ mod estimate;
 mod group;
 mod input;
 mod kept;
+mod live;
 mod offers;
 mod operator;
 mod order;

@@ -10,9 +10,10 @@ use axum::http::{StatusCode, Uri};
 use axum::middleware;
 use jiff::tz::TimeZone;
 use journal::desk::Desk;
+use journal::metrics::Durations;
 use journal::{Health, Location, Progress};
-use tokio::sync::Semaphore;
-use vocab::{LiveRecording, Snapshot, WallTime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vocab::{LiveProcess, LiveRecording, Snapshot, WallTime};
 
 use crate::auth;
 use crate::guesses::Guesses;
@@ -43,6 +44,10 @@ pub trait Live: Send + Sync {
     fn health(&self) -> Health;
     /// How recording is.
     fn recording(&self) -> LiveRecording;
+    /// How the process is.
+    fn process(&self) -> LiveProcess;
+    /// How long waits, ringings and talks lasted since its start.
+    fn durations(&self) -> Durations;
     /// What the wall clock reads.
     fn now(&self) -> WallTime;
 }
@@ -89,10 +94,13 @@ pub(crate) struct App {
     pub(crate) guess_turn: Arc<Semaphore>,
 }
 
+/// A place among those who ask the database, as long as it is held.
+type Place = OwnedSemaphorePermit;
+
 /// A connection to the database, and the place that it takes.
 pub(crate) struct Reader {
     pub(crate) journal: journal::query::Journal,
-    _place: tokio::sync::OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl App {
@@ -101,15 +109,20 @@ impl App {
         self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection for reading.
-    pub(crate) async fn reader(&self) -> Result<Reader, Problem> {
+    /// A place for what opens its own connection.
+    pub(crate) async fn place(&self) -> Result<Place, Problem> {
         let place = Arc::clone(&self.readers).acquire_owned().await;
-        let place = place.map_err(|_| {
+        place.map_err(|_| {
             Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the engine is about to stop",
             )
-        })?;
+        })
+    }
+
+    /// A connection for reading.
+    pub(crate) async fn reader(&self) -> Result<Reader, Problem> {
+        let place = self.place().await?;
         Ok(Reader {
             journal: journal::query::open(&self.console.database).await?,
             _place: place,

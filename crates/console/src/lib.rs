@@ -25,6 +25,7 @@ mod app;
 mod auth;
 mod cards;
 mod entries;
+mod forms;
 mod guesses;
 mod live;
 mod messages;

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::entries::as_json;
 use crate::operation::{Door, Operation, Parameter, operations};
 
+mod answers;
+mod live;
 mod schemas;
 
 pub(crate) async fn serve() -> Response {
@@ -37,9 +39,50 @@ pub fn document() -> Value {
                 "bearer": { "type": "http", "scheme": "bearer" },
                 "session": { "type": "apiKey", "in": "cookie", "name": "hotline_session" },
             },
-            "schemas": schemas::all(),
+            "schemas": schemas(),
         },
     })
+}
+
+/// All shapes, by name.
+fn schemas() -> Value {
+    let parts = [schemas::all(), live::all(), answers::all()];
+    let parts = parts.into_iter().filter_map(|part| match part {
+        Value::Object(part) => Some(part),
+        _ => None,
+    });
+    Value::Object(parts.flatten().collect())
+}
+
+/// An object that has all of these.
+fn exactly(properties: impl IntoIterator<Item = (impl Into<String>, Value)>) -> Value {
+    let named = properties
+        .into_iter()
+        .map(|(name, schema)| (name.into(), schema));
+    let properties: Map<String, Value> = named.collect();
+    let required: Vec<&String> = properties.keys().collect();
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn moment() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+fn count() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn duration() -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": "Milliseconds." })
+}
+
+/// One of the words for these.
+fn words(all: &[impl serde::Serialize]) -> Value {
+    json!({ "type": "string", "enum": all })
 }
 
 fn described(operation: &Operation) -> Value {
@@ -152,7 +195,6 @@ fn schema_of(parameter: &Parameter) -> Value {
 
 fn reference(schema: &str) -> Value {
     match schema {
-        "Any" => json!({ "type": "object" }),
         "Text" => json!({ "type": "string" }),
         "Audio" => json!({ "type": "string", "contentEncoding": "binary" }),
         name => json!({ "$ref": format!("#/components/schemas/{name}") }),

@@ -3,8 +3,8 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use journal::metrics::Interval;
 use journal::report::{self, By, Kind, Wanted, render};
 
@@ -27,7 +27,7 @@ pub(crate) async fn one(
     };
     let query = Query::read(raw.as_deref(), REPORT)?;
     let wanted = wanted(&app, *kind, &query)?;
-    let _place = app.reader().await?;
+    let _place = app.place().await?;
     let forms = app.console.desk.forms();
     let report = report::make(&app.console.database, forms, &wanted).await?;
     let format = query.text("format");
@@ -109,11 +109,72 @@ pub(crate) fn today(at: i64, zone: &TimeZone) -> Result<(i64, i64), Problem> {
         let begin = Timestamp::from_millisecond(at)?
             .to_zoned(zone.clone())
             .start_of_day()?;
-        let end = begin.checked_add(1.day())?;
+        let end = begin.tomorrow()?.start_of_day()?;
         Ok((
             begin.timestamp().as_millisecond(),
             end.timestamp().as_millisecond(),
         ))
     };
     day().map_err(|_| Problem::bad_request("expected moments that a calendar has"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When the day of a moment begins, and how many hours it has.
+    fn day(zone: &str, at: &str) -> (String, i64) {
+        let at: Timestamp = at.parse().unwrap();
+        let zone = TimeZone::get(zone).unwrap();
+        let Ok((from, to)) = today(at.as_millisecond(), &zone) else {
+            panic!("{at} is of no day");
+        };
+        let begin = Timestamp::from_millisecond(from).unwrap();
+        (begin.to_string(), (to - from) / 3_600_000)
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_of_the_zone_or_when_the_clock_leaps_over_it() {
+        for (zone, at, begin, hours) in [
+            (
+                "UTC",
+                "2026-11-22T23:59:59.999Z",
+                "2026-11-22T00:00:00Z",
+                24,
+            ),
+            (
+                "Asia/Vladivostok",
+                "2026-11-22T13:59:59.999Z",
+                "2026-11-21T14:00:00Z",
+                24,
+            ),
+            (
+                "Asia/Vladivostok",
+                "2026-11-22T14:00:00Z",
+                "2026-11-22T14:00:00Z",
+                24,
+            ),
+            (
+                "Europe/Kyiv",
+                "2026-10-25T12:00:00Z",
+                "2026-10-24T21:00:00Z",
+                25,
+            ),
+            (
+                "Europe/Kyiv",
+                "2026-03-29T12:00:00Z",
+                "2026-03-28T22:00:00Z",
+                23,
+            ),
+            // There is no midnight: after 23:59:59 comes 01:00.
+            (
+                "America/Havana",
+                "2026-03-08T12:00:00Z",
+                "2026-03-08T05:00:00Z",
+                23,
+            ),
+        ] {
+            assert_eq!(day(zone, at), (begin.to_owned(), hours), "{zone} {at}");
+        }
+    }
 }

@@ -75,7 +75,7 @@ pub(crate) async fn find(
     };
     let hash = hash(secret);
     let database = &app.console.database;
-    let _place = app.reader().await?;
+    let _place = app.place().await?;
     let Some(found) = sessions::find(database, &hash).await? else {
         return Ok(None);
     };
@@ -171,7 +171,7 @@ pub(crate) async fn sign_in(
     }
     let database = &app.console.database;
     let account = {
-        let _place = app.reader().await?;
+        let _place = app.place().await?;
         sessions::account(database, &login).await?
     };
     if !judged(

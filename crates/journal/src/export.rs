@@ -19,7 +19,10 @@ use vocab::{CallId, WallTime};
 use crate::db::{Location, Value};
 use crate::error::DatabaseError;
 use crate::query::{self, Range};
-use crate::rows::{CallRows, EntryRow, Row};
+use crate::rows::{
+    CallRows, CorrectionRow, EntryRow, FieldRow, LegRow, MessageRow, OfferRow, QueueEntryRow,
+    RecordingRow, Row, SegmentRow, TransferRow,
+};
 
 /// Calls read at a time.
 const PAGE: u32 = 500;
@@ -147,6 +150,22 @@ fn is_id(column: &str) -> bool {
 pub fn entry_value(row: &EntryRow) -> serde_json::Value {
     // A row has nothing that JSON has not.
     serde_json::to_value(Object(row)).unwrap_or_default()
+}
+
+/// The lists of rows that an entry has beside its own columns, and the columns of each.
+#[must_use]
+pub fn lists() -> [(&'static str, &'static [&'static str]); 9] {
+    [
+        ("queue_list", QueueEntryRow::TABLE.columns),
+        ("offer_list", OfferRow::TABLE.columns),
+        ("segment_list", SegmentRow::TABLE.columns),
+        ("transfer_list", TransferRow::TABLE.columns),
+        ("leg_list", LegRow::TABLE.columns),
+        ("recording_list", RecordingRow::TABLE.columns),
+        ("field_list", FieldRow::TABLE.columns),
+        ("correction_list", CorrectionRow::TABLE.columns),
+        ("message_list", MessageRow::TABLE.columns),
+    ]
 }
 
 /// One call with all its rows as a JSON object.

@@ -23,14 +23,28 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use vocab::EntryField;
 
 /// Between the parts of a topic.
 pub const TOPIC_SEPARATOR: &str = " / ";
 
+/// Longest topic, characters: an entry takes no longer one.
+const TOPIC_MAX: usize = EntryField::Topic.longest();
+
 /// Most topics of one form: more is a catalogue, and no operator finds anything in it.
 pub const TOPICS_MAX: usize = 2_000;
+
+/// A place in the tree of topics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Topic {
+    /// Its own part of the name.
+    pub name: String,
+    /// The whole of it, as it stands in an entry.
+    pub topic: String,
+    /// What is below it; empty at a leaf.
+    pub below: Vec<Topic>,
+}
 
 /// What the entries of some queues must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +63,17 @@ impl Form {
         u64::try_from(self.complete_within.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The topics as a tree, each fork where it is named first. No deeper than a topic has characters,
+    /// which is as long as a field of an entry may be.
+    #[must_use]
+    pub fn tree(&self) -> Vec<Topic> {
+        let mut tree = Vec::new();
+        for topic in &self.topics {
+            grow(&mut tree, topic, 0);
+        }
+        tree
+    }
+
     /// Whether a topic is in the tree, be it at a fork of it.
     #[must_use]
     pub fn has_topic(&self, topic: &str) -> bool {
@@ -58,6 +83,25 @@ impl Form {
                     .strip_prefix(topic)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with(TOPIC_SEPARATOR))
             })
+    }
+}
+
+/// Puts into a level of the tree what of a topic begins at an octet.
+fn grow(level: &mut Vec<Topic>, topic: &str, begin: usize) {
+    let rest = topic.get(begin..).unwrap_or_default();
+    let (name, more) = rest.split_once(TOPIC_SEPARATOR).unwrap_or((rest, ""));
+    let end = begin + name.len();
+    let mut place = level.iter_mut().find(|one| one.name == name);
+    if place.is_none() {
+        level.push(Topic {
+            name: name.to_owned(),
+            topic: topic.get(..end).unwrap_or_default().to_owned(),
+            below: Vec::new(),
+        });
+        place = level.last_mut();
+    }
+    if let (Some(fork), false) = (place, more.is_empty()) {
+        grow(&mut fork.below, topic, end + TOPIC_SEPARATOR.len());
     }
 }
 
@@ -85,6 +129,9 @@ pub enum FormsError {
     /// A topic that cannot be shown.
     #[error("topics: expected parts that are not empty, ` / ` between them, found {0:?}")]
     Topic(String),
+    /// A topic that no entry could have.
+    #[error("topics: expected at most {TOPIC_MAX} characters, found {0:?}")]
+    LongTopic(String),
     /// Too many.
     #[error("topics: expected at most {TOPICS_MAX}, found {0}")]
     TooManyTopics(usize),
@@ -154,6 +201,12 @@ impl Forms {
         Ok(forms)
     }
 
+    /// The form of entries whose queue has none of its own, or that were in none.
+    #[must_use]
+    pub const fn otherwise(&self) -> &Form {
+        &self.otherwise
+    }
+
     /// The form of a queue; of an entry without one that of all others.
     #[must_use]
     pub fn of(&self, queue: Option<&str>) -> &Form {
@@ -185,6 +238,9 @@ fn form(read: &Read, complete_within: Duration) -> Result<Form, FormsError> {
             .all(|part| !part.trim().is_empty() && part.trim() == part);
         if !sound || topic.chars().any(char::is_control) {
             return Err(FormsError::Topic(topic.clone()));
+        }
+        if topic.chars().count() > TOPIC_MAX {
+            return Err(FormsError::LongTopic(topic.clone()));
         }
     }
     let complete_within = match &read.complete_within {
@@ -220,6 +276,28 @@ mod tests {
 
     fn mistake(text: &str) -> String {
         Forms::parse(text, MINUTE).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_topic_that_no_entry_could_have_is_a_mistake() {
+        let of = |length: usize| format!("[[form]]\ntopics = [\"{}\"]", "я".repeat(length));
+        assert!(Forms::parse(&of(250), MINUTE).is_ok());
+        assert!(mistake(&of(251)).contains("at most 250 characters"));
+    }
+
+    #[test]
+    fn topics_are_a_tree_in_the_order_of_the_file() {
+        let topics = "[[form]]\ntopics = [\"b / c\", \"a\", \"b\", \"b / d / c\", \"b / c\"]";
+        let forms = Forms::parse(topics, MINUTE).unwrap();
+        let topic = |name: &str, topic: &str, below: Vec<Topic>| Topic {
+            name: name.to_owned(),
+            topic: topic.to_owned(),
+            below,
+        };
+        let deep = topic("d", "b / d", vec![topic("c", "b / d / c", vec![])]);
+        let b = topic("b", "b", vec![topic("c", "b / c", vec![]), deep]);
+        assert_eq!(forms.otherwise().tree(), [b, topic("a", "a", vec![])]);
+        assert_eq!(Forms::plain(MINUTE).otherwise().tree(), []);
     }
 
     #[test]

@@ -21,13 +21,16 @@ impl Switch {
                     .operator_state(operator.id)
                     .unwrap_or((OperatorState::Unreachable, self.ctx.now));
                 let lasts = self.ctx.now.since(since).as_millis();
+                let line = self.ctx.line_of(operator);
+                let signed_in = self.ctx.acd.signed_in_at(line);
                 LiveOperator {
                     id: operator.id,
                     name: match operator.name.as_str() {
                         "" => operator.login.clone(),
                         name => name.to_owned(),
                     },
-                    line: self.ctx.line_of(operator).to_owned(),
+                    line: line.to_owned(),
+                    at_line: signed_in.is_none_or(|who| who == operator.id),
                     status: self
                         .ctx
                         .acd
@@ -41,6 +44,7 @@ impl Switch {
         operators.sort_by(|a, b| (a.line.len(), &a.line).cmp(&(b.line.len(), &b.line)));
         Snapshot {
             counts: self.counts(),
+            queues: self.ctx.acd.live_queues(self.ctx.now),
             operators,
             trunks: self.ctx.trunks.picture(self.ctx.now),
         }

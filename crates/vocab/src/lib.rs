@@ -42,7 +42,8 @@ pub use fact::{
 };
 pub use id::{CallId, EventId, LegId, OfferId, OperatorId, ParseIdError, QueueId};
 pub use live::{
-    LiveCounts, LiveOperator, LiveRecording, LiveTrunk, OperatorState, RegistrationState, Snapshot,
+    LiveConnections, LiveCounts, LiveOperator, LiveProcess, LiveQueue, LiveRecording, LiveTrunk,
+    OperatorState, RegistrationState, Snapshot,
 };
 pub use number::{Redacted, number_key};
 pub use order::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How an offer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OfferResult {
     /// The operator answered.
@@ -23,7 +23,7 @@ pub enum OfferResult {
 }
 
 /// How a call left a queue: METRICS.md, `outcome`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueOutcome {
     /// An operator answered.

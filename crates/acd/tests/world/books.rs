@@ -208,6 +208,7 @@ impl Books {
         // Who is owed a callback waits on no line.
         let on_line = self.waiting.values().filter(|one| one.callback.is_none());
         assert_eq!(acd.waiting(), on_line.count());
+        self.check_live(acd, now);
         let late = self.offers.values().find(|ringing| ringing.until < now);
         assert!(late.is_none(), "a reservation outlives its time: {late:?}");
         for (operator, person) in &self.people {
@@ -226,6 +227,26 @@ impl Books {
                     self.check_idle(now, *operator);
                 }
             }
+        }
+    }
+
+    /// The live picture says what the books say.
+    fn check_live(&self, acd: &Acd, now: Time) {
+        let live = acd.live_queues(now);
+        assert!(live.len() >= self.queues.len());
+        for (id, queue) in &self.queues {
+            let shown = live.iter().find(|one| one.name == queue.name).unwrap();
+            let here = || self.waiting.values().filter(|one| one.queue == *id);
+            let on_line = || here().filter(|one| one.callback.is_none());
+            let longest = on_line().map(|one| now.since(one.entered)).max();
+            assert_eq!(shown.waiting as usize, on_line().count(), "{shown:?}");
+            let owed = here().count() - on_line().count();
+            assert_eq!(shown.callbacks as usize, owed, "{shown:?}");
+            let longest = longest.unwrap_or_default().as_millis();
+            assert_eq!(u128::from(shown.longest_wait_ms), longest, "{shown:?}");
+            assert_eq!(shown.free > 0, acd.has_free(*id), "{shown:?}");
+            let able = self.people.keys().filter(|one| self.may_ring(**one));
+            assert!(shown.free as usize <= able.count(), "{shown:?}");
         }
     }
 

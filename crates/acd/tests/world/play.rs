@@ -463,7 +463,10 @@ impl World {
             ringing.dials = false;
             ringing.until = self.now + ring_bound(RING_OWN);
             let call = ringing.call;
-            self.books.waiting.get_mut(&call).unwrap().callback = None;
+            let waiting = self.books.waiting.get_mut(&call).unwrap();
+            waiting.callback = None;
+            // Who answered holds the line from now on.
+            waiting.entered = self.now;
         }
     }
 

@@ -1,10 +1,11 @@
 //! Owns the shapes of bodies in the OpenAPI document.
 
+use journal::export::lists;
 use journal::rows;
 use serde_json::{Map, Value, json};
 use vocab::{Channel, EntryField};
 
-use super::reference;
+use super::{count, exactly, moment, reference, text};
 
 /// All of them, by name.
 pub(super) fn all() -> Value {
@@ -18,24 +19,12 @@ pub(super) fn all() -> Value {
 
 /// What is read of the journal.
 fn entries() -> Value {
-    let lists: Map<String, Value> = [
-        "queue_list",
-        "offer_list",
-        "segment_list",
-        "transfer_list",
-        "recording_list",
-        "field_list",
-        "correction_list",
-        "message_list",
-    ]
-    .into_iter()
-    .map(|name| {
-        (
-            name.to_owned(),
-            json!({ "type": "array", "items": { "type": "object" } }),
-        )
-    })
-    .collect();
+    let list = |columns: &[&str]| {
+        let row = json!({ "type": "object", "properties": self::columns(columns) });
+        json!({ "type": "array", "items": row })
+    };
+    let lists = lists().map(|(name, columns)| (name.to_owned(), list(columns)));
+    let lists: Map<String, Value> = lists.into_iter().collect();
     let flat = json!({ "type": "object", "properties": columns(rows::entry_columns()) });
     json!({
         "Problem": {
@@ -71,6 +60,7 @@ fn entries() -> Value {
                 "entries": { "type": "array", "items": reference("EntryRow") },
                 "open": { "type": "array", "items": { "type": "string" } },
                 "more": { "type": "boolean" },
+                "card": { "anyOf": [reference("StoredCard"), { "type": "null" }] },
             },
         },
     })
@@ -158,11 +148,25 @@ fn cards() -> Value {
                 "operator": { "type": "string", "description": "Who heard it, if not the token's owner; who signed in says so of that name alone." },
             },
         },
+        "Message": exactly([
+            ("call", text()),
+            ("segment", count()),
+            ("mailbox", text()),
+            ("caller", text()),
+            ("number", text()),
+            ("waits_for", json!({ "type": "array", "items": text() })),
+            ("started_at", moment()),
+            ("length_ms", json!({ "type": ["integer", "null"] })),
+            ("heard_at", json!({ "type": ["string", "null"], "format": "date-time" })),
+            ("heard_by", json!({ "type": ["string", "null"] })),
+            ("audio", json!({ "type": ["string", "null"] })),
+            ("missing", json!({ "type": ["string", "null"] })),
+        ]),
         "MessagePage": {
             "type": "object",
             "required": ["messages", "next"],
             "properties": {
-                "messages": { "type": "array", "items": { "type": "object" } },
+                "messages": { "type": "array", "items": reference("Message") },
                 "next": { "type": ["string", "null"] },
             },
         },
@@ -235,6 +239,7 @@ fn reports() -> Value {
                 "report": { "type": "string" },
                 "from": { "type": "string", "format": "date-time" },
                 "to": { "type": "string", "format": "date-time" },
+                "made_at": { "type": "string", "format": "date-time" },
                 "formulas": { "type": "integer" },
                 "identity_holds": { "type": "boolean" },
                 "notes": { "type": "array", "items": { "type": "string" } },

@@ -20,12 +20,14 @@
 //! assert!(figures.counts.identity_holds());
 //! ```
 
+mod durations;
 mod interval;
 mod line;
 mod operator;
 mod queue;
 mod repeat;
 
+pub use durations::{Clocks, Durations, Histogram};
 pub use interval::Interval;
 pub use line::{DelayLot, EntryDelay, LineFigures, RingingLot};
 pub use operator::{Span, Talks, Time, WorkFigures, spans};

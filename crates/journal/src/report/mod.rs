@@ -8,6 +8,7 @@ mod abandoned;
 mod audio;
 mod by_interval;
 mod calls;
+mod charts;
 mod daily;
 mod grain;
 mod html;

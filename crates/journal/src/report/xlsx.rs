@@ -1,10 +1,10 @@
-//! Owns a report as a workbook: a sheet for each table, real types in the cells, a chart where one
-//! tells more. Text is written as text, so nothing of a caller is a formula.
+//! Owns a report as a workbook: a sheet for each table, real types in the cells; charts are in
+//! [`super::charts`]. Text is written as text, so nothing of a caller is a formula.
 
-use rust_xlsxwriter::{Chart, ChartType, Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
 use super::render::{heading, moment};
-use super::{Cell, Report, Table};
+use super::{Cell, Report, Table, charts};
 use crate::export::steers;
 
 /// Longest text of a cell, which the format limits.
@@ -16,7 +16,8 @@ const DAY_MS: f64 = 86_400_000.0;
 /// A workbook's days count from the 30th of December 1899.
 const DAYS_BEFORE_1970: f64 = 25_569.0;
 
-struct Formats {
+/// What cells look like.
+pub(super) struct Formats {
     bold: Format,
     duration: Format,
     percent: Format,
@@ -41,8 +42,8 @@ pub fn xlsx(report: &Report) -> Result<Vec<u8>, XlsxError> {
     for table in &report.tables {
         let sheet = workbook.add_worksheet();
         sheet.set_name(sheet_name(table))?;
-        fill(sheet, report, table, &formats)?;
-        add_chart(sheet, table)?;
+        fill(sheet, report, (&table.columns, &table.rows), &formats)?;
+        charts::add(&mut workbook, report, table, &formats)?;
     }
     workbook.save_to_buffer()
 }
@@ -61,20 +62,21 @@ fn about(sheet: &mut Worksheet, report: &Report, formats: &Formats) -> Result<()
 }
 
 /// A name of a sheet has 31 characters at most.
-fn sheet_name(table: &Table) -> String {
+pub(super) fn sheet_name(table: &Table) -> String {
     table.name.chars().take(31).collect()
 }
 
-fn fill(
+/// Writes columns and rows into a sheet.
+pub(super) fn fill(
     sheet: &mut Worksheet,
     report: &Report,
-    table: &Table,
+    (columns, rows): (&[impl AsRef<str>], &[Vec<Cell>]),
     formats: &Formats,
 ) -> Result<(), XlsxError> {
-    for (column, name) in (0..).zip(&table.columns) {
-        sheet.write_string_with_format(0, column, *name, &formats.bold)?;
+    for (column, name) in (0..).zip(columns) {
+        sheet.write_string_with_format(0, column, name.as_ref(), &formats.bold)?;
     }
-    for (row, cells) in (1..).zip(&table.rows) {
+    for (row, cells) in (1..).zip(rows) {
         for (column, cell) in (0..).zip(cells) {
             match cell {
                 Cell::None => continue,
@@ -116,40 +118,8 @@ fn serial(report: &Report, at: i64) -> Option<f64> {
     (days >= 1.0).then_some(days)
 }
 
-fn add_chart(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
-    let Ok(last) = u32::try_from(table.rows.len()) else {
-        return Ok(());
-    };
-    // The last row of a table that is cut by time is its total.
-    let last = if table.columns.first() == Some(&"interval") {
-        last.saturating_sub(1)
-    } else {
-        last
-    };
-    if table.chart.is_empty() || last == 0 {
-        return Ok(());
-    }
-    let mut chart = Chart::new(ChartType::Column);
-    let name = sheet_name(table);
-    let name = name.as_str();
-    for wanted in &table.chart {
-        let place = table.columns.iter().position(|column| column == wanted);
-        let Some(column) = place.and_then(|place| u16::try_from(place).ok()) else {
-            continue;
-        };
-        chart
-            .add_series()
-            .set_name(*wanted)
-            .set_categories((name, 1, 0, last, 0))
-            .set_values((name, 1, column, last, column));
-    }
-    let beside = u16::try_from(table.columns.len() + 1).unwrap_or(u16::MAX);
-    sheet.insert_chart(1, beside, &chart)?;
-    Ok(())
-}
-
 /// Text as a cell may have it: no control characters, not longer than the format allows.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c,
         c if steers(c) => '\u{fffd}',

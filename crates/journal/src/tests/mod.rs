@@ -20,6 +20,7 @@ mod running;
 mod server;
 mod standing;
 mod trouble;
+mod workbooks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

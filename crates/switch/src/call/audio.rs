@@ -29,6 +29,7 @@ impl Call {
             return;
         }
         ctx.counts.one_way += 1;
+        ctx.counts.one_way_begun += 1;
         tracing::warn!(%call, %leg, segment, ?silent, "a party of a talk is not heard");
         ctx.record(Fact::OneWayStarted {
             call,

@@ -82,6 +82,7 @@ fn a_party_that_is_not_heard_is_an_alarm_and_two_facts() {
     tell(&mut world, MediaEvent::OneWayBegan { call, leg: first });
     end(&mut world, &caller, 2);
     assert_eq!(one_way_now(&world), 0);
+    assert_eq!(world.switch.snapshot().counts.one_way_begun, 2);
     assert_eq!(
         unheard(&world),
         [

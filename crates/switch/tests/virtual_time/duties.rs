@@ -10,8 +10,8 @@ use acd::{Attendance, BreakSettings, Hours, QueueSettings, WrapUp};
 use sip::Method;
 use switch::{Input, Settings};
 use vocab::{
-    CallId, Duty, Fact, Instruction, OperatorState, Order, OrderRefusal, QueueId, QueueOutcome,
-    Rank, Standing,
+    CallId, Duty, Fact, Instruction, LiveQueue, OperatorState, Order, OrderRefusal, QueueId,
+    QueueOutcome, Rank, Standing,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -130,6 +130,52 @@ fn who_is_not_signed_in_gets_no_call_and_the_line_signed_in_to_stands_in_the_jou
     });
     let line = Some("205".to_owned());
     assert_eq!(duties.last(), Some(&(line, "petrova".to_owned())));
+}
+
+#[test]
+fn the_live_picture_has_each_queue_and_one_operator_at_a_line() {
+    let mut world = morning(2);
+    world.waiting_caller();
+    world.pass(7 * MINUTE / 60);
+    supervise(
+        &mut world,
+        Order::CloseQueue {
+            queue: "second".to_owned(),
+        },
+    )
+    .unwrap();
+    let queues = world.switch.snapshot().queues;
+    let calm = LiveQueue {
+        name: "operators".to_owned(),
+        open: true,
+        refuses: None,
+        waiting: 1,
+        longest_wait_ms: 7_000,
+        callbacks: 0,
+        free: 0,
+        serving: 0,
+    };
+    let closed = LiveQueue {
+        name: "second".to_owned(),
+        open: false,
+        refuses: Some(QueueOutcome::Closed),
+        waiting: 0,
+        longest_wait_ms: 0,
+        ..calm.clone()
+    };
+    assert_eq!(queues, [calm, closed]);
+    // Operator 1 sits at the line that is operator 2's own.
+    own(&mut world, sign_in(1, Some("102"))).unwrap();
+    let picture = world.switch.snapshot();
+    let at: Vec<(&str, bool)> = picture
+        .operators
+        .iter()
+        .map(|one| (one.line.as_str(), one.at_line))
+        .collect();
+    assert_eq!(at, [("102", true), ("102", false)]);
+    let served = |shown: &LiveQueue| (shown.free, shown.serving);
+    assert_eq!(served(&picture.queues[0]), (0, 1), "the call rings there");
+    assert_eq!(served(&picture.queues[1]), (0, 1));
 }
 
 #[test]
