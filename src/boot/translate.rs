@@ -56,9 +56,10 @@ pub(super) fn recording_keys(settings: &Settings) -> anyhow::Result<Keys> {
     Ok(Keys::read(&ours.recipients, identities.as_deref())?)
 }
 
-/// Who we are to browsers: made anew at each start. `None`: none can come.
+/// Who we are to browsers, and to telephones with DTLS: made anew at each start. `None`: none can come.
 pub(super) fn browser_identity(settings: &Settings) -> anyhow::Result<Option<media::Identity>> {
-    if settings.sip.ws.is_empty() && settings.sip.wss.is_empty() {
+    let telephones = settings.registrar.srtp == settings::TelephoneProtection::Dtls;
+    if settings.sip.ws.is_empty() && settings.sip.wss.is_empty() && !telephones {
         return Ok(None);
     }
     Ok(Some(media::Identity::generate()?))

@@ -227,6 +227,31 @@ choice! {
     }
 }
 
+choice! {
+    /// Whether audio to and from telephones is protected by SRTP.
+    TelephoneProtection expected "\"off\", \"offered\", \"required\" or \"dtls\"" {
+        /// Never.
+        Off = "off",
+        /// Where the telephone can do it, else in clear.
+        Offered = "offered",
+        /// Always; there is no call without.
+        Required = "required",
+        /// Always, under keys that DTLS agrees on.
+        Dtls = "dtls",
+    }
+}
+
+impl From<TelephoneProtection> for vocab::srtp::Protection {
+    fn from(protection: TelephoneProtection) -> Self {
+        match protection {
+            TelephoneProtection::Off => Self::Off,
+            TelephoneProtection::Offered => Self::Offered,
+            TelephoneProtection::Required => Self::Required,
+            TelephoneProtection::Dtls => Self::Dtls,
+        }
+    }
+}
+
 impl From<Protection> for vocab::srtp::Protection {
     fn from(protection: Protection) -> Self {
         match protection {

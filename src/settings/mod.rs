@@ -44,7 +44,7 @@ pub use duty::{Attendance, Break, CallbackFirst, Duty, FeatureCodes, HoursWanted
 pub use generate::{reference, sample};
 pub use kinds::{
     Audience, Backend, Codec, Digest, Dtmf, Encryption, LogFormat, LogLevel, Messages, PortRange,
-    Protection, RecordingFormat, Reliable, Size, Strangers, Tones, Zone,
+    Protection, RecordingFormat, Reliable, Size, Strangers, TelephoneProtection, Tones, Zone,
 };
 pub use overflow::{Elsewhere, FailureRule, UnservedRule};
 pub use presets::{preset, preset_names};

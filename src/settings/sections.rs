@@ -17,7 +17,7 @@ use super::define::{Section, Table, section};
 use super::duty::{Break, CallbackFirst, Duty, FeatureCodes, HoursWanted, WrapUpEnd};
 use super::kinds::{
     Audience, Backend, Codec, Digest, Dtmf, Encryption, LogFormat, LogLevel, Messages, PortRange,
-    Protection, RecordingFormat, Reliable, Size, Strangers, Tones, Zone,
+    Protection, RecordingFormat, Reliable, Size, Strangers, TelephoneProtection, Tones, Zone,
 };
 use super::overflow::{Elsewhere, FailureRule, UnservedRule};
 use super::queues::{CallLanguage, Levels, Member, SkillWanted, Step, Strategy};
@@ -182,8 +182,9 @@ section! {
         /// Whether audio between us and operators' telephones is encrypted by SRTP with keys in the
         /// session description: "off", "offered" to telephones that can do it (others talk in
         /// clear), or "required", and then a telephone that cannot has no calls. The keys are as
-        /// safe as the signalling: use TLS.
-        srtp: Protection = Default "\"off\"";
+        /// safe as the signalling: use TLS. With "dtls" the keys are agreed on beside the signalling,
+        /// by DTLS and ICE as with browsers, and a telephone that cannot has no calls.
+        srtp: TelephoneProtection = Default "\"off\"";
         /// How often a line with a fixed address (`hotline user address`) is asked with OPTIONS
         /// whether it is there; silence for `[sip] unreachable_after` means that it is not.
         probe_every: Duration = Default "\"30s\"", in "\"10s\"" ..= "\"1h\"";

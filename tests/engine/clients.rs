@@ -61,6 +61,27 @@ fn a_telephone_that_may_use_srtp_does_so_where_it_is_offered() {
     assert!(lines > 4, "four of ours and one of the telephone: {lines}");
 }
 
+#[test]
+fn a_telephone_with_dtls_srtp_talks_as_a_browser_does() {
+    let setup = Setup {
+        more: "[registrar]\nsrtp = \"dtls\"\n".to_owned(),
+        ..Setup::default()
+    };
+    let engine = Engine::start(&setup);
+    let secured = Way {
+        more: "module dtls_srtp.so\nmodule ice.so\nrtcp_mux yes",
+        account: ";mediaenc=dtls_srtp;medianat=ice",
+        ..Way::UDP
+    };
+    talk_with(&engine, secured);
+    let trace = trace_without_keys(&engine);
+    assert!(
+        trace.matches("UDP/TLS/RTP/SAVP").count() >= 2,
+        "in offer and answer"
+    );
+    assert!(!trace.contains("a=crypto:"));
+}
+
 /// The SIP trace, in which no key of a description can be read, and neither in the log.
 fn trace_without_keys(engine: &Engine) -> String {
     let folder = std::fs::read_dir(engine.place.path("trace")).unwrap();

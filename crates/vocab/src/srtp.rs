@@ -121,6 +121,8 @@ pub enum Protection {
     Offered,
     /// Always: there is no audio without.
     Required,
+    /// Always, under keys that DTLS agrees on, with ICE, as with browsers (RFC 5763, RFC 8445).
+    Dtls,
 }
 
 #[cfg(test)]

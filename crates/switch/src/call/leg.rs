@@ -52,6 +52,8 @@ pub(crate) struct Description {
     browser: Option<ForBrowser>,
     /// The peer is one.
     is_browsers: bool,
+    /// The peer is a telephone that is to talk as browsers do.
+    dtls: bool,
     /// What the peer was told last.
     said: Vec<u8>,
 }
@@ -116,7 +118,7 @@ impl Description {
             events,
         } = speech;
         let srtp = match protection {
-            Protection::Off => None,
+            Protection::Off | Protection::Dtls => None,
             Protection::Offered | Protection::Required => Some(sdp::Srtp {
                 key: ctx.entropy.master_key(),
                 required: protection == Protection::Required,
@@ -133,6 +135,7 @@ impl Description {
             events,
             srtp,
             browser: ForBrowser::new(ctx, ports),
+            dtls: protection == Protection::Dtls,
             is_browsers: false,
             said: Vec::new(),
         }
@@ -143,7 +146,7 @@ impl Description {
     pub(crate) fn at(&self, ctx: &Context, flow: &Flow) -> Self {
         let mut here = self.clone();
         here.address = ctx.media_address(flow);
-        here.is_browsers = matches!(flow.transport, Transport::Ws | Transport::Wss);
+        here.is_browsers = self.dtls || matches!(flow.transport, Transport::Ws | Transport::Wss);
         if let Some(browser) = &mut here.browser
             && browser.addresses.is_empty()
         {
