@@ -111,8 +111,9 @@ impl Written {
         (old, new): (Option<String>, Option<String>),
         by: &str,
     ) {
-        let same = |known: &&mut Correction| known.event == event.id && known.field == field;
-        if let Some(known) = self.corrections.last_mut().filter(same) {
+        let of_event = self.corrections.iter_mut().rev();
+        let mut of_event = of_event.take_while(|known| known.event == event.id);
+        if let Some(known) = of_event.find(|known| known.field == field) {
             known.new = new; // one event that writes a field twice is one correction
             return;
         }

@@ -572,3 +572,31 @@ fn an_emergency_without_a_time_began_when_it_was_marked() {
     let marked = history.events.last().unwrap().at.as_unix_millis();
     assert_eq!(emergency(&history), (Some("gas".into()), Some(marked)));
 }
+
+/// Found by 100,000 random calls: the two stood in the fold, and one of them in the table.
+#[test]
+fn a_field_that_one_event_writes_twice_is_corrected_once() {
+    let mut history = History::new(BOOT);
+    answered_call(&mut history, call(1));
+    let edit = |changes: &[(EntryField, &str)]| Fact::EntryEdited {
+        call: call(1),
+        by: "op1".into(),
+        changes: changes
+            .iter()
+            .map(|(field, value)| FieldChange {
+                field: *field,
+                value: Some((*value).to_owned()),
+            })
+            .collect(),
+    };
+    use EntryField::{Content, Topic};
+    history.say(edit(&[(Topic, "a"), (Content, "x")]));
+    history.say(edit(&[(Topic, "b"), (Content, "y"), (Topic, "c")]));
+    let rows = CallRows::of(&Entry::of(call(1), &history.events).unwrap());
+    let told: Vec<_> = rows
+        .corrections
+        .iter()
+        .map(|one| (one.field.as_str(), one.new_value.as_deref().unwrap()))
+        .collect();
+    assert_eq!(told, [("content", "y"), ("topic", "c")]);
+}
