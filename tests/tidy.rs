@@ -23,6 +23,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("browser", &["vocab"]),
     ("media", &["vocab", "g711", "udp-io", "browser"]),
     ("recorder", &["vocab", "g711"]),
+    ("bucket", &[]),
+    ("s3-server", &[]),
     ("trace", &["vocab", "sip"]),
     ("journal", &["vocab"]),
     ("console", &["vocab", "journal"]),
