@@ -129,7 +129,7 @@ impl From<Error> for io::Error {
         match error {
             Error::Disk(error) => error,
             Error::Absent { .. } => Self::new(io::ErrorKind::NotFound, error),
-            Error::Refused { .. } => Self::new(io::ErrorKind::PermissionDenied, error),
+            Error::Refused { .. } => Self::new(io::ErrorKind::ConnectionRefused, error),
             Error::Setting(_) | Error::Trouble { .. } => {
                 Self::new(io::ErrorKind::ConnectionAborted, error)
             }

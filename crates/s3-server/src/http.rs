@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
-use std::net::TcpStream;
 
 /// A request without its body.
 #[derive(Debug)]
@@ -77,7 +76,7 @@ pub(crate) fn body(reader: &mut impl Read, length: usize) -> io::Result<Vec<u8>>
     Ok(body)
 }
 
-pub(crate) fn reply(mut stream: &TcpStream, method: &str, reply: &Reply) -> io::Result<()> {
+pub(crate) fn reply(stream: &mut impl Write, method: &str, reply: &Reply) -> io::Result<()> {
     let mut text = format!("HTTP/1.1 {} -\r\n", reply.status);
     for (name, value) in &reply.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -90,5 +89,6 @@ pub(crate) fn reply(mut stream: &TcpStream, method: &str, reply: &Reply) -> io::
     if method != "HEAD" {
         octets.extend_from_slice(&reply.body);
     }
-    stream.write_all(&octets)
+    stream.write_all(&octets)?;
+    stream.flush()
 }

@@ -20,11 +20,15 @@ mod http;
 mod sign;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +92,7 @@ impl Shared {
 /// A running server; it ends when it is dropped.
 #[derive(Debug)]
 pub struct Server {
+    endpoint: String,
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -98,6 +103,33 @@ impl Server {
     /// # Errors
     /// If no socket can be had.
     pub fn start(bucket: &str, access_key: &str, secret: &str) -> io::Result<Self> {
+        Self::start_with(bucket, (access_key, secret), None)
+    }
+
+    /// The same behind TLS, with a certificate and its key, both DER.
+    ///
+    /// # Errors
+    /// If no socket can be had, or the certificate is none.
+    pub fn start_tls(
+        bucket: &str,
+        access: (&str, &str),
+        (certificate, key): (Vec<u8>, Vec<u8>),
+    ) -> io::Result<Self> {
+        let key = PrivatePkcs8KeyDer::from(key).into();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.into()], key)
+            .map_err(io::Error::other)?;
+        Self::start_with(bucket, access, Some(Arc::new(config)))
+    }
+
+    fn start_with(
+        bucket: &str,
+        (access_key, secret): (&str, &str),
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
@@ -107,6 +139,7 @@ impl Server {
             state: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
+        let protocol = if tls.is_some() { "https" } else { "http" };
         let of_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -117,17 +150,27 @@ impl Server {
                 if of_thread.state().fails(Fault::Refuse) {
                     continue;
                 }
-                let shared = Arc::clone(&of_thread);
-                thread::spawn(move || serve(&stream, &shared));
+                let (shared, tls) = (Arc::clone(&of_thread), tls.clone());
+                thread::spawn(move || match tls {
+                    Some(config) => {
+                        let connection = ServerConnection::new(config).unwrap();
+                        serve(StreamOwned::new(connection, stream), &shared);
+                    }
+                    None => serve(stream, &shared),
+                });
             }
         });
-        Ok(Self { address, shared })
+        Ok(Self {
+            endpoint: format!("{protocol}://{address}"),
+            address,
+            shared,
+        })
     }
 
     /// Where it is.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.endpoint.clone()
     }
 
     /// Lets something go wrong, so many times.
@@ -186,18 +229,17 @@ impl Drop for Server {
     }
 }
 
-/// All requests of a connection.
-fn serve(stream: &TcpStream, shared: &Shared) {
+/// All requests of a connection; to return from here cuts it.
+fn serve(stream: impl Read + Write, shared: &Shared) {
     let mut reader = io::BufReader::new(stream);
     while let Ok(Some(head)) = http::head(&mut reader) {
         if shared.stopped.load(Ordering::Relaxed) {
             return;
         }
         let Some(reply) = answer::answer(&head, &mut reader, shared) else {
-            drop(stream.shutdown(std::net::Shutdown::Both));
             return;
         };
-        if http::reply(stream, &head.method, &reply).is_err() {
+        if http::reply(reader.get_mut(), &head.method, &reply).is_err() {
             return;
         }
     }
