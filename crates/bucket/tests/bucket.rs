@@ -1,4 +1,5 @@
 //! The bucket against a server that fails by order.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::cell::Cell;
 use std::io::{Read, Seek, SeekFrom};

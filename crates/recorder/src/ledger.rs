@@ -563,7 +563,10 @@ impl Ledger {
                 let audio = asked.as_ref().and_then(|(_, audio)| audio.as_deref());
                 let plain = ending.strip_suffix(&format!(".{}", output::ENCRYPTED));
                 let belongs = match plain.unwrap_or(ending) {
-                    "wav" | "opus" => audio == Some(&path),
+                    // The journal may not have heard of the archive yet.
+                    "wav" | "opus" => {
+                        audio == Some(&path) || audio.is_some() && self.is_stored_at(key, &path)
+                    }
                     "json" | "peaks" => audio.is_some_and(|audio| audio.starts_with(&folder)),
                     _ => false,
                 };
@@ -574,6 +577,10 @@ impl Ledger {
         }
         self.check_calls()?;
         Ok(files)
+    }
+
+    fn is_stored_at(&self, key: RecordingKey, path: &str) -> bool {
+        matches!(self.deeds.get(&key), Some(Deed::Stored { file, .. }) if file == path)
     }
 
     /// Manifests of whole calls are as the chain says.
