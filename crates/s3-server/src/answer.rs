@@ -83,7 +83,8 @@ fn error(status: u16, code: &str) -> Reply {
 }
 
 fn tag(octets: &[u8]) -> String {
-    format!("\"{}\"", &hex(&Sha256::digest(octets))[..32])
+    let digest = hex(&Sha256::digest(octets));
+    format!("\"{}\"", digest.get(..32).unwrap_or_default())
 }
 
 fn tagged(status: u16, tag: String) -> Reply {
@@ -96,8 +97,10 @@ fn tagged(status: u16, tag: String) -> Reply {
 
 fn flipped(state: &mut State, mut octets: Vec<u8>) -> Vec<u8> {
     let middle = octets.len() / 2;
-    if !octets.is_empty() && state.fails(Fault::Flip) {
-        octets[middle] ^= 1;
+    if let Some(octet) = octets.get_mut(middle)
+        && state.fails(Fault::Flip)
+    {
+        *octet ^= 1;
     }
     octets
 }
@@ -185,10 +188,11 @@ fn get(state: &State, name: &str, range: &str, head: &Head) -> Reply {
     let Some(octets) = state.objects.get(name) else {
         return error(404, "NoSuchKey");
     };
-    let mut reply = tagged(200, tag(octets));
-    if !head.header("if-match").is_empty() && head.header("if-match") != reply.headers[0].1 {
+    let tag = tag(octets);
+    if !head.header("if-match").is_empty() && head.header("if-match") != tag {
         return error(412, "PreconditionFailed");
     }
+    let mut reply = tagged(200, tag);
     let modified = "Sun, 22 Nov 2026 08:00:00 GMT".to_owned();
     reply.headers.push(("Last-Modified", modified));
     let wanted = range.strip_prefix("bytes=").and_then(|range| {
@@ -204,7 +208,7 @@ fn get(state: &State, name: &str, range: &str, head: &Head) -> Reply {
             let told = format!("bytes {from}-{to}/{}", octets.len());
             reply.status = 206;
             reply.headers.push(("Content-Range", told));
-            reply.body = octets[from..=to].to_vec();
+            reply.body = octets.get(from..=to).unwrap_or_default().to_vec();
         }
         Some(_) => return error(416, "InvalidRange"),
         None => reply.body = octets.clone(),
