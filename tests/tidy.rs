@@ -23,6 +23,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("browser", &["vocab"]),
     ("media", &["vocab", "g711", "udp-io", "browser"]),
     ("recorder", &["vocab", "g711"]),
+    ("bucket", &[]),
+    ("s3-server", &[]),
     ("trace", &["vocab", "sip"]),
     ("journal", &["vocab"]),
     ("console", &["vocab", "journal"]),
@@ -464,9 +466,11 @@ fn names_are_the_glossarys() {
     let suffixes = [
         "Manager", "Helper", "Util", "Utils", "Common", "Data", "Info",
     ];
-    // The word for an operator's telephone program in SIP stays SIP's: User-Agent.
+    // The word for an operator's telephone program in SIP stays SIP's: User-Agent. What keeps ureq's
+    // connections bears it too.
     let wrong = ["ag", "ent"].concat();
-    let right = ["user-", "user_", "user ", "user", "user-\\"].map(|user| [user, &wrong].concat());
+    let right = ["user-", "user_", "user ", "user", "user-\\", "ureq::"];
+    let right = right.map(|before| [before, &wrong].concat());
     let mut findings = Vec::new();
     for source in &tree() {
         for (number, line) in source.product().filter(|_| source.is_rust()) {

@@ -8,16 +8,19 @@ use console::{Console, Live, Tokens};
 use journal::Health;
 use journal::desk::Desk;
 use journal::metrics::Durations;
+use recorder::crypt::OpenError;
 use tokio::net::TcpListener;
 use vocab::{LiveProcess, LiveRecording, Snapshot, WallTime};
 
 use crate::driver::{self, Picture};
+use crate::keeping::{self, Afar};
 use crate::settings::Settings;
 
 /// The live picture in the hands of the API.
 struct Engine {
     picture: Arc<Mutex<Picture>>,
     recording: recorder::Figures,
+    uploading: Arc<keeping::Figures>,
 }
 
 impl Engine {
@@ -45,6 +48,10 @@ impl Live for Engine {
             waiting: counts.waiting as u64,
             lag_ms: u64::try_from(counts.lag.as_millis()).unwrap_or(u64::MAX),
             disk_failing: self.recording.disk_failing(),
+            uploads_waiting: self.uploading.waiting(),
+            uploads_oldest_ms: u64::try_from(self.uploading.oldest(self.now()).as_millis())
+                .unwrap_or(u64::MAX),
+            upload_failures: self.uploading.failures(),
         }
     }
 
@@ -65,11 +72,17 @@ impl Live for Engine {
 struct Keys(recorder::crypt::Keys);
 
 impl console::Keys for Keys {
-    fn play(&self, file: std::fs::File) -> std::io::Result<Option<Box<dyn console::Sound>>> {
+    fn play(
+        &self,
+        file: Box<dyn console::Sound>,
+    ) -> std::io::Result<Option<Box<dyn console::Sound>>> {
         if !self.0.can_read() {
             return Ok(None);
         }
-        let sound = self.0.play(file).map_err(std::io::Error::other)?;
+        let sound = self.0.play(file).map_err(|error| match error {
+            OpenError::Disk(error) => error,
+            other => std::io::Error::other(other),
+        })?;
         Ok(Some(Box::new(sound)))
     }
 }
@@ -81,6 +94,7 @@ pub(super) struct Parts {
     pub(super) progress: journal::Progress,
     pub(super) picture: Arc<Mutex<Picture>>,
     pub(super) recording: recorder::Figures,
+    pub(super) uploading: Arc<keeping::Figures>,
 }
 
 /// Takes requests from now on; says where, if anywhere.
@@ -107,8 +121,10 @@ pub(super) fn start(
         live: Box::new(Engine {
             picture: parts.picture,
             recording: parts.recording,
+            uploading: parts.uploading,
         }),
         recordings: settings.recordings.root.clone(),
+        afar: Afar::of(settings)?.map(|afar| Box::new(afar) as Box<dyn console::Afar>),
         keys: Box::new(Keys(super::recording_keys(settings)?)),
         zone: settings.journal.zone(),
         tokens,

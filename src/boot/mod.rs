@@ -187,7 +187,9 @@ impl Engine {
             answer_wait,
             zone,
         };
-        let keeper = Keeper::start(Keeping::of(settings)?, inbox.clone())
+        let keeping = Keeping::of(settings)?;
+        let uploading = keeping.uploading();
+        let keeper = Keeper::start(keeping, inbox.clone())
             .context("cannot start the keeper of recordings")?;
         let driver = start_driver(inbox, outbox, parts)?;
         webhooks::start(&runtime, settings, &progress)?;
@@ -204,6 +206,7 @@ impl Engine {
             progress,
             picture: driver.shared_picture(),
             recording: recorder.figures(),
+            uploading,
         };
         let api = api::start(&runtime, settings, api)?;
         Ok(Self {

@@ -1,14 +1,17 @@
 //! Owns how long recordings are kept: which are due for the archive or for destruction, by the
 //! settings, and doing it. The journal is told what was done; a legal hold stops a destruction.
 
+mod bucket;
 mod calls;
 mod pass;
 mod personal;
+mod upload;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::bucket::Bucket;
 use anyhow::Context;
 use journal::query;
 use journal::recordings::SegmentRecording;
@@ -22,9 +25,11 @@ use vocab::media::RecordingKey;
 use crate::boot;
 use crate::settings::{Retention, Settings};
 
+pub use bucket::Afar;
 pub use calls::Calls;
-pub use pass::Done;
+pub use pass::{Done, Passed};
 pub use personal::{CardDue, PersonalDue};
+pub use upload::{Figures, Uploads};
 
 /// Recordings that one pass takes on at most; the next goes on.
 const PASS_MAX: usize = 10_000;
@@ -62,6 +67,9 @@ pub struct Keeping {
     signing_key: PathBuf,
     words: Words,
     archive_bits: u32,
+    bucket: Option<Bucket>,
+    keep_local: Option<Duration>,
+    uploading: Arc<Figures>,
 }
 
 #[derive(Debug, Clone)]
@@ -178,6 +186,9 @@ impl Keeping {
                 information_system: ours.information_system.clone(),
             },
             archive_bits: ours.archive_bits,
+            bucket: Afar::of(settings)?.map(|afar| afar.0),
+            keep_local: settings.bucket.keep_local,
+            uploading: Arc::default(),
         })
     }
 
@@ -185,6 +196,12 @@ impl Keeping {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.rules.youngest().is_none() && self.rules.youngest_personal().is_none()
+    }
+
+    /// How uploads are.
+    #[must_use]
+    pub fn uploading(&self) -> Arc<Figures> {
+        Arc::clone(&self.uploading)
     }
 
     fn chain(&self) -> Chain {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use recorder::ledger::Ledger;
 use recorder::{Deed, Stored, archive};
 use vocab::media::RecordingKey;
 use vocab::{RecordingFile, WallTime};
@@ -17,9 +18,18 @@ pub enum Done {
     Destroyed(RecordingKey),
 }
 
+/// What a pass did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Passed {
+    /// How many things were done.
+    pub done: usize,
+    /// What was not, and why; the next pass tries it again.
+    pub failed: Vec<String>,
+}
+
 impl Keeping {
     /// Does what is due now. `tell` hears of each thing when it is done; false from it stops the
-    /// pass. How many things were done.
+    /// pass.
     ///
     /// # Errors
     /// If the journal or the chain cannot be read. What fails with one recording is logged, and
@@ -28,11 +38,11 @@ impl Keeping {
         &self,
         now: WallTime,
         mut tell: impl FnMut(Done) -> bool,
-    ) -> anyhow::Result<usize> {
+    ) -> anyhow::Result<Passed> {
         let act = act_of(now);
         let mut chain = self.chain();
         let ledger = self.ledger()?;
-        let mut count = 0;
+        let mut passed = Passed::default();
         for one in self.plan(now).await? {
             if one.held.is_some() {
                 continue;
@@ -42,14 +52,19 @@ impl Keeping {
                 Some(_) | None => false,
             };
             let done = match &one.due {
-                Due::Destroy(reason) => self.destroy(&one, destroyed, (&act, reason), &mut chain),
-                Due::Archive if destroyed => self.destroy(&one, true, (&act, ""), &mut chain),
+                Due::Destroy(reason) => {
+                    let why = (act.as_str(), reason.as_str());
+                    self.destroy((&one, &ledger), destroyed, why, &mut chain)
+                }
+                Due::Archive if destroyed => {
+                    self.destroy((&one, &ledger), true, (&act, ""), &mut chain)
+                }
                 Due::Archive => self.archive(&one, &mut chain),
             };
             let (call, segment) = (one.key.call, one.key.segment);
             match done {
                 Ok(done) => {
-                    count += 1;
+                    passed.done += 1;
                     tracing::info!(%call, segment, due = ?one.due, "recording");
                     if !tell(done) {
                         break;
@@ -57,15 +72,17 @@ impl Keeping {
                 }
                 Err(error) => {
                     tracing::error!(%call, segment, due = ?one.due, %error, "recording kept as it is");
+                    let failed = format!("call {call} segment {segment} is kept as it is: {error}");
+                    passed.failed.push(failed);
                 }
             }
         }
-        count += self.destroy_personal(now, &act, &mut chain).await?;
-        count += self.destroy_cards(now, &act, &mut chain).await?;
+        passed.done += self.destroy_personal(now, &act, &mut chain).await?;
+        passed.done += self.destroy_cards(now, &act, &mut chain).await?;
         for act in recorder::acts::write_missing(&self.root, &self.ledger()?, &self.words)? {
             tracing::info!(act, "act of destruction written");
         }
-        Ok(count)
+        Ok(passed)
     }
 
     fn archive(&self, one: &Candidate, chain: &mut recorder::Chain) -> anyhow::Result<Done> {
@@ -77,14 +94,19 @@ impl Keeping {
 
     fn destroy(
         &self,
-        one: &Candidate,
+        (one, ledger): (&Candidate, &Ledger),
         before: bool,
         why: (&str, &str),
         chain: &mut recorder::Chain,
     ) -> anyhow::Result<Done> {
         match Stored::find(&self.root, &one.path, one.key) {
             Ok(stored) if before => archive::remove_all(&self.root, &stored)?,
-            Ok(stored) => archive::destroy(&self.root, &stored, why, chain)?,
+            Ok(stored) => {
+                // First there: the line of the chain, and so the act, says that nothing is left.
+                let there = self.destroy_afar(ledger, one.key, &stored.manifest.file);
+                there.inspect_err(|_| self.uploading.failed())?;
+                archive::destroy(&self.root, &stored, why, chain)?;
+            }
             // Destroyed before, and the journal was not told any more.
             Err(error) if before && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),

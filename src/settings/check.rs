@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::reader::{Reader, path_of};
 use super::webhooks;
 use super::{Elsewhere, Encryption, Settings};
-use super::{check_trunk, daily};
+use super::{bucket, check_trunk, daily};
 
 /// Keys in a code with which an operator pauses a recording: what the switch remembers.
 const RECORDING_CODE_MAX: usize = 8;
@@ -18,6 +18,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) -> Vec<Problem
     registrar(settings, reader);
     folders(settings, reader);
     recordings(settings, reader);
+    bucket::check(settings, reader, &mut warnings);
     recording_codes(settings, reader);
     supervision_keys(settings, reader);
     media(settings, reader, &mut warnings);

@@ -14,6 +14,7 @@
 //! );
 //! ```
 
+mod bucket;
 mod callers;
 mod check;
 mod check_trunk;
@@ -38,6 +39,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
+pub use bucket::ArchiveBucket;
 pub use callers::{CallerLine, CallerList, is_number, read_list};
 pub use daily::{DailyReport, MailTls, ReportForm, TimeOfDay};
 pub use duty::{Attendance, Break, CallbackFirst, Duty, FeatureCodes, HoursWanted, WrapUpEnd};
@@ -83,6 +85,8 @@ pub struct Settings {
     pub recordings: Recordings,
     /// How long recordings of some calls are kept.
     pub retention: Vec<Retention>,
+    /// The bucket for archived recordings.
+    pub bucket: ArchiveBucket,
     /// The electronic journal.
     pub journal: Journal,
     /// The daily report.
@@ -227,7 +231,7 @@ impl Settings {
         self.places.problem(path, message)
     }
 
-    /// The trunks and webhooks whose secrets are not where the settings say.
+    /// The trunks, webhooks and other services whose secrets are not where the settings say.
     #[must_use]
     pub fn secret_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -245,6 +249,9 @@ impl Settings {
         }
         if let Err(message) = self.daily_report.mail_secret() {
             problems.push(self.problem_at("daily_report.mail_user", message));
+        }
+        if let Err(message) = self.bucket.place() {
+            problems.push(self.problem_at("bucket.secret_file", message));
         }
         for (at, webhook) in self.webhooks.iter().enumerate() {
             if webhook.url.is_none() {
@@ -267,6 +274,7 @@ impl Settings {
         let media = reader.one();
         let recordings = reader.one();
         let retention = reader.many();
+        let bucket = reader.one();
         let journal = reader.one();
         let daily_report = reader.one();
         let api = reader.one();
@@ -291,6 +299,7 @@ impl Settings {
             media: media?,
             recordings: recordings?,
             retention: retention?,
+            bucket: bucket?,
             journal: journal?,
             daily_report: daily_report?,
             api: api?,

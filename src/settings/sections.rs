@@ -11,6 +11,7 @@ use std::time::Duration;
 use journal::Location;
 use switch::Network;
 
+use super::bucket::ArchiveBucket;
 use super::callers::CallerList;
 use super::daily::DailyReport;
 use super::define::{Section, Table, section};
@@ -32,6 +33,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Media::SECTION,
     Recordings::SECTION,
     Retention::SECTION,
+    ArchiveBucket::SECTION,
     Journal::SECTION,
     DailyReport::SECTION,
     Api::SECTION,

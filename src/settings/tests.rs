@@ -580,3 +580,53 @@ fn a_webhook_that_cannot_work_is_told() {
             .starts_with("h.toml:4:14: secret_env of webhook \"a\"")
     );
 }
+
+const BUCKET: &str = "[bucket]\nname = \"calls\"\naccess_key = \"AK\"\nsecret_file = \"/none\"\n";
+
+#[test]
+fn a_bucket_that_does_not_fit_together_is_told_at_its_key() {
+    let archive = "[recordings]\narchive_after = \"30d\"\n";
+    for (more, expected) in [
+        ("", "h.toml:4:8: name: has no meaning without endpoint"),
+        (
+            "endpoint = \"http://s3\"\n",
+            "h.toml:7:12: endpoint: expected https://, found \"http://s3\"",
+        ),
+        (
+            "endpoint = \"s3.example\"\n",
+            "h.toml:7:12: endpoint: expected https://, a host and a port, found \"s3.example\"",
+        ),
+        (
+            "endpoint = \"https://key:secret@s3\"\n",
+            "h.toml:7:12: endpoint: expected https://, a host and a port, found",
+        ),
+        (
+            "endpoint = \"https://s3\"\nprefix = \"../up\"\n",
+            "h.toml:8:10: prefix: expected names of letters",
+        ),
+        (
+            "endpoint = \"https://s3\"\npart = \"1 MiB\"\n",
+            "h.toml:8:8: part: expected ",
+        ),
+    ] {
+        let text = format!("{archive}{BUCKET}{more}");
+        let problems = Settings::parse("h.toml", &text).unwrap_err();
+        let told = problems[0].to_string();
+        assert!(told.starts_with(expected), "{told}, expected {expected}");
+    }
+    let text = format!("{archive}[bucket]\nendpoint = \"https://s3\"\nname = \"calls\"\n");
+    let problems = Settings::parse("h.toml", &text).unwrap_err();
+    let told = problems[0].to_string();
+    let expected = "h.toml:4:12: endpoint: needs access_key and secret_file beside it";
+    assert!(told.starts_with(expected), "{told}");
+}
+
+#[test]
+fn a_bucket_whose_secret_cannot_be_read_is_told_at_the_key_that_names_it() {
+    let text = format!("{BUCKET}endpoint = \"https://s3\"\n");
+    let settings = Settings::parse("h.toml", &text).unwrap();
+    let told = settings.secret_problems()[0].to_string();
+    let expected = "h.toml:4:15: secret_file of bucket: /none: ";
+    assert!(told.starts_with(expected), "{told}");
+    assert_eq!(settings.warnings.len(), 1, "nothing is archived");
+}

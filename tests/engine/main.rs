@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod bucket;
 mod calls;
 mod clients;
 mod daily_report;

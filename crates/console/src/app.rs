@@ -20,7 +20,7 @@ use crate::guesses::Guesses;
 use crate::operation::operations;
 use crate::orders::Orders;
 use crate::problem::Problem;
-use crate::recordings::{Hearings, Keys};
+use crate::recordings::{Afar, Hearings, Keys};
 use crate::session::SessionRules;
 use crate::token::Tokens;
 
@@ -66,6 +66,8 @@ pub struct Console {
     pub live: Box<dyn Live>,
     /// The root of recordings.
     pub recordings: PathBuf,
+    /// Where those lie that are not there any more.
+    pub afar: Option<Box<dyn Afar>>,
     /// How encrypted ones are read.
     pub keys: Box<dyn Keys>,
     /// The installation's zone.

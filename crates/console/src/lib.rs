@@ -49,6 +49,6 @@ pub use openapi::document as openapi;
 pub use operation::{Door, Operation, Right, operations};
 pub use orders::{Given, Orders};
 pub use password::{PasswordError, is_it, kept};
-pub use recordings::{Keys, Sound};
+pub use recordings::{Afar, Keys, Sound};
 pub use session::SessionRules;
 pub use token::{Token, TokenError, Tokens, hash};

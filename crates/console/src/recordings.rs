@@ -40,7 +40,16 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// If the file is damaged, or none of the keys opens it.
-    fn play(&self, file: std::fs::File) -> std::io::Result<Option<Box<dyn Sound>>>;
+    fn play(&self, file: Box<dyn Sound>) -> std::io::Result<Option<Box<dyn Sound>>>;
+}
+
+/// A place far away, in which recordings lie under the names that they had here.
+pub trait Afar: Send + Sync {
+    /// The file that has this path below the root.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there; any other if that is not known.
+    fn open(&self, path: &str) -> std::io::Result<Box<dyn Sound>>;
 }
 
 /// Who was given which recording last, and when.
@@ -137,18 +146,22 @@ async fn open(
     let sha256 = row.sha256.unwrap_or_default();
     let console = std::sync::Arc::clone(&app.console);
     let opened = tokio::task::spawn_blocking(move || -> std::io::Result<Opened> {
-        let raw = std::fs::File::open(&file)?;
+        let raw = || -> std::io::Result<Box<dyn Sound>> {
+            match (std::fs::File::open(&file), &console.afar) {
+                (Err(error), Some(afar)) if error.kind() == std::io::ErrorKind::NotFound => {
+                    afar.open(&path)
+                }
+                (opened, _) => Ok(Box::new(opened?)),
+            }
+        };
         let inner = path.strip_suffix(".age");
         let played = match inner {
-            Some(_) => console.keys.play(raw.try_clone()?)?,
+            Some(_) => console.keys.play(raw()?)?,
             None => None,
         };
         let (mut sound, kind, tag) = match (played, inner) {
             (Some(sound), Some(inner)) => (sound, kind(inner), format!("\"{sha256}.audio\"")),
-            (_, _) => {
-                let raw: Box<dyn Sound> = Box::new(raw);
-                (raw, kind(&path), format!("\"{sha256}\""))
-            }
+            (_, _) => (raw()?, kind(&path), format!("\"{sha256}\"")),
         };
         let length = sound.seek(SeekFrom::End(0))?;
         Ok(Opened {
@@ -161,6 +174,13 @@ async fn open(
     match opened.await {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Err(gone()),
+        Ok(Err(error)) if is_away(&error) => {
+            tracing::error!(%error, %call, number, "a recording cannot be fetched");
+            Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the recording lies in a bucket that cannot be asked now; the log says why",
+            ))
+        }
         Ok(Err(error)) => {
             tracing::error!(%error, %call, number, "a recording cannot be read");
             Err(Problem::new(
@@ -173,6 +193,12 @@ async fn open(
             "the engine is about to stop",
         )),
     }
+}
+
+/// Whether it is the way to a recording that fails, and not the recording.
+fn is_away(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused)
 }
 
 /// Writes down who hears what. Without that nobody hears it.

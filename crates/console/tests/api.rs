@@ -75,7 +75,10 @@ impl Live for Picture {
 struct Mirror;
 
 impl console::Keys for Mirror {
-    fn play(&self, mut file: std::fs::File) -> std::io::Result<Option<Box<dyn console::Sound>>> {
+    fn play(
+        &self,
+        mut file: Box<dyn console::Sound>,
+    ) -> std::io::Result<Option<Box<dyn console::Sound>>> {
         let mut octets = Vec::new();
         std::io::Read::read_to_end(&mut file, &mut octets)?;
         let plain: Vec<u8> = octets.iter().map(|octet| !octet).collect();
@@ -284,6 +287,7 @@ impl Office {
             orders: Box::new(Floor),
             live: Box::new(Picture(Arc::clone(&now))),
             recordings: folder.path().join("recordings"),
+            afar: None,
             keys: Box::new(Mirror),
             zone,
             tokens: Tokens::parse(&tokens, "tokens").unwrap(),

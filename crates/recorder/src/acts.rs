@@ -106,6 +106,7 @@ impl<'a> Line<'a> {
                 reason,
             }),
             Deed::Stored { .. }
+            | Deed::Uploaded { .. }
             | Deed::Call { .. }
             | Deed::Exported { .. }
             | Deed::Held { .. }

@@ -166,6 +166,15 @@ fn finish(root: &Path, made: &Stored, chain: &mut Chain) -> io::Result<()> {
     RealDisk.sync_dir(&dir)
 }
 
+/// Removes the audio of a recording here, which lies afar; its manifest and its peaks stay.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn leave_to_afar(root: &Path, stored: &Stored) -> io::Result<()> {
+    remove(&stored.path())?;
+    RealDisk.sync_dir(&folder(root, &stored.manifest))
+}
+
 /// Destroys a recording: its audio, its peaks, its manifest. What was destroyed before is only
 /// brought to its end.
 ///

@@ -63,6 +63,21 @@ pub enum Deed {
         /// SHA-256 of the manifest.
         manifest: String,
     },
+    /// An archived recording lies in a bucket as well: it was read back there and compared.
+    Uploaded {
+        /// Which call.
+        call: CallId,
+        /// Which segment of it.
+        segment: u16,
+        /// Path of the audio below the root, and in the bucket.
+        file: String,
+        /// SHA-256 of the audio file.
+        sha256: String,
+        /// SHA-256 of the manifest, which lies there too.
+        manifest: String,
+        /// Which bucket.
+        to: String,
+    },
     /// The manifest of a whole call was written.
     Call {
         /// Which call.
@@ -145,12 +160,12 @@ impl Deed {
     #[must_use]
     pub const fn key(&self) -> Option<RecordingKey> {
         match self {
-            Self::Stored { call, segment, .. } | Self::Destroyed { call, segment, .. } => {
-                Some(RecordingKey {
-                    call: *call,
-                    segment: *segment,
-                })
-            }
+            Self::Stored { call, segment, .. }
+            | Self::Uploaded { call, segment, .. }
+            | Self::Destroyed { call, segment, .. } => Some(RecordingKey {
+                call: *call,
+                segment: *segment,
+            }),
             Self::Call { .. }
             | Self::PersonalDestroyed { .. }
             | Self::CardDestroyed { .. }

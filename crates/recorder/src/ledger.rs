@@ -6,17 +6,19 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use vocab::media::RecordingKey;
 use vocab::{CallId, EventId};
 
+use crate::afar::Afar;
 use crate::chain::{self, Deed, Link};
 use crate::crypt::Keys;
 use crate::output::hex;
 use crate::seal::Seal;
 use crate::sound::{self, Stored};
-use crate::{acts, names, output};
+use crate::{acts, names, opus_file, output};
 
 /// How much shorter than its segment a recording may be.
 const SHORT_MS: u64 = 1_000;
@@ -43,6 +45,8 @@ pub enum Finding {
     Gap(RecordingKey),
     /// The file is not there.
     Absent(RecordingKey, String),
+    /// The file is not here, and the place where the chain says that it lies has it not.
+    Lost(RecordingKey, String),
     /// The file is not as it was stored.
     Changed(RecordingKey, String),
     /// The manifest is not there, or none.
@@ -70,6 +74,13 @@ impl fmt::Display for Finding {
             Self::Absent(key, path) => {
                 write!(f, "gap: the recording of {} is not at {path}", of(*key))
             }
+            Self::Lost(key, why) => {
+                write!(
+                    f,
+                    "gap: the recording of {} is not here, and {why}",
+                    of(*key)
+                )
+            }
             Self::Changed(key, why) => write!(f, "changed: the recording of {}: {why}", of(*key)),
             Self::Manifest(key, why) => write!(f, "manifest: that of {} {why}", of(*key)),
             Self::Disagree(key, why) => write!(f, "disagreement: on {} {why}", of(*key)),
@@ -91,13 +102,31 @@ fn of(key: RecordingKey) -> String {
     format!("call {} segment {}", key.call, key.segment)
 }
 
+/// An archived recording, as the chain has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InArchive {
+    /// Path of its audio below the root.
+    pub file: String,
+    /// SHA-256 of its audio.
+    pub sha256: String,
+    /// Since when that is so, UTC, RFC 3339.
+    pub at: String,
+    /// In which bucket it lies; none where it lies in none.
+    pub to: Option<Arc<str>>,
+}
+
 /// The check while it runs.
 #[derive(Debug)]
 pub struct Ledger {
     root: PathBuf,
     keys: Keys,
+    afar: Option<Arc<dyn Afar>>,
     /// The last deed on each recording.
     deeds: HashMap<RecordingKey, Deed>,
+    /// Recordings in the archive: since when, and in which bucket they lie as well. There are as many
+    /// as calls in years, so each holds what the deeds do not.
+    archive: BTreeMap<RecordingKey, (String, Option<Arc<str>>)>,
+    last_place: Option<Arc<str>>,
     /// Manifests of whole calls, by path.
     calls: HashMap<String, String>,
     /// Acts of destruction; what belongs into those that are not there.
@@ -121,7 +150,10 @@ impl Ledger {
         let mut ledger = Self {
             root: root.to_owned(),
             keys,
+            afar: None,
             deeds: HashMap::new(),
+            archive: BTreeMap::new(),
+            last_place: None,
             calls: HashMap::new(),
             acts: BTreeMap::new(),
             impersonal: HashSet::new(),
@@ -132,6 +164,34 @@ impl Ledger {
         };
         ledger.read_chain(public_key)?;
         Ok(ledger)
+    }
+
+    /// The same, where recordings may lie far away.
+    #[must_use]
+    pub fn with_afar(self, afar: Option<Arc<dyn Afar>>) -> Self {
+        Self { afar, ..self }
+    }
+
+    /// The recordings that are in the archive, and not destroyed.
+    pub fn archive(&self) -> impl Iterator<Item = (RecordingKey, InArchive)> {
+        self.archive.iter().filter_map(|(key, (at, to))| {
+            let Some(Deed::Stored { file, sha256, .. }) = self.deeds.get(key) else {
+                return None;
+            };
+            let one = InArchive {
+                file: file.clone(),
+                sha256: sha256.clone(),
+                at: at.clone(),
+                to: to.clone(),
+            };
+            Some((*key, one))
+        })
+    }
+
+    /// In which bucket a recording lies, if it lies in one.
+    #[must_use]
+    pub fn lies_in(&self, key: RecordingKey) -> Option<&str> {
+        self.archive.get(&key)?.1.as_deref()
     }
 
     /// What was found since the last time.
@@ -223,8 +283,11 @@ impl Ledger {
         {
             self.want_act(act.clone(), link.clone());
         }
+        self.enter_archive(&link);
         let deed = link.deed;
         match (deed.key(), &deed) {
+            // It is the same recording, with the same manifest.
+            (Some(_), Deed::Uploaded { .. }) => {}
             (Some(key), _) => {
                 self.deeds.insert(key, deed);
             }
@@ -244,6 +307,33 @@ impl Ledger {
                 self.held.remove(call);
             }
             (None, _) => {}
+        }
+    }
+
+    fn enter_archive(&mut self, Link { at, deed, .. }: &Link) {
+        let Some(key) = deed.key() else { return };
+        match deed {
+            Deed::Stored { file, .. } if opus_file::is_named(file) => {
+                self.archive.insert(key, (at.clone(), None));
+            }
+            Deed::Uploaded { to, .. } => {
+                let to = match &self.last_place {
+                    Some(last) if **last == **to => Arc::clone(last),
+                    _ => Arc::from(to.as_str()),
+                };
+                self.last_place = Some(Arc::clone(&to));
+                self.archive.insert(key, (at.clone(), Some(to)));
+            }
+            Deed::Destroyed { .. } => {
+                self.archive.remove(&key);
+            }
+            Deed::Stored { .. }
+            | Deed::Call { .. }
+            | Deed::Exported { .. }
+            | Deed::Held { .. }
+            | Deed::Released { .. }
+            | Deed::PersonalDestroyed { .. }
+            | Deed::CardDestroyed { .. } => {}
         }
     }
 
@@ -348,8 +438,9 @@ impl Ledger {
             tracing::debug!(%act, "destroyed, and not yet in the journal");
             return Ok(());
         }
+        let far = self.lies_in(key).map(str::to_owned);
         let stored = match Stored::find(&self.root, path, key) {
-            Ok(stored) => stored,
+            Ok(stored) => stored.with_afar(self.afar.clone().filter(|_| far.is_some())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let finding = if self.root.join(path).exists() {
                     Finding::Manifest(key, "is not there".to_owned())
@@ -378,8 +469,15 @@ impl Ledger {
             Ok(None) => {}
             Ok(Some(why)) => self.findings.push(Finding::Changed(key, why)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.findings
-                    .push(Finding::Absent(key, stored.manifest.file.clone()));
+                let file = stored.manifest.file.clone();
+                self.findings.push(match (far, &self.afar) {
+                    (None, _) => Finding::Absent(key, file),
+                    (Some(to), None) => Finding::Lost(
+                        key,
+                        format!("lies in {to}, of which the settings say nothing ([bucket])"),
+                    ),
+                    (Some(to), Some(afar)) => Finding::Lost(key, lost(&file, &to, &afar.at())),
+                });
             }
             Err(error) => return Err(error),
         }
@@ -465,7 +563,10 @@ impl Ledger {
                 let audio = asked.as_ref().and_then(|(_, audio)| audio.as_deref());
                 let plain = ending.strip_suffix(&format!(".{}", output::ENCRYPTED));
                 let belongs = match plain.unwrap_or(ending) {
-                    "wav" | "opus" => audio == Some(&path),
+                    // The journal may not have heard of the archive yet.
+                    "wav" | "opus" => {
+                        audio == Some(&path) || audio.is_some() && self.is_stored_at(key, &path)
+                    }
                     "json" | "peaks" => audio.is_some_and(|audio| audio.starts_with(&folder)),
                     _ => false,
                 };
@@ -476,6 +577,10 @@ impl Ledger {
         }
         self.check_calls()?;
         Ok(files)
+    }
+
+    fn is_stored_at(&self, key: RecordingKey, path: &str) -> bool {
+        matches!(self.deeds.get(&key), Some(Deed::Stored { file, .. }) if file == path)
     }
 
     /// Manifests of whole calls are as the chain says.
@@ -495,6 +600,15 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+}
+
+/// That the place where a file should lie does not have it.
+fn lost(file: &str, to: &str, at: &str) -> String {
+    if to == at {
+        format!("{at} does not have {file}")
+    } else {
+        format!("{at} does not have {file}, which was put into {to}")
     }
 }
 

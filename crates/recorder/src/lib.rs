@@ -42,6 +42,7 @@ pub mod crypt;
 pub mod disk;
 
 pub mod acts;
+pub mod afar;
 mod analysis;
 pub mod archive;
 mod block;

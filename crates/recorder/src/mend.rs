@@ -73,7 +73,10 @@ pub fn find(root: &Path, keys: &[RecordingKey]) -> io::Result<Vec<(RecordingKey,
         let Ok(stored) = Stored::find(root, file, *key) else {
             continue;
         };
-        if stored.manifest.key() == *key && matches!(stored.fault(&Keys::default()), Ok(None)) {
+        // What lies in a bucket was compared there.
+        let afar = ledger.lies_in(*key).is_some();
+        let whole = || matches!(stored.fault(&Keys::default()), Ok(None));
+        if stored.manifest.key() == *key && ((afar && !stored.path().exists()) || whole()) {
             found.push((*key, stored.manifest.to_file()));
         }
     }

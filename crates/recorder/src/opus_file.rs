@@ -20,6 +20,11 @@ const PAGE: u32 = 50;
 /// One stream in the file: any number will do.
 const SERIAL: u32 = 0x686f_746c;
 
+/// Whether a path is that of an archived recording.
+pub(crate) fn is_named(path: &str) -> bool {
+    path.ends_with(".opus") || path.ends_with(".opus.age")
+}
+
 /// Makes a file of frames that are given in order.
 pub(crate) struct Writer<'w, W: Write> {
     encoder: Encoder,

@@ -4,12 +4,14 @@
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ogg::PacketReader;
 use sha2::{Digest, Sha256};
 use vocab::media::{Law, RecordingKey};
 
 use crate::Format;
+use crate::afar::{Afar, Octets};
 use crate::crypt::{Keys, OpenError};
 use crate::manifest::{self, Manifest};
 use crate::output::hex;
@@ -24,6 +26,8 @@ const OPUS_MAX: u64 = 1 << 30;
 #[derive(Debug, Clone)]
 pub struct Stored {
     root: PathBuf,
+    /// Where it is looked for when it is not below the root.
+    afar: Option<Arc<dyn Afar>>,
     /// What is said of it.
     pub manifest: Manifest,
     /// SHA-256 of the manifest's file.
@@ -55,6 +59,7 @@ impl Stored {
         let manifest = Manifest::read(&text)?;
         Ok(Self {
             root: root.to_owned(),
+            afar: None,
             manifest,
             manifest_sha256: hex(&Sha256::digest(&text)),
         })
@@ -64,9 +69,16 @@ impl Stored {
     pub(crate) fn new(root: &Path, manifest: Manifest, manifest_sha256: String) -> Self {
         Self {
             root: root.to_owned(),
+            afar: None,
             manifest,
             manifest_sha256,
         }
+    }
+
+    /// The same, where its audio may lie far away.
+    #[must_use]
+    pub fn with_afar(self, afar: Option<Arc<dyn Afar>>) -> Self {
+        Self { afar, ..self }
     }
 
     /// Where the audio is.
@@ -75,12 +87,22 @@ impl Stored {
         self.root.join(&self.manifest.file)
     }
 
-    /// Size and SHA-256 of the audio file as it lies on the disk.
+    /// The octets of the audio file, from here or else from afar.
+    fn octets(&self) -> io::Result<Box<dyn Octets>> {
+        match (File::open(self.path()), &self.afar) {
+            (Err(error), Some(afar)) if error.kind() == io::ErrorKind::NotFound => {
+                afar.open(&self.manifest.file)
+            }
+            (opened, _) => Ok(Box::new(opened?)),
+        }
+    }
+
+    /// Size and SHA-256 of the audio file as it lies there.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn measure(&self) -> io::Result<(u64, String)> {
-        measure(File::open(self.path())?)
+        measure(self.octets()?)
     }
 
     /// The octets of the audio, not encrypted any more.
@@ -88,7 +110,7 @@ impl Stored {
     /// # Errors
     /// If no key opens it, or it cannot be read.
     pub fn audio(&self, keys: &Keys) -> Result<Box<dyn Read>, OpenError> {
-        let file = BufReader::new(File::open(self.path())?);
+        let file = BufReader::new(self.octets()?);
         Ok(if self.manifest.encryption.is_some() {
             Box::new(keys.open(file)?)
         } else {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Bench, feed, key, pair, stored};
+use recorder::afar::{Afar, Octets};
 use recorder::crypt::{Keys, new_identity};
 use recorder::ledger::{Expected, Finding, Ledger};
 use recorder::{Chain, Deed, Seal, SigningKey, Stored, archive};
@@ -351,6 +352,84 @@ fn the_archive_keeps_the_sound_and_a_tenth_of_the_room() {
         assert_eq!(again, manifest);
         assert_eq!(check(&root, &keys, &files), []);
     }
+}
+
+/// A far place that is another folder.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Afar for Folder {
+    fn at(&self) -> String {
+        "there".to_owned()
+    }
+
+    fn open(&self, file: &str) -> std::io::Result<Box<dyn Octets>> {
+        Ok(Box::new(std::fs::File::open(self.0.join(file))?))
+    }
+}
+
+#[test]
+fn what_lies_afar_is_checked_there_and_what_is_lost_there_is_named() {
+    let (bench, keys) = encrypted();
+    let files = record(&bench, 1..=1);
+    let root = bench.settings.root.clone();
+    let (key, file) = &files[0];
+    let stored = Stored::find(&root, &file.path, *key).unwrap();
+    let mut chain = Chain::of(&root, None);
+    let manifest = archive::archive(&root, &stored, &keys, 32_000, &mut chain).unwrap();
+    // The journal hears of it later, and that is no finding.
+    assert_eq!(check(&root, &keys, &files), []);
+    let made = Stored::find(&root, &manifest.file, *key).unwrap();
+    let there = tempfile::tempdir().unwrap();
+    let far = there.path().join(&manifest.file);
+    std::fs::create_dir_all(far.parent().unwrap()).unwrap();
+    std::fs::copy(made.path(), &far).unwrap();
+    let deed = Deed::Uploaded {
+        call: key.call,
+        segment: key.segment,
+        file: manifest.file.clone(),
+        sha256: manifest.sha256.clone(),
+        manifest: made.manifest_sha256.clone(),
+        to: "there".to_owned(),
+    };
+    let waits = |root: &Path| {
+        let ledger = Ledger::open(root, Keys::default(), None).unwrap();
+        ledger.archive().filter(|(_, one)| one.to.is_none()).count()
+    };
+    assert_eq!(waits(&root), 1);
+    chain.append(WallTime::from_unix_millis(0), deed).unwrap();
+    assert_eq!(waits(&root), 0);
+    archive::leave_to_afar(&root, &made).unwrap();
+    assert!(!made.path().exists());
+
+    let afar: Arc<dyn Afar> = Arc::new(Folder(there.path().to_owned()));
+    let made = made.with_afar(Some(Arc::clone(&afar)));
+    assert_eq!(made.sound(&keys).unwrap().frames, manifest.samples);
+    let journal = [(*key, manifest.to_file())];
+    let check = |afar: Option<Arc<dyn Afar>>| {
+        let ledger = Ledger::open(&root, keys.clone(), None).unwrap();
+        let mut ledger = ledger.with_afar(afar);
+        ledger.check(&expected(*key, Some(&journal[0].1))).unwrap();
+        let findings = ledger.findings();
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(check(Some(Arc::clone(&afar))), Vec::<String>::new());
+    let told = check(None);
+    assert!(
+        told[0].contains("lies in there, of which the settings say nothing"),
+        "{told:?}"
+    );
+    let mut octets = std::fs::read(&far).unwrap();
+    octets[500] ^= 1;
+    std::fs::write(&far, octets).unwrap();
+    let told = check(Some(Arc::clone(&afar)));
+    assert!(told[0].starts_with("changed: "), "{told:?}");
+    std::fs::remove_file(&far).unwrap();
+    let told = check(Some(afar));
+    assert!(
+        told[0].contains("is not here, and there does not have"),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -175,6 +175,12 @@ pub struct LiveRecording {
     pub lag_ms: u64,
     /// Whether spool or recordings cannot be written.
     pub disk_failing: bool,
+    /// Recordings that are in the archive and not in the bucket.
+    pub uploads_waiting: u64,
+    /// How long the oldest of them has waited.
+    pub uploads_oldest_ms: u64,
+    /// Uploads, and deletions in the bucket, that failed since the start.
+    pub upload_failures: u64,
 }
 
 /// How the process around the calls is: totals since its start and figures of this moment.

@@ -21,6 +21,7 @@ use vocab::CallId;
 use super::journal::block_on;
 use crate::boot;
 use crate::cli::RecordingsCommand;
+use crate::keeping::Afar;
 use crate::settings::Settings;
 
 pub(super) fn run(command: RecordingsCommand) -> anyhow::Result<ExitCode> {
@@ -64,7 +65,7 @@ fn who() -> String {
     }
 }
 
-/// The segments of a call that have audio on the disk, with their manifests.
+/// The segments of a call that have audio, here or in the bucket, with their manifests.
 fn stored(settings: &Settings, call: CallId) -> anyhow::Result<Vec<(SegmentRecording, Stored)>> {
     let segments = block_on(async {
         let mut journal = query::open(&settings.journal.database).await?;
@@ -73,6 +74,7 @@ fn stored(settings: &Settings, call: CallId) -> anyhow::Result<Vec<(SegmentRecor
     if segments.is_empty() {
         anyhow::bail!("the journal has no answered call {call}");
     }
+    let afar = Afar::of_recorder(settings)?;
     let mut found = Vec::new();
     for segment in segments {
         let (Some(path), true) = (
@@ -83,7 +85,7 @@ fn stored(settings: &Settings, call: CallId) -> anyhow::Result<Vec<(SegmentRecor
         };
         let stored = Stored::find(&settings.recordings.root, path, segment.key())
             .with_context(|| format!("the manifest of {path} cannot be read"))?;
-        found.push((segment, stored));
+        found.push((segment, stored.with_afar(afar.clone())));
     }
     Ok(found)
 }

@@ -8,7 +8,7 @@ use anyhow::bail;
 use super::super::journal::block_on;
 use crate::cli::Purge;
 use crate::driver;
-use crate::keeping::{Candidate, CardDue, Due, Keeping, PersonalDue};
+use crate::keeping::{Candidate, CardDue, Due, Keeping, Passed, PersonalDue, Uploads};
 use crate::settings::Settings;
 
 pub(super) fn purge(wanted: &Purge) -> anyhow::Result<ExitCode> {
@@ -25,11 +25,38 @@ pub(super) fn purge(wanted: &Purge) -> anyhow::Result<ExitCode> {
     }
     let _engine_off = lock(&settings)?;
     // The journal is told by the engine's next start: the chain says what was done.
-    let done = block_on(keeping.pass(now, |_| true))??;
-    super::super::print_out(&format!(
+    let Passed { done, mut failed } = block_on(keeping.pass(now, |_| true))??;
+    let (uploaded, waiting) = upload(&keeping, &mut failed)?;
+    let mut text = format!(
         "{done} recordings destroyed or archived, cards destroyed, entries without their personal fields\n"
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    );
+    if uploaded + waiting > 0 {
+        writeln!(
+            text,
+            "{uploaded} recordings uploaded, {waiting} wait for the bucket"
+        )?;
+    }
+    super::super::print_out(&text)?;
+    for why in &failed {
+        eprintln!("hotline: {why}");
+    }
+    Ok(if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Uploads each recording that waits, or tries to; how many are there, and how many wait on.
+fn upload(keeping: &Keeping, failed: &mut Vec<String>) -> anyhow::Result<(usize, usize)> {
+    let mut uploads = Uploads::default();
+    keeping.look_for_uploads(&mut uploads, driver::wall_clock())?;
+    let waiting = uploads.waiting();
+    for _ in 0..waiting {
+        let done = keeping.upload_next(&mut uploads, driver::wall_clock(), &|_| true);
+        failed.extend(done.err().map(|error| format!("{error:#}")));
+    }
+    Ok((waiting - uploads.waiting(), uploads.waiting()))
 }
 
 /// A running engine has the spool, and does this itself.

@@ -10,6 +10,7 @@ use vocab::media::RecordingKey;
 
 use super::super::journal::block_on;
 use crate::cli::Verify;
+use crate::keeping::Afar;
 use crate::settings::Settings;
 
 /// What was looked at.
@@ -31,7 +32,8 @@ pub(super) fn verify(wanted: &Verify) -> anyhow::Result<ExitCode> {
     let public_key = wanted.public_key.clone().or(ours.map(|key| key.public()));
     let blind =
         settings.recordings.encryption == crate::settings::Encryption::Age && !keys.can_read();
-    let mut ledger = Ledger::open(root, keys, public_key.as_deref())?;
+    let afar = Afar::of_recorder(&settings)?;
+    let mut ledger = Ledger::open(root, keys, public_key.as_deref())?.with_afar(afar);
     let mut totals = Totals::default();
     tell(&mut ledger, &mut totals)?;
     check_segments(wanted, &settings, &mut ledger, &mut totals)?;

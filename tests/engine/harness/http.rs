@@ -90,21 +90,35 @@ fn take(stream: &TcpStream, status: u16) -> std::io::Result<Request> {
 
 /// A request over a connection of its own; status and body.
 pub fn ask(api: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> (u16, String) {
-    let (status, octets) = exchange(api, method, path, token, body);
+    let (status, octets) = exchange(api, method, path, token, "", body);
     (status, String::from_utf8(octets).unwrap())
 }
 
 /// What is at a path that is no text; status and body.
 pub fn octets(api: SocketAddr, path: &str, token: &str) -> (u16, Vec<u8>) {
-    exchange(api, "GET", path, token, "")
+    exchange(api, "GET", path, token, "", "")
 }
 
-fn exchange(api: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> (u16, Vec<u8>) {
+/// A range of it, as `bytes=0-99`; status and body.
+pub fn part(api: SocketAddr, path: &str, token: &str, range: &str) -> (u16, Vec<u8>) {
+    let range = format!("Range: {range}\r\n");
+    exchange(api, "GET", path, token, &range, "")
+}
+
+/// `more` are further lines of the head, each with its end.
+fn exchange(
+    api: SocketAddr,
+    method: &str,
+    path: &str,
+    token: &str,
+    more: &str,
+    body: &str,
+) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(api).unwrap();
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n"
     );
     stream
         .write_all(format!("{head}{body}").as_bytes())

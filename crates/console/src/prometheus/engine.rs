@@ -213,6 +213,11 @@ pub(super) fn recording(page: &mut Page, live: LiveRecording) {
             "Octets written to the spool.",
             live.spool_bytes,
         ),
+        (
+            "hotline_recording_upload_failures_total",
+            "Uploads to the bucket, and deletions there, that failed.",
+            live.upload_failures,
+        ),
     ] {
         page.counter(name, help, value);
     }
@@ -231,6 +236,16 @@ pub(super) fn recording(page: &mut Page, live: LiveRecording) {
             "hotline_recording_disk_failing",
             "Whether spool or recordings cannot be written.",
             yes(live.disk_failing),
+        ),
+        (
+            "hotline_recording_uploads_waiting",
+            "Recordings in the archive that do not lie in the bucket yet.",
+            exact(live.uploads_waiting),
+        ),
+        (
+            "hotline_recording_uploads_oldest_seconds",
+            "How long the one of them that waits longest has waited.",
+            seconds(live.uploads_oldest_ms),
         ),
     ] {
         page.gauge(name, help, value);

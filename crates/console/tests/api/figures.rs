@@ -111,6 +111,9 @@ pub(crate) fn recording() -> LiveRecording {
         waiting: 3,
         lag_ms: 61_500,
         disk_failing: true,
+        uploads_waiting: 4,
+        uploads_oldest_ms: 7_250,
+        upload_failures: 305,
     }
 }
 
