@@ -230,11 +230,12 @@ impl Keeping {
     /// The copy here goes, if the one there still is what it was.
     fn leave(&self, bucket: &Bucket, key: RecordingKey, one: &InArchive) -> anyhow::Result<()> {
         let stored = Stored::find(&self.root, &one.file, key)?;
-        let (size, expected) = (bucket.size(&one.file)?, stored.manifest.bytes);
-        if size != expected {
+        let (_, there) = bucket::measure(bucket.object(&one.file)?, &|| true)?;
+        if there != stored.manifest.sha256 {
             bail!(
-                "{} has {expected} octets here, {size} in the bucket",
-                one.file
+                "{} has the SHA-256 {} here, {there} in the bucket",
+                one.file,
+                stored.manifest.sha256
             );
         }
         Ok(archive::leave_to_afar(&self.root, &stored)?)

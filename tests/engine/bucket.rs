@@ -289,3 +289,24 @@ fn a_running_engine_uploads_by_itself_and_both_copies_stay_without_a_word() {
     let (good, text) = told(&place.run(&["recordings", "verify"]));
     assert!(good, "{text}");
 }
+
+#[test]
+fn a_copy_whose_time_here_is_over_goes_only_while_the_one_in_the_bucket_is_the_same() {
+    let world = World::new("keep_local = \"2s\"");
+    let (good, text) = world.purge();
+    assert!(good && world.here().exists(), "{text}");
+    let octets = world.there().unwrap();
+    std::thread::sleep(Duration::from_millis(2_500));
+    let mut changed = octets.clone();
+    changed[100] ^= 1;
+    let mut names = world.server.names().into_iter();
+    let name = names.find(|name| name.ends_with(".opus.age")).unwrap();
+    world.server.tamper(&name, Some(changed));
+    world.purge();
+    assert!(world.here().exists(), "another lies there");
+    world.server.tamper(&name, Some(octets));
+    let (good, text) = world.purge();
+    assert!(good && !world.here().exists(), "{text}");
+    let (good, text) = world.verify();
+    assert!(good, "{text}");
+}

@@ -44,7 +44,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStoreExt, RetryConfig};
 
 pub use object::Object;
-pub use upload::{Job, Next, Progress, forget};
+pub use upload::{Job, Next, Progress, forget, measure};
 use wait::wait;
 
 /// Where the bucket is, and how one gets in.
@@ -234,7 +234,9 @@ impl Bucket {
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         match wait(self.store.delete(&self.path(name))) {
             Ok(()) => {}
-            Err(object_store::Error::NotFound { .. }) => return Ok(()),
+            // Some stores say so of an object that is not there. Without its bucket nothing is known of it.
+            Err(error @ object_store::Error::NotFound { .. })
+                if !reason(&error).starts_with("NoSuchBucket") => {}
             Err(error) => return Err(self.blame(name, &error)),
         }
         match self.size(name) {

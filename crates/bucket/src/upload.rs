@@ -279,8 +279,11 @@ impl Bucket {
     }
 }
 
-/// Size and SHA-256 of what is read; `Interrupted` where it is to stop.
-fn measure(mut input: impl Read, go_on: &dyn Fn() -> bool) -> io::Result<(u64, String)> {
+/// Size and SHA-256, hex, of what is read.
+///
+/// # Errors
+/// If it cannot be read; `Interrupted` where `go_on`, which is asked before each piece, says no.
+pub fn measure(mut input: impl Read, go_on: &dyn Fn() -> bool) -> io::Result<(u64, String)> {
     let mut buffer = vec![0; 256 << 10];
     let (mut length, mut hash) = (0, Sha256::new());
     loop {

@@ -236,6 +236,16 @@ fn what_is_removed_is_gone_and_what_is_not_is_not_told_as_gone() {
     assert_eq!(world.there(), None);
     world.bucket.remove(NAME).unwrap();
     assert!(matches!(world.bucket.size(NAME), Err(Error::Absent { .. })));
+    // Of a bucket that is not there nothing is known, also not that an object is gone.
+    let elsewhere = Place {
+        bucket: "others".into(),
+        ..place(&world.server)
+    };
+    let elsewhere = Bucket::open(&elsewhere).unwrap().remove(NAME);
+    assert!(
+        matches!(elsewhere, Err(Error::Absent { .. })),
+        "{elsewhere:?}"
+    );
 }
 
 #[test]
