@@ -505,6 +505,8 @@ impl Loop {
                     self.clocks.take(&event);
                     self.parts.journal.append(event);
                 }
+                // There is no other engine.
+                Output::Tell(_) => {}
             }
         }
         self.trace.settle();

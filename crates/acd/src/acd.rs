@@ -12,6 +12,7 @@ use crate::callback::Dialling;
 use crate::calls::{Call, Queue};
 use crate::group::Extra;
 use crate::kept::{KeptPlaces, Regulars};
+use crate::lease::Lease;
 use crate::offers::Offer;
 use crate::operator::{Happened, Operator, Phase};
 use crate::order::CallKey;
@@ -46,6 +47,7 @@ pub struct Acd {
     pub(crate) outputs: VecDeque<Output>,
     /// Operators of whom something may be told that was not before.
     pub(crate) altered: BTreeSet<OperatorId>,
+    pub(crate) lease: Lease,
 }
 
 impl Acd {
@@ -73,12 +75,18 @@ impl Acd {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             altered: BTreeSet::new(),
+            lease: Lease::default(),
         }
     }
 
     /// Takes in what happened. Deadlines that are due wait for [`Self::handle_timeout`], so an
     /// answer that is handed in before it counts even if the ring time has just passed.
     pub fn handle(&mut self, now: Time, input: Input) {
+        self.take(now, input);
+        self.tell_other(now);
+    }
+
+    fn take(&mut self, now: Time, input: Input) {
         match input {
             Input::Queues(queues) => self.reload_queues(now, queues),
             Input::Operators(operators) => self.reload_operators(now, operators),
@@ -143,6 +151,11 @@ impl Acd {
             Input::CallbackNamed { call, next } => self.callback_named(now, call, next),
             Input::CallbackEnded { call, reached } => self.callback_ended(now, call, reached),
             Input::Command { number, command } => self.command(now, number, command),
+            Input::HandedOver => self.handed_over(now),
+            Input::Predecessor => self.begin_after(now),
+            Input::TakenBack | Input::PredecessorGone => self.alone(now),
+            Input::Lent(operators) => self.lent(now, operators),
+            Input::Wanted(wanted) => self.wanted(now, wanted),
         }
     }
 
@@ -186,6 +199,7 @@ impl Acd {
                 Timer::Midnight => self.midnight(now),
             }
         }
+        self.tell_other(now);
     }
 
     /// The next thing to do, in order.
@@ -215,9 +229,10 @@ impl Acd {
 
     /// Makes a record for an operator who is in no table yet: the telephone may register first.
     pub(crate) fn introduce(&mut self, now: Time, operator: OperatorId) {
+        let lease = &mut self.lease;
         self.operators
             .entry(operator)
-            .or_insert_with(|| Operator::new(now));
+            .or_insert_with(|| lease.newcomer(now, operator));
     }
 
     pub(crate) fn happened(&mut self, now: Time, operator: OperatorId, what: Happened) {
@@ -269,11 +284,15 @@ impl Acd {
     /// Calls passed over are those of which an offer to this operator failed a moment ago: few,
     /// before the operator is set aside. Calls that ring nowhere come first.
     pub(crate) fn settle(&mut self, now: Time, id: OperatorId) {
+        if self.goes(id) {
+            self.lend(now, id);
+            return;
+        }
         let Some(operator) = self.operators.get_mut(&id) else {
             return;
         };
         if !operator.is_free() {
-            if operator.is_forgettable() {
+            if operator.is_forgettable() && self.lease.is_alone() {
                 self.pool.leave(operator);
                 self.operators.remove(&id);
             }

@@ -379,6 +379,18 @@ impl Acd {
         self.enter_callback(now, arrival, callback);
     }
 
+    /// One that rings nowhere waits here no more: it is for the core that took over.
+    pub(crate) fn leave_callback(&mut self, call: CallId) {
+        let gone = self.forget_call(call).and_then(|gone| gone.callback);
+        if let Some(gone) = gone {
+            let attempts_left = gone.attempts_left;
+            self.outputs.push_back(Output::CallbackLeft {
+                call,
+                attempts_left,
+            });
+        }
+    }
+
     /// The call of this number that waits in a queue. Looked for when a dialling failed, and so seldom.
     fn waiting_as(&self, queue: QueueId, number: &str) -> Option<CallId> {
         let calls = self.queues.get(&queue)?.calls.iter();

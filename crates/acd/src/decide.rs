@@ -42,6 +42,10 @@ impl Acd {
             let Some(call) = self.calls.get(&id) else {
                 return;
             };
+            if call.callback.is_some() && call.offers.is_empty() && self.lease.is_leaving() {
+                self.leave_callback(id);
+                return;
+            }
             if call.is_asleep() || call.offers.len() >= call.offers_max {
                 return;
             }

@@ -146,6 +146,18 @@ pub enum Input {
         /// Whether the two talked; else it is tried again.
         reached: bool,
     },
+    /// From now on another core takes all new calls, and operators go to it (see `lease`).
+    HandedOver,
+    /// That core is gone: every operator is ours again.
+    TakenBack,
+    /// Another core has handed over to this one, and holds the operators. At the start.
+    Predecessor,
+    /// That core is gone: every operator is ours.
+    PredecessorGone,
+    /// The other core gives these operators, by an [`crate::Output::Lend`].
+    Lent(Vec<OperatorId>),
+    /// Whether the other core wants operators, by an [`crate::Output::Want`].
+    Wanted(bool),
     /// A supervisor's or an operator's command.
     Command {
         /// A number that the answer names.

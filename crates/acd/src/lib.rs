@@ -33,7 +33,8 @@
 //! Where things live: what calls ask for in `skills`, the sets in `group` and `pool`, how the two
 //! sides meet in `decide`, the life of an offer in `offers`, of a call in `calls` and `stages`, of an
 //! operator in `operator`, `people` and `breaks`; expected waits in `estimate`, callers who are
-//! called back in `callback`, queues that nobody serves in `staffing`.
+//! called back in `callback`, queues that nobody serves in `staffing`, the sharing of operators with another
+//! core during a handover in `lease`.
 //!
 //! Non-goals: legs, SIP and audio (the switch carries out offers), journals, opening hours.
 
@@ -49,6 +50,7 @@ mod estimate;
 mod group;
 mod input;
 mod kept;
+mod lease;
 mod live;
 mod offers;
 mod operator;

@@ -31,7 +31,8 @@
 //! `-` is ignored: a late or repeated signal about something that is over. Losing the telephone and
 //! another status change no phase: an offer may still be answered and a talk goes on; what they
 //! change is what follows. Other calls, which no queue gave, are counted beside the phase: an operator in one
-//! is not free. The last of them may end in a wrap-up, in `Idle` and `Resting` only.
+//! is not free. The last of them may end in a wrap-up, in `Idle` and `Resting` only. One whom the other core
+//! of a handover holds is not free either, and is shown as in another call.
 //! Seen from outside, a phase with a call in it wins; then `OtherCall`, `WrapUp`, `Unreachable`,
 //! `Paused`, `Resting`, `Free`.
 use core::time::Duration;
@@ -147,6 +148,12 @@ pub(crate) struct Operator {
     pub(crate) work_done: Option<(QueueId, Duration)>,
     /// Calls that no queue gave.
     other_calls: u32,
+    /// Held by the other core of a handover: see `lease`.
+    pub(crate) elsewhere: bool,
+    /// Was busy here since the other core gave the operator.
+    pub(crate) worked: bool,
+    /// Came back from a core that wants operators: of no use there as things stand.
+    pub(crate) returned: bool,
     /// Failures in a row, by kind.
     in_a_row: [u8; 4],
     shown: OperatorState,
@@ -176,6 +183,9 @@ impl Operator {
             work: None,
             work_done: None,
             other_calls: 0,
+            elsewhere: false,
+            worked: false,
+            returned: false,
             in_a_row: [0; 4],
             shown: OperatorState::Unreachable,
             shown_since: now,
@@ -253,6 +263,7 @@ impl Operator {
     pub(crate) fn other_call_ended(&mut self, now: Time, wrap_up: WrapUp) {
         self.other_calls = self.other_calls.saturating_sub(1);
         if self.other_calls == 0 {
+            self.worked = true;
             self.happened(now, Happened::OtherCallsOver { wrap_up });
             self.available_since(now);
         } else {
@@ -270,10 +281,30 @@ impl Operator {
         let before = self.phase;
         self.phase = self.next(now, what);
         self.count_work(now, before);
+        let was_busy = !matches!(before, Phase::Idle | Phase::Offered { .. });
+        self.worked |= was_busy && self.phase == Phase::Idle;
         self.show(now);
         let place_kept = what == Happened::Withdrawn || matches!(what, Happened::Offered { .. });
         if self.phase != before && !place_kept {
             self.idle_since = now;
+        }
+    }
+
+    /// Whether a call of no queue is under way.
+    pub(crate) const fn has_other_call(&self) -> bool {
+        self.other_calls > 0
+    }
+
+    /// The operator goes to the other core, or comes from there.
+    pub(crate) fn set_elsewhere(&mut self, now: Time, elsewhere: bool) {
+        if self.elsewhere == elsewhere {
+            return;
+        }
+        self.elsewhere = elsewhere;
+        self.worked = false;
+        self.show(now);
+        if !elsewhere {
+            self.available_since(now);
         }
     }
 
@@ -492,7 +523,9 @@ impl Operator {
             Phase::Offered { ringing: true, .. } => OperatorState::Ringing,
             Phase::Talking(Talk { held: true, .. }) => OperatorState::Held,
             Phase::Talking(_) => OperatorState::Talking,
-            Phase::Idle | Phase::WrapUp { .. } | Phase::Resting { .. } if self.other_calls > 0 => {
+            Phase::Idle | Phase::WrapUp { .. } | Phase::Resting { .. }
+                if self.other_calls > 0 || self.elsewhere =>
+            {
                 OperatorState::OtherCall
             }
             Phase::WrapUp { .. } => OperatorState::WrapUp,
@@ -503,6 +536,9 @@ impl Operator {
             Phase::Resting { .. } => OperatorState::Resting,
             Phase::Idle => OperatorState::Free,
         };
+        if shown != OperatorState::Free {
+            self.returned = false;
+        }
         if shown != self.shown {
             self.shown = shown;
             self.shown_since = now;

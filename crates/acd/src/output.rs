@@ -129,6 +129,18 @@ pub enum Output {
         /// How.
         end: CallbackEnd,
     },
+    /// These operators are the other core's from now on. In order with [`Output::Want`], and never lost.
+    Lend(Vec<OperatorId>),
+    /// Whether calls wait here for which the other core is to give operators. Said again: also those who
+    /// came back meanwhile.
+    Want(bool),
+    /// A callback waits here no more: it is for the core that took over, which knows it from the journal.
+    CallbackLeft {
+        /// Which.
+        call: CallId,
+        /// How often it is to be tried yet.
+        attempts_left: u8,
+    },
     /// A command was carried out, or not.
     Commanded {
         /// Its number.

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use vocab::{CallId, OperatorId, QueueId, Time};
 
 use crate::calls::{Call, Queue};
-use crate::operator::Operator;
 use crate::order::CallKey;
 use crate::pool::Pool;
 use crate::timers::Timer;
@@ -47,8 +46,9 @@ impl Acd {
             operator.listed = listed.contains(id);
         }
         for (position, settings) in (0..).zip(table) {
-            let new = || Operator::new(now);
             let id = settings.id;
+            let lease = &mut self.lease;
+            let new = || lease.newcomer(now, id);
             let operator = self.operators.entry(id).or_insert_with(new);
             let before = operator.status.clone();
             operator.set(now, position, settings);
@@ -60,8 +60,11 @@ impl Acd {
                 });
             }
         }
-        self.operators
-            .retain(|_, operator| !operator.is_forgettable());
+        self.lease.table_came();
+        if self.lease.is_alone() {
+            self.operators
+                .retain(|_, operator| !operator.is_forgettable());
+        }
         self.rebuild(now);
         let gone: Vec<OperatorId> = self
             .operators
@@ -72,6 +75,7 @@ impl Acd {
         for operator in gone {
             self.release_all_own(now, operator);
         }
+        self.lend_all(now);
     }
 
     /// Fills the pool anew and makes the offers that have become possible.

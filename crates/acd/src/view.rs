@@ -52,6 +52,20 @@ impl Acd {
         self.breaks.under_way(now, operator)
     }
 
+    /// Whether the other core of a handover holds an operator.
+    #[must_use]
+    pub fn is_elsewhere(&self, operator: OperatorId) -> bool {
+        let record = self.operators.get(&operator);
+        record.is_some_and(|record| record.elsewhere)
+    }
+
+    /// Whether an operator is in a call here that no queue gave.
+    #[must_use]
+    pub fn has_other_call(&self, operator: OperatorId) -> bool {
+        let record = self.operators.get(&operator);
+        record.is_some_and(crate::operator::Operator::has_other_call)
+    }
+
     /// The breaks of today that an operator has ended, by reason.
     #[must_use]
     pub fn breaks_today(&self, operator: OperatorId) -> BTreeMap<String, Duration> {

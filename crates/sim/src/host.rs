@@ -139,6 +139,7 @@ impl Host {
             Output::Media(command) => self.media(room, command),
             // Nothing in these worlds has a name, shows a certificate, or is a web service.
             Output::ExpectName { .. }
+            | Output::Tell(_)
             | Output::ForgetPrompts(_)
             | Output::Resolve { .. }
             | Output::Fetch { .. } => {}

@@ -231,6 +231,9 @@ impl World<'_> {
                 | Output::StatusChanged { .. }
                 | Output::NeedsLeave { .. }
                 | Output::BreakTooLong { .. }
+                | Output::CallbackLeft { .. }
+                | Output::Lend(_)
+                | Output::Want(_)
                 | Output::BreakTaken(_)
                 | Output::LineTaken { .. }
                 | Output::CallbackKept { .. }

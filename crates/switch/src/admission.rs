@@ -146,7 +146,8 @@ impl Switch {
     fn on_invite(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         let full = self.live_calls() >= self.ctx.settings.calls_max;
         let unrecorded = self.recording_trouble && self.ctx.settings.recording_mandatory;
-        if self.draining || self.journal_behind || unrecorded || full {
+        let closed = self.draining && !self.continues(&request);
+        if closed || self.journal_behind || unrecorded || full {
             self.ctx.counts.refused += 1;
             self.ctx.refuse_overload(tx, &request);
             return;
@@ -167,6 +168,11 @@ impl Switch {
             (Ok(Some(_)), None) => self.ctx.refuse_known(tx, &request, 403),
             (Err(status), _) => self.ctx.refuse_known(tx, &request, status),
         }
+    }
+
+    /// Whether an INVITE is to take a place in a call that is up, which is no new call.
+    fn continues(&self, invite: &Message) -> bool {
+        matches!(Replaces::of(invite), Ok(Some(replaces)) if self.has_replaced(&replaces))
     }
 
     /// Refuses an INVITE of whomever that nothing can be made of: its body, its way, its session.

@@ -33,7 +33,8 @@ impl Switch {
             until: self.ctx.wall_at(binding.kept_until),
             secret: secrets.fingerprint(),
         });
-        self.ctx.record(Fact::TelephoneRegistered { registration });
+        self.ctx
+            .record_standing(Fact::TelephoneRegistered { registration });
     }
 
     /// Takes back the bindings of before a restart.

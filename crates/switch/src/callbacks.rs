@@ -13,7 +13,7 @@
 //! takes it; then the number is dialled, and an attempt in vain ends like any other.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use acd::{CallbackEnd, CallbackMode, CallbackWish, Hours, Limits, SkillNeed};
 use vocab::{
@@ -219,8 +219,9 @@ impl Switch {
         };
         let call = owed.of;
         self.ctx.record(Fact::CallbackSettled { call, result });
+        self.ctx.handover.settled(call);
         if let Some(call) = self.calls.get_mut(&id) {
-            call.not_needed(&mut self.ctx);
+            call.not_needed(&mut self.ctx, "nothing is owed any more");
             self.sweep(id);
         }
     }
@@ -275,6 +276,8 @@ impl Switch {
     /// Takes up callbacks that were owed before a restart: those that waited longest first.
     pub(crate) fn resume_callbacks(&mut self, mut owed: Vec<(CallId, Callback)>) {
         owed.sort_by_key(|(call, what)| (what.since, *call));
+        let known: BTreeSet<CallId> = self.ctx.callbacks.values().map(|owed| owed.of).collect();
+        owed.retain(|(of, _)| !known.contains(of) && !self.ctx.handover.sets_aside(*of));
         for (of, what) in owed {
             let Ok(queue) = self.queue_called(&what.queue) else {
                 let result = CallbackResult::Closed;

@@ -22,6 +22,7 @@ use crate::callers::Blocked;
 use crate::duties::Duties;
 use crate::entropy::Entropy;
 use crate::fixed::FixedLines;
+use crate::handover::Handover;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
 use crate::settings::{Messages, Operator, Settings};
@@ -101,6 +102,7 @@ pub(crate) struct Context {
     pub(crate) blocked: Blocked,
     /// Callers who are owed a call of ours.
     pub(crate) callbacks: Callbacks,
+    pub(crate) handover: Handover,
     pub(crate) trunks: Trunks,
     pub(crate) strangers: Strangers,
     pub(crate) plans: Plans,
@@ -155,6 +157,7 @@ impl Context {
             duties: Duties::default(),
             blocked: Blocked::new(),
             callbacks: Callbacks::new(),
+            handover: Handover::default(),
             trunks,
             strangers: Strangers::new(settings.strangers.clone(), entropy.number()),
             plans: Plans::default(),

@@ -109,7 +109,7 @@ impl Switch {
                 continue;
             }
             self.ctx.duties.on_duty.insert(operator, duty.clone());
-            self.ctx.record(Fact::OperatorOnDuty {
+            self.ctx.record_standing(Fact::OperatorOnDuty {
                 operator: reference,
                 duty: Box::new(duty),
                 by,
@@ -123,7 +123,7 @@ impl Switch {
             return;
         };
         let ms = |long: core::time::Duration| u64::try_from(long.as_millis()).unwrap_or(u64::MAX);
-        self.ctx.record(Fact::BreakTaken {
+        self.ctx.record_standing(Fact::BreakTaken {
             operator,
             reason: taken.reason.clone(),
             lasted_ms: ms(taken.lasted),
@@ -150,9 +150,16 @@ impl Context {
             other => other,
         };
         let status = self.acd.operator_status(operator);
-        let now = (state, status.map_or_else(String::new, status_name));
+        let mut now = (state, status.map_or_else(String::new, status_name));
         let before = self.duties.told.get(&operator);
-        let never = before.is_none() && state == OperatorState::Unreachable;
+        let was_away = before.is_none_or(|(state, _)| *state == OperatorState::Unreachable);
+        let mut never = before.is_none() && state == OperatorState::Unreachable;
+        if self.acd.is_elsewhere(operator) {
+            // The other engine counts the time, so none counts here.
+            now = (OperatorState::Unreachable, String::new());
+            never = was_away;
+        }
+        let state = now.0;
         if never || before == Some(&now) {
             return;
         }

@@ -13,6 +13,7 @@ use crate::admission::only_session;
 use crate::authentication::Guard;
 use crate::call::Call;
 use crate::context::{Context, Prompts, Timer};
+use crate::handover::Word;
 use crate::input::Input;
 use crate::message::Messages;
 use crate::output::Output;
@@ -119,6 +120,11 @@ impl Switch {
             Input::JournalBehind(behind) => self.journal_behind = behind,
             Input::RecordingTrouble(trouble) => self.recording_trouble = trouble,
             Input::Drain => self.draining = true,
+            Input::HandedOver => self.hand_over(),
+            Input::TakenBack => self.take_back(),
+            Input::Predecessor { calls, callbacks } => self.succeed(calls, callbacks),
+            Input::PredecessorGone => self.predecessor_gone(),
+            Input::Told(word) => self.told(word),
             Input::Stop => self.stop(),
             Input::Exit => {
                 self.end_wrap_ups();
@@ -200,7 +206,24 @@ impl Switch {
     }
 
     fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
-        match sip::parse_datagram(bytes) {
+        let read = sip::parse_datagram(bytes);
+        if let Ok(Datagram::Message(message)) = &read
+            && self.is_others(&flow, message)
+        {
+            let bytes = bytes.to_vec();
+            self.tell_other(Word::Message { flow, bytes });
+            return;
+        }
+        self.on_read(flow, read);
+    }
+
+    /// A datagram that is ours in any case.
+    pub(crate) fn on_own_datagram(&mut self, flow: Flow, bytes: &[u8]) {
+        self.on_read(flow, sip::parse_datagram(bytes));
+    }
+
+    fn on_read(&mut self, flow: Flow, read: Result<Datagram, sip::Malformed>) {
+        match read {
             Ok(Datagram::Message(message)) => {
                 if !self.is_dropped(&flow, Some(&message)) {
                     self.ctx.transactions.receive(self.ctx.now, flow, message);
@@ -505,6 +528,12 @@ impl Switch {
             acd::Output::CallbackOver { call, end } => self.callback_over(call, end),
             // It was written down when it was promised.
             acd::Output::CallbackKept { .. } => {}
+            acd::Output::CallbackLeft {
+                call,
+                attempts_left,
+            } => self.callback_left(call, attempts_left),
+            acd::Output::Lend(operators) => self.tell_other(Word::Lent(operators)),
+            acd::Output::Want(wanted) => self.tell_other(Word::Wanted(wanted)),
         }
     }
 
@@ -564,6 +593,10 @@ impl Switch {
         self.draining = true;
         for call in self.calls.values_mut() {
             call.interrupt(&mut self.ctx);
+        }
+        if self.ctx.handover.has_left() {
+            // The successor is registered, and has the subscriptions.
+            return;
         }
         self.close_trunks();
         let now = self.ctx.now;

@@ -32,6 +32,8 @@ pub(crate) struct FixedLines {
     probes: BTreeMap<ClientTx, OperatorId>,
     /// Lines of which an INVITE told that they are silent.
     silent: VecDeque<OperatorId>,
+    /// Nobody is asked: another engine does.
+    held: bool,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl FixedLines {
             deadlines: BTreeSet::new(),
             probes: BTreeMap::new(),
             silent: VecDeque::new(),
+            held: false,
         }
     }
 
@@ -90,8 +93,16 @@ impl FixedLines {
         }
     }
 
+    /// Whether another engine asks in our place, and each line stays as it is.
+    pub(crate) const fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines
+            .first()
+            .filter(|_| !self.held)
+            .map(|(at, _)| *at)
     }
 
     pub(crate) fn is_reachable(&self, operator: OperatorId) -> bool {
@@ -129,7 +140,7 @@ impl FixedLines {
 
     fn due(&mut self, now: Time) -> Option<(OperatorId, Due)> {
         let (at, id) = *self.deadlines.first()?;
-        if at > now {
+        if at > now || self.held {
             return None;
         }
         let (silence, every) = (self.silence, self.every);

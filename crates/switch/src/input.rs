@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dialplan::Plans;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use vocab::media::{MediaEvent, PromptId, RecordingKey};
 use vocab::{CallId, MissingReason, RecordingFile, Registration, Regular, Standing, WallTime};
 
 use crate::callers::KnownCaller;
+use crate::handover::Word;
 use crate::settings::Operator;
 
 /// What happened.
@@ -80,7 +81,8 @@ pub enum Input {
         /// Since midnight.
         time: Duration,
     },
-    /// What stood at the last event of the journal. Given once, after the clock and the operators.
+    /// What stood at the last event of the journal. Given once, after the clock and the operators; and once more
+    /// after [`Input::PredecessorGone`], when only the callbacks that are not known yet are taken up.
     Standing(Standing),
     /// Who talked to a number last, the newest talk first, from before [`Input::Standing`]: in pieces, and
     /// while calls are up. What is known of a number already is newer, and stays.
@@ -124,6 +126,23 @@ pub enum Input {
     RecordingTrouble(bool),
     /// Take no new calls; those that are up go on.
     Drain,
+    /// Another engine, our successor, has the sockets from now on: it takes the new calls, we end ours. Implies
+    /// [`Input::Drain`]. Not before our own predecessor is gone.
+    HandedOver,
+    /// The successor died, and the sockets are ours again. No new calls are taken all the same.
+    TakenBack,
+    /// Another engine has handed over to us, and its calls go on there. Given once, at the start, before the first
+    /// message.
+    Predecessor {
+        /// The Call-IDs of its dialogs: [`crate::Switch::sip_calls`].
+        calls: BTreeSet<String>,
+        /// The callbacks under way there: [`crate::Switch::callbacks_in_progress`].
+        callbacks: BTreeSet<CallId>,
+    },
+    /// The predecessor has ended, or died.
+    PredecessorGone,
+    /// The other engine of a handover says this, by an [`crate::Output::Tell`].
+    Told(Word),
     /// End every call now.
     Stop,
     /// Nothing comes after this: the last fact of the boot is written.
@@ -131,7 +150,7 @@ pub enum Input {
 }
 
 /// Octets as text where they are text, which messages of SIP are, else as numbers.
-mod octets {
+pub(crate) mod octets {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Deserialize)]
@@ -141,14 +160,14 @@ mod octets {
         Octets(Vec<u8>),
     }
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
         match core::str::from_utf8(bytes) {
             Ok(text) => to.serialize_str(text),
             Err(_) => bytes.serialize(to),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         Ok(match Written::deserialize(from)? {
             Written::Text(text) => text.into_bytes(),
             Written::Octets(octets) => octets,

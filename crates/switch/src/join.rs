@@ -47,6 +47,11 @@ impl Switch {
         find(&replaces.dialog()).or_else(|| find(&replaces.dialog_mirrored()))
     }
 
+    /// Whether a Replaces means a leg of ours.
+    pub(crate) fn has_replaced(&self, replaces: &Replaces) -> bool {
+        self.dialog_of(replaces).is_some() || self.ringing(replaces).is_some()
+    }
+
     /// A transfer to the other party of another call of the same operator. What does not fit is
     /// refused, and the talk goes on as it was.
     fn attended(&mut self, owner: Owner, other: Option<Owner>, request: &Request<'_>) {

@@ -279,13 +279,21 @@ impl Switch {
             | acd::Output::BreakTooLong { .. }
             | acd::Output::BreakTaken(_)
             | acd::Output::CallbackKept { .. }
+            | acd::Output::CallbackLeft { .. }
+            | acd::Output::Lend(_)
+            | acd::Output::Want(_)
             | acd::Output::CallbackOver { .. } => None,
         }
     }
 
-    /// Takes up what stood before a restart. Whoever is in no table any more is passed over.
+    /// Takes up what stood before a restart. Whoever is in no table any more is passed over. The second time it is for
+    /// the callbacks that a predecessor had under way: all else is known better here.
     pub(crate) fn resume(&mut self, standing: Standing) {
         self.resume_callbacks(standing.callbacks);
+        if self.ctx.handover.resumes_again() {
+            self.ctx.handover.read_again();
+            return;
+        }
         self.resume_callers(standing.remembered);
         for name in standing.closed {
             if let Ok(queue) = self.queue_called(&name) {

@@ -7,6 +7,8 @@ use sip::{Flow, Question};
 use vocab::media::{MediaCommand, PromptId};
 use vocab::{CallId, Event, EventId};
 
+use crate::handover::Word;
+
 /// What to do.
 #[derive(Debug)]
 pub enum Output {
@@ -51,4 +53,7 @@ pub enum Output {
     Media(MediaCommand),
     /// Write into the journal.
     Record(Event),
+    /// Tell the other engine of a handover, which gets it as [`crate::Input::Told`]: in order, and all of it
+    /// while both live.
+    Tell(Word),
 }

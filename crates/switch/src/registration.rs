@@ -59,7 +59,7 @@ impl Switch {
             sip::Change::Bound { user, binding } => self.record_binding(user, &binding),
             sip::Change::Unbound { user, key } => {
                 self.ctx
-                    .record(Fact::TelephoneUnregistered { login: user, key });
+                    .record_standing(Fact::TelephoneUnregistered { login: user, key });
             }
         }
     }
@@ -119,7 +119,7 @@ impl Context {
             self.reachable.remove(&operator);
         }
         tracing::info!(operator = named.login, reachable, "registration");
-        self.record(Fact::OperatorReachable {
+        self.record_standing(Fact::OperatorReachable {
             operator: named,
             reachable,
         });

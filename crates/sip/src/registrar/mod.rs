@@ -143,6 +143,8 @@ pub struct Registrar {
     deadlines: BTreeSet<(Time, Arc<str>)>,
     /// By user: when the REGISTERs that were taken are used up at [`REGISTER_EVERY`].
     pace: BTreeMap<Arc<str>, Time>,
+    /// Nothing ends by time.
+    held: bool,
     changes: VecDeque<Change>,
 }
 
@@ -155,6 +157,7 @@ impl Registrar {
             users: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             pace: BTreeMap::new(),
+            held: false,
             changes: VecDeque::new(),
         }
     }
@@ -181,7 +184,7 @@ impl Registrar {
         // Between the deadline and `handle_timeout` a dead binding must not be shown.
         let alive = old
             .iter()
-            .filter(|binding| binding.expires_at > now)
+            .filter(|binding| self.held || binding.expires_at > now)
             .cloned()
             .collect();
         let settings = &self.settings;
@@ -262,8 +265,33 @@ impl Registrar {
         self.store(&user, left);
     }
 
+    /// From now on no binding ends by time: another registrar gets the refreshes.
+    pub const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The refreshes come here again. What would have ended meanwhile was refreshed elsewhere, and lasts for as
+    /// long as a telephone may take until it refreshes again.
+    pub fn resume(&mut self, now: Time) {
+        self.held = false;
+        let until = now + self.settings.max_expires;
+        let users: Vec<Arc<str>> = self.users.keys().cloned().collect();
+        for user in users {
+            let mut bindings = self.users.get(&user).cloned().unwrap_or_default();
+            for binding in &mut bindings {
+                if binding.expires_at <= now {
+                    binding.expires_at = until;
+                }
+            }
+            self.store(&user, bindings);
+        }
+    }
+
     /// Removes what has expired.
     pub fn handle_timeout(&mut self, now: Time) {
+        if self.held {
+            return;
+        }
         while let Some((_, user)) = self
             .deadlines
             .first()
@@ -277,7 +305,8 @@ impl Registrar {
     /// When [`handle_timeout`](Self::handle_timeout) must be called next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(time, _)| *time)
+        let first = self.deadlines.first().filter(|_| !self.held);
+        first.map(|(time, _)| *time)
     }
 
     /// The next change; drain it after each input.

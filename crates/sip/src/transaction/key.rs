@@ -66,6 +66,13 @@ pub(super) fn merged(key: &mut String, request: &Message, cseq: &CSeq) -> Result
     Ok(true)
 }
 
+/// The Call-ID in the key of a request that can be merged, if that is an INVITE.
+pub(super) fn merged_invite(key: &str) -> Option<&str> {
+    let mut parts = key.split('\n');
+    let method = parts.next()?;
+    (method == Method::Invite.as_str()).then(|| parts.nth(1))?
+}
+
 /// Writes the key under which the ACK for a 2xx finds the INVITE: the ACK is a transaction of its
 /// own with another branch (RFC 3261 §13.2.2.4), only the dialog and the CSeq are the same.
 /// Gives the same text for our 2xx and for the peer's ACK.

@@ -83,6 +83,33 @@ impl Transactions {
         Ok(())
     }
 
+    /// Whether a message belongs to a transaction that lives: an answer to a request of ours, a copy of a request, an
+    /// ACK, a CANCEL.
+    pub fn knows(&mut self, message: &Message) -> bool {
+        let known = match message.status() {
+            Some(_) => self.knows_response(message),
+            None => self.knows_request(message),
+        };
+        // The parser has refused messages without these fields.
+        known.unwrap_or(false)
+    }
+
+    fn knows_response(&mut self, response: &Message) -> Result<bool, ParseError> {
+        let (via, method) = (response.via()?, response.cseq()?.method);
+        key::client(&mut self.scratch, via.branch().unwrap_or(""), &method);
+        Ok(self.client_keys.contains_key(self.scratch.as_str()))
+    }
+
+    fn knows_request(&mut self, request: &Message) -> Result<bool, ParseError> {
+        let (via, cseq) = (request.via()?, request.cseq()?);
+        key::server(&mut self.scratch, request, &via, &cseq)?;
+        if self.server_keys.contains_key(self.scratch.as_str()) {
+            return Ok(true);
+        }
+        key::acknowledged(&mut self.scratch, request, &cseq)?;
+        Ok(cseq.method == Method::Ack && self.ack_keys.contains_key(self.scratch.as_str()))
+    }
+
     fn receive_ack(
         &mut self,
         now: Time,

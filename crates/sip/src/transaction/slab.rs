@@ -27,6 +27,10 @@ impl<T> Slab<T> {
         self.len
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+    }
+
     pub(super) fn insert(&mut self, value: T) -> u64 {
         self.len += 1;
         let reused = self

@@ -272,6 +272,21 @@ impl Transactions {
             .is_some_and(|slot| slot.machine.is_heard())
     }
 
+    /// Whether a transaction lives on a flow. Looks at every request of peers: for who asks seldom.
+    #[must_use]
+    pub fn uses(&self, flow: &Flow) -> bool {
+        let (first, last) = ((*flow, ClientTx(0)), (*flow, ClientTx(u64::MAX)));
+        let asks = self.client_flows.range(first..=last).next().is_some();
+        asks || self.servers.values().any(|slot| slot.flow == *flow)
+    }
+
+    /// The Call-IDs of the INVITEs of peers that began something, or tried to, and are remembered.
+    pub fn invited(&self) -> impl Iterator<Item = &str> {
+        let slots = self.servers.values();
+        let keys = slots.filter_map(|slot| slot.merge_key.as_deref());
+        keys.filter_map(key::merged_invite)
+    }
+
     /// Lets all timers fire that are due.
     pub fn handle_timeout(&mut self, now: Time) {
         // Ends: what is armed again is armed for later than `now`.

@@ -210,10 +210,9 @@ impl Call {
         ctx.callback_postponed(self.id);
     }
 
-    /// Nothing is owed any more: a call that waits for an operator is over.
-    pub(crate) fn not_needed(&mut self, ctx: &mut Context) {
+    /// Nothing is owed here any more: a call that waits for an operator is over.
+    pub(crate) fn not_needed(&mut self, ctx: &mut Context, why: &str) {
         if self.awaits_operator() {
-            let why = "nothing is owed any more";
             self.end(ctx, Outcome::Unreached, EndedBy::Engine, 480, why);
         }
     }

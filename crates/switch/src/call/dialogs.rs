@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use sip::subscription::{Direction, LineDialog, LineState, Party};
-use sip::{DialogId, Host};
+use sip::{DialogId, Flow, Host};
 use vocab::{LegId, OperatorId};
 
 use super::party::{PartyLeg, Sip};
@@ -89,6 +89,27 @@ impl Call {
             }
         }
         dialogs
+    }
+
+    /// The Call-IDs of its dialogs, and of its INVITEs that are out.
+    pub(crate) fn sip_calls(&self) -> impl Iterator<Item = &str> {
+        let newcomer = self.newcomer.iter().map(|one| &one.leg.dialog);
+        let legs = self.legs.values();
+        let dialogs = legs.clone().filter_map(|leg| leg.dialog.as_ref());
+        let dialogs = dialogs.chain(newcomer).chain([&self.caller.dialog]);
+        let invites = legs.flat_map(|leg| &leg.invites);
+        let invites = invites.filter_map(|sent| sent.head.call_id().ok());
+        dialogs.map(|dialog| dialog.call_id.as_str()).chain(invites)
+    }
+
+    /// Whether a leg that is up lives on this flow.
+    pub(crate) fn uses(&self, flow: &Flow) -> bool {
+        let caller = (self.caller.sip != caller::Sip::Closed).then_some(&self.caller.dialog);
+        let newcomer = self.newcomer.iter().map(|one| &one.leg.dialog);
+        let up = self.legs.values().filter(|leg| leg.sip != Sip::Closed);
+        let dialogs = up.filter_map(|leg| leg.dialog.as_ref());
+        let mut all = dialogs.chain(newcomer).chain(caller);
+        all.any(|dialog| dialog.flow == *flow || dialog.next_flow() == *flow)
     }
 
     /// How far the INVITE of an operator who calls has come.

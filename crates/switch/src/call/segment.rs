@@ -227,5 +227,5 @@ impl Call {
 /// Whether an operator who has left a call is in another one of the operator's own making.
 fn consults(ctx: &Context, operator: OperatorId) -> bool {
     let state = ctx.acd.operator_state(operator).map(|(state, _)| state);
-    state == Some(OperatorState::OtherCall)
+    state == Some(OperatorState::OtherCall) && ctx.acd.has_other_call(operator)
 }

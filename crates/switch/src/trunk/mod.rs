@@ -43,6 +43,8 @@ pub struct Trunks {
     all: Vec<Trunk>,
     live: Vec<Live>,
     asked: Asked,
+    /// Another engine registers and asks.
+    held: bool,
 }
 
 /// What is known of one trunk.
@@ -77,6 +79,7 @@ impl Trunks {
             all,
             live,
             asked: Asked::default(),
+            held: false,
         }
     }
 

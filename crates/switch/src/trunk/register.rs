@@ -132,6 +132,24 @@ impl Register {
         matches!(self.state, State::Closing { .. })
     }
 
+    /// Another engine keeps the registration from now on: ours lasts as long as that.
+    pub(super) fn hold(&mut self) {
+        if let Some(until) = &mut self.until {
+            *until = Time::from_micros(u64::MAX);
+        }
+    }
+
+    /// It is ours to keep again, and is refreshed at once.
+    pub(super) fn resume(&mut self, now: Time) {
+        match self.state {
+            State::Waiting { .. } | State::Asking { .. } | State::Registered { .. } => {
+                self.state = State::Waiting { due: now };
+                self.until = self.until.map(|_| now + self.expiry);
+            }
+            State::Closing { .. } | State::Closed => {}
+        }
+    }
+
     /// The state as people are shown it.
     pub(super) fn shown(&self, now: Time) -> RegistrationState {
         match self.state {

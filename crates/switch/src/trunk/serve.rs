@@ -34,6 +34,9 @@ impl Trunks {
     /// When [`Switch::serve_trunks`] must be called next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        if self.held {
+            return None;
+        }
         let of_one = |live: &super::Live| {
             let watches = live
                 .servers
@@ -51,6 +54,28 @@ impl Trunks {
     pub fn closing(&self) -> usize {
         let registers = self.live.iter().filter_map(|live| live.register.as_ref());
         registers.filter(|register| register.is_closing()).count()
+    }
+
+    /// From now on another engine registers and asks: nothing more is sent, and what holds goes on holding.
+    pub fn hold(&mut self) {
+        self.held = true;
+        for register in self.registers() {
+            register.hold();
+        }
+    }
+
+    /// It is ours again.
+    pub fn resume(&mut self, now: Time) {
+        self.held = false;
+        for register in self.registers() {
+            register.resume(now);
+        }
+    }
+
+    fn registers(&mut self) -> impl Iterator<Item = &mut Register> {
+        self.live
+            .iter_mut()
+            .filter_map(|live| live.register.as_mut())
     }
 
     fn register(&mut self, id: TrunkId) -> Option<&mut Register> {
@@ -105,6 +130,8 @@ impl Switch {
         self.ctx.forget_outgoing(tx);
         let now = self.ctx.now;
         match what {
+            // The registration is another engine's by now.
+            What::Register if self.ctx.trunks.held => {}
             What::Register => {
                 let fresh = fresh(&mut self.ctx);
                 let step = self.ctx.trunks.register(id).map(|register| {
@@ -133,6 +160,7 @@ impl Switch {
         self.ctx.forget_outgoing(tx);
         let now = self.ctx.now;
         match what {
+            What::Register if self.ctx.trunks.held => {}
             What::Register => {
                 let fresh = fresh(&mut self.ctx);
                 if let Some(register) = self.ctx.trunks.register(id) {

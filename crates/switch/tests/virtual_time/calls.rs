@@ -356,6 +356,7 @@ fn cancel_before_the_answer_is_487_and_an_early_leave() {
             }
             switch::Output::Record(event) => world.facts.push(event),
             switch::Output::Media(_)
+            | switch::Output::Tell(_)
             | switch::Output::ForgetPrompts(_)
             | switch::Output::Fetch { .. }
             | switch::Output::Resolve { .. }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use dialplan::Plans;
 use sip::{Answer, Flow, HeaderName, Message, Method, NameAddr, Question, Secrets, Transport, Uri};
-use switch::{Input, Network, Operator, Output, Settings, Switch, Trunk};
+use switch::{Input, Network, Operator, Output, Settings, Switch, Trunk, Word};
 use vocab::media::{MediaCommand, MediaEvent, PromptId};
 use vocab::{Event, Fact, LegCounts, LegQuality, OperatorId, Time, WallTime};
 
@@ -56,6 +56,8 @@ pub struct World {
     pub commands: Vec<MediaCommand>,
     /// Prompts whose audio need not be kept.
     pub forgotten: BTreeSet<vocab::media::PromptId>,
+    /// What the other engine of a handover is told.
+    pub told: VecDeque<Word>,
     /// Questions to web services.
     pub fetches: Vec<(vocab::CallId, u32, String)>,
     inboxes: BTreeMap<SocketAddr, VecDeque<Message>>,
@@ -134,6 +136,7 @@ impl World {
             facts: Vec::new(),
             commands: Vec::new(),
             forgotten: BTreeSet::new(),
+            told: VecDeque::new(),
             fetches: Vec::new(),
             inboxes: BTreeMap::new(),
             legs: BTreeSet::new(),
@@ -246,6 +249,10 @@ impl World {
                 None
             }
             Output::Resolve { .. } => None,
+            Output::Tell(word) => {
+                self.told.push_back(word);
+                None
+            }
             Output::Record(event) => {
                 self.facts.push(event);
                 None
