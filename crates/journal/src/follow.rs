@@ -3,18 +3,20 @@
 //! earlier boot left behind are the same to it, and its memory does not grow with its lag.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crossbeam_channel::RecvTimeoutError;
 use tokio::sync::watch;
 use vocab::Event;
 
 use crate::apply::{self, Cache};
 use crate::db::Location;
-use crate::error::DatabaseError;
+use crate::error::{DatabaseError, StartError};
 use crate::files::{FileId, Position, Reader};
 use crate::health::Counters;
-use crate::store;
+use crate::{journal, store};
 
 /// Most events of one transaction.
 const BATCH_MAX: usize = 4_096;
@@ -43,6 +45,7 @@ impl Applied {
     };
 }
 
+#[derive(Debug, Clone)]
 pub(crate) struct Follower {
     pub(crate) dir: PathBuf,
     pub(crate) database: Location,
@@ -53,6 +56,71 @@ pub(crate) struct Follower {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) applied: watch::Sender<Applied>,
     pub(crate) counters: Arc<Counters>,
+}
+
+/// The thread that follows, to be stopped, and started again should the folder come back.
+#[derive(Debug, Clone)]
+pub(crate) struct Sql(Arc<Threads>);
+
+#[derive(Debug)]
+struct Threads {
+    follower: Follower,
+    stop: watch::Sender<bool>,
+    /// The thread that runs, and what ends when it does.
+    running: Mutex<Option<(JoinHandle<()>, crossbeam_channel::Receiver<()>)>>,
+}
+
+impl Sql {
+    /// Not running yet; `stop` is the other end of what the follower has.
+    pub(crate) fn new(follower: Follower, stop: watch::Sender<bool>) -> Self {
+        Self(Arc::new(Threads {
+            follower,
+            stop,
+            running: Mutex::new(None),
+        }))
+    }
+
+    pub(crate) fn start(&self) -> Result<(), StartError> {
+        self.0.stop.send_replace(false);
+        let runtime = journal::runtime()?;
+        let (finished, done) = crossbeam_channel::bounded::<()>(0);
+        let follower = self.0.follower.clone();
+        let thread = journal::thread("journal-sql", move || {
+            runtime.block_on(follower.run());
+            drop(finished);
+        })?;
+        *self.running() = Some((thread, done));
+        Ok(())
+    }
+
+    /// Has everything durable brought into SQL, if the database takes it in time, and ends the thread. What
+    /// is not in SQL by then is replayed by whoever follows next.
+    pub(crate) fn stop(&self, limit: Duration) {
+        let Some((thread, done)) = self.running().take() else {
+            return;
+        };
+        self.0.stop.send_replace(true);
+        // Nothing is ever sent: the other end is dropped when the thread is done.
+        match done.recv_timeout(limit) {
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!("stopped before the database had everything");
+            }
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                if thread.join().is_err() {
+                    tracing::error!("the SQL thread panicked");
+                }
+            }
+        }
+    }
+
+    fn running(
+        &self,
+    ) -> std::sync::MutexGuard<'_, Option<(JoinHandle<()>, crossbeam_channel::Receiver<()>)>> {
+        self.0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

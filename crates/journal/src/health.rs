@@ -45,6 +45,7 @@ pub(crate) struct Counters {
     disk_failing: AtomicBool,
     database_failing: AtomicBool,
     stopping: AtomicBool,
+    handed_over: AtomicBool,
 }
 
 // Each counter stands alone, and no memory is published through it: relaxed order is enough.
@@ -67,6 +68,14 @@ impl Counters {
     /// Says whether this is news of a failure.
     pub(crate) fn set_database_failing(&self, failing: bool) -> bool {
         !self.database_failing.swap(failing, Ordering::Relaxed) && failing
+    }
+
+    pub(crate) fn hand_over(&self) {
+        self.handed_over.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed)
     }
 
     pub(crate) fn stop(&self) {

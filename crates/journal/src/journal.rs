@@ -8,16 +8,17 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use tokio::sync::watch;
 use vocab::{Event, EventId, WallTime};
 
 use crate::db::Location;
 use crate::error::StartError;
 use crate::files::{self, Position};
-use crate::follow::{Applied, Follower};
+use crate::follow::{Applied, Follower, Sql};
 use crate::health::{Counters, Health};
 use crate::recover::{Recovery, recover};
+use crate::scribe::{Helm, Leaving, Scribe};
 use crate::store;
 use crate::unsettled::Unsettled;
 use crate::writer::{Writer, Writing};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub database: Location,
     /// Least time between two syncs of the event file; 5 ms is good.
     pub group: Duration,
+    /// The leaving engine, where this process is its successor: its calls are not closed as cut off.
+    pub leaving: Option<Leaving>,
 }
 
 impl Settings {
@@ -53,6 +56,7 @@ impl Settings {
             dir: dir.into(),
             database: database.into(),
             group: Duration::from_millis(5),
+            leaving: None,
         }
     }
 }
@@ -93,10 +97,9 @@ pub struct Journal {
     events: Sender<Event>,
     durable: watch::Receiver<Position>,
     applied: watch::Receiver<Applied>,
-    stop: watch::Sender<bool>,
     file_thread: JoinHandle<()>,
-    sql_thread: JoinHandle<()>,
-    done: crossbeam_channel::Receiver<()>,
+    sql: Sql,
+    helm: Helm,
     counters: Arc<Counters>,
 }
 
@@ -171,8 +174,13 @@ pub(crate) fn start_with(
         dir,
         database,
         group,
+        leaving,
     } = settings;
-    let lock = lock(&dir)?;
+    let alive = leaving.as_ref().map(|one| one.boot);
+    let lock = match leaving {
+        Some(leaving) => leaving.lock,
+        None => Arc::new(lock(&dir)?),
+    };
     let last = last_boot(&dir)?;
     if boot <= last {
         return Err(StartError::BootTaken { dir, boot, last });
@@ -183,7 +191,7 @@ pub(crate) fn start_with(
         dir: dir.clone(),
         cause,
     };
-    let (recovery, unsettled) = recover(&dir).map_err(files)?;
+    let (recovery, unsettled) = recover(&dir, alive).map_err(files)?;
     report(&recovery);
     let (events, to_write) = crossbeam_channel::unbounded();
     let writing = Writing {
@@ -193,15 +201,10 @@ pub(crate) fn start_with(
         file_octets,
     };
     let (writer, mark) = create_writer(writing, unsettled, durable, &counters)?;
-    let file_thread = thread("journal-file", move || {
-        writer.run(&to_write);
-        drop(lock); // held as long as anything is written
-    })?;
-
     let (stop, stopping) = watch::channel(false);
     let (publish, applied) = watch::channel(Applied::NOTHING);
     let follower = Follower {
-        dir,
+        dir: dir.clone(),
         database,
         boot,
         durable: mark.clone(),
@@ -209,20 +212,18 @@ pub(crate) fn start_with(
         applied: publish,
         counters: Arc::clone(&counters),
     };
-    let runtime = runtime()?;
-    let (finished, done) = crossbeam_channel::bounded::<()>(0);
-    let sql_thread = thread("journal-sql", move || {
-        runtime.block_on(follower.run());
-        drop(finished);
-    })?;
+    let sql = Sql::new(follower, stop);
+    let (orders, wanted) = crossbeam_channel::unbounded();
+    let scribe = Scribe::new(dir, boot, writer, sql.clone(), lock);
+    let file_thread = thread("journal-file", move || scribe.run(&to_write, wanted))?;
+    sql.start()?;
     let journal = Journal {
         events,
         durable: mark,
         applied,
-        stop,
         file_thread,
-        sql_thread,
-        done,
+        sql,
+        helm: Helm { orders },
         counters,
     };
     Ok((journal, recovery))
@@ -296,14 +297,14 @@ fn check_database(database: Location) -> Result<(), StartError> {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(StartError::Thread)
 }
 
-fn thread<T: Send + 'static>(
+pub(crate) fn thread<T: Send + 'static>(
     name: &str,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, StartError> {
@@ -313,7 +314,16 @@ fn thread<T: Send + 'static>(
         .map_err(StartError::Thread)
 }
 
-fn report(recovery: &Recovery) {
+/// Events given that are not in SQL; those of a journal that was handed over are the successor's.
+fn lag(counters: &Counters, applied: &watch::Receiver<Applied>) -> u64 {
+    if counters.is_handed_over() {
+        return 0;
+    }
+    let appended = counters.appended.load(Ordering::Relaxed);
+    appended.saturating_sub(applied.borrow().events)
+}
+
+pub(crate) fn report(recovery: &Recovery) {
     if recovery.damaged > 0 {
         tracing::error!(
             octets = recovery.damaged,
@@ -347,8 +357,13 @@ impl Journal {
     /// Events of this boot that are not in SQL yet.
     #[must_use]
     pub fn lag(&self) -> u64 {
-        let appended = self.counters.appended.load(Ordering::Relaxed);
-        appended.saturating_sub(self.applied.borrow().events)
+        lag(&self.counters, &self.applied)
+    }
+
+    /// A handle by which the journal changes hands.
+    #[must_use]
+    pub fn helm(&self) -> Helm {
+        self.helm.clone()
     }
 
     /// A handle that tells how far the database is.
@@ -378,7 +393,7 @@ impl Journal {
     }
 
     /// Writes and syncs everything given, brings it into SQL, and ends the threads. Blocks: for
-    /// [`STOP_LIMIT`] (15 s) at most if the database does not take it.
+    /// 15 s at most if the database does not take it.
     #[must_use]
     pub fn stop(self) -> Stopped {
         self.counters.stop();
@@ -386,23 +401,8 @@ impl Journal {
         if self.file_thread.join().is_err() {
             tracing::error!("the event file thread panicked");
         }
-        self.stop.send_replace(true);
-        // Nothing is ever sent: the other end is dropped when the thread is done.
-        let done = self.done.recv_timeout(STOP_LIMIT);
-        let lag = {
-            let appended = self.counters.appended.load(Ordering::Relaxed);
-            appended.saturating_sub(self.applied.borrow().events)
-        };
-        match done {
-            Err(RecvTimeoutError::Timeout) => {
-                tracing::warn!(lag, "stopped before the database had everything");
-            }
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => {
-                if self.sql_thread.join().is_err() {
-                    tracing::error!("the SQL thread panicked");
-                }
-            }
-        }
+        self.sql.stop(STOP_LIMIT);
+        let lag = lag(&self.counters, &self.applied);
         Stopped {
             not_in_sql: lag,
             lost: self.counters.lost.load(Ordering::Relaxed),

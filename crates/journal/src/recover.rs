@@ -2,11 +2,16 @@
 //! that an earlier boot left open and closes them.
 //!
 //! The closing events belong to the *old* boot: they continue its ids and carry the times of its
-//! last event, and stand in a further file of that boot. So a call's durations are always
+//! last event, and stand in one further file, behind all that are there. So a call's durations are always
 //! differences within one boot, a reader of the files meets every boot's events in order, and an
 //! earlier crash in the middle of a recovery is just another restart (the file is made whole or
 //! not at all; ids already used are not used again). The last event is at most a second older
 //! than the crash, because `EngineAlive` is written each second while calls are up.
+//!
+//! After a handover (see `scribe`) a call has events of two boots: those of the leaving engine, and
+//! those that its successor stated for it, whose ids are the successor's and whose times still count from the
+//! start of the leaving one. Such a call is closed as one of the boot of its newest event. Calls of a
+//! leaving engine that lives are left alone.
 //!
 //! Recordings of those calls come later, from the recorder's repair, as events of the new boot.
 
@@ -15,7 +20,7 @@ use std::io;
 use std::path::Path;
 
 use vocab::media::RecordingKey;
-use vocab::{CallId, Event, EventId, WallTime};
+use vocab::{CallId, Event, EventId, Time, WallTime};
 
 use crate::entry::Entry;
 use crate::files::{self, FileId, Reader};
@@ -45,32 +50,107 @@ pub struct Recovery {
 #[derive(Default)]
 struct Boots {
     unsettled: Unsettled,
-    last: BTreeMap<u32, Event>,
+    last: BTreeMap<u32, Last>,
+}
+
+/// The last of a boot.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    id: EventId,
+    at: WallTime,
+    /// By the boot's own clock: of the last event that was not stated for a leaving engine.
+    up: Time,
 }
 
 impl Boots {
     fn note(&mut self, file: FileId, event: Event) {
         let boot = event.id.boot();
-        if self.last.get(&boot).is_none_or(|known| known.id < event.id) {
-            self.last.insert(boot, event.clone());
+        let own_clock = event.fact.is_of_recording()
+            || event.fact.call().is_none_or(|call| call.boot() == boot);
+        let first = Last {
+            id: event.id,
+            at: event.at,
+            up: Time::ZERO,
+        };
+        let last = self.last.entry(boot).or_insert(first);
+        if last.id <= event.id {
+            (last.id, last.at) = (event.id, event.at);
+            if own_clock {
+                last.up = event.up;
+            }
         }
         self.unsettled.note(file, event);
     }
 
-    /// The events that close what is open, for each boot that has any.
-    fn closing(&self, recovery: &mut Recovery) -> Vec<(u32, Vec<Event>)> {
-        let up = self.unsettled.up();
+    /// The events that close what is open, in their order. Calls of a boot that is `alive` are not.
+    fn closing(&self, alive: Option<u32>, recovery: &mut Recovery) -> Vec<Event> {
+        let mut last = self.last.clone();
         let mut closing = Vec::new();
-        for (boot, last) in &self.last {
-            let calls = up.iter().filter(|entry| entry.arrived_in(*boot));
-            let events = closing_events(last, calls, recovery);
-            if !events.is_empty() {
-                closing.push((*boot, events));
+        let up = self.unsettled.up();
+        let dead = up.iter().filter(|open| Some(open.call().boot()) != alive);
+        for open in dead {
+            let Some(last) = last.get_mut(&open.newest.boot()) else {
+                continue;
+            };
+            let own_clock = open.call().boot() == open.newest.boot();
+            let up = if own_clock {
+                last.up
+            } else {
+                open.up_at(last.at)
+            };
+            recovery.note(&open.entry);
+            for fact in closing_facts(&open.entry) {
+                last.id = EventId::new(last.id.boot(), last.id.counter().saturating_add(1));
+                closing.push(Event {
+                    id: last.id,
+                    at: last.at,
+                    up,
+                    fact,
+                });
             }
         }
-        recovery.last_event_at = self.last.last_key_value().map(|(_, event)| event.at);
+        recovery.last_event_at = self.last.last_key_value().map(|(_, last)| last.at);
         closing
     }
+}
+
+impl Recovery {
+    /// Takes down a call that was cut off.
+    fn note(&mut self, entry: &Entry) {
+        self.interrupted.push(entry.call);
+        let segments = entry.segments.iter().filter(|one| one.ended.is_none());
+        let messages = entry.messages.iter().filter(|one| one.ended.is_none());
+        let open = segments.map(|segment| segment.number);
+        let open = open.chain(messages.map(|message| message.segment));
+        self.segments_open.extend(open.map(|segment| RecordingKey {
+            call: entry.call,
+            segment,
+        }));
+    }
+}
+
+/// What closes the calls of a leaving engine that died at `now`, to be stated by its successor: the ids
+/// are nobody's. Besides, what is awaited of that boot.
+pub(crate) fn close_boot(
+    unsettled: &Unsettled,
+    boot: u32,
+    now: WallTime,
+) -> (Vec<Event>, Recovery) {
+    let mut recovery = Recovery::default();
+    let mut closing = Vec::new();
+    let up = unsettled.up();
+    for open in up.iter().filter(|open| open.call().boot() == boot) {
+        recovery.note(&open.entry);
+        closing.extend(closing_facts(&open.entry).into_iter().map(|fact| Event {
+            id: open.newest,
+            at: now,
+            up: open.up_at(now),
+            fact,
+        }));
+    }
+    let awaited = unsettled.recordings_awaited().into_iter();
+    recovery.recordings_awaited = awaited.filter(|key| key.call.boot() == boot).collect();
+    (closing, recovery)
 }
 
 /// What a start makes of the events of earlier boots, without a file: the events that close what a
@@ -82,8 +162,7 @@ pub fn close_interrupted(events: &[Event]) -> (Vec<Event>, Recovery) {
     for event in events {
         boots.note(FileId::FIRST, event.clone());
     }
-    let closing = boots.closing(&mut recovery);
-    let closing: Vec<Event> = closing.into_iter().flat_map(|(_, events)| events).collect();
+    let closing = boots.closing(None, &mut recovery);
     for event in &closing {
         boots.unsettled.note(FileId::FIRST, event.clone());
     }
@@ -91,8 +170,9 @@ pub fn close_interrupted(events: &[Event]) -> (Vec<Event>, Recovery) {
     (closing, recovery)
 }
 
-/// Closes what earlier boots left open. Returns the calls whose recordings are still awaited.
-pub(crate) fn recover(dir: &Path) -> io::Result<(Recovery, Unsettled)> {
+/// Closes what earlier boots left open, but for one that is `alive`. Tells the calls whose recordings are
+/// still awaited.
+pub(crate) fn recover(dir: &Path, alive: Option<u32>) -> io::Result<(Recovery, Unsettled)> {
     let files = files::list(dir)?;
     let mut boots = Boots::default();
     let mut reader = Reader::new(dir, unsettled_from(dir, &files)?.at(0));
@@ -104,13 +184,16 @@ pub(crate) fn recover(dir: &Path) -> io::Result<(Recovery, Unsettled)> {
         damaged: reader.damage.lost,
         ..Recovery::default()
     };
-    for (boot, closing) in boots.closing(&mut recovery) {
-        let of_boot = files.iter().filter(|file| file.boot == boot);
-        let number = of_boot.map(|file| file.number).max().unwrap_or(0);
-        let file = FileId { boot, number }.next();
-        write_closing(dir, file, &mut boots.unsettled, closing)?;
+    let closing = boots.closing(alive, &mut recovery);
+    if let Some(last) = files.last()
+        && !closing.is_empty()
+    {
+        write_closing(dir, last.next(), &mut boots.unsettled, closing)?;
     }
-    recovery.recordings_awaited = boots.unsettled.recordings_awaited();
+    let awaited = boots.unsettled.recordings_awaited().into_iter();
+    recovery.recordings_awaited = awaited
+        .filter(|key| Some(key.call.boot()) != alive)
+        .collect();
     Ok((recovery, boots.unsettled))
 }
 
@@ -122,42 +205,6 @@ fn unsettled_from(dir: &Path, files: &[FileId]) -> io::Result<FileId> {
         }
     }
     Ok(FileId::FIRST)
-}
-
-fn closing_events<'a>(
-    last: &Event,
-    calls: impl Iterator<Item = &'a Entry>,
-    recovery: &mut Recovery,
-) -> Vec<Event> {
-    let mut closing = Vec::new();
-    let mut counter = last.id.counter();
-    for entry in calls {
-        recovery.interrupted.push(entry.call);
-        let open = entry
-            .segments
-            .iter()
-            .filter(|segment| segment.ended.is_none());
-        let messages = entry.messages.iter().filter(|one| one.ended.is_none());
-        let open = open.map(|segment| segment.number);
-        let open = open.chain(messages.map(|message| message.segment));
-        recovery
-            .segments_open
-            .extend(open.map(|segment| RecordingKey {
-                call: entry.call,
-                segment,
-            }));
-        for fact in closing_facts(entry) {
-            counter = counter.saturating_add(1);
-            let id = EventId::new(last.id.boot(), counter);
-            closing.push(Event {
-                id,
-                at: last.at,
-                up: last.up,
-                fact,
-            });
-        }
-    }
-    closing
 }
 
 fn write_closing(

@@ -2,10 +2,12 @@
 //! file holds their first event, and how to close those that a crash cut off.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use vocab::media::RecordingKey;
 use vocab::{
-    CallId, EndedBy, Event, Fact, MessageEnd, OfferResult, Outcome, QueueOutcome, TransferResult,
+    CallId, EndedBy, Event, EventId, Fact, MessageEnd, OfferResult, Outcome, QueueOutcome, Time,
+    TransferResult, WallTime,
 };
 
 use crate::entry::Entry;
@@ -31,6 +33,30 @@ struct Open {
     since: FileId,
     ended: bool,
     events: Vec<Event>,
+}
+
+/// A call without an end.
+pub(crate) struct Up {
+    /// What is known of it.
+    pub(crate) entry: Entry,
+    /// Its newest event.
+    pub(crate) newest: EventId,
+    /// When it began, by the wall clock and by the clock of its boot.
+    began: (WallTime, Time),
+}
+
+impl Up {
+    pub(crate) const fn call(&self) -> CallId {
+        self.entry.call
+    }
+
+    /// What the clock of its boot read at a wall time: as far on as the wall clock is, which is all that
+    /// another process can know.
+    pub(crate) fn up_at(&self, at: WallTime) -> Time {
+        let (began_at, began_up) = self.began;
+        let ms = at.as_unix_millis() - began_at.as_unix_millis();
+        began_up + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    }
 }
 
 impl Unsettled {
@@ -80,8 +106,18 @@ impl Unsettled {
     }
 
     /// The calls without an end.
-    pub(crate) fn up(&self) -> Vec<Entry> {
-        self.entries().filter(|entry| entry.end.is_none()).collect()
+    pub(crate) fn up(&self) -> Vec<Up> {
+        let ups = self.calls.iter().filter_map(|(call, open)| {
+            let entry = Entry::of(*call, &open.events)?;
+            let first = open.events.iter().min_by_key(|event| event.id)?;
+            let newest = open.events.iter().map(|event| event.id).max()?;
+            entry.end.is_none().then_some(Up {
+                entry,
+                newest,
+                began: (first.at, first.up),
+            })
+        });
+        ups.collect()
     }
 
     /// Recordings of which nothing is known yet.

@@ -1,4 +1,4 @@
-//! Owns the thread that writes the event file: group commit, rotation, and patience with a disk
+//! Owns the writing of the event file: group commit, rotation, and patience with a disk
 //! that fails. Everything it reports durable is on disk.
 //!
 //! After a failure the group is written again, to a new file: a sync that fails is not to be
@@ -50,6 +50,8 @@ pub(crate) struct Writer<D> {
     begun_at: u64,
     /// When a stopping journal met the first failure.
     stop_failing: Option<Instant>,
+    /// The id of the next event, where it is not the one that it was given.
+    renumbered: Option<EventId>,
     unsettled: Unsettled,
     durable: D,
     mark: watch::Sender<Position>,
@@ -77,6 +79,7 @@ impl<D: Fn(EventId)> Writer<D> {
             position,
             begun_at: length,
             stop_failing: None,
+            renumbered: None,
             unsettled,
             durable,
             mark,
@@ -85,22 +88,30 @@ impl<D: Fn(EventId)> Writer<D> {
         Ok((writer, marked))
     }
 
-    /// Writes what comes until the other end is dropped and all of it is on disk.
-    pub(crate) fn run(mut self, events: &Receiver<Event>) {
-        let mut synced: Option<Instant> = None;
-        while let Ok(first) = events.recv() {
-            let mut group = vec![first];
-            if let Some(due) = synced.map(|synced| synced + self.writing.group) {
-                gather(events, &mut group, due);
-            }
-            let room = GROUP_MAX.saturating_sub(group.len());
-            group.extend(events.try_iter().take(room));
-            self.write_group(group);
-            synced = Some(Instant::now());
+    /// Writes an event with what else comes until the least time between two syncs is over.
+    pub(crate) fn write_with(
+        &mut self,
+        first: Event,
+        events: &Receiver<Event>,
+        synced: Option<Instant>,
+    ) {
+        let mut group = vec![first];
+        if let Some(due) = synced.map(|synced| synced + self.writing.group) {
+            gather(events, &mut group, due);
         }
+        let room = GROUP_MAX.saturating_sub(group.len());
+        group.extend(events.try_iter().take(room));
+        self.write_group(group);
     }
 
-    pub(crate) fn write_group(&mut self, group: Vec<Event>) {
+    pub(crate) fn write_group(&mut self, mut group: Vec<Event>) {
+        let last = group.last().map(|event| event.id);
+        if let Some(next) = &mut self.renumbered {
+            for event in &mut group {
+                event.id = *next;
+                *next = EventId::new(next.boot(), next.counter().saturating_add(1));
+            }
+        }
         let mut records = Vec::with_capacity(group.len() * 256);
         for event in &group {
             if let Err(error) = frame::encode(&mut records, event) {
@@ -108,7 +119,6 @@ impl<D: Fn(EventId)> Writer<D> {
                 Counters::add(&self.counters.lost, 1);
             }
         }
-        let last = group.last().map(|event| event.id);
         if !self.write_until_durable(&records) {
             tracing::error!(
                 events = group.len(),
@@ -130,6 +140,29 @@ impl<D: Fn(EventId)> Writer<D> {
             // No harm: this file goes on growing, and the next group tries again.
             tracing::warn!(%error, "a new event file cannot be begun");
         }
+    }
+
+    /// Begins a file of a new boot, whose ids all that is written from now on gets: the folder was another
+    /// process's meanwhile.
+    pub(crate) fn begin_boot(&mut self, boot: u32, unsettled: Unsettled) -> io::Result<()> {
+        self.unsettled = unsettled;
+        self.begin_file(FileId { boot, number: 1 })?;
+        self.renumbered = Some(EventId::new(boot, 1));
+        self.mark.send_replace(self.position);
+        Ok(())
+    }
+
+    /// Another process has everything up to this event on disk.
+    pub(crate) fn told_durable(&self, event: EventId) {
+        (self.durable)(event);
+    }
+
+    pub(crate) const fn unsettled(&self) -> &Unsettled {
+        &self.unsettled
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Tries until it succeeds; gives up only when the journal is to stop.
@@ -177,7 +210,10 @@ impl<D: Fn(EventId)> Writer<D> {
     }
 
     fn begin_next_file(&mut self) -> io::Result<()> {
-        let id = self.position.file.next();
+        self.begin_file(self.position.file.next())
+    }
+
+    fn begin_file(&mut self, id: FileId) -> io::Result<()> {
         let oldest = self.unsettled.oldest(id);
         let (file, length) = files::create(&self.writing.dir, id, oldest, &[])?;
         self.file = file;

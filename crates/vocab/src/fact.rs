@@ -20,7 +20,8 @@ pub struct Event {
     pub id: EventId,
     /// Wall-clock time, UTC.
     pub at: WallTime,
-    /// Monotonic time within the boot of `id`; subtract two of one boot for a duration.
+    /// Monotonic time within the boot of `id`; subtract two of one boot for a duration. What a successor states
+    /// of a call of a leaving engine has the time of the call's boot, but for [`Fact::is_of_recording`].
     pub up: Time,
     /// What happened.
     pub fact: Fact,
@@ -718,6 +719,16 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// What became of a recording. It may be stated by a later boot than the one whose call it is of, with the
+    /// time of that.
+    #[must_use]
+    pub const fn is_of_recording(&self) -> bool {
+        matches!(
+            self,
+            Self::RecordingStored { .. } | Self::RecordingMissing { .. }
+        )
+    }
+
     /// The call the fact belongs to, if it belongs to one.
     #[must_use]
     pub const fn call(&self) -> Option<CallId> {

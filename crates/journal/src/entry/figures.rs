@@ -186,11 +186,6 @@ impl Entry {
         wanted.filter(|number| !self.recordings.contains_key(number))
     }
 
-    /// Whether the call belongs to a boot: its ids are made of it.
-    pub(crate) const fn arrived_in(&self, boot: u32) -> bool {
-        self.call.boot() == boot
-    }
-
     /// Whether no more events are to be expected.
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -6,6 +6,7 @@ mod crash;
 mod days;
 mod desk;
 mod fold;
+mod handover;
 mod hostile;
 mod letters;
 mod messages;
