@@ -36,6 +36,7 @@
 mod connect;
 mod connection;
 mod counts;
+mod doors;
 mod listener;
 mod local;
 mod resolver;
@@ -52,12 +53,14 @@ use std::sync::Arc;
 use sip::{Flow, Transport as Protocol};
 
 pub use counts::Counts;
+pub use doors::{Doors, Inherited};
 pub use local::local_toward;
 pub use resolver::{Resolver, ResolverError};
 pub use settings::{Limits, Settings};
 pub use tls::{Identity, TlsError, Trust};
 
 use connect::Connector;
+use doors::Handed;
 use listener::Listener;
 use table::Table;
 use udp::Udp;
@@ -119,8 +122,7 @@ const SAME_PORT_TRIES: usize = 32;
 
 /// The open sockets and connections.
 pub struct Transport {
-    sockets: Vec<Udp>,
-    listeners: Vec<Listener>,
+    doors: Doors,
     table: Arc<Table>,
     connector: Connector,
 }
@@ -134,16 +136,38 @@ impl Transport {
     /// # Errors
     /// If an address cannot be bound; none stays open then.
     pub fn bind(settings: Settings, sink: impl Sink) -> Result<Self, BindError> {
+        Self::take_over(settings, Vec::new(), sink)
+    }
+
+    /// As [`Self::bind`], with sockets that another process had: what is listened on already is
+    /// not opened anew.
+    ///
+    /// # Errors
+    /// If an address cannot be bound; none stays open then.
+    pub fn take_over(
+        settings: Settings,
+        inherited: Vec<Inherited>,
+        sink: impl Sink,
+    ) -> Result<Self, BindError> {
         let sink: Arc<dyn Sink> = Arc::new(sink);
         let table = Arc::new(Table::new(settings.limits, Arc::clone(&sink)));
+        let mut handed = Handed::new(inherited).unwrap_or_else(|error| {
+            tracing::error!(%error, "sockets that were handed over cannot be used");
+            Handed::default()
+        });
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
-        let listen = |protocol, address| Listener::bind(protocol, address, &settings, &table);
+        let listen = |protocol, address, handed: &mut Handed| {
+            let socket = handed.take(protocol, address);
+            Listener::bind(protocol, address, socket, (&settings, &table))
+        };
         for address in &settings.udp {
             if settings.tcp.is_some() {
-                sockets.push(Udp::bind(*address, &table)?);
+                let socket = handed.take(Protocol::Udp, *address);
+                sockets.push(Udp::bind(*address, socket, &table)?);
             } else {
-                let (socket, listener) = bind_both(*address, &table, listen)?;
+                let listen = |address, handed: &mut Handed| listen(Protocol::Tcp, address, handed);
+                let (socket, listener) = bind_both(*address, &table, &mut handed, listen)?;
                 sockets.push(socket);
                 listeners.push(listener);
             }
@@ -155,26 +179,40 @@ impl Transport {
             (Protocol::Wss, &settings.wss),
         ] {
             for address in addresses {
-                listeners.push(listen(protocol, *address)?);
+                listeners.push(listen(protocol, *address, &mut handed)?);
             }
         }
         let connector = Connector::new(&settings, &table);
         Ok(Self {
-            sockets,
-            listeners,
+            doors: Doors {
+                sockets: sockets.into(),
+                listeners: listeners.into(),
+            },
             table,
             connector,
         })
+    }
+
+    /// The listening sockets, for another thread.
+    #[must_use]
+    pub fn doors(&self) -> Doors {
+        self.doors.clone()
+    }
+
+    /// Closes each connection that is not in use, so that its peer opens another.
+    pub fn close_unused(&self, in_use: impl FnMut(&Flow) -> bool) {
+        self.table.close_unused(in_use);
     }
 
     /// What is listened on, with real ports.
     #[must_use]
     pub fn addresses(&self) -> Vec<(Protocol, SocketAddr)> {
         let udp = self
+            .doors
             .sockets
             .iter()
             .map(|socket| (Protocol::Udp, socket.address()));
-        let others = self.listeners.iter().map(Listener::address);
+        let others = self.doors.listeners.iter().map(Listener::address);
         udp.chain(others).collect()
     }
 
@@ -204,10 +242,16 @@ impl Transport {
 
     fn send_datagram(&self, flow: &Flow, bytes: &[u8]) {
         let exact = self
+            .doors
             .sockets
             .iter()
             .find(|socket| socket.address() == flow.local);
-        let socket = exact.or_else(|| self.sockets.iter().find(|socket| socket.serves(flow.local)));
+        let socket = exact.or_else(|| {
+            self.doors
+                .sockets
+                .iter()
+                .find(|socket| socket.serves(flow.local))
+        });
         let Some(socket) = socket else {
             self.table.closed(*flow);
             return;
@@ -242,7 +286,8 @@ impl Transport {
 fn bind_both(
     address: SocketAddr,
     table: &Arc<Table>,
-    listen: impl Fn(Protocol, SocketAddr) -> Result<Listener, BindError>,
+    handed: &mut Handed,
+    mut listen: impl FnMut(SocketAddr, &mut Handed) -> Result<Listener, BindError>,
 ) -> Result<(Udp, Listener), BindError> {
     let mut tries = if address.port() == 0 {
         SAME_PORT_TRIES
@@ -250,8 +295,8 @@ fn bind_both(
         1
     };
     loop {
-        let socket = Udp::bind(address, table)?;
-        match listen(Protocol::Tcp, socket.address()) {
+        let socket = Udp::bind(address, handed.take(Protocol::Udp, address), table)?;
+        match listen(socket.address(), handed) {
             Ok(listener) => return Ok((socket, listener)),
             Err(error) if tries <= 1 => return Err(error),
             // A free port of UDP need not be one of TCP.

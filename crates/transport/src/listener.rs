@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 use std::net::TcpListener as StdListener;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use sip::{Flow, Transport as Protocol};
@@ -13,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::doors::Task;
 use crate::local::LocalAddresses;
 use crate::settings::Settings;
 use crate::table::{Begun, Place, Queue, Table};
@@ -24,9 +26,10 @@ const BACKLOG: i32 = 1_024;
 const BREATH: Duration = Duration::from_millis(100);
 
 pub(crate) struct Listener {
-    protocol: Protocol,
     address: SocketAddr,
-    task: tokio::task::JoinHandle<()>,
+    socket: StdListener,
+    door: Door,
+    task: Task,
 }
 
 /// What each connection needs besides its socket.
@@ -39,11 +42,12 @@ struct Door {
 }
 
 impl Listener {
+    /// Takes the socket over, or else opens one.
     pub(crate) fn bind(
         protocol: Protocol,
         address: SocketAddr,
-        settings: &Settings,
-        table: &Arc<Table>,
+        inherited: Option<OwnedFd>,
+        (settings, table): (&Settings, &Arc<Table>),
     ) -> Result<Self, BindError> {
         let failed = |source| BindError {
             transport: protocol,
@@ -55,31 +59,43 @@ impl Listener {
             (None, true) => return Err(failed(io::Error::other("no certificate is given"))),
             (_, false) => None,
         };
-        let listener = listen(address).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let door = Door {
-            protocol,
-            tls,
-            origins: settings.origins.clone().into(),
-            table: Arc::clone(table),
+        let socket = inherited.map_or_else(|| listen(address), |socket| Ok(socket.into()));
+        let socket = socket.map_err(failed)?;
+        let listener = Self {
+            address: socket.local_addr().map_err(failed)?,
+            socket,
+            door: Door {
+                protocol,
+                tls,
+                origins: settings.origins.clone().into(),
+                table: Arc::clone(table),
+            },
+            task: Task::new(),
         };
-        let task = tokio::spawn(accept(listener, address, door));
-        Ok(Self {
-            protocol,
-            address,
-            task,
-        })
+        listener.open_door().map_err(failed)?;
+        Ok(listener)
+    }
+
+    /// Lets connections in from now on.
+    pub(crate) fn open_door(&self) -> io::Result<()> {
+        let _entered = self.task.runtime().enter();
+        let listener = TcpListener::from_std(self.socket.try_clone()?)?;
+        self.task
+            .run(accept(listener, self.address, self.door.clone()));
+        Ok(())
+    }
+
+    /// Lets none in any more: those that come wait in the socket.
+    pub(crate) fn close_door(&self) {
+        self.task.end();
+    }
+
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        Ok(self.socket.try_clone()?.into())
     }
 
     pub(crate) fn address(&self) -> (Protocol, SocketAddr) {
-        (self.protocol, self.address)
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.task.abort();
+        (self.door.protocol, self.address)
     }
 }
 

@@ -135,6 +135,15 @@ impl Table {
         }
     }
 
+    /// Closes each connection of which nobody says that it is in use.
+    pub(crate) fn close_unused(&self, mut in_use: impl FnMut(&Flow) -> bool) {
+        for (flow, entry) in &self.lock().connections {
+            if !in_use(flow) {
+                entry.shared.closing.notify_one();
+            }
+        }
+    }
+
     /// A place for a connection; `None` if there are too many. An older one of the same flow is
     /// over: its peer has begun anew.
     pub(crate) fn admit(self: &Arc<Self>, flow: Flow, begun: Begun) -> Option<(Place, Queue)> {

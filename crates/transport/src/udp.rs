@@ -1,13 +1,15 @@
-//! Owns one UDP socket: a task that receives, a duplicate that sends.
+//! Owns one UDP socket: a task that receives on a duplicate of it, and sending.
 
 use core::net::SocketAddr;
 use std::io;
 use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use sip::{Flow, Transport as Protocol};
 use socket2::{Domain, Protocol as Ip, Socket, Type};
 
+use crate::doors::Task;
 use crate::local::LocalAddresses;
 use crate::table::Table;
 use crate::{BindError, Datagram, stun};
@@ -19,41 +21,56 @@ const BUFFER: usize = 4 << 20;
 /// Datagrams read in one turn before other tasks get theirs.
 const TURN: usize = 64;
 
-#[derive(Debug)]
 pub(crate) struct Udp {
     address: SocketAddr,
     sender: UdpSocket,
-    receiver: tokio::task::JoinHandle<()>,
+    table: Arc<Table>,
+    receiver: Task,
 }
 
 impl Udp {
-    pub(crate) fn bind(address: SocketAddr, table: &Arc<Table>) -> Result<Self, BindError> {
-        Self::open(address, table).map_err(|source| BindError {
+    /// Takes the socket over, or else opens one.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        inherited: Option<OwnedFd>,
+        table: &Arc<Table>,
+    ) -> Result<Self, BindError> {
+        let socket = inherited.map_or_else(|| open(address), |socket| Ok(socket.into()));
+        let begun = socket.and_then(|socket| Self::begin(socket, table));
+        begun.map_err(|source| BindError {
             transport: Protocol::Udp,
             address,
             source,
         })
     }
 
-    fn open(address: SocketAddr, table: &Arc<Table>) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Ip::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        // The kernel gives as much as it is allowed to; less is no error.
-        let _ = socket.set_recv_buffer_size(BUFFER);
-        let _ = socket.set_send_buffer_size(BUFFER);
-        socket.bind(&address.into())?;
-        let sender: UdpSocket = socket.into();
-        let address = sender.local_addr()?;
-        let receiver = tokio::net::UdpSocket::from_std(sender.try_clone()?)?;
-        let receiver = tokio::spawn(receive(receiver, address, Arc::clone(table)));
-        Ok(Self {
-            address,
+    fn begin(sender: UdpSocket, table: &Arc<Table>) -> io::Result<Self> {
+        let socket = Self {
+            address: sender.local_addr()?,
             sender,
-            receiver,
-        })
+            table: Arc::clone(table),
+            receiver: Task::new(),
+        };
+        socket.open_door()?;
+        Ok(socket)
+    }
+
+    /// Receives from now on.
+    pub(crate) fn open_door(&self) -> io::Result<()> {
+        let _entered = self.receiver.runtime().enter();
+        let socket = tokio::net::UdpSocket::from_std(self.sender.try_clone()?)?;
+        let (address, table) = (self.address, Arc::clone(&self.table));
+        self.receiver.run(receive(socket, address, table));
+        Ok(())
+    }
+
+    /// Receives no more: what comes waits in the socket. Sending goes on.
+    pub(crate) fn close_door(&self) {
+        self.receiver.end();
+    }
+
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        Ok(self.sender.try_clone()?.into())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -72,10 +89,17 @@ impl Udp {
     }
 }
 
-impl Drop for Udp {
-    fn drop(&mut self) {
-        self.receiver.abort();
+fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Ip::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
     }
+    socket.set_nonblocking(true)?;
+    // The kernel gives as much as it is allowed to; less is no error.
+    let _ = socket.set_recv_buffer_size(BUFFER);
+    let _ = socket.set_send_buffer_size(BUFFER);
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
 async fn receive(socket: tokio::net::UdpSocket, bound: SocketAddr, table: Arc<Table>) {

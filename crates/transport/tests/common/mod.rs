@@ -21,7 +21,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use transport::{Datagram, Identity, Limits, Settings, Sink, Transport, Trust};
+use transport::{Datagram, Identity, Inherited, Limits, Settings, Sink, Transport, Trust};
 
 /// Longest wait for anything; nothing here takes a tenth of it on an idle machine.
 pub const WITHIN: Duration = Duration::from_secs(20);
@@ -114,6 +114,11 @@ impl World {
     }
 
     pub fn on(address: &str, limits: Limits) -> Self {
+        Self::with(address, limits, Vec::new())
+    }
+
+    /// One that goes on with the sockets of another.
+    pub fn with(address: &str, limits: Limits, inherited: Vec<Inherited>) -> Self {
         let certificate = Certificate::of(&["localhost", "127.0.0.1", "::1"]);
         let any: Vec<SocketAddr> = vec![address.parse().unwrap()];
         let settings = Settings {
@@ -134,7 +139,7 @@ impl World {
             full: Arc::clone(&full),
         };
         Self {
-            transport: Transport::bind(settings, sink).unwrap(),
+            transport: Transport::take_over(settings, inherited, sink).unwrap(),
             certificate,
             seen: inbox,
             full,
