@@ -110,6 +110,9 @@ pub enum Format {
     Pcm,
 }
 
+/// The folder in the spool for a process that begins while another still records into it.
+const BESIDE: &str = "beside";
+
 /// What the recorder needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -117,6 +120,8 @@ pub struct Settings {
     pub root: PathBuf,
     /// Directory of the spool; best on the same disk as nothing else that is slow.
     pub spool: PathBuf,
+    /// Whether a leaving process may still record into that spool: then a folder in it is taken instead.
+    pub beside: bool,
     /// Encoding of the WAV files.
     pub format: Format,
     /// To whom they are encrypted.
@@ -142,6 +147,7 @@ impl Settings {
         Self {
             root,
             spool,
+            beside: false,
             format: Format::Alaw,
             keys: Keys::default(),
             signing: None,
@@ -296,27 +302,17 @@ where
 {
     check(&settings)?;
     prepare(disk.as_ref(), &settings.root)?;
-    prepare(disk.as_ref(), &settings.spool)?;
-    let lock = lock(&settings.spool)?;
-
+    let (spool, lock) = choose_spool(disk.as_ref(), &settings)?;
     let shared = Arc::new(Shared::default());
-    let mut finaliser = Finaliser::new(finaliser::Parts {
-        disk: Arc::clone(&disk),
-        root: settings.root.clone(),
-        spool: settings.spool.clone(),
-        format: settings.format,
-        keys: settings.keys.clone(),
-        chain: Chain::new(Arc::clone(&disk), &settings.root, settings.signing.clone()),
-        retry_after: limits.retry_after,
-        shared: Arc::clone(&shared),
-        report: report.clone(),
-    });
-    let next_file = repair::run(&disk, &settings.spool, &mut finaliser).map_err(|cause| {
-        StartError::Unusable {
-            path: settings.spool.clone(),
-            cause,
-        }
-    })?;
+    let mut finaliser = finaliser_of(
+        &disk,
+        (&settings, &spool),
+        &shared,
+        limits.retry_after,
+        &report,
+    );
+    let next_file = repair_spool(&disk, &spool, &mut finaliser)?;
+    repair_free(&disk, &settings, &mut finaliser)?;
 
     let (taps, rings): (Vec<_>, Vec<_>) = (0..settings.threads)
         .map(|_| {
@@ -337,9 +333,9 @@ where
     let gauge = Gauge::new(
         Arc::clone(&disk),
         settings.low_water,
-        [settings.root.clone(), settings.spool.clone()],
+        [settings.root.clone(), spool.clone()],
     );
-    let spool = spool::Spool::new(disk, settings.spool, next_file, limits.spool_file_bytes);
+    let spool = spool::Spool::new(disk, spool, next_file, limits.spool_file_bytes);
     let pen = pen::Pen::start(spool, Arc::clone(&shared), gauge, report.clone())
         .map_err(StartError::Thread)?;
     let writer = writer::Writer::new(writer::Parts {
@@ -365,6 +361,86 @@ where
         _lock: lock,
     };
     Ok((taps, recorder))
+}
+
+/// Makes recordings of what processes that died left in the spool, while another records: for the
+/// successor of a leaving process that died.
+///
+/// # Errors
+/// When the spool cannot be read.
+pub fn repair_left<R>(settings: &Settings, report: R) -> Result<(), StartError>
+where
+    R: Fn(Report) + Send + Clone + 'static,
+{
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let shared = Arc::new(Shared::default());
+    let wait = Limits::default().retry_after;
+    let mut finaliser = finaliser_of(&disk, (settings, &settings.spool), &shared, wait, &report);
+    repair_free(&disk, settings, &mut finaliser)
+}
+
+fn finaliser_of<R: Fn(Report) + Clone>(
+    disk: &Arc<dyn Disk>,
+    (settings, spool): (&Settings, &Path),
+    shared: &Arc<Shared>,
+    retry_after: Duration,
+    report: &R,
+) -> Finaliser<R> {
+    Finaliser::new(finaliser::Parts {
+        disk: Arc::clone(disk),
+        root: settings.root.clone(),
+        spool: spool.to_owned(),
+        format: settings.format,
+        keys: settings.keys.clone(),
+        chain: Chain::new(Arc::clone(disk), &settings.root, settings.signing.clone()),
+        retry_after,
+        shared: Arc::clone(shared),
+        report: report.clone(),
+    })
+}
+
+/// The folder of the spool that this process takes, with its lock.
+fn choose_spool(disk: &dyn Disk, settings: &Settings) -> Result<(PathBuf, File), StartError> {
+    prepare(disk, &settings.spool)?;
+    match lock(&settings.spool) {
+        Err(StartError::InUse { .. }) if settings.beside => {
+            let beside = settings.spool.join(BESIDE);
+            prepare(disk, &beside)?;
+            let lock = lock(&beside)?;
+            Ok((beside, lock))
+        }
+        result => Ok((settings.spool.clone(), result?)),
+    }
+}
+
+/// Repairs each folder of the spool that no process has.
+fn repair_free<R: Fn(Report)>(
+    disk: &Arc<dyn Disk>,
+    settings: &Settings,
+    finaliser: &mut Finaliser<R>,
+) -> Result<(), StartError> {
+    for folder in [settings.spool.clone(), settings.spool.join(BESIDE)] {
+        if !folder.is_dir() {
+            continue;
+        }
+        match lock(&folder) {
+            Ok(_lock) => drop(repair_spool(disk, &folder, finaliser)?),
+            Err(StartError::InUse { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn repair_spool<R: Fn(Report)>(
+    disk: &Arc<dyn Disk>,
+    spool: &Path,
+    finaliser: &mut Finaliser<R>,
+) -> Result<u64, StartError> {
+    repair::run(disk, spool, finaliser).map_err(|cause| StartError::Unusable {
+        path: spool.to_owned(),
+        cause,
+    })
 }
 
 fn check(settings: &Settings) -> Result<(), StartError> {

@@ -245,3 +245,56 @@ fn a_recording_that_was_stopped_before_the_crash_has_its_full_length() {
     );
     drop(recorder);
 }
+
+/// A successor begins while the leaving process still records; then that one dies.
+#[test]
+fn a_successor_records_beside_a_leaving_process_and_repairs_what_that_one_left() {
+    let leaving = Bench::new();
+    let (mut taps, recorder, _seen) = leaving.start();
+    taps[0].start(key(1), START);
+    feed(&mut taps[0], key(1), START, &pair(), 0..50);
+    until("the talk is durable", || {
+        recorder.counts().spool_bytes >= 50 * 2 * 172
+    });
+    // What the leaving process has: its files and the lock of the folder.
+    let mut bench = Bench::new();
+    std::fs::create_dir_all(&bench.settings.spool).unwrap();
+    let lock = std::fs::File::create(bench.settings.spool.join("lock")).unwrap();
+    lock.lock().unwrap();
+    for path in spool_files(leaving.copy_spool().path()) {
+        let name = path.file_name().unwrap();
+        std::fs::copy(&path, bench.settings.spool.join(name)).unwrap();
+    }
+    bench.settings.beside = true;
+    let (mut taps, successor, seen) = bench.start();
+    assert!(seen.try_recv().is_err(), "a live recording was repaired");
+    let left = |bench: &Bench| {
+        let (reports, seen) = std::sync::mpsc::channel();
+        let report = move |report| drop(reports.send(report));
+        recorder::repair_left(&bench.settings, report).unwrap();
+        seen.try_iter().collect::<Vec<_>>()
+    };
+    assert!(left(&bench).is_empty(), "it still lives");
+    taps[0].start(key(2), START);
+    feed(&mut taps[0], key(2), START, &pair(), 0..50);
+    drop(lock);
+    let file = stored(left(&bench));
+    assert!(
+        file.repaired && file.path.contains("00000001-1"),
+        "{file:?}"
+    );
+    assert_eq!((file.caller_packets, file.operator_packets), (50, 50));
+    taps[0].stop(key(2), START + Duration::from_secs(1));
+    successor.stop();
+    let file = stored(seen);
+    assert!(
+        !file.repaired && file.path.contains("00000002-1"),
+        "{file:?}"
+    );
+    // The next start has the spool itself, and leaves nothing in the folder beside.
+    let (_taps, next, seen) = bench.start();
+    next.stop();
+    assert_eq!(seen.iter().count(), 0);
+    assert!(spool_files(&bench.settings.spool).is_empty());
+    assert!(spool_files(&bench.settings.spool.join("beside")).is_empty());
+}
