@@ -81,9 +81,13 @@ The first signal lets calls finish, the second ends at once; SIGHUP loads the di
 none. Exit code 0 after a clean stop,
 1 when the start failed (one sentence on standard error says why).
 
-Example:
-  hotline serve --config /etc/hotline/hotline.toml")]
-    Serve(ConfigFile),
+With --take-over the engine that runs with the same settings hands its sockets over: this one takes all
+new calls at once, the other keeps those that are up, and ends with the last of them.
+
+Examples:
+  hotline serve --config /etc/hotline/hotline.toml
+  hotline serve --config /etc/hotline/hotline.toml --take-over     a new version, and no call is lost")]
+    Serve(ServeOptions),
 
     /// Look through settings, dialplans and prompts without taking calls.
     #[command(after_help = "\
@@ -268,6 +272,17 @@ Examples:
   hotline settings --sample > hotline.sample.toml
   hotline settings --reference > docs/settings.md")]
     Settings(SettingsText),
+}
+
+/// How to take calls.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    /// The settings.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Take over from the engine that runs with the same settings, if one does.
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// Which settings file.

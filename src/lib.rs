@@ -8,6 +8,7 @@ pub mod commands;
 mod daily;
 pub mod demo;
 pub mod driver;
+mod handover;
 mod hex;
 pub mod input_log;
 pub mod keeping;

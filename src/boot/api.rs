@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use console::{Console, Live, Tokens};
@@ -15,6 +16,10 @@ use vocab::{LiveProcess, LiveRecording, Snapshot, WallTime};
 use crate::driver::{self, Picture};
 use crate::keeping::{self, Afar};
 use crate::settings::Settings;
+
+/// How long a port that is in use is tried again.
+const PATIENCE: Duration = Duration::from_secs(2);
+const TRY_EVERY: Duration = Duration::from_millis(50);
 
 /// The live picture in the hands of the API.
 struct Engine {
@@ -136,7 +141,7 @@ pub(super) fn start(
         random: || super::random_bytes().map_err(std::io::Error::other),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let listener = runtime.block_on(TcpListener::bind(listen));
+    let listener = runtime.block_on(bind(listen));
     let listener = listener.with_context(|| format!("cannot take HTTP on {listen}"))?;
     let address = listener.local_addr()?;
     let router = console::router(console);
@@ -147,4 +152,19 @@ pub(super) fn start(
         }
     });
     Ok(Some(address))
+}
+
+/// A leaving engine may still be about to close the socket.
+async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match TcpListener::bind(listen).await {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AddrInUse && Instant::now() < end =>
+            {
+                tokio::time::sleep(TRY_EVERY).await;
+            }
+            result => return result,
+        }
+    }
 }

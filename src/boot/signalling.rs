@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use sip::{Question, Transport as Protocol};
 use switch::Input;
-use transport::{Identity, Limits, Resolver, TlsError, Transport, Trust};
+use transport::{Identity, Inherited, Limits, Resolver, TlsError, Transport, Trust};
 
 use crate::driver::Inbox;
 use crate::priority;
@@ -73,10 +73,11 @@ impl Certificates {
     }
 }
 
-/// Opens the sockets. Within a tokio runtime.
+/// Opens the sockets that were not inherited. Within a tokio runtime.
 pub(super) fn listen(
     settings: &Settings,
     certificates: Certificates,
+    inherited: Vec<Inherited>,
     inbox: &Inbox,
 ) -> anyhow::Result<Transport> {
     let (sip, limits) = (&settings.sip, &settings.limits);
@@ -96,7 +97,7 @@ pub(super) fn listen(
             ..Limits::default()
         },
     };
-    Ok(Transport::bind(told, inbox.clone())?)
+    Ok(Transport::take_over(told, inherited, inbox.clone())?)
 }
 
 /// Where requests leave from: where we listen, and for TLS without a listener the address of another.

@@ -30,6 +30,7 @@ pub(super) fn recorder(settings: &Settings) -> anyhow::Result<recorder::Settings
     Ok(recorder::Settings {
         root: ours.root.clone(),
         spool: ours.spool.clone(),
+        beside: false,
         format: match ours.format {
             RecordingFormat::Alaw => recorder::Format::Alaw,
             RecordingFormat::Pcm => recorder::Format::Pcm,

@@ -138,6 +138,7 @@ pub(super) fn carry_out(settings: &Settings, wish: Wish) -> anyhow::Result<Done>
         dir: settings.journal.events.clone(),
         database: settings.journal.database.clone(),
         group: settings.journal.group,
+        leaving: None,
     };
     let ledger = Arc::new(Offline::start(ours, env!("CARGO_PKG_VERSION"))?);
     let desk = Desk::new(&settings.journal.database, forms, Arc::clone(&ledger) as _);

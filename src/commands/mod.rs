@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 
+use crate::boot::Begin;
 use crate::cli::{Cli, Command};
 use crate::settings::{self, LogFormat, Settings};
 
@@ -36,7 +37,14 @@ use crate::settings::{self, LogFormat, Settings};
 /// One plain sentence.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Serve(config) => serve::serve(&load(&config.config)?),
+        Command::Serve(wanted) => {
+            let begin = if wanted.take_over {
+                Begin::TakeOver
+            } else {
+                Begin::Anew
+            };
+            serve::serve(&load(&wanted.config.config)?, begin)
+        }
         Command::Check(config) => Ok(check::check(&config.config)),
         Command::Demo(demo) => crate::demo::run(&demo),
         Command::Migrate(config) => journal::migrate(&load(&config.config)?),

@@ -7,15 +7,15 @@ use std::time::Duration;
 use sip::Transport;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::boot::Engine;
+use crate::boot::{Begin, Engine};
 use crate::settings::Settings;
 
 /// How often it is looked whether all parts live and, after a signal, whether calls are up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-pub(super) fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub(super) fn serve(settings: &Settings, begin: Begin) -> anyhow::Result<ExitCode> {
     super::start_log(settings);
-    let engine = Engine::start(settings)?;
+    let engine = Engine::start(settings, begin)?;
     announce(&engine)?;
     let ended = engine.block_on(until_stopped(&engine, settings));
     let stopped = engine.stop()?;

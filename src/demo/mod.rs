@@ -13,7 +13,7 @@ use anyhow::Context;
 use load::Load;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::boot::Engine;
+use crate::boot::{Begin, Engine};
 use crate::cli;
 use crate::commands::print_out;
 
@@ -36,7 +36,7 @@ pub fn run(args: &cli::Demo) -> anyhow::Result<ExitCode> {
     world.start_log()?;
     // From here on the folder is ours: a second demo on it is refused by the engine's locks,
     // before it could change the operators' passwords under the first.
-    let engine = Engine::start(&world.settings)?;
+    let engine = Engine::start(&world.settings, Begin::Anew)?;
     let address = *engine
         .addresses()
         .first()

@@ -5,7 +5,7 @@ mod hold;
 mod trace;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -23,10 +23,11 @@ use tokio::sync::oneshot;
 use transport::{Datagram, Sink, Transport};
 use vocab::media::PromptId;
 use vocab::{
-    CallId, EventId, Fact, Instruction, LiveConnections, LiveProcess, OrderRefusal, Snapshot, Time,
-    WallTime,
+    CallId, Event, EventId, Fact, Instruction, LiveConnections, LiveProcess, OrderRefusal,
+    Snapshot, Time, WallTime,
 };
 
+use crate::handover::{Peer, Told};
 use crate::input_log::{InputLog, Sources, Step};
 use crate::priority;
 use hold::Hold;
@@ -64,6 +65,9 @@ enum Message {
         prompts: BTreeMap<(String, String), PromptId>,
         audio: BTreeMap<PromptId, Audio>,
     },
+    Leave(oneshot::Sender<Left>),
+    Adopt(Vec<Event>),
+    Settled(oneshot::Sender<()>),
     Exit,
 }
 
@@ -124,6 +128,37 @@ impl Inbox {
     pub fn durable(&self, event: EventId) {
         let _ = self.messages.send(Message::Durable(event));
     }
+
+    /// Tells that a successor takes over, after all that came from the network until now, and asks for what the
+    /// successor must know. No answer comes if the driver ends first.
+    #[must_use]
+    pub fn leave(&self) -> oneshot::Receiver<Left> {
+        let (answer, left) = oneshot::channel();
+        let _ = self.messages.send(Message::Leave(answer));
+        left
+    }
+
+    /// Hands in what a leaving engine stated of its calls, for our journal. It hears when it is durable.
+    pub fn adopt(&self, events: Vec<Event>) {
+        let _ = self.messages.send(Message::Adopt(events));
+    }
+
+    /// The answer comes when all that was handed in before is handled.
+    #[must_use]
+    pub fn settled(&self) -> oneshot::Receiver<()> {
+        let (answer, settled) = oneshot::channel();
+        let _ = self.messages.send(Message::Settled(answer));
+        settled
+    }
+}
+
+/// What a successor must know of a leaving engine.
+#[derive(Debug, Clone, Default)]
+pub struct Left {
+    /// The SIP Call-IDs of its calls.
+    pub calls: BTreeSet<String>,
+    /// The callbacks that it is about.
+    pub callbacks: BTreeSet<CallId>,
 }
 
 impl Sink for Inbox {
@@ -210,6 +245,8 @@ pub struct Parts {
     pub tracer: ::trace::Tracer,
     /// The input log.
     pub inputs: InputLog,
+    /// The other engine of a handover.
+    pub(crate) peer: Peer,
     /// The longest an answer waits for the disk.
     pub answer_wait: Duration,
     /// Where the local clock is, for breaks and hours.
@@ -316,6 +353,10 @@ struct Loop {
     wall_zero: i64,
     /// Local time less UTC, seconds, as last told to the switch.
     offset: Option<i32>,
+    /// A successor has the sockets.
+    left: bool,
+    /// What a leaving engine stated and is not durable yet: its ids and ours.
+    adopted: VecDeque<(EventId, EventId)>,
 }
 
 impl Loop {
@@ -339,6 +380,8 @@ impl Loop {
             bugs: 0,
             wall_zero: i64::MIN,
             offset: None,
+            left: false,
+            adopted: VecDeque::new(),
         }
     }
 
@@ -348,6 +391,12 @@ impl Loop {
     }
 
     fn run(mut self) -> Parts {
+        // What was handed in before the start comes first: plans before the calls that wait in the sockets.
+        while let Ok(message) = self.outbox.messages.try_recv() {
+            if self.on_message(message) {
+                return self.finish();
+            }
+        }
         loop {
             self.on_time();
             let wait = self.wait();
@@ -397,13 +446,20 @@ impl Loop {
         match message {
             Message::Input(input) => {
                 let last_word = matches!(input, Input::Drain | Input::Stop);
+                self.left &= !matches!(input, Input::TakenBack);
                 self.handle(self.now(), input);
                 if last_word {
                     self.draining = true;
                     self.renew_picture();
                 }
             }
-            Message::Durable(event) => self.hold.set_durable(event),
+            Message::Durable(event) => {
+                self.hold.set_durable(event);
+                self.tell_durable(event);
+            }
+            Message::Leave(answer) => self.leave(answer),
+            Message::Adopt(events) => events.into_iter().for_each(|event| self.adopt(event)),
+            Message::Settled(answer) => drop(answer.send(())),
             Message::Write(statement, answer) => self.write(statement, answer),
             Message::Order(wanted, answer) => {
                 let now = self.now();
@@ -470,6 +526,64 @@ impl Loop {
         let _ = answer.send(Stated { event, call });
     }
 
+    /// A successor takes over.
+    fn leave(&mut self, answer: oneshot::Sender<Left>) {
+        while let Ok(signal) = self.outbox.signals.try_recv() {
+            self.on_signal(signal);
+        }
+        self.handle(self.now(), Input::HandedOver);
+        (self.draining, self.left) = (true, true);
+        self.renew_picture();
+        self.close_unused();
+        let left = Left {
+            calls: self.parts.switch.sip_calls(),
+            callbacks: self.parts.switch.callbacks_in_progress(),
+        };
+        let _ = answer.send(left);
+    }
+
+    /// States what a leaving engine stated. Its beginning and its end are its own affair.
+    fn adopt(&mut self, event: Event) {
+        let theirs = event.id;
+        let engine = matches!(
+            event.fact,
+            Fact::EngineStarted { .. } | Fact::EngineAlive { .. } | Fact::EngineStopped
+        );
+        if engine {
+            match self.adopted.back() {
+                Some((_, ours)) => self.adopted.push_back((theirs, *ours)),
+                None => drop(self.parts.peer.tell(Told::Durable(theirs))),
+            }
+            return;
+        }
+        let now = self.now();
+        let inputs = &mut self.parts.inputs;
+        inputs.step(now, || Step::Adopt(Box::new(event.clone())));
+        let ours = self.parts.switch.adopt(now, event);
+        self.adopted.push_back((theirs, ours));
+        self.drain();
+    }
+
+    /// Tells the leaving engine up to where what it stated is on our disk.
+    fn tell_durable(&mut self, event: EventId) {
+        let mut last = None;
+        while let Some((theirs, ours)) = self.adopted.front()
+            && *ours <= event
+        {
+            last = Some(*theirs);
+            self.adopted.pop_front();
+        }
+        if let Some(last) = last {
+            self.parts.peer.tell(Told::Durable(last));
+        }
+    }
+
+    /// Closes connections without a call: their telephones connect to the successor.
+    fn close_unused(&self) {
+        let switch = &self.parts.switch;
+        self.parts.transport.close_unused(|flow| switch.uses(flow));
+    }
+
     /// Carries out what the switch wants.
     fn drain(&mut self) {
         while let Some(output) = self.parts.switch.poll() {
@@ -506,7 +620,7 @@ impl Loop {
                     self.parts.journal.append(event);
                 }
                 // There is no other engine.
-                Output::Tell(_) => {}
+                Output::Tell(word) => drop(self.parts.peer.tell(Told::Word(word))),
             }
         }
         self.trace.settle();
@@ -533,6 +647,9 @@ impl Loop {
             self.clock_at = now + CLOCK_EVERY;
             self.check_wall(now);
             self.trace.tell_dropped(now);
+            if self.left {
+                self.close_unused();
+            }
         }
         if self
             .parts

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use switch::Input;
 use vocab::browser::Fingerprint;
-use vocab::{Contact, Fact, Instruction, Time, WallTime};
+use vocab::{Contact, Event, Fact, Instruction, Time, WallTime};
 
 /// What the switch was begun with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub enum Step {
     Write(Fact),
     /// Had a contact written that was no call.
     Contact(Box<Contact>),
+    /// Had stated what a leaving engine stated.
+    Adopt(Box<Event>),
     /// Ended. The digest of its record is that of the last input.
     End,
 }

@@ -113,6 +113,9 @@ impl Machine {
                 let fact = vocab::Fact::ContactAdded { call, contact };
                 self.switch.write(record.at, fact);
             }
+            Step::Adopt(event) => {
+                self.switch.adopt(record.at, *event);
+            }
             Step::End => {}
         }
         while let Some(output) = self.switch.poll() {

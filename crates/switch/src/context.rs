@@ -199,15 +199,22 @@ impl Context {
     /// Writes a fact into the journal.
     pub(crate) fn record(&mut self, fact: Fact) -> EventId {
         self.touched.extend(fact.call());
+        let at = self.wall_at(self.now);
+        self.state(at, self.now, fact)
+    }
+
+    /// Writes what a leaving engine stated, with the time at which it did.
+    pub(crate) fn adopt(&mut self, event: Event) -> EventId {
+        let own_clock = event.fact.call().is_none() || event.fact.is_of_recording();
+        let up = if own_clock { self.now } else { event.up };
+        self.state(event.at, up, event.fact)
+    }
+
+    fn state(&mut self, at: WallTime, up: Time, fact: Fact) -> EventId {
         self.next_event += 1;
         let id = EventId::new(self.settings.boot, self.next_event);
-        let at = self.wall_at(self.now);
-        self.outputs.push_back(Output::Record(Event {
-            id,
-            at,
-            up: self.now,
-            fact,
-        }));
+        self.outputs
+            .push_back(Output::Record(Event { id, at, up, fact }));
         id
     }
 

@@ -65,6 +65,14 @@ impl Duties {
 }
 
 impl Switch {
+    /// States what a leaving engine stated, for our journal; the id that it has there.
+    ///
+    /// It is an input like any other: the outputs are to be drained before the next one.
+    pub fn adopt(&mut self, now: vocab::Time, event: vocab::Event) -> vocab::EventId {
+        self.ctx.now = self.ctx.now.max(now);
+        self.ctx.adopt(event)
+    }
+
     /// Takes a fact that a person stated, such as a field of an entry; the id of its event.
     ///
     /// It is an input like any other: the outputs are to be drained before the next one.

@@ -9,6 +9,7 @@
 mod clock;
 mod database;
 mod disks;
+mod handover;
 mod kills;
 mod peers;
 mod process;

@@ -355,6 +355,21 @@ impl Engine {
 
     /// Starts in a place where an engine may have run before.
     pub fn start_in(place: Place) -> Self {
+        Self::start_with(place, &[])
+    }
+
+    /// Starts one that takes over from this one, in the same place; and this one's process, which goes on.
+    pub fn successor(self) -> (Self, Running) {
+        let Self { place, child, .. } = self;
+        (Self::successor_in(place), child)
+    }
+
+    /// Starts one that takes over from whichever runs in this place.
+    pub fn successor_in(place: Place) -> Self {
+        Self::start_with(place, &["--take-over"])
+    }
+
+    fn start_with(place: Place, more: &[&str]) -> Self {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -363,6 +378,7 @@ impl Engine {
         let mut child = place
             .hotline()
             .arg("serve")
+            .args(more)
             .arg("--config")
             .arg(place.config())
             .envs(place.environment.iter().cloned())
