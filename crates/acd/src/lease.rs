@@ -10,9 +10,9 @@
 //! | holds at first | everybody it knows, and names them | those who were not named |
 //! | somebody is new in the table | does not hold | holds |
 //! | gives | who is idle and cannot take a call | - |
-//! | gives while a call waits here | who was busy and is idle; wants again | - |
+//! | gives while a call waits here | who was busy and is idle, after it has said anew that it wants | - |
 //! | gives while none waits here | whoever is idle | - |
-//! | gives while the other one wants | - | whoever is free, but no one who came back as of no use there |
+//! | gives while the other one wants | - | whoever is free; who comes back with no new word of that is of no use there |
 //! | other one is gone | holds everybody | holds everybody |
 //!
 //! "Idle": no phase and no other call. What an operator chose, and whether the telephone is there, is the
@@ -165,7 +165,8 @@ impl Acd {
                     }
                     self.set_elsewhere(now, id, false);
                     if let Some(record) = self.operators.get_mut(&id) {
-                        record.returned = wanted && record.is_free();
+                        let asked = core::mem::take(&mut record.asked);
+                        record.returned = wanted && asked && record.is_free();
                     }
                     self.settle(now, id);
                 }
@@ -193,6 +194,7 @@ impl Acd {
         };
         *wanted = wants;
         for operator in self.operators.values_mut() {
+            operator.asked = false;
             operator.returned = false;
         }
         self.lend_all(now);
@@ -220,6 +222,7 @@ impl Acd {
         if let Part::Leaving { anew, .. } = &mut self.lease.part {
             *anew |= worked && wants;
         }
+        self.alter(now, id, |record| record.asked = true);
         self.set_elsewhere(now, id, true);
         self.lease.going.push(id);
     }
@@ -249,15 +252,16 @@ impl Acd {
             self.outputs.push_back(Output::Want(false));
             self.lend_all(now);
         }
-        let going = core::mem::take(&mut self.lease.going);
-        if !going.is_empty() {
-            self.outputs.push_back(Output::Lend(going));
-        }
         if let Part::Leaving { wants, anew } = &mut self.lease.part {
             let anew = core::mem::take(anew);
             if *wants && (anew || !told_before) {
+                // First as well: who comes now is to be given again before others' calls.
                 self.outputs.push_back(Output::Want(true));
             }
+        }
+        let going = core::mem::take(&mut self.lease.going);
+        if !going.is_empty() {
+            self.outputs.push_back(Output::Lend(going));
         }
     }
 

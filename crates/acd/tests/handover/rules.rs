@@ -182,6 +182,24 @@ fn a_break_chosen_meanwhile_holds_when_the_work_is_over() {
 }
 
 #[test]
+fn who_has_worked_for_a_call_takes_the_next_one_there_before_those_of_the_successor() {
+    let mut pair = Pair::begin(Floor::new(&[A]));
+    pair.hand_over(&[A]);
+    pair.settle();
+    arrives(&mut pair, Leaving, 1);
+    let (_, ring, ..) = offered(pair.settle())[0];
+    arrives(&mut pair, Leaving, 2);
+    arrives(&mut pair, Successor, 10);
+    pair.settle();
+    pair.tell(Leaving, Input::Accepted { offer: ring });
+    pair.tell(Leaving, Input::Freed { operator: A });
+    let mut made = offered(pair.pass(Duration::from_millis(WRAP_UP)));
+    made.extend(offered(pair.settle()));
+    assert_eq!(made.len(), 1);
+    assert_eq!((made[0].0, made[0].2, made[0].3), (Leaving, 2, A));
+}
+
+#[test]
 fn a_break_from_before_the_handover_that_has_ended_does_not_hold() {
     let mut floor = Floor::new(&[A]);
     floor.paused(A, true);
