@@ -154,6 +154,7 @@ impl Acd {
             Input::HandedOver => self.handed_over(now),
             Input::Predecessor => self.begin_after(now),
             Input::TakenBack | Input::PredecessorGone => self.alone(now),
+            Input::Staff(operators) => self.staff(now, operators),
             Input::Lent(operators) => self.lent(now, operators),
             Input::Wanted(wanted) => self.wanted(now, wanted),
         }

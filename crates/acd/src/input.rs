@@ -154,6 +154,8 @@ pub enum Input {
     Predecessor,
     /// That core is gone: every operator is ours.
     PredecessorGone,
+    /// The core that has handed over to this one names everybody it knows, by an [`crate::Output::Staff`].
+    Staff(Vec<OperatorId>),
     /// The other core gives these operators, by an [`crate::Output::Lend`].
     Lent(Vec<OperatorId>),
     /// Whether the other core wants operators, by an [`crate::Output::Want`].

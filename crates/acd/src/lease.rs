@@ -7,17 +7,19 @@
 //!
 //! | | the leaving core | its successor |
 //! |---|---|---|
-//! | holds at first | everybody | nobody of its first table |
-//! | somebody is new in the table | lets go, says so | holds |
+//! | holds at first | everybody it knows, and names them | those who were not named |
+//! | somebody is new in the table | does not hold | holds |
 //! | gives | who is idle and cannot take a call | - |
-//! | gives while a call waits here | who was busy and is idle; wants again | - |
+//! | gives while a call waits here | who was busy and is idle, after it has said anew that it wants | - |
 //! | gives while none waits here | whoever is idle | - |
-//! | gives while the other one wants | - | whoever is free, but no one who came back as of no use there |
+//! | gives while the other one wants | - | whoever is free; who comes back with no new word of that is of no use there |
 //! | other one is gone | holds everybody | holds everybody |
 //!
 //! "Idle": no phase and no other call. What an operator chose, and whether the telephone is there, is the
 //! successor's business, so the leaving core takes whoever comes back for available, and sends everybody back
 //! after the work: the successor knows whether a break was chosen meanwhile.
+
+use std::collections::BTreeSet;
 
 use vocab::{CallId, OperatorId, Time};
 
@@ -30,13 +32,11 @@ use crate::{Acd, Output};
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
     part: Part,
-    /// A table of operators was loaded.
-    has_table: bool,
     /// Let go in this turn, to be told at its end.
     going: Vec<OperatorId>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default)]
 enum Part {
     /// There is no other core.
     #[default]
@@ -52,14 +52,14 @@ enum Part {
     Succeeding {
         /// The other one wants operators.
         wanted: bool,
-        /// The table that comes next is the one that the other one knows.
-        first_table: bool,
+        /// Whom the other one holds who are in no table here; before it has named them nobody knows.
+        unseen: Option<BTreeSet<OperatorId>>,
     },
 }
 
 impl Lease {
-    pub(crate) fn is_alone(&self) -> bool {
-        self.part == Part::Alone
+    pub(crate) const fn is_alone(&self) -> bool {
+        matches!(self.part, Part::Alone)
     }
 
     pub(crate) const fn is_leaving(&self) -> bool {
@@ -69,24 +69,15 @@ impl Lease {
     /// The record of somebody who had none.
     pub(crate) fn newcomer(&mut self, now: Time, id: OperatorId) -> Operator {
         let mut record = Operator::new(now);
-        let elsewhere = match self.part {
+        let elsewhere = match &mut self.part {
             Part::Alone => false,
-            Part::Leaving { .. } => {
-                self.going.push(id);
-                true
+            Part::Leaving { .. } => true,
+            Part::Succeeding { unseen, .. } => {
+                unseen.as_mut().is_none_or(|unseen| unseen.remove(&id))
             }
-            Part::Succeeding { first_table, .. } => first_table,
         };
         record.set_elsewhere(now, elsewhere);
         record
-    }
-
-    /// A whole table was taken.
-    pub(crate) const fn table_came(&mut self) {
-        self.has_table = true;
-        if let Part::Succeeding { first_table, .. } = &mut self.part {
-            *first_table = false;
-        }
     }
 }
 
@@ -100,6 +91,8 @@ impl Acd {
             wants: false,
             anew: false,
         };
+        let everybody = self.everybody();
+        self.outputs.push_back(Output::Staff(everybody));
         for operator in self.operators.values_mut() {
             operator.worked = false;
         }
@@ -118,7 +111,7 @@ impl Acd {
     pub(crate) fn begin_after(&mut self, now: Time) {
         self.lease.part = Part::Succeeding {
             wanted: false,
-            first_table: !self.lease.has_table,
+            unseen: None,
         };
         for operator in self.everybody() {
             let idle = self.operators.get(&operator).is_some_and(Operator::is_idle);
@@ -143,31 +136,55 @@ impl Acd {
         }
     }
 
+    /// The other core names everybody it knows: whoever else is here is ours.
+    pub(crate) fn staff(&mut self, now: Time, staff: Vec<OperatorId>) {
+        let Part::Succeeding { unseen, .. } = &mut self.lease.part else {
+            return;
+        };
+        let mut theirs: BTreeSet<OperatorId> = staff.into_iter().collect();
+        let here = self.operators.keys();
+        let ours: Vec<OperatorId> = here.filter(|id| !theirs.remove(*id)).copied().collect();
+        *unseen = Some(theirs);
+        for operator in ours {
+            self.set_elsewhere(now, operator, false);
+            self.settle(now, operator);
+        }
+    }
+
     /// The other core gives these.
     pub(crate) fn lent(&mut self, now: Time, operators: Vec<OperatorId>) {
         for id in operators {
-            match self.lease.part {
+            match &mut self.lease.part {
                 // All are ours already.
                 Part::Alone => {}
-                Part::Leaving { .. } if !self.operators.contains_key(&id) => {
-                    // Nobody whom we know, so of no use here.
-                    self.lease.going.push(id);
-                }
-                Part::Leaving { .. } => {
-                    self.end_break_untold(now, id);
-                    self.set_elsewhere(now, id, false);
-                    self.alter(now, id, |record| record.set_status(now, Status::Available));
-                    self.settle(now, id);
-                }
-                Part::Succeeding { wanted, .. } => {
+                Part::Leaving { .. } => self.comes_back(now, id),
+                Part::Succeeding { wanted, unseen } => {
+                    let wanted = *wanted;
+                    if let Some(unseen) = unseen {
+                        unseen.remove(&id);
+                    }
                     self.set_elsewhere(now, id, false);
                     if let Some(record) = self.operators.get_mut(&id) {
-                        record.returned = wanted && record.is_free();
+                        let asked = core::mem::take(&mut record.asked);
+                        record.returned = wanted && asked && record.is_free();
                     }
                     self.settle(now, id);
                 }
             }
         }
+    }
+
+    /// The successor gives somebody for the calls that wait here: whoever is free there.
+    fn comes_back(&mut self, now: Time, id: OperatorId) {
+        if !self.operators.contains_key(&id) {
+            // Nobody whom we know, so of no use here.
+            self.lease.going.push(id);
+            return;
+        }
+        self.end_break_untold(now, id);
+        self.set_elsewhere(now, id, false);
+        self.alter(now, id, |record| record.set_status(now, Status::Available));
+        self.settle(now, id);
     }
 
     /// Whether the other core wants operators.
@@ -177,6 +194,7 @@ impl Acd {
         };
         *wanted = wants;
         for operator in self.operators.values_mut() {
+            operator.asked = false;
             operator.returned = false;
         }
         self.lend_all(now);
@@ -187,13 +205,13 @@ impl Acd {
         let Some(operator) = self.operators.get(&id).filter(|who| !who.elsewhere) else {
             return false;
         };
-        match self.lease.part {
+        match &self.lease.part {
             Part::Alone => false,
             Part::Leaving { .. } => {
                 let of_use = operator.is_free() && !operator.worked && self.wants();
                 operator.is_idle() && !of_use
             }
-            Part::Succeeding { wanted, .. } => wanted && operator.is_free() && !operator.returned,
+            Part::Succeeding { wanted, .. } => *wanted && operator.is_free() && !operator.returned,
         }
     }
 
@@ -204,6 +222,7 @@ impl Acd {
         if let Part::Leaving { anew, .. } = &mut self.lease.part {
             *anew |= worked && wants;
         }
+        self.alter(now, id, |record| record.asked = true);
         self.set_elsewhere(now, id, true);
         self.lease.going.push(id);
     }
@@ -233,15 +252,16 @@ impl Acd {
             self.outputs.push_back(Output::Want(false));
             self.lend_all(now);
         }
-        let going = core::mem::take(&mut self.lease.going);
-        if !going.is_empty() {
-            self.outputs.push_back(Output::Lend(going));
-        }
         if let Part::Leaving { wants, anew } = &mut self.lease.part {
             let anew = core::mem::take(anew);
             if *wants && (anew || !told_before) {
+                // First as well: who comes now is to be given again before others' calls.
                 self.outputs.push_back(Output::Want(true));
             }
+        }
+        let going = core::mem::take(&mut self.lease.going);
+        if !going.is_empty() {
+            self.outputs.push_back(Output::Lend(going));
         }
     }
 

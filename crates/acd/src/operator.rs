@@ -152,7 +152,9 @@ pub(crate) struct Operator {
     pub(crate) elsewhere: bool,
     /// Was busy here since the other core gave the operator.
     pub(crate) worked: bool,
-    /// Came back from a core that wants operators: of no use there as things stand.
+    /// Was given to a core that wants operators, since it said so last.
+    pub(crate) asked: bool,
+    /// Came back from it all the same: of no use there as things stand.
     pub(crate) returned: bool,
     /// Failures in a row, by kind.
     in_a_row: [u8; 4],
@@ -185,6 +187,7 @@ impl Operator {
             other_calls: 0,
             elsewhere: false,
             worked: false,
+            asked: false,
             returned: false,
             in_a_row: [0; 4],
             shown: OperatorState::Unreachable,

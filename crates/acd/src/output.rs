@@ -129,10 +129,13 @@ pub enum Output {
         /// How.
         end: CallbackEnd,
     },
+    /// The core that took over is to know: these operators are ours, until we lend them. Comes before all that it is to
+    /// be told.
+    Staff(Vec<OperatorId>),
     /// These operators are the other core's from now on. In order with [`Output::Want`], and never lost.
     Lend(Vec<OperatorId>),
     /// Whether calls wait here for which the other core is to give operators. Said again: also those who
-    /// came back meanwhile.
+    /// came back, or come now.
     Want(bool),
     /// A callback waits here no more: it is for the core that took over, which knows it from the journal.
     CallbackLeft {

@@ -60,7 +60,6 @@ impl Acd {
                 });
             }
         }
-        self.lease.table_came();
         if self.lease.is_alone() {
             self.operators
                 .retain(|_, operator| !operator.is_forgettable());

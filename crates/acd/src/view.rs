@@ -59,6 +59,13 @@ impl Acd {
         record.is_some_and(|record| record.elsewhere)
     }
 
+    /// Whether this core holds an operator, who may get calls of it and no other.
+    #[must_use]
+    pub fn holds(&self, operator: OperatorId) -> bool {
+        let record = self.operators.get(&operator);
+        record.is_some_and(|record| !record.elsewhere)
+    }
+
     /// Whether an operator is in a call here that no queue gave.
     #[must_use]
     pub fn has_other_call(&self, operator: OperatorId) -> bool {

@@ -232,6 +232,7 @@ impl World<'_> {
                 | Output::NeedsLeave { .. }
                 | Output::BreakTooLong { .. }
                 | Output::CallbackLeft { .. }
+                | Output::Staff(_)
                 | Output::Lend(_)
                 | Output::Want(_)
                 | Output::BreakTaken(_)

@@ -532,6 +532,7 @@ impl Switch {
                 call,
                 attempts_left,
             } => self.callback_left(call, attempts_left),
+            acd::Output::Staff(operators) => self.tell_other(Word::Staff(operators)),
             acd::Output::Lend(operators) => self.tell_other(Word::Lent(operators)),
             acd::Output::Want(wanted) => self.tell_other(Word::Wanted(wanted)),
         }

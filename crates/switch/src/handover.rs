@@ -28,6 +28,8 @@ use crate::output::Output;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
+    /// These operators are mine until I lend them, and nobody else is: the first word of the leaving engine.
+    Staff(Vec<OperatorId>),
     /// These operators are yours.
     Lent(Vec<OperatorId>),
     /// Whether calls wait here for which operators are wanted.
@@ -196,6 +198,10 @@ impl Switch {
     pub(crate) fn told(&mut self, word: Word) {
         let now = self.ctx.now;
         match word {
+            Word::Staff(operators) => {
+                let input = acd::Input::Staff(operators);
+                self.ctx.acd.handle(now, input);
+            }
             Word::Lent(operators) => {
                 let input = acd::Input::Lent(operators);
                 self.ctx.acd.handle(now, input);

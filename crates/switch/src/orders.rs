@@ -280,6 +280,7 @@ impl Switch {
             | acd::Output::BreakTaken(_)
             | acd::Output::CallbackKept { .. }
             | acd::Output::CallbackLeft { .. }
+            | acd::Output::Staff(_)
             | acd::Output::Lend(_)
             | acd::Output::Want(_)
             | acd::Output::CallbackOver { .. } => None,

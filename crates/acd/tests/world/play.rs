@@ -598,7 +598,7 @@ impl World {
             Output::NeedsLeave { .. } => self.books.see("needs_leave"),
             Output::BreakTooLong { .. } | Output::BreakTaken(_) | Output::Commanded { .. } => {}
             Output::LineTaken { .. } => panic!("each has a line of their own"),
-            Output::CallbackLeft { .. } | Output::Lend(_) | Output::Want(_) => {
+            Output::CallbackLeft { .. } | Output::Staff(_) | Output::Lend(_) | Output::Want(_) => {
                 panic!("there is no other core")
             }
         }

@@ -515,3 +515,26 @@ fn a_lost_connection_takes_the_bindings_that_have_no_other_way() {
     let binding = desk.registrar.bindings("1001").next().unwrap();
     assert_eq!(binding.flow, on(Transport::Tcp, 5070));
 }
+
+#[test]
+fn a_registrar_on_hold_keeps_what_another_one_refreshes() {
+    let mut w = World::new();
+    w.contact("c", 1, "<sip:a@192.0.2.9:5070>;expires=60");
+    w.contact("d", 1, "<sip:b@192.0.2.9:5071>;expires=3600");
+    w.registrar.hold();
+    w.changes();
+    assert_eq!(w.registrar.next_deadline(), None);
+    w.pass(120);
+    assert_eq!(w.uris().len(), 2);
+    // Somebody who comes here all the same does not drive out the others.
+    w.contact("c2", 1, "<sip:c@192.0.2.9:5072>;expires=3600");
+    assert_eq!(w.uris().len(), 3);
+    w.registrar.resume(w.now);
+    assert_eq!(w.changes(), []);
+    let due = w.registrar.next_deadline().unwrap();
+    assert_eq!(due, Time::ZERO + Duration::from_secs(3_600));
+    w.pass(3_599);
+    assert_eq!(w.uris(), ["sip:c@192.0.2.9:5072", "sip:a@192.0.2.9:5070"]);
+    w.pass(1);
+    assert_eq!(w.uris().len(), 0, "nobody has refreshed");
+}

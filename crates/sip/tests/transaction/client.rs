@@ -346,3 +346,20 @@ fn line_ends_in_values_reach_no_socket() {
         let _ = parse_datagram(&bytes);
     }
 }
+
+#[test]
+fn an_answer_is_known_while_its_request_is_and_the_flow_is_in_use() {
+    let mut w = World::new();
+    w.request("OPTIONS");
+    let sent = parsed(&w.last_sent);
+    let answer = sent.respond(200, Some("t"));
+    assert!(w.table.knows(&answer) && w.table.uses(&flow()));
+    let mut other = answer.clone();
+    let via = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKtheirs";
+    other.headers.set(HeaderName::Via, via);
+    assert!(!w.table.knows(&other));
+    w.receive(answer.clone());
+    let start = w.now;
+    w.pass(start, 40_000);
+    assert!(!w.table.knows(&answer) && !w.table.uses(&flow()));
+}

@@ -2,7 +2,7 @@
 
 use sip::{HeaderName, Message};
 
-use crate::world::{NOTHING, World, incoming, incoming_ack, parsed};
+use crate::world::{NOTHING, World, flow, flow_from, incoming, incoming_ack, parsed};
 
 fn invited() -> World {
     let mut w = World::new();
@@ -356,4 +356,43 @@ fn stalled_loop_does_not_burst_retransmissions() {
     w.table.handle_timeout(w.now);
     assert_eq!(w.drain(), ["486 INVITE"]);
     assert!(w.table.next_deadline().unwrap() > w.now);
+}
+
+#[test]
+fn what_belongs_to_a_transaction_is_known_and_nothing_else() {
+    let mut w = World::new();
+    let invite = incoming("INVITE", 1);
+    assert!(!w.table.knows(&invite));
+    w.receive(invite.clone());
+    assert!(w.table.knows(&invite), "a copy");
+    assert!(w.table.knows(&incoming("CANCEL", 1)));
+    assert!(!w.table.knows(&incoming("CANCEL", 2)));
+    assert!(!w.table.knows(&incoming("BYE", 1)));
+    let ack = incoming_ack(1, "ours", "z9hG4bKown");
+    assert!(!w.table.knows(&ack), "nothing was accepted");
+    let (tx, request) = w.last_request.clone().unwrap();
+    let accepted = request.respond(200, Some("ours"));
+    w.table.respond(w.now, tx, accepted);
+    w.drain();
+    assert!(w.table.knows(&ack));
+    assert!(!w.table.knows(&incoming_ack(1, "other", "z9hG4bKown")));
+    // A BYE of that branch is no ACK.
+    let mut bye = ack;
+    bye.headers.set(HeaderName::CSeq, "1 BYE");
+    assert!(!w.table.knows(&bye));
+}
+
+#[test]
+fn call_ids_of_invites_are_remembered_as_long_as_they_are() {
+    let mut w = World::new();
+    w.receive(incoming("INVITE", 1));
+    w.respond(486);
+    w.receive(incoming("OPTIONS", 2));
+    let invited = |w: &World| w.table.invited().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(invited(&w), ["call1@192.0.2.9"]);
+    assert!(w.table.uses(&flow()) && !w.table.uses(&flow_from("192.0.2.10:5060")));
+    let start = w.now;
+    w.pass(start, 40_000);
+    assert_eq!(invited(&w), [""; 0]);
+    assert!(!w.table.uses(&flow()));
 }

@@ -21,6 +21,7 @@ mod features;
 mod flood;
 mod forks;
 mod groups;
+mod handover;
 mod holds;
 mod lines;
 mod loops;

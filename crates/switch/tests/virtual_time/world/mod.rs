@@ -62,7 +62,7 @@ pub struct World {
     pub fetches: Vec<(vocab::CallId, u32, String)>,
     inboxes: BTreeMap<SocketAddr, VecDeque<Message>>,
     legs: BTreeSet<vocab::LegId>,
-    branches: u32,
+    pub branches: u32,
     /// What the media plane counts of every leg.
     pub counts: LegCounts,
     /// Plays answer themselves with `PlayEnded` at once.
