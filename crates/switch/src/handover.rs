@@ -138,6 +138,12 @@ impl Switch {
     /// A successor has the sockets.
     pub(crate) fn hand_over(&mut self) {
         self.draining = true;
+        if self.ctx.handover.predecessor.is_some() {
+            // Whose operators some of ours are, nobody could say any more.
+            self.ctx
+                .bug("handed over while the predecessor lives", None);
+            return;
+        }
         if core::mem::replace(&mut self.ctx.handover.left, true) {
             return;
         }

@@ -127,7 +127,7 @@ pub enum Input {
     /// Take no new calls; those that are up go on.
     Drain,
     /// Another engine, our successor, has the sockets from now on: it takes the new calls, we end ours. Implies
-    /// [`Input::Drain`]. Not before our own predecessor is gone.
+    /// [`Input::Drain`], and is no more than that while our own predecessor lives.
     HandedOver,
     /// The successor died, and the sockets are ours again. No new calls are taken all the same.
     TakenBack,

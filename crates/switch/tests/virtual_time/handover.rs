@@ -399,6 +399,18 @@ fn when_the_leaving_engine_is_gone_the_successor_answers_for_all() {
 }
 
 #[test]
+fn nothing_is_handed_over_while_the_predecessor_lives() {
+    let (mut engines, ..) = talking();
+    engines.second.input(Input::HandedOver);
+    assert!(engines.second.told.is_empty());
+    assert_eq!(engines.second.switch.snapshot().counts.bugs, 1);
+    engines.second.input(Input::PredecessorGone);
+    engines.second.input(Input::HandedOver);
+    let staff = vec![OperatorId(1), OperatorId(2)];
+    assert_eq!(engines.second.told.pop_front(), Some(Word::Staff(staff)));
+}
+
+#[test]
 fn a_message_by_a_connection_is_the_business_of_who_has_it() {
     let (mut engines, mut caller, _) = talking();
     let bye = caller.request(&mut engines.first, Method::Bye);
