@@ -159,9 +159,7 @@ async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     let end = Instant::now() + PATIENCE;
     loop {
         match TcpListener::bind(listen).await {
-            Err(error)
-                if error.kind() == std::io::ErrorKind::AddrInUse && Instant::now() < end =>
-            {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && Instant::now() < end => {
                 tokio::time::sleep(TRY_EVERY).await;
             }
             result => return result,

@@ -531,14 +531,14 @@ impl Loop {
         while let Ok(signal) = self.outbox.signals.try_recv() {
             self.on_signal(signal);
         }
-        self.handle(self.now(), Input::HandedOver);
-        (self.draining, self.left) = (true, true);
-        self.renew_picture();
-        self.close_unused();
         let left = Left {
             calls: self.parts.switch.sip_calls(),
             callbacks: self.parts.switch.callbacks_in_progress(),
         };
+        self.handle(self.now(), Input::HandedOver);
+        (self.draining, self.left) = (true, true);
+        self.renew_picture();
+        self.close_unused();
         let _ = answer.send(left);
     }
 

@@ -68,6 +68,7 @@ fn calls_end_where_they_began_and_no_caller_is_refused_while_the_port_changes_ha
         (stream.counts().answered > 0).then_some(())
     });
     let (engine, leaving) = engine.successor();
+    let _log = LogOnPanic::of(&engine);
     assert!(stream.wait(SOON), "{:?}", stream.counts());
     let counts = stream.counts();
     assert_eq!((counts.talked, counts.failed, counts.refused), (60, 0, 0));
@@ -111,6 +112,7 @@ fn callers_who_wait_in_the_leaving_engine_are_served_first_and_by_the_same_opera
         (waiting.counts().answered == 2).then_some(())
     });
     let (engine, leaving) = engine.successor();
+    let _log = LogOnPanic::of(&engine);
     let later = more_calls(&engine, 1, BRIEF);
     all_talked(&waiting, 2);
     all_talked(&later, 1);
@@ -137,6 +139,7 @@ fn a_leaving_engine_that_is_killed_has_its_calls_closed_by_its_successor() {
     in_talk(&up, 2);
     let other = engine.place.net.other();
     let (engine, mut leaving) = engine.successor();
+    let _log = LogOnPanic::of(&engine);
     let fresh = at_work(&engine, &logins[2..], other);
     let stays = more_calls(&engine, 1, Duration::from_secs(4));
     in_talk(&stays, 1);
@@ -170,6 +173,7 @@ fn a_successor_that_is_killed_gives_everything_back_and_another_one_takes_over()
     let up = talking(&engine, &logins, 2, LONG * 2);
     in_talk(&up, 2);
     let (engine, mut leaving) = engine.successor();
+    let _log = LogOnPanic::of(&engine);
     let cut = more_calls(&engine, 1, LONG * 10);
     in_talk(&cut, 1);
     let place = engine.kill();

@@ -28,6 +28,8 @@ pub fn at_work(engine: &Engine, logins: &[String], address: IpAddr) -> Load {
 pub fn calling(engine: &Engine, calls: u64, talk: Duration, address: IpAddr) -> Load {
     start(engine, &[], calls, talk, |settings| {
         settings.caller_address = address;
+        // Operators of another load do not know which calls are theirs to end.
+        settings.callers.operator_hangs_up = 0.0;
     })
 }
 

@@ -108,6 +108,8 @@ impl Forks {
             if self.early.len() >= FORKED_DIALOGS_MAX {
                 return Heard::Nothing;
             }
+            // Mostly there is one.
+            self.early.reserve_exact(1);
             self.early.push(EarlyDialog {
                 dialog,
                 description: Vec::new(),

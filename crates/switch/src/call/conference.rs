@@ -148,7 +148,7 @@ impl Call {
             party.engagement = self.caller_engagement.take();
             party
         } else {
-            self.legs.remove(&id)?
+            *self.legs.remove(&id)?
         };
         party.session.disarm(ctx);
         let to = Owner {
@@ -172,12 +172,12 @@ impl Call {
         if let Some((id, mut leg)) = brought.own {
             leg.release(ctx);
             leg.engagement = self.take_engagement(own);
-            self.legs.insert(id, leg);
+            self.legs.insert(id, Box::new(leg));
             self.change_leg(ctx, own, id);
         }
         let (id, mut leg) = brought.party;
         leg.came();
-        self.legs.insert(id, leg);
+        self.legs.insert(id, Box::new(leg));
         self.conference.push(id);
         let (call, segment) = (self.id, self.segments);
         if let Some(party) = self.party(ctx, id) {

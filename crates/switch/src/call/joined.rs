@@ -123,7 +123,7 @@ impl Call {
                 Some(self.id),
             );
             party.hang_up(ctx, self.owner(id));
-            self.legs.insert(id, party);
+            self.legs.insert(id, Box::new(party));
             return;
         };
         party.came();
@@ -135,7 +135,7 @@ impl Call {
         self.end_segment(ctx, second, EndedBy::Operator);
         self.first = stays;
         self.state = State::Opening;
-        self.legs.insert(id, party);
+        self.legs.insert(id, Box::new(party));
         self.hang_up_leg(ctx, leg);
         self.start_segment(ctx, id, None, self.recorded);
     }

@@ -164,7 +164,8 @@ pub(crate) struct Call {
     /// One who is to take another's place.
     newcomer: Option<Newcomer>,
     /// Everybody but the caller.
-    legs: BTreeMap<LegId, PartyLeg>,
+    /// In boxes: a node of the map has room for eleven, and a call has one or two.
+    legs: BTreeMap<LegId, Box<PartyLeg>>,
     /// The party whom the call is about.
     first: LegId,
     /// Who talks besides the two of `State::Talking`, in the order in which they came.

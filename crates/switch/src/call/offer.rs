@@ -47,7 +47,7 @@ impl Call {
         let owner = self.owner(ctx.leg_id());
         let who = Who::Offered { operator, offer };
         let leg = PartyLeg::to(ctx, owner, who, telephones);
-        self.legs.insert(owner.leg, leg);
+        self.legs.insert(owner.leg, Box::new(leg));
     }
 
     /// The ACD takes an offer back.

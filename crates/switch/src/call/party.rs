@@ -332,7 +332,7 @@ impl Call {
 
     /// Removes a leg of which nothing is left.
     pub(super) fn sweep(&mut self, ctx: &mut Context, id: LegId) {
-        if self.legs.get(&id).is_some_and(PartyLeg::is_gone)
+        if self.legs.get(&id).is_some_and(|leg| leg.is_gone())
             && let Some(mut leg) = self.legs.remove(&id)
         {
             leg.forget(ctx);
@@ -382,6 +382,6 @@ impl Call {
         if id == self.caller.id {
             return self.caller.is_up();
         }
-        self.legs.get(&id).is_some_and(PartyLeg::is_up)
+        self.legs.get(&id).is_some_and(|leg| leg.is_up())
     }
 }

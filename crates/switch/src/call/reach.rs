@@ -185,7 +185,7 @@ impl Call {
     ) -> LegId {
         let owner = self.owner(ctx.leg_id());
         let leg = PartyLeg::to(ctx, owner, who, ways);
-        self.legs.insert(owner.leg, leg);
+        self.legs.insert(owner.leg, Box::new(leg));
         self.state = State::Reaching {
             leg: owner.leg,
             purpose,
@@ -239,7 +239,7 @@ impl Call {
 
     /// Whether what the party sends before the answer is to be heard.
     fn hears_early_audio(&self, id: LegId) -> bool {
-        let ways = self.legs.get(&id).map(PartyLeg::awaited_ways);
+        let ways = self.legs.get(&id).map(|leg| leg.awaited_ways());
         ways.into_iter()
             .flatten()
             .filter_map(Way::trunk)
@@ -329,7 +329,7 @@ impl Call {
         if self.supervisor_rang_in_vain(ctx, id) {
             return;
         }
-        if self.is_reached(id) && self.legs.get(&id).is_some_and(PartyLeg::is_awaited) {
+        if self.is_reached(id) && self.legs.get(&id).is_some_and(|leg| leg.is_awaited()) {
             self.take_back(ctx, id, OfferResult::NoAnswer);
             self.reach_failed(ctx, id, OfferResult::NoAnswer, None);
         }

@@ -54,7 +54,7 @@ impl Call {
                 (false, false) => Err(403),
             };
         }
-        if self.legs.get(&leg).is_some_and(PartyLeg::is_awaited) {
+        if self.legs.get(&leg).is_some_and(|leg| leg.is_awaited()) {
             return Ok(());
         }
         if leg == self.caller.id && matches!(self.caller.sip, caller::Sip::Invited { .. }) {
@@ -134,7 +134,7 @@ impl Call {
 
     fn still_replaceable(&self, newcomer: &Newcomer) -> bool {
         let leg = newcomer.replaces;
-        self.is_in_talk(leg) || self.legs.get(&leg).is_some_and(PartyLeg::is_awaited)
+        self.is_in_talk(leg) || self.legs.get(&leg).is_some_and(|leg| leg.is_awaited())
     }
 
     fn take_place(&mut self, ctx: &mut Context, newcomer: Newcomer) {
@@ -152,7 +152,7 @@ impl Call {
             Some(_) => self.take_engagement(replaces),
             None => Some(Engagement::begin(ctx, operator)),
         };
-        self.legs.insert(id, party);
+        self.legs.insert(id, Box::new(party));
         if let Some(stays) = talking {
             self.end_segment(ctx, replaces, EndedBy::Operator);
             self.first = stays;

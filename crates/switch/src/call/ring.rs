@@ -165,6 +165,8 @@ impl Call {
             }
         };
         let sent = Sent::new(tx, ctx.now, (way, flow), head, None);
+        // Mostly there is one.
+        leg.invites.reserve_exact(1);
         leg.invites.push(sent);
     }
 
@@ -261,6 +263,8 @@ impl Call {
         let invite = dress.put_on(ctx, &flow, &head);
         let tx = ctx.request(owner, flow, invite);
         let sent = Sent::new(tx, ctx.now, (way, Some(flow)), head, credentials);
+        // Mostly there is one.
+        leg.invites.reserve_exact(1);
         leg.invites.push(sent);
         true
     }

@@ -94,7 +94,7 @@ impl Call {
         let owner = self.owner(ctx.leg_id());
         let mut leg = PartyLeg::to(ctx, owner, Who::Supervisor { operator }, telephones);
         leg.engagement = Some(Engagement::begin(ctx, operator));
-        self.legs.insert(owner.leg, leg);
+        self.legs.insert(owner.leg, Box::new(leg));
         self.supervision = Some(Supervision {
             leg: owner.leg,
             operator,
@@ -186,7 +186,7 @@ impl Call {
         if !self.is_supervisor(id) {
             return false;
         }
-        if self.legs.get(&id).is_some_and(PartyLeg::is_awaited) {
+        if self.legs.get(&id).is_some_and(|leg| leg.is_awaited()) {
             self.supervisor_failed(ctx, OfferResult::NoAnswer);
             self.hang_up_leg(ctx, id);
         }
