@@ -506,11 +506,18 @@ impl Host {
         }
     }
 
-    /// Begins with what an earlier process left, and what closes its calls.
-    pub(crate) fn continue_with(&mut self, left: Left, closing: Vec<Event>) {
+    /// Begins with what an earlier process left, the events of it, and what closes its calls.
+    pub(crate) fn continue_with(&mut self, left: Left, events: Vec<Event>, closing: &[Event]) {
         self.files = left.files;
-        closing.iter().for_each(|event| self.files.append(event));
-        self.events = self.files.all();
+        self.events = events;
+        for event in closing {
+            let place = self.files.append(event);
+            let (written, _) = self.files.read(place, self.files.end(), 1);
+            self.events
+                .extend(written.into_iter().map(|record| record.event));
+        }
+        // As they stand in the files.
+        self.events.sort_by_key(|event| event.id.boot());
         self.durable = self.files.end();
         self.wire = left.wire;
     }

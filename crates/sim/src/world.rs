@@ -211,7 +211,7 @@ impl World {
             }
             let (closing, recovery) = journal::close_interrupted(&events);
             awaited = recovery.recordings_awaited;
-            host.continue_with(left, closing);
+            host.continue_with(left, events, &closing);
             bindings = registrations(&host.events);
             stood = standing(&host.events);
         }
