@@ -1,7 +1,6 @@
 //! Owns the one thread that owns all call state: what happened goes into the switch, what the
 //! switch wants done goes to the sockets, the media plane and the journal.
 
-mod hold;
 mod trace;
 
 use core::time::Duration;
@@ -18,7 +17,7 @@ use journal::desk::{Stated, Statement};
 use journal::metrics::{Clocks, Durations};
 use media::{Audio, Media};
 use sip::{Flow, Question};
-use switch::{Input, Output, Switch};
+use switch::{Input, Outbox, Output, Switch};
 use tokio::sync::oneshot;
 use transport::{Datagram, Sink, Transport};
 use vocab::media::PromptId;
@@ -29,7 +28,6 @@ use vocab::{
 
 use crate::input_log::{InputLog, Sources, Step};
 use crate::priority;
-use hold::Hold;
 use trace::Trace;
 
 /// Messages of the network that may wait for the driver. At 4,000 calls a second this is a quarter
@@ -300,7 +298,7 @@ impl Driver {
 struct Loop {
     outbox: Outbox,
     parts: Parts,
-    hold: Hold,
+    outbox: Outbox,
     trace: Trace,
     clocks: Clocks,
     shared: Arc<Mutex<Picture>>,
@@ -320,14 +318,14 @@ struct Loop {
 
 impl Loop {
     fn new(outbox: Outbox, parts: Parts, shared: Arc<Mutex<Picture>>) -> Self {
-        let hold = Hold::new(parts.answer_wait);
+        let outbox = Outbox::new(parts.answer_wait);
         let trace = Trace::new(parts.tracer.clone());
         let up = i64::try_from(outbox.epoch.elapsed().as_millis()).unwrap_or(i64::MAX);
         let started = wall_clock().as_unix_millis().saturating_sub(up);
         Self {
             outbox,
             parts,
-            hold,
+            outbox,
             trace,
             clocks: Clocks::default(),
             shared,
@@ -403,7 +401,7 @@ impl Loop {
                     self.renew_picture();
                 }
             }
-            Message::Durable(event) => self.hold.set_durable(event),
+            Message::Durable(event) => self.outbox.set_durable(event),
             Message::Write(statement, answer) => self.write(statement, answer),
             Message::Order(wanted, answer) => {
                 let now = self.now();
@@ -477,7 +475,7 @@ impl Loop {
             match output {
                 Output::Send { flow, bytes, after } => {
                     let now = self.now();
-                    if let Some((flow, bytes)) = self.hold.admit(now, flow, bytes, after) {
+                    if let Some((flow, bytes)) = self.outbox.admit(now, flow, bytes, after) {
                         self.send(now, flow, bytes);
                     }
                 }
@@ -517,7 +515,7 @@ impl Loop {
 
     fn release(&mut self) {
         let now = self.now();
-        while let Some((flow, bytes)) = self.hold.release(now) {
+        while let Some((flow, bytes)) = self.outbox.release(now) {
             self.send(now, flow, bytes);
         }
         self.trace.settle();
@@ -603,7 +601,7 @@ impl Loop {
             draining: self.draining,
             media_dead: !self.parts.media.is_alive(),
             media_late: self.parts.media.overflows(),
-            overdue_answers: self.hold.overdue(),
+            overdue_answers: self.outbox.overdue(),
             trace_dropped: self.parts.tracer.dropped(),
             datagrams_unsent: network.unsent.value(),
             connections: LiveConnections {
@@ -621,7 +619,7 @@ impl Loop {
         let now = self.now();
         [
             self.parts.switch.next_deadline(),
-            self.hold.next_deadline(),
+            self.outbox.next_deadline(),
             Some(self.picture_at),
             Some(self.clock_at),
         ]
@@ -637,7 +635,7 @@ impl Loop {
         self.handle(self.now(), Input::Exit);
         let now = self.now();
         self.parts.inputs.step(now, || Step::End);
-        while let Some((flow, bytes)) = self.hold.release(Time::from_micros(u64::MAX)) {
+        while let Some((flow, bytes)) = self.outbox.release(Time::from_micros(u64::MAX)) {
             self.send(now, flow, bytes);
         }
         self.trace.settle();
