@@ -46,6 +46,10 @@ pub(crate) enum Alarm {
     Decide(usize, u64),
     /// An operator transfers the caller.
     Refer(usize, u64),
+    /// An operator calls somebody else about the caller.
+    Consult(usize, u64),
+    /// An operator gives the caller to whom that call reached.
+    Join(usize, u64),
     /// An operator puts the caller on hold, or comes back.
     Hold(usize, u64),
     /// An operator has talked enough.

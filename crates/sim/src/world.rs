@@ -381,6 +381,8 @@ impl World {
             Alarm::Register(n)
             | Alarm::Decide(n, _)
             | Alarm::Refer(n, _)
+            | Alarm::Consult(n, _)
+            | Alarm::Join(n, _)
             | Alarm::Hold(n, _)
             | Alarm::Dial(n)
             | Alarm::Enough(n, _)
