@@ -109,7 +109,7 @@ impl Engine {
         let certificates = Certificates::load(settings).map_err(first_of)?;
         let forms = Arc::new(read_forms(&settings.journal)?);
         let (library, mut change) = Library::begin(plans::load_or_explain(settings)?);
-        let (inbox, outbox) = driver::inbox(clock.epoch);
+        let (inbox, intake) = driver::inbox(clock.epoch);
         // From here on callers of an engine that leaves wait for us.
         let mut predecessor = match begin {
             Begin::Anew => None,
@@ -137,7 +137,7 @@ impl Engine {
             inbox,
             library,
         };
-        wiring.wire(outbox, predecessor)
+        wiring.wire(intake, predecessor)
     }
 
     /// Where SIP over UDP is taken.

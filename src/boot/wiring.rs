@@ -14,7 +14,7 @@ use super::keeper::Keeper;
 use super::opening::{Opened, Runtimes};
 use super::reload::Library;
 use super::{Engine, api, control, orders, recording, services, signalling, standing};
-use crate::driver::{self, Driver, Inbox, Outbox, Parts};
+use crate::driver::{self, Driver, Inbox, Intake, Parts};
 use crate::handover::{End, Goods, Host, Peer, Predecessor};
 use crate::keeping::Keeping;
 use crate::settings::Settings;
@@ -52,7 +52,7 @@ impl Wiring<'_> {
     /// Connects everything: when this returns calls are taken.
     pub(super) fn wire(
         self,
-        outbox: Outbox,
+        intake: Intake,
         predecessor: Option<Predecessor>,
     ) -> anyhow::Result<Engine> {
         let Self {
@@ -83,7 +83,7 @@ impl Wiring<'_> {
         let uploading = keeping.uploading();
         let keeper = Keeper::start(keeping, inbox.clone())
             .context("cannot start the keeper of recordings")?;
-        let driver = Driver::start(inbox.clone(), outbox, parts)
+        let driver = Driver::start(inbox.clone(), intake, parts)
             .context("cannot start the driver thread")?;
         let services = runtimes.services;
         let facing = Facing {

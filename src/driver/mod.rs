@@ -1,7 +1,6 @@
 //! Owns the one thread that owns all call state: what happened goes into the switch, what the
 //! switch wants done goes to the sockets, the media plane and the journal.
 
-mod hold;
 mod trace;
 
 use core::time::Duration;
@@ -18,7 +17,7 @@ use journal::desk::{Stated, Statement};
 use journal::metrics::{Clocks, Durations};
 use media::{Audio, Media};
 use sip::{Flow, Question};
-use switch::{Input, Output, Switch};
+use switch::{Input, Outbox, Output, Switch};
 use tokio::sync::oneshot;
 use transport::{Datagram, Sink, Transport};
 use vocab::media::PromptId;
@@ -30,7 +29,6 @@ use vocab::{
 use crate::handover::{Peer, Told};
 use crate::input_log::{InputLog, Sources, Step};
 use crate::priority;
-use hold::Hold;
 use trace::Trace;
 
 /// Messages of the network that may wait for the driver. At 4,000 calls a second this is a quarter
@@ -187,7 +185,7 @@ impl Sink for Inbox {
 }
 
 /// The receiving end, before the thread runs.
-pub struct Outbox {
+pub struct Intake {
     epoch: Instant,
     signals: Receiver<(Time, Signal)>,
     messages: Receiver<Message>,
@@ -195,7 +193,7 @@ pub struct Outbox {
 
 /// The inbox of a driver that will run with `epoch` as time zero.
 #[must_use]
-pub fn inbox(epoch: Instant) -> (Inbox, Outbox) {
+pub fn inbox(epoch: Instant) -> (Inbox, Intake) {
     let (signals, signals_out) = bounded(SIGNALS);
     let (messages, messages_out) = unbounded();
     (
@@ -204,7 +202,7 @@ pub fn inbox(epoch: Instant) -> (Inbox, Outbox) {
             signals,
             messages,
         },
-        Outbox {
+        Intake {
             epoch,
             signals: signals_out,
             messages: messages_out,
@@ -283,14 +281,14 @@ impl Driver {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(inbox: Inbox, outbox: Outbox, parts: Parts) -> std::io::Result<Self> {
+    pub fn start(inbox: Inbox, intake: Intake, parts: Parts) -> std::io::Result<Self> {
         let picture = Arc::new(Mutex::new(Picture::default()));
         let shared = Arc::clone(&picture);
         let thread = std::thread::Builder::new()
             .name("driver".to_owned())
             .spawn(move || {
                 priority::set(priority::CALL_CONTROL);
-                Loop::new(outbox, parts, shared).run()
+                Loop::new(intake, parts, shared).run()
             })?;
         Ok(Self {
             inbox,
@@ -335,9 +333,9 @@ impl Driver {
 }
 
 struct Loop {
-    outbox: Outbox,
+    intake: Intake,
     parts: Parts,
-    hold: Hold,
+    outbox: Outbox,
     trace: Trace,
     clocks: Clocks,
     shared: Arc<Mutex<Picture>>,
@@ -360,15 +358,15 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(outbox: Outbox, parts: Parts, shared: Arc<Mutex<Picture>>) -> Self {
-        let hold = Hold::new(parts.answer_wait);
+    fn new(intake: Intake, parts: Parts, shared: Arc<Mutex<Picture>>) -> Self {
+        let outbox = Outbox::new(parts.answer_wait);
         let trace = Trace::new(parts.tracer.clone());
-        let up = i64::try_from(outbox.epoch.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let up = i64::try_from(intake.epoch.elapsed().as_millis()).unwrap_or(i64::MAX);
         let started = wall_clock().as_unix_millis().saturating_sub(up);
         Self {
-            outbox,
+            intake,
             parts,
-            hold,
+            outbox,
             trace,
             clocks: Clocks::default(),
             shared,
@@ -386,13 +384,13 @@ impl Loop {
     }
 
     fn now(&self) -> Time {
-        let us = self.outbox.epoch.elapsed().as_micros();
+        let us = self.intake.epoch.elapsed().as_micros();
         Time::from_micros(u64::try_from(us).unwrap_or(u64::MAX))
     }
 
     fn run(mut self) -> Parts {
         // What was handed in before the start comes first: plans before the calls that wait in the sockets.
-        while let Ok(message) = self.outbox.messages.try_recv() {
+        while let Ok(message) = self.intake.messages.try_recv() {
             if self.on_message(message) {
                 return self.finish();
             }
@@ -400,7 +398,7 @@ impl Loop {
         loop {
             self.on_time();
             let wait = self.wait();
-            let (signals, messages) = (&self.outbox.signals, &self.outbox.messages);
+            let (signals, messages) = (&self.intake.signals, &self.intake.messages);
             select! {
                 recv(signals) -> signal => if let Ok(signal) = signal {
                     self.on_signal(signal);
@@ -421,11 +419,11 @@ impl Loop {
     /// Takes what else has come, without looking at the clock each time; says whether to exit.
     fn take_more(&mut self) -> bool {
         for _ in 0..TURN {
-            if let Ok(message) = self.outbox.messages.try_recv() {
+            if let Ok(message) = self.intake.messages.try_recv() {
                 if self.on_message(message) {
                     return true;
                 }
-            } else if let Ok(signal) = self.outbox.signals.try_recv() {
+            } else if let Ok(signal) = self.intake.signals.try_recv() {
                 self.on_signal(signal);
             } else {
                 break;
@@ -454,7 +452,7 @@ impl Loop {
                 }
             }
             Message::Durable(event) => {
-                self.hold.set_durable(event);
+                self.outbox.set_durable(event);
                 self.tell_durable(event);
             }
             Message::Leave(answer) => self.leave(answer),
@@ -528,7 +526,7 @@ impl Loop {
 
     /// A successor takes over.
     fn leave(&mut self, answer: oneshot::Sender<Left>) {
-        while let Ok(signal) = self.outbox.signals.try_recv() {
+        while let Ok(signal) = self.intake.signals.try_recv() {
             self.on_signal(signal);
         }
         let left = Left {
@@ -591,7 +589,7 @@ impl Loop {
             match output {
                 Output::Send { flow, bytes, after } => {
                     let now = self.now();
-                    if let Some((flow, bytes)) = self.hold.admit(now, flow, bytes, after) {
+                    if let Some((flow, bytes)) = self.outbox.admit(now, flow, bytes, after) {
                         self.send(now, flow, bytes);
                     }
                 }
@@ -633,7 +631,7 @@ impl Loop {
 
     fn release(&mut self) {
         let now = self.now();
-        while let Some((flow, bytes)) = self.hold.release(now) {
+        while let Some((flow, bytes)) = self.outbox.release(now) {
             self.send(now, flow, bytes);
         }
         self.trace.settle();
@@ -722,7 +720,7 @@ impl Loop {
             draining: self.draining,
             media_dead: !self.parts.media.is_alive(),
             media_late: self.parts.media.overflows(),
-            overdue_answers: self.hold.overdue(),
+            overdue_answers: self.outbox.overdue(),
             trace_dropped: self.parts.tracer.dropped(),
             datagrams_unsent: network.unsent.value(),
             connections: LiveConnections {
@@ -740,7 +738,7 @@ impl Loop {
         let now = self.now();
         [
             self.parts.switch.next_deadline(),
-            self.hold.next_deadline(),
+            self.outbox.next_deadline(),
             Some(self.picture_at),
             Some(self.clock_at),
         ]
@@ -756,7 +754,7 @@ impl Loop {
         self.handle(self.now(), Input::Exit);
         let now = self.now();
         self.parts.inputs.step(now, || Step::End);
-        while let Some((flow, bytes)) = self.hold.release(Time::from_micros(u64::MAX)) {
+        while let Some((flow, bytes)) = self.outbox.release(Time::from_micros(u64::MAX)) {
             self.send(now, flow, bytes);
         }
         self.trace.settle();

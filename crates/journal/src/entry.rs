@@ -287,12 +287,15 @@ impl Entry {
     /// if nothing remains.
     #[must_use]
     pub fn of<'a>(call: CallId, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
-        let sorted: BTreeMap<EventId, &Event> = events
+        let mut sorted: Vec<&Event> = events
             .into_iter()
             .filter(|event| event.fact.call() == Some(call))
-            .map(|event| (event.id, event))
             .collect();
-        let version = *sorted.last_key_value()?.0;
+        if !sorted.is_sorted_by(|one, next| one.id < next.id) {
+            sorted.sort_by_key(|event| event.id);
+            sorted.dedup_by_key(|event| event.id);
+        }
+        let version = sorted.last()?.id;
         let mut entry = Self {
             call,
             arrival: None,
@@ -316,7 +319,7 @@ impl Entry {
             end: None,
             oddities: Vec::new(),
         };
-        for event in sorted.into_values() {
+        for event in sorted {
             entry.apply(event);
         }
         Some(entry)

@@ -3,8 +3,8 @@
 
 use core::time::Duration;
 
-use journal::memory::{Database as Store, Files, Place};
-use vocab::{Event, Time};
+use journal::memory::{Database as Store, Files, Place, Record};
+use vocab::Time;
 
 use crate::random::Random;
 use crate::room::{Alarm, Room};
@@ -46,13 +46,13 @@ impl Database {
         now: Time,
     ) -> Result<(), String> {
         let (rest, place) = files.read(self.store.applied(), durable, usize::MAX);
-        if let Some(late) = rest.iter().find(|event| event.up + SETTLED < now) {
+        let mut events = rest.iter().map(|record| &record.event);
+        if let Some(late) = events.find(|event| event.up + SETTLED < now) {
             return Err(format!("the database still lacks event {}", late.id));
         }
-        self.store.apply(&rest, place);
+        self.store.apply(rest, place);
         // What is not synced at the last moment is on no disk yet.
-        let (all, _) = files.read(Place::default(), durable, usize::MAX);
-        match self.store.difference(&all) {
+        match self.store.difference(files, durable) {
             Some(told) => Err(format!("the database: {told}")),
             None => Ok(()),
         }
@@ -67,7 +67,7 @@ pub(crate) struct Follower {
     /// Where it believes to be; after a failure it asks the database.
     at: Option<Place>,
     /// A transaction that is not over.
-    open: Option<(Vec<Event>, Place)>,
+    open: Option<(Vec<Record>, Place)>,
 }
 
 impl Follower {
@@ -96,7 +96,7 @@ impl Follower {
         }
         self.pause = Duration::ZERO;
         if let Some((batch, place)) = self.open.take() {
-            database.store.apply(&batch, place);
+            database.store.apply(batch, place);
             self.at = Some(place);
         }
         let from = self.at.unwrap_or_else(|| database.store.applied());
@@ -111,7 +111,7 @@ impl Follower {
             pause = random.between(PACE, SLOWEST);
             self.open = Some((batch, place));
         } else {
-            database.store.apply(&batch, place);
+            database.store.apply(batch, place);
             // It is committed, and the word of it is lost: the batch comes again.
             let unsaid = room.has(Fault::Database) && random.chance(20);
             self.at = Some(if unsaid { from } else { place });

@@ -3,14 +3,14 @@
 use core::net::SocketAddr;
 
 use sip::{
-    ClientTx, Datagram, Flow, HeaderName, Host, Message, Method, NameAddr, Output, ServerTx,
-    Timers, Transactions, Transport, Uri,
+    ClientTx, Flow, HeaderName, Host, Message, Method, NameAddr, Output, ServerTx, Timers,
+    Transactions, Transport, Uri,
 };
 use vocab::Time;
 use vocab::media::Codec;
 
 use crate::random::Random;
-use crate::room::Room;
+use crate::room::{Content, Room};
 
 /// Where the engine is.
 pub(crate) fn engine() -> SocketAddr {
@@ -69,8 +69,8 @@ impl Endpoint {
         let mut request = Message::request(method, to.clone());
         let headers = &mut request.headers;
         headers.push(HeaderName::MaxForwards, "70");
-        headers.push(HeaderName::From, name_addr(from).with_tag(tag).to_string());
-        headers.push(HeaderName::To, name_addr(to).to_string());
+        headers.print(HeaderName::From, &name_addr(from).with_tag(tag));
+        headers.print(HeaderName::To, &name_addr(to));
         headers.push(HeaderName::CallId, call_id);
         headers.push(HeaderName::CSeq, format!("{cseq} {name}"));
         request
@@ -105,18 +105,10 @@ impl Endpoint {
         }
     }
 
-    /// A datagram came; what the engine sends has to be SIP.
-    pub(crate) fn receive(&mut self, now: Time, bytes: &[u8]) -> Result<(), String> {
-        match sip::parse_datagram(bytes) {
-            Ok(Datagram::Message(message)) => {
-                self.transactions.receive(now, self.flow(), message);
-                Ok(())
-            }
-            Ok(Datagram::KeepAlive) => Ok(()),
-            Err(malformed) => Err(format!(
-                "the engine sent malformed SIP: {}",
-                malformed.problem
-            )),
+    /// A datagram came. Whether what the engine sends is SIP is judged where it is sent.
+    pub(crate) fn receive(&mut self, now: Time, content: Content) {
+        if let Content::Message(message) = content {
+            self.transactions.receive(now, self.flow(), *message);
         }
     }
 
@@ -154,7 +146,9 @@ impl Endpoint {
     pub(crate) fn poll(&mut self, room: &mut Room) -> Option<Output> {
         loop {
             match self.transactions.poll()? {
-                Output::Send { flow, bytes, .. } => room.send(self.address, flow.remote, &bytes),
+                Output::Send { flow, bytes, .. } => {
+                    room.send(self.address, flow.remote, Content::Octets(bytes));
+                }
                 happened => return Some(happened),
             }
         }

@@ -3,15 +3,14 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use journal::memory::{Files, Place};
-use sip::wire::peek;
-use switch::{Input, Output, Switch};
+use switch::{Input, Outbox, Output, Switch};
 use vocab::media::{MediaCommand, MediaEvent, RecordingKey};
 use vocab::{
-    CallId, Event, EventId, Instruction, LegCounts, LegId, LegQuality, MissingReason,
-    RecordingFile, Time, WallTime,
+    CallId, Event, Instruction, LegCounts, LegId, LegQuality, MissingReason, RecordingFile, Time,
+    WallTime,
 };
 
 use crate::database::{Database, Follower};
@@ -40,13 +39,6 @@ struct Leg {
     mixed: bool,
 }
 
-/// A datagram that waits for the disk.
-struct Held {
-    after: Option<EventId>,
-    until: Time,
-    bytes: Vec<u8>,
-}
-
 /// What a process leaves behind when it dies.
 pub(crate) struct Left {
     pub(crate) files: Files,
@@ -57,11 +49,12 @@ pub(crate) struct Left {
 
 pub(crate) struct Host {
     pub(crate) switch: Switch,
+    /// When the switch wants to be told the time, as it said last.
+    pub(crate) deadline: Option<Time>,
     pub(crate) boot: u32,
     random: Random,
     legs: BTreeMap<LegId, Leg>,
-    /// By where they go and by Call-ID.
-    held: BTreeMap<(SocketAddr, Box<[u8]>), VecDeque<Held>>,
+    outbox: Outbox,
     /// What is on the disk: all that a crash leaves.
     pub(crate) events: Vec<Event>,
     unsynced: Vec<Event>,
@@ -72,8 +65,6 @@ pub(crate) struct Host {
     /// What stands before it in the files is on the disk.
     durable: Place,
     follower: Follower,
-    /// Answers that went out although their event was not on the disk yet.
-    pub(crate) overdue: u64,
     pub(crate) wire: Wire,
     /// What the media plane was told that makes no sense.
     pub(crate) nonsense: Option<String>,
@@ -83,10 +74,11 @@ impl Host {
     pub(crate) fn new(seed: u64, switch: Switch, boot: u32) -> Self {
         Self {
             switch,
+            deadline: None,
             boot,
             random: Random::new(seed, 10 + u64::from(boot)),
             legs: BTreeMap::new(),
-            held: BTreeMap::new(),
+            outbox: Outbox::new(WAIT_FOR_SYNC),
             events: Vec::new(),
             unsynced: Vec::new(),
             waiting: Vec::new(),
@@ -94,7 +86,6 @@ impl Host {
             files: Files::default(),
             durable: Place::default(),
             follower: Follower::default(),
-            overdue: 0,
             wire: Wire::default(),
             nonsense: None,
         }
@@ -119,6 +110,7 @@ impl Host {
         while let Some(output) = self.switch.poll() {
             self.output(room, output);
         }
+        self.deadline = self.switch.next_deadline();
     }
 
     /// Somebody wants something of the queues; a refusal is an answer, too.
@@ -129,7 +121,12 @@ impl Host {
 
     fn output(&mut self, room: &mut Room, output: Output) {
         match output {
-            Output::Send { flow, bytes, after } => self.send(room, flow.remote, bytes, after),
+            Output::Send { flow, bytes, after } => {
+                match self.outbox.admit(room.now, flow, bytes, after) {
+                    Some((flow, bytes)) => self.send(room, flow.remote, bytes),
+                    None => room.alarm(WAIT_FOR_SYNC, Alarm::Overdue),
+                }
+            }
             Output::Record(event) => {
                 orders::follow(&mut self.waiting, &event);
                 self.files.append(&event);
@@ -146,26 +143,14 @@ impl Host {
         }
     }
 
-    fn send(&mut self, room: &mut Room, to: SocketAddr, bytes: Vec<u8>, after: Option<EventId>) {
-        let waits = after.is_some_and(|after| self.is_unsynced(after));
-        let dialog = peek::call_id(&bytes).unwrap_or_default();
-        let queue = self.held.entry((to, dialog.into())).or_default();
-        if !waits && queue.is_empty() {
-            self.wire.sent(room.now, to, &bytes);
-            room.send(engine(), to, &bytes);
-            return;
-        }
-        let until = room.now + WAIT_FOR_SYNC;
-        queue.push_back(Held {
-            after,
-            until,
-            bytes,
-        });
-        room.alarm(WAIT_FOR_SYNC, Alarm::Overdue);
+    fn send(&mut self, room: &mut Room, to: SocketAddr, bytes: Vec<u8>) {
+        let content = self.wire.sent(room.now, to, bytes);
+        room.send(engine(), to, content);
     }
 
-    fn is_unsynced(&self, event: EventId) -> bool {
-        self.unsynced.first().is_some_and(|first| first.id <= event)
+    /// Answers that went out although their event was not on the disk yet.
+    pub(crate) fn overdue(&self) -> u64 {
+        self.outbox.overdue()
     }
 
     fn sync_soon(&mut self, room: &mut Room) {
@@ -187,6 +172,9 @@ impl Host {
 
     pub(crate) fn synced(&mut self, room: &mut Room) {
         self.syncing = false;
+        if let Some(last) = self.unsynced.last() {
+            self.outbox.set_durable(last.id);
+        }
         self.events.append(&mut self.unsynced);
         self.durable = self.files.end();
         self.follower.wake(room, self.boot);
@@ -194,23 +182,11 @@ impl Host {
         self.sync_soon(room);
     }
 
-    /// Sends what waits no longer, in order for each dialog.
+    /// Sends what waits no longer.
     pub(crate) fn release(&mut self, room: &mut Room) {
-        let first = self.unsynced.first().map(|event| event.id);
-        let unsynced = |after: EventId| first.is_some_and(|first| first <= after);
-        for ((to, _), queue) in &mut self.held {
-            while let Some(held) = queue.front() {
-                let waits = held.after.is_some_and(unsynced);
-                if waits && held.until > room.now {
-                    break;
-                }
-                self.overdue += u64::from(waits);
-                self.wire.sent(room.now, *to, &held.bytes);
-                room.send(engine(), *to, &held.bytes);
-                queue.pop_front();
-            }
+        while let Some((flow, bytes)) = self.outbox.release(room.now) {
+            self.send(room, flow.remote, bytes);
         }
-        self.held.retain(|_, queue| !queue.is_empty());
     }
 
     fn media(&mut self, room: &mut Room, command: MediaCommand) {
@@ -507,11 +483,18 @@ impl Host {
         }
     }
 
-    /// Begins with what an earlier process left, and what closes its calls.
-    pub(crate) fn continue_with(&mut self, left: Left, closing: Vec<Event>) {
+    /// Begins with what an earlier process left, the events of it, and what closes its calls.
+    pub(crate) fn continue_with(&mut self, left: Left, events: Vec<Event>, closing: &[Event]) {
         self.files = left.files;
-        closing.iter().for_each(|event| self.files.append(event));
-        self.events = self.files.all();
+        self.events = events;
+        for event in closing {
+            let place = self.files.append(event);
+            let (written, _) = self.files.read(place, self.files.end(), 1);
+            self.events
+                .extend(written.into_iter().map(|record| record.event));
+        }
+        // As they stand in the files.
+        self.events.sort_by_key(|event| event.id.boot());
         self.durable = self.files.end();
         self.wire = left.wire;
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acd::QueueSettings;
-use dialplan::Plans;
+use dialplan::{Plan, Plans};
 use sip::{Secrets, Transport, Uri};
 use switch::trunk::Outbound;
 use switch::{Input, Operator, Settings, Trunk};
@@ -147,21 +147,21 @@ pub(crate) fn operators(n: usize) -> Vec<Operator> {
         .collect()
 }
 
+/// The plans, read once for a world: their texts do not change.
+pub(crate) fn read_plans() -> Vec<Plan> {
+    // A mistake in them is one of this file, and every world shows it: no plan, no answer.
+    let read = |text| dialplan::parse("sim.toml", text).ok();
+    PLANS.into_iter().filter_map(read).collect()
+}
+
 /// The plans as loaded anew.
-pub(crate) fn plans() -> Input {
-    let mut all = Vec::new();
+pub(crate) fn plans(read: &[Plan]) -> Input {
     let mut prompts = BTreeMap::new();
-    for text in PLANS {
-        // A mistake in them is one of this file, and every world shows it: no plan, no answer.
-        let Ok(plan) = dialplan::parse("sim.toml", text) else {
-            continue;
-        };
-        for prompt in plan.prompts() {
-            let id = PromptId(prompts.len() as u32);
-            prompts.entry((prompt.name, prompt.language)).or_insert(id);
-        }
-        all.push(Arc::new(plan));
+    for prompt in read.iter().flat_map(Plan::prompts) {
+        let id = PromptId(prompts.len() as u32);
+        prompts.entry((prompt.name, prompt.language)).or_insert(id);
     }
+    let all = read.iter().cloned().map(Arc::new).collect();
     let plans = Plans::new(all).unwrap_or_default();
     Input::Plans { plans, prompts }
 }

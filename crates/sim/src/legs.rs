@@ -108,6 +108,23 @@ impl Legs {
         self.all.iter().any(busy)
     }
 
+    /// Whether a talk is up on this leg, and there is no other leg.
+    pub(crate) fn is_only_talk(&self, number: u64) -> bool {
+        let talks = |leg: &Leg| leg.number == number && matches!(leg.state, State::Up { .. });
+        matches!(&self.all[..], [only] if talks(only))
+    }
+
+    /// The Replaces by which whom we talk to finds this dialog (RFC 3891 §3: the tags as they see them),
+    /// escaped as in the headers of a URI.
+    pub(crate) fn replaces(&mut self, number: u64) -> Option<String> {
+        let State::Up { dialog, .. } = &self.leg(number)?.state else {
+            return None;
+        };
+        let call_id = dialog.call_id.replace('@', "%40");
+        let (to, from) = (&dialog.remote_tag, &dialog.local_tag);
+        Some(format!("{call_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}"))
+    }
+
     fn leg(&mut self, number: u64) -> Option<&mut Leg> {
         self.all.iter_mut().find(|leg| leg.number == number)
     }

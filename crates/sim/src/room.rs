@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use sip::Message;
 use vocab::Time;
 use vocab::media::{MediaEvent, RecordingKey};
 
@@ -12,11 +13,20 @@ use crate::random::Random;
 use crate::scenario::{Fault, Faults};
 
 /// A datagram on its way, or arrived.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 pub(crate) struct Letter {
     pub(crate) from: SocketAddr,
     pub(crate) to: SocketAddr,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) content: Content,
+}
+
+/// What is in a datagram.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Octets(Vec<u8>),
+    /// Octets of the engine's that were read when they were judged ([`crate::wire`]): whom they reach need
+    /// not read them again.
+    Message(Box<Message>),
 }
 
 /// What people and machines have set themselves to do.
@@ -36,6 +46,10 @@ pub(crate) enum Alarm {
     Decide(usize, u64),
     /// An operator transfers the caller.
     Refer(usize, u64),
+    /// An operator calls somebody else about the caller.
+    Consult(usize, u64),
+    /// An operator gives the caller to whom that call reached.
+    Join(usize, u64),
     /// An operator puts the caller on hold, or comes back.
     Hold(usize, u64),
     /// An operator has talked enough.
@@ -77,8 +91,11 @@ pub(crate) struct Room {
     pub(crate) faults: Faults,
     pub(crate) injected: BTreeMap<Fault, u64>,
     network: Random,
-    ahead: BinaryHeap<Reverse<(Time, u64)>>,
-    events: BTreeMap<u64, Event>,
+    /// When, the how manieth that was set, and its place among the events.
+    ahead: BinaryHeap<Reverse<(Time, u64, usize)>>,
+    events: Vec<Option<Event>>,
+    /// Places of events that are over.
+    free: Vec<usize>,
     set: u64,
     /// Cut off until.
     cut: BTreeMap<SocketAddr, Time>,
@@ -96,7 +113,8 @@ impl Room {
             injected: BTreeMap::new(),
             network: Random::new(seed, 1),
             ahead: BinaryHeap::new(),
-            events: BTreeMap::new(),
+            events: Vec::new(),
+            free: Vec::new(),
             set: 0,
             cut: BTreeMap::new(),
             letters: 0,
@@ -105,8 +123,12 @@ impl Room {
 
     pub(crate) fn after(&mut self, time: Duration, event: Event) {
         self.set += 1;
-        self.ahead.push(Reverse((self.now + time, self.set)));
-        self.events.insert(self.set, event);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
+        });
+        self.events[place] = Some(event);
+        self.ahead.push(Reverse((self.now + time, self.set, place)));
     }
 
     pub(crate) fn alarm(&mut self, time: Duration, alarm: Alarm) {
@@ -114,17 +136,18 @@ impl Room {
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
-        self.ahead.peek().map(|Reverse((at, _))| *at)
+        self.ahead.peek().map(|Reverse((at, ..))| *at)
     }
 
     /// The next event of this moment.
     pub(crate) fn due(&mut self) -> Option<Event> {
-        let Reverse((at, id)) = *self.ahead.peek()?;
+        let Reverse((at, _, place)) = *self.ahead.peek()?;
         if at > self.now {
             return None;
         }
         self.ahead.pop();
-        self.events.remove(&id)
+        self.free.push(place);
+        self.events[place].take()
     }
 
     pub(crate) fn has(&self, fault: Fault) -> bool {
@@ -155,19 +178,23 @@ impl Room {
             .is_some_and(|until| *until > self.now)
     }
 
-    pub(crate) fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, from: SocketAddr, to: SocketAddr, content: Content) {
         self.letters += 1;
         if self.is_cut(from) || self.is_cut(to) || self.strikes(Fault::Loss, 30) {
             return;
         }
-        let copies = 1 + u8::from(self.strikes(Fault::Doubles, 20));
-        for _ in 0..copies {
-            let slowest = if self.has(Fault::Delay) { 120 } else { 2 };
-            let delay = self
-                .network
-                .between(FASTEST, Duration::from_millis(slowest));
-            let bytes = bytes.to_vec();
-            self.after(delay, Event::Arrived(Letter { from, to, bytes }));
+        if self.strikes(Fault::Doubles, 20) {
+            let content = content.clone();
+            self.deliver(Letter { from, to, content });
         }
+        self.deliver(Letter { from, to, content });
+    }
+
+    fn deliver(&mut self, letter: Letter) {
+        let slowest = if self.has(Fault::Delay) { 120 } else { 2 };
+        let delay = self
+            .network
+            .between(FASTEST, Duration::from_millis(slowest));
+        self.after(delay, Event::Arrived(letter));
     }
 }

@@ -21,6 +21,8 @@ pub enum Fault {
     Garbage,
     /// Operators transfer callers to another queue.
     Transfers,
+    /// Operators call somebody about a caller and give each to the other.
+    Consults,
     /// Operators put callers on hold and come back, or do not.
     Holds,
     /// Operators call people outside, who may be busy or never come; the trunk may be full.
@@ -49,7 +51,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Loss,
         Self::Doubles,
         Self::Delay,
@@ -57,6 +59,7 @@ impl Fault {
         Self::Refusals,
         Self::Garbage,
         Self::Transfers,
+        Self::Consults,
         Self::Holds,
         Self::Outside,
         Self::Orders,
@@ -82,6 +85,7 @@ impl Fault {
             Self::Refusals => "refusals",
             Self::Garbage => "garbage",
             Self::Transfers => "transfers",
+            Self::Consults => "consults",
             Self::Holds => "holds",
             Self::Outside => "outside",
             Self::Orders => "orders",

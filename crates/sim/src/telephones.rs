@@ -18,6 +18,8 @@ use crate::scenario::Fault;
 const EXPIRES: u32 = 120;
 /// Between the calls that an operator makes.
 const DIALS: Duration = Duration::from_secs(180);
+/// Lines that operators try.
+const LINES: u64 = 12;
 /// How long an operator lets it ring.
 const RINGS: Duration = Duration::from_secs(25);
 
@@ -41,6 +43,8 @@ pub(crate) struct Telephone {
     /// The calls that its operator made, and the leg of each.
     pub(crate) placed: Vec<Placed>,
     dialled: Vec<u64>,
+    /// The legs of calls about a caller, each with the leg of that caller.
+    consults: Vec<(u64, u64)>,
 }
 
 impl Telephone {
@@ -58,6 +62,7 @@ impl Telephone {
             asking: None,
             placed: Vec::new(),
             dialled: Vec::new(),
+            consults: Vec::new(),
         }
     }
 
@@ -71,6 +76,8 @@ impl Telephone {
             Alarm::Register(_) => self.register(room),
             Alarm::Decide(_, leg) => self.decide(room, leg),
             Alarm::Refer(_, leg) => self.refer(room, leg),
+            Alarm::Consult(_, leg) => self.consult(room, leg),
+            Alarm::Join(_, leg) => self.join(room, leg),
             Alarm::Hold(_, leg) => self.hold(room, leg),
             Alarm::Dial(_) => self.dial(room),
             Alarm::Enough(_, leg) if self.legs.is_dialling(leg) => {
@@ -191,6 +198,9 @@ impl Telephone {
                 }
                 let talk = self.random.exponential(Duration::from_secs(40));
                 room.alarm(talk, Alarm::OperatorDone(self.index, leg));
+                if self.consults.iter().any(|(consult, _)| *consult == leg) {
+                    room.alarm(talk / 2, Alarm::Join(self.index, leg));
+                }
             }
             Heard::Nothing => {}
         }
@@ -244,6 +254,9 @@ impl Telephone {
         if room.has(Fault::Transfers) && self.random.chance(100) {
             room.alarm(talk / 2, Alarm::Refer(self.index, leg.number));
         }
+        if room.has(Fault::Consults) && self.random.chance(100) {
+            room.alarm(talk / 4, Alarm::Consult(self.index, leg.number));
+        }
         if room.has(Fault::Holds) && self.random.chance(150) {
             room.alarm(talk / 3, Alarm::Hold(self.index, leg.number));
         }
@@ -279,23 +292,66 @@ impl Telephone {
         if self.legs.is_busy() {
             return;
         }
+        let number = outside_number(&mut self.random);
+        self.call(room, &number);
+        room.count(Fault::Outside);
+    }
+
+    /// Puts the caller on hold and calls a colleague, a queue or somebody outside.
+    fn consult(&mut self, room: &mut Room, talk: u64) {
+        if !self.legs.is_only_talk(talk) {
+            return;
+        }
+        self.legs.change_hold(&mut self.endpoint, room.now, talk);
+        let number = match self.random.below(3) {
+            0 => outside_number(&mut self.random),
+            // Who may be busy, away, or there is no such line.
+            1 => (101 + self.random.below(LINES)).to_string(),
+            _ => NUMBERS[self.random.below(NUMBERS.len() as u64) as usize].to_owned(),
+        };
+        let leg = self.call(room, &number);
+        self.consults.push((leg, talk));
+        room.count(Fault::Consults);
+    }
+
+    /// Gives the caller and whom the call about them reached to each other (RFC 5589 §7).
+    fn join(&mut self, room: &mut Room, leg: u64) {
+        let talk = self.consults.iter().find(|(consult, _)| *consult == leg);
+        let Some((_, talk)) = talk.copied() else {
+            return;
+        };
+        let Some(replaces) = self.legs.replaces(leg) else {
+            return;
+        };
+        let Some(mut refer) = self.legs.request(&self.endpoint, talk, Method::Refer) else {
+            return;
+        };
+        let to = at_engine(Some("consulted"));
+        let to = format!("<{to}?Replaces={replaces}>");
+        refer.headers.push(HeaderName::ReferTo, to);
+        self.endpoint.request(room.now, refer);
+        room.count(Fault::Transfers);
+    }
+
+    /// Calls a number; the leg of it.
+    fn call(&mut self, room: &mut Room, number: &str) -> u64 {
         let (call_id, tag) = (
             format!("{}-out@sim", self.endpoint.token()),
             self.endpoint.token(),
         );
-        let to = at_engine(Some(&outside_number(&mut self.random)));
+        let to = at_engine(Some(number));
         let from = (at_engine(Some(&self.login)), tag.as_str());
         let invite = self
             .endpoint
             .out_of_dialog(Method::Invite, from, to, (&call_id, 1));
         let leg = self.legs.dial(&mut self.endpoint, room.now, (invite, tag));
-        room.count(Fault::Outside);
         self.placed.push(Placed {
             sip_call_id: call_id,
             answered: false,
         });
         self.dialled.push(leg);
         room.alarm(RINGS, Alarm::Enough(self.index, leg));
+        leg
     }
 }
 

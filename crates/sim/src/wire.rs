@@ -5,10 +5,12 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use sip::wire::peek;
 use sip::{Datagram, Message, Method};
 use vocab::Time;
 
 use crate::callers::trunk;
+use crate::room::Content;
 
 /// What the engine has sent so far, and the first thing that it should not have.
 #[derive(Debug, Default)]
@@ -20,8 +22,6 @@ pub(crate) struct Wire {
     /// Calls of the engine's to each place, by Call-ID, until it ended them or heard that they ended.
     calls: BTreeMap<SocketAddr, BTreeMap<String, Called>>,
     pub(crate) fault: Option<String>,
-    /// Messages sent, copies included.
-    pub(crate) messages: u64,
 }
 
 /// An INVITE of the engine's.
@@ -47,17 +47,20 @@ struct Side {
 }
 
 impl Wire {
-    /// A message of the engine's goes out.
-    pub(crate) fn sent(&mut self, now: Time, to: SocketAddr, bytes: &[u8]) {
-        self.messages += 1;
-        match sip::parse_datagram(bytes) {
-            Ok(Datagram::Message(message)) if message.method().is_some() => {
-                self.request(&message);
-                self.second_call(now, to, &message);
+    /// A message of the engine's goes out; what whoever gets it finds in it.
+    pub(crate) fn sent(&mut self, now: Time, to: SocketAddr, bytes: Vec<u8>) -> Content {
+        match sip::parse_datagram(&bytes) {
+            Ok(Datagram::Message(message)) => {
+                if message.method().is_some() {
+                    self.request(&message);
+                    self.second_call(now, to, &message);
+                }
+                Content::Message(Box::new(message))
             }
-            Ok(Datagram::Message(_) | Datagram::KeepAlive) => {}
+            Ok(Datagram::KeepAlive) => Content::Octets(bytes),
             Err(malformed) => {
                 self.broken(format!("malformed SIP to {to}: {}", malformed.problem));
+                Content::Octets(bytes)
             }
         }
     }
@@ -66,16 +69,15 @@ impl Wire {
         let (Ok(call_id), Ok(cseq), Ok(from), Ok(to), Some(method)) = (
             message.call_id(),
             message.cseq(),
-            message.from(),
-            message.to(),
+            message.from_tag(),
+            message.to_tag(),
             message.method(),
         ) else {
             return self.broken("a request without what each must have (§8.1.1)".to_owned());
         };
-        let tag = from.params.get("tag").flatten().unwrap_or_default();
-        let in_dialog = to.params.get("tag").is_some();
+        let in_dialog = to.is_some();
         let branch = branch_of(message);
-        let side = (call_id.to_owned(), tag.to_owned());
+        let side = (call_id.to_owned(), from.unwrap_or_default().to_owned());
         let side = self.sides.entry(side).or_default();
         let number = cseq.number;
         let fault = match method {
@@ -113,7 +115,7 @@ impl Wire {
             return;
         }
         let call_id = message.call_id().unwrap_or_default().to_owned();
-        let in_dialog = message.to().is_ok_and(|to| to.params.get("tag").is_some());
+        let in_dialog = message.to_tag().is_ok_and(|tag| tag.is_some());
         let calls = self.calls.entry(to).or_default();
         match message.method() {
             Some(Method::Cancel | Method::Bye) => {
@@ -143,20 +145,22 @@ impl Wire {
         }
     }
 
-    /// A message is on its way into the engine.
+    /// A message is on its way into the engine. What telephones send is SIP, and garbage is no whole
+    /// message: that is the engine's to judge, so nothing is parsed here.
     pub(crate) fn received(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
-        // Whatever is no SIP is the engine's to judge.
-        let Ok(Datagram::Message(message)) = sip::parse_datagram(bytes) else {
+        let text = |octets: Option<_>| octets.and_then(|text| core::str::from_utf8(text).ok());
+        let Some(call_id) = text(peek::call_id(bytes)) else {
             return;
         };
-        let branch = branch_of(&message);
-        if message.status().is_some() {
-            self.heard.insert(branch.clone());
+        let branch = text(peek::branch(bytes)).unwrap_or_default();
+        let status = peek::status(bytes);
+        if status.is_some() && !self.heard.contains(branch) {
+            self.heard.insert(branch.to_owned());
         }
-        let (Some(calls), Ok(call_id)) = (self.calls.get_mut(&from), message.call_id()) else {
+        let Some(calls) = self.calls.get_mut(&from) else {
             return;
         };
-        match message.status() {
+        match status {
             Some(300..) => {
                 calls.remove(call_id);
             }
@@ -167,7 +171,7 @@ impl Wire {
                     called.heard = true;
                 }
             }
-            None if message.method() == Some(&Method::Bye) => {
+            None if bytes.starts_with(b"BYE ") => {
                 calls.remove(call_id);
             }
             None => {}
@@ -185,7 +189,6 @@ impl Wire {
 }
 
 fn branch_of(message: &Message) -> String {
-    let via = message.via().ok();
-    let branch = via.and_then(|via| via.params.get("branch").flatten().map(str::to_owned));
-    branch.unwrap_or_default()
+    let branch = message.branch().ok().flatten();
+    branch.unwrap_or_default().to_owned()
 }

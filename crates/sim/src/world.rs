@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use dialplan::Plan;
 use sip::{Flow, Transport};
 use switch::{Input, Switch};
 use vocab::{OperatorState, Time};
@@ -13,10 +14,10 @@ use crate::checks;
 use crate::database::Database;
 use crate::endpoint::engine;
 use crate::host::{Host, Left, wall};
-use crate::installation::{operators, plans, registrations, settings, standing};
+use crate::installation::{operators, plans, read_plans, registrations, settings, standing};
 use crate::orders;
 use crate::random::Random;
-use crate::room::{Alarm, Event, Letter, Room};
+use crate::room::{Alarm, Content, Event, Letter, Room};
 use crate::scenario::{Fault, Scenario};
 use crate::telephones::{Telephone, address};
 use crate::{Failure, Report};
@@ -41,6 +42,7 @@ struct World {
     set_ahead_ms: i64,
     /// What a crash left behind until the process is back.
     left: Option<Left>,
+    plans: Vec<Plan>,
     database: Database,
     lossy_disk: bool,
     /// The process dies as soon as it has something unsynced.
@@ -139,6 +141,7 @@ impl World {
             open: true,
             set_ahead_ms: 0,
             left: None,
+            plans: read_plans(),
             database: Database::default(),
             lossy_disk: false,
             doomed: false,
@@ -211,7 +214,7 @@ impl World {
             }
             let (closing, recovery) = journal::close_interrupted(&events);
             awaited = recovery.recordings_awaited;
-            host.continue_with(left, closing);
+            host.continue_with(left, events, &closing);
             bindings = registrations(&host.events);
             stood = standing(&host.events);
         }
@@ -219,7 +222,7 @@ impl World {
         host.input(room, Input::Wall(wall(room.now, self.set_ahead_ms)));
         host.input(room, Input::Operators(operators(self.telephones.len())));
         host.input(room, Input::Standing(stood));
-        host.input(room, plans());
+        host.input(room, plans(&self.plans));
         host.input(
             room,
             Input::Bindings {
@@ -249,10 +252,7 @@ impl World {
     }
 
     fn next(&self) -> Option<Time> {
-        let switch = self
-            .host
-            .as_ref()
-            .and_then(|host| host.switch.next_deadline());
+        let switch = self.host.as_ref().and_then(|host| host.deadline);
         let telephones = self.telephones.iter();
         let telephones = telephones
             .filter_map(|one| one.endpoint.next_deadline())
@@ -267,7 +267,7 @@ impl World {
     fn deadlines(&mut self) {
         let now = self.room.now;
         if let Some(host) = &mut self.host
-            && host.switch.next_deadline().is_some_and(|at| at <= now)
+            && host.deadline.is_some_and(|at| at <= now)
         {
             host.input(&mut self.room, Input::Deadline);
         }
@@ -332,10 +332,12 @@ impl World {
     }
 
     fn arrived(&mut self, letter: Letter) {
-        let Letter { from, to, bytes } = letter;
+        let Letter { from, to, content } = letter;
         let now = self.room.now;
         if to == engine() {
-            let Some(host) = &mut self.host else { return };
+            let (Some(host), Content::Octets(bytes)) = (&mut self.host, content) else {
+                return;
+            };
             host.wire.received(now, from, &bytes);
             let flow = Flow {
                 transport: Transport::Udp,
@@ -344,20 +346,13 @@ impl World {
             };
             return host.input(&mut self.room, Input::Datagram { flow, bytes });
         }
-        let read = if to == trunk() {
-            let read = self.callers.endpoint.receive(now, &bytes);
+        // Anybody else is a stranger who sent garbage.
+        if to == trunk() {
+            self.callers.endpoint.receive(now, content);
             self.hear_callers();
-            read
         } else if let Some(n) = (0..self.telephones.len()).find(|n| address(*n) == to) {
-            let read = self.telephones[n].endpoint.receive(now, &bytes);
+            self.telephones[n].endpoint.receive(now, content);
             self.hear_telephone(n);
-            read
-        } else {
-            // A stranger who sent garbage.
-            Ok(())
-        };
-        if let Err(wrong) = read {
-            self.wrong.get_or_insert(wrong);
         }
     }
 
@@ -386,6 +381,8 @@ impl World {
             Alarm::Register(n)
             | Alarm::Decide(n, _)
             | Alarm::Refer(n, _)
+            | Alarm::Consult(n, _)
+            | Alarm::Join(n, _)
             | Alarm::Hold(n, _)
             | Alarm::Dial(n)
             | Alarm::Enough(n, _)
@@ -448,7 +445,7 @@ impl World {
             Fault::Crash => self.crash(),
             Fault::Reload => {
                 if let Some(host) = &mut self.host {
-                    host.input(&mut self.room, plans());
+                    host.input(&mut self.room, plans(&self.plans));
                     let operators = operators(self.telephones.len());
                     host.input(&mut self.room, Input::Operators(operators));
                 }
@@ -472,7 +469,7 @@ impl World {
     fn crash(&mut self) {
         self.doomed = false;
         if let Some(host) = self.host.take() {
-            self.lossy_disk |= host.overdue > 0;
+            self.lossy_disk |= host.overdue() > 0;
             self.left = Some(host.crashed(&mut self.room));
             self.room.alarm(Duration::from_secs(1), Alarm::Restart);
         }
@@ -493,7 +490,7 @@ impl World {
                 0 => (0..length).map(|_| self.random.number() as u8).collect(),
                 _ => torso.iter().copied().take(length).collect(),
             };
-            self.room.send(from, engine(), &bytes);
+            self.room.send(from, engine(), Content::Octets(bytes));
         }
     }
 

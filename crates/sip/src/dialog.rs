@@ -24,8 +24,8 @@ impl DialogId {
     pub fn of_incoming(request: &Message) -> Option<Self> {
         Some(Self {
             call_id: request.call_id().ok()?.to_owned(),
-            local_tag: request.to().ok()?.tag()?.to_owned(),
-            remote_tag: request.from().ok()?.tag().unwrap_or_default().to_owned(),
+            local_tag: request.to_tag().ok()??.to_owned(),
+            remote_tag: request.from_tag().ok()?.unwrap_or_default().to_owned(),
         })
     }
 
@@ -34,8 +34,8 @@ impl DialogId {
     pub fn of_response(response: &Message) -> Option<Self> {
         Some(Self {
             call_id: response.call_id().ok()?.to_owned(),
-            local_tag: response.from().ok()?.tag().unwrap_or_default().to_owned(),
-            remote_tag: response.to().ok()?.tag()?.to_owned(),
+            local_tag: response.from_tag().ok()?.unwrap_or_default().to_owned(),
+            remote_tag: response.to_tag().ok()??.to_owned(),
         })
     }
 }
@@ -310,22 +310,18 @@ impl Dialog {
         if strict {
             // §12.2.1.1: the strict router goes into the Request-URI, the target to the end.
             for route in self.route_set.iter().skip(1) {
-                request.headers.push(HeaderName::Route, route.to_string());
+                request.headers.print(HeaderName::Route, route);
             }
             let target = format!("<{}>", self.remote_target);
             request.headers.push(HeaderName::Route, target);
         } else {
             for route in &self.route_set {
-                request.headers.push(HeaderName::Route, route.to_string());
+                request.headers.print(HeaderName::Route, route);
             }
         }
         request.headers.push(HeaderName::MaxForwards, "70");
-        request
-            .headers
-            .push(HeaderName::From, self.local.to_string());
-        request
-            .headers
-            .push(HeaderName::To, self.remote.to_string());
+        request.headers.print(HeaderName::From, &self.local);
+        request.headers.print(HeaderName::To, &self.remote);
         request
             .headers
             .push(HeaderName::CallId, self.call_id.as_str());

@@ -56,12 +56,12 @@ impl Way {
         let mut request = Message::request(method, self.target.clone());
         let headers = &mut request.headers;
         for hop in &self.route {
-            headers.push(HeaderName::Route, hop.to_string());
+            headers.print(HeaderName::Route, hop);
         }
         let from = self.from.clone().with_tag(&ctx.entropy.tag());
         headers.push(HeaderName::MaxForwards, "70");
-        headers.push(HeaderName::From, from.to_string());
-        headers.push(HeaderName::To, self.to.to_string());
+        headers.print(HeaderName::From, &from);
+        headers.print(HeaderName::To, &self.to);
         headers.push(HeaderName::CallId, ctx.entropy.call_id());
         headers.push(HeaderName::CSeq, cseq);
         request

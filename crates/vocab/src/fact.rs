@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::media::Side;
+use crate::tagged::tagged;
 use crate::{
     CallId, Callback, CallbackResult, Contact, Duty, EndedBy, EventId, FieldChange, HeldBy,
     LegCounts, LegId, LegQuality, MessageEnd, MissingReason, OfferId, OfferResult, OperatorId,
@@ -135,7 +136,7 @@ pub enum TransferResult {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fact", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Fact {
     /// The engine began to take calls.
     EngineStarted {
@@ -717,6 +718,8 @@ pub enum Fact {
         reachable: bool,
     },
 }
+
+tagged!(Fact, "fact");
 
 impl Fact {
     /// What became of a recording. It may be stated by a later boot than the one whose call it is of, with the

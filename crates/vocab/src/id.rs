@@ -67,7 +67,7 @@ macro_rules! boot_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:08x}-{:08x}", self.boot(), self.counter())
+                Digits::of(self.0).with_text(|text| f.write_str(text))
             }
         }
 
@@ -75,29 +75,82 @@ macro_rules! boot_id {
             type Err = ParseIdError;
 
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
-                let (boot, counter) = text.split_once('-').ok_or(ParseIdError)?;
-                if boot.len() != 8 || counter.len() != 8 {
-                    return Err(ParseIdError);
-                }
-                let boot = u32::from_str_radix(boot, 16).map_err(|_| ParseIdError)?;
-                let counter = u32::from_str_radix(counter, 16).map_err(|_| ParseIdError)?;
+                let (boot, counter) = numbers(text).ok_or(ParseIdError)?;
                 Ok(Self::new(boot, counter))
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                Digits::of(self.0).with_text(|text| to.serialize_str(text))
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-                text.parse().map_err(serde::de::Error::custom)
+                from.deserialize_str(IdText).map(|(boot, counter)| Self::new(boot, counter))
             }
         }
     };
+}
+
+/// An id as text. Every event carries several, so they are written without the machinery of formats.
+struct Digits([u8; 17]);
+
+impl Digits {
+    fn of(id: u64) -> Self {
+        let mut text = [b'-'; 17];
+        let (boot, counter) = text.split_at_mut(8);
+        let mut rest = id;
+        for place in counter
+            .iter_mut()
+            .skip(1)
+            .rev()
+            .chain(boot.iter_mut().rev())
+        {
+            *place = match (rest & 0xf) as u8 {
+                digit @ 0..=9 => b'0' + digit,
+                digit => b'a' + digit - 10,
+            };
+            rest >>= 4;
+        }
+        Self(text)
+    }
+
+    fn with_text<T>(&self, then: impl FnOnce(&str) -> T) -> T {
+        then(core::str::from_utf8(&self.0).unwrap_or_default())
+    }
+}
+
+/// Boot and counter of an id's text.
+fn numbers(text: &str) -> Option<(u32, u32)> {
+    let (boot, counter) = text.split_at_checked(8)?;
+    let counter = counter
+        .strip_prefix('-')
+        .filter(|digits| digits.len() == 8)?;
+    Some((number(boot)?, number(counter)?))
+}
+
+/// Of hex digits alone; a sign is none.
+fn number(digits: &str) -> Option<u32> {
+    digits
+        .chars()
+        .try_fold(0, |number, digit| Some(number << 4 | digit.to_digit(16)?))
+}
+
+/// Reads an id where the text stands, without a copy of it.
+struct IdText;
+
+impl serde::de::Visitor<'_> for IdText {
+    type Value = (u32, u32);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text of an id")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        numbers(text).ok_or_else(|| E::custom(ParseIdError))
+    }
 }
 
 boot_id! {
@@ -152,6 +205,9 @@ mod tests {
             "0cff1234",
             "0cff1234-0000002g",
             "0cff1234-0000002a-",
+            "0cff1234-+000002a",
+            "+cff1234-0000002a",
+            "0cff123é-0000002",
         ] {
             assert_eq!(text.parse::<CallId>(), Err(ParseIdError), "{text}");
         }

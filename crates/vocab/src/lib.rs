@@ -31,6 +31,7 @@ mod recording;
 mod registration;
 pub mod srtp;
 mod supervision;
+mod tagged;
 mod time;
 mod who;
 

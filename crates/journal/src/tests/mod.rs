@@ -288,17 +288,7 @@ impl Place {
 
     /// The same with files of about `octets`.
     pub(crate) fn run_in_files(&self, octets: u64, boot: u32, events: &[Event]) -> Recovery {
-        let (journal, recovery) = start_with(self.settings(), octets, boot, |_| {}).unwrap();
-        for (number, event) in events.iter().enumerate() {
-            journal.append(event.clone());
-            // The end waits for the database, but not for ever.
-            while number % 1_000 == 0 && journal.lag() > 50_000 {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-        let stopped = journal.stop();
-        assert_eq!((stopped.not_in_sql, stopped.lost), (0, 0));
-        recovery
+        run_with(self.settings(), octets, boot, events)
     }
 
     pub(crate) fn rows(&self) -> Vec<CallRows> {
@@ -322,6 +312,21 @@ impl Place {
                 .unwrap()
         })
     }
+}
+
+/// Runs a journal over `events` and stops it.
+pub(crate) fn run_with(settings: Settings, octets: u64, boot: u32, events: &[Event]) -> Recovery {
+    let (journal, recovery) = start_with(settings, octets, boot, |_| {}).unwrap();
+    for (number, event) in events.iter().enumerate() {
+        journal.append(event.clone());
+        // The end waits for the database, but not for ever.
+        while number % 1_000 == 0 && journal.lag() > 50_000 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let stopped = journal.stop();
+    assert_eq!((stopped.not_in_sql, stopped.lost), (0, 0));
+    recovery
 }
 
 pub(crate) fn settings_in(folder: &Path) -> Settings {

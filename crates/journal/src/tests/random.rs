@@ -5,7 +5,7 @@ use proptest::sample::Index;
 use vocab::{EntryField, FieldChange};
 
 use super::*;
-use crate::Entry;
+use crate::{Entry, Leaving};
 
 #[derive(Debug, Clone, Copy)]
 enum Ending {
@@ -301,8 +301,8 @@ proptest! {
         let events = history(&scripts);
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(events.len())).collect();
         cuts.sort_unstable();
-        // The calls carry another boot in their ids than the ones they run in, so that no restart
-        // closes them and the whole history is one.
+        // The calls are those of a leaving engine, so that no restart closes them and the whole history
+        // is one.
         let mut begun = 0;
         let mut all = Vec::new();
         for cut in cuts.into_iter().chain([events.len()]) {
@@ -331,6 +331,14 @@ fn run_piece(place: &Place, octets: u64, piece: &[Event], all: &mut Vec<Event>) 
             ..event.clone()
         })
         .collect();
-    place.run_in_files(octets, boot, &events);
+    let leaving = Leaving {
+        boot: BOOT,
+        lock: Arc::new(tempfile::tempfile().unwrap()),
+    };
+    let settings = Settings {
+        leaving: Some(leaving),
+        ..place.settings()
+    };
+    run_with(settings, octets, boot, &events);
     all.extend(events);
 }

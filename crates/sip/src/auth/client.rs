@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::digest::{self, Algorithm, Inputs, Qop, Secrets};
+use super::digest::{self, Algorithm, Inputs, Qop};
 use super::params::DigestParams;
 use crate::wire::{HeaderName, Message, quote};
 
@@ -63,14 +63,14 @@ pub fn authorize(
     let nonce = challenge.raw("nonce").unwrap_or("");
     let nc = format!("{nc:08x}");
     let qop = challenge.raw("qop").map(|_| Qop { cnonce, nc: &nc });
-    let secrets = Secrets::new(user, &realm, password);
+    let secret = digest::secret(algorithm, user, &realm, password);
     let inputs = Inputs {
         method: method.as_str(),
         uri: &uri,
         nonce,
         qop,
     };
-    let response = digest::response(algorithm, secrets.of(algorithm), inputs);
+    let response = digest::response(algorithm, secret.as_str(), inputs);
     let mut value = format!(
         "Digest username={}, realm={}, nonce=\"{nonce}\", uri=\"{uri}\", response=\"{}\", algorithm={}",
         quote(user),

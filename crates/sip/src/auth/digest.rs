@@ -56,13 +56,10 @@ impl Secrets {
     /// Hashes a password for both algorithms.
     #[must_use]
     pub fn new(user: &str, realm: &str, password: &str) -> Self {
-        let hash = |algorithm: Algorithm| {
-            let parts = [user, ":", realm, ":", password].map(str::as_bytes);
-            algorithm.hash(&parts).as_str().to_owned()
-        };
+        let secret = |algorithm| secret(algorithm, user, realm, password).as_str().to_owned();
         Self {
-            sha256: hash(Algorithm::Sha256),
-            md5: hash(Algorithm::Md5),
+            sha256: secret(Algorithm::Sha256),
+            md5: secret(Algorithm::Md5),
         }
     }
 
@@ -87,6 +84,12 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets(…)")
     }
+}
+
+/// The HA1 for one algorithm.
+pub(super) fn secret(algorithm: Algorithm, user: &str, realm: &str, password: &str) -> Hex {
+    let parts = [user, ":", realm, ":", password].map(str::as_bytes);
+    algorithm.hash(&parts)
 }
 
 /// What is hashed besides the HA1, as it stands in the credentials between the quotes.

@@ -79,9 +79,7 @@ pub(super) fn listing(
                 .params
                 .set("q", Some(&format!("0.{:03}", binding.q)));
         }
-        response
-            .headers
-            .push(HeaderName::Contact, contact.to_string());
+        response.headers.print(HeaderName::Contact, &contact);
     }
     if parsed.outbound {
         // RFC 5626 §6: so the telephone knows that its flows are kept, and how often to show that

@@ -1,8 +1,11 @@
 //! Owns the texts by which messages find their transactions (RFC 3261 §17.1.3, §17.2.3, §8.2.2.2).
 
 use core::fmt::Write as _;
+use core::net::IpAddr;
 
-use crate::wire::{CSeq, HeaderName, Message, Method, ParseError, Via};
+use crate::wire::{
+    CSeq, HeaderName, Host, Message, Method, ParseError, Via, write_decimal, write_ip,
+};
 
 /// Writes the key of the server transaction to which a request belongs (RFC 3261 §17.2.3).
 /// ACK and CANCEL get the key of the INVITE.
@@ -22,7 +25,16 @@ pub(super) fn server(
             push_all(key, &["3261 ", method, "\n", branch, "\n"]);
             // sent-by belongs to the key: "in order to prevent accidental or malicious
             // duplication of branch parameters from different clients".
-            let _ = write!(key, "{}:{}", via.host, via.port.unwrap_or(5060));
+            match &via.host {
+                Host::Ip(address @ IpAddr::V4(_)) => {
+                    let _ = write_ip(key, *address);
+                }
+                other => {
+                    let _ = write!(key, "{other}");
+                }
+            }
+            key.push(':');
+            let _ = write_decimal(key, u32::from(via.port.unwrap_or(5060)));
             // Tokens and host names are compared without regard to case (§7.3.1).
             key.make_ascii_lowercase();
         }
@@ -33,11 +45,8 @@ pub(super) fn server(
             if let Some(uri) = request.request_uri() {
                 let _ = write!(key, "{uri}");
             }
-            let from = request.from()?;
-            push_all(
-                key,
-                &["\n", from.tag().unwrap_or(""), "\n", request.call_id()?],
-            );
+            let tag = request.from_tag()?.unwrap_or("");
+            push_all(key, &["\n", tag, "\n", request.call_id()?]);
             let top = request
                 .headers
                 .values(&HeaderName::Via)
@@ -52,17 +61,23 @@ pub(super) fn server(
 /// Writes the key under which a merged request is found: same From tag, Call-ID and CSeq, no
 /// matter which branch (RFC 3261 §8.2.2.2). False if the request has a To tag: it cannot be merged.
 pub(super) fn merged(key: &mut String, request: &Message, cseq: &CSeq) -> Result<bool, ParseError> {
-    if request.to()?.tag().is_some() {
+    if request.to_tag()?.is_some() {
         return Ok(false);
     }
     key.clear();
-    let from = request.from()?;
+    let tag = request.from_tag()?.unwrap_or("");
     push_all(
         key,
-        &[cseq.method.as_str(), "\n", from.tag().unwrap_or(""), "\n"],
+        &[
+            cseq.method.as_str(),
+            "\n",
+            tag,
+            "\n",
+            request.call_id()?,
+            "\n",
+        ],
     );
-    key.push_str(request.call_id()?);
-    let _ = write!(key, "\n{}", cseq.number);
+    let _ = write_decimal(key, cseq.number);
     Ok(true)
 }
 
@@ -82,14 +97,10 @@ pub(super) fn acknowledged(
     cseq: &CSeq,
 ) -> Result<(), ParseError> {
     key.clear();
-    let from = message.from()?;
-    let to = message.to()?;
-    push_all(
-        key,
-        &[from.tag().unwrap_or(""), "\n", to.tag().unwrap_or(""), "\n"],
-    );
-    key.push_str(message.call_id()?);
-    let _ = write!(key, "\n{}", cseq.number);
+    let from = message.from_tag()?.unwrap_or("");
+    let to = message.to_tag()?.unwrap_or("");
+    push_all(key, &[from, "\n", to, "\n", message.call_id()?, "\n"]);
+    let _ = write_decimal(key, cseq.number);
     Ok(())
 }
 
@@ -109,8 +120,8 @@ pub fn stateless_tag(request: &Message) -> String {
         hash.add(request.headers.first(&field).unwrap_or(""));
     }
     // The topmost Via was completed with what the network showed; only its branch stays the same.
-    if let Ok(via) = request.via() {
-        hash.add(via.branch().unwrap_or(""));
+    if let Ok(branch) = request.branch() {
+        hash.add(branch.unwrap_or(""));
     }
     format!("h{:016x}", hash.0)
 }

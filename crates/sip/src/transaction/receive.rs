@@ -24,10 +24,9 @@ impl Transactions {
         if response.headers.values(&HeaderName::Via).nth(1).is_some() {
             return Ok(());
         }
-        let via = response.via()?;
         key::client(
             &mut self.scratch,
-            via.branch().unwrap_or(""),
+            response.branch()?.unwrap_or(""),
             &response.cseq()?.method,
         );
         if let Some(tx) = self.client_keys.get(self.scratch.as_str()).copied() {

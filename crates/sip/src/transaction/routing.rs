@@ -1,10 +1,11 @@
 //! Owns the addressing of responses: what a server writes into the topmost Via of a request, and
 //! where the response goes (RFC 3261 §18.2.1, §18.2.2, RFC 3581 §4).
 
+use core::fmt::Write as _;
 use core::net::{IpAddr, SocketAddr};
 
 use super::{Flow, Transport};
-use crate::wire::{HeaderName, Host, Message, Via};
+use crate::wire::{HeaderName, Host, Message, Via, write_decimal, write_ip};
 
 /// Where responses go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +30,14 @@ pub(super) fn mark(request: &mut Message, mut via: Via, flow: Flow) -> Reply {
     // A `received` that the peer wrote itself must not steer the response.
     let forged = via.params.has("received");
     if asked_rport {
-        via.params.set("rport", Some(&source.port().to_string()));
+        let mut port = String::with_capacity(5);
+        let _ = write_decimal(&mut port, u32::from(source.port()));
+        via.params.set("rport", Some(&port));
     }
     if asked_rport || !named {
-        via.params.set("received", Some(&address.to_string()));
+        let mut text = String::with_capacity(15);
+        let _ = write_ip(&mut text, address);
+        via.params.set("received", Some(&text));
     } else if forged {
         via.params.remove("received");
     }
@@ -104,8 +109,9 @@ fn replace_top(request: &mut Message, via: &Via) {
     };
     let first = request.headers.values(&name).next().unwrap_or("");
     let rest = line.trim_start().strip_prefix(first).unwrap_or("");
-    let line = format!("{via}{rest}");
-    request.headers.replace_first(name, line);
+    let mut marked = String::with_capacity(line.len() + 48);
+    let _ = write!(marked, "{via}{rest}");
+    request.headers.replace_first(name, marked);
 }
 
 #[cfg(test)]

@@ -535,8 +535,7 @@ impl Transactions {
 
     /// CANCEL is a transaction of its own with the branch of the INVITE (RFC 3261 §9.1).
     fn start_cancel(&mut self, now: Time, flow: Flow, cancel: &Message) {
-        let via = cancel.via().ok();
-        let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or("");
+        let branch = cancel.branch().ok().flatten().unwrap_or("");
         self.start_client(now, flow, branch, &Method::Cancel, |turn| {
             Client::Other(client::Other::start(cancel, true, turn))
         });
@@ -587,6 +586,14 @@ fn add_via(request: &mut Message, flow: Flow, sent_by: &str, branch: &str) {
     let transport = flow.transport.as_str();
     request.headers.insert_first(
         HeaderName::Via,
-        format!("SIP/2.0/{transport} {sent_by};rport;branch={branch}"),
+        [
+            "SIP/2.0/",
+            transport,
+            " ",
+            sent_by,
+            ";rport;branch=",
+            branch,
+        ]
+        .concat(),
     );
 }

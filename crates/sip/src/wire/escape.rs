@@ -24,14 +24,20 @@ const fn is_unreserved(octet: u8) -> bool {
 
 /// Writes text with everything escaped that may not stand as it is.
 pub(super) fn write(out: &mut impl Write, text: &str, unescaped: Unescaped) -> fmt::Result {
-    for octet in text.bytes() {
-        if is_unreserved(octet) || unescaped.contains(&octet) {
-            out.write_char(char::from(octet))?;
-        } else {
+    let escaped = |octet: &u8| !is_unreserved(*octet) && !unescaped.contains(octet);
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|octet| escaped(&octet)) {
+        // What is written as it is is ASCII, so the cut is between characters.
+        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.write_str(plain)?;
+        let character = from.chars().next().map_or(1, char::len_utf8);
+        let (character, after) = from.split_at_checked(character).unwrap_or((from, ""));
+        for octet in character.bytes() {
             write!(out, "%{octet:02X}")?;
         }
+        rest = after;
     }
-    Ok(())
+    out.write_str(rest)
 }
 
 /// Undoes escapes; `None` if one is not followed by two digits or the result is not UTF-8.

@@ -1,6 +1,6 @@
 //! Owns the list of header fields of one message, in order. Knows names, not meanings.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::ops::Range;
 
 use super::HeaderName;
@@ -85,6 +85,19 @@ impl Headers {
         self.fields.push(field);
     }
 
+    /// Adds a field at the end, its value as it prints.
+    pub fn print(&mut self, name: HeaderName, value: &impl fmt::Display) {
+        self.make_room();
+        let begin = self.text.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{value}");
+        self.fields.push(Field {
+            name,
+            begin,
+            end: self.text.len(),
+        });
+    }
+
     /// Makes this the only field of its name; it stands where the first one was, or at the end.
     pub fn set(&mut self, name: HeaderName, value: impl AsRef<str>) {
         let place = self.place(&name);
@@ -131,8 +144,17 @@ impl Headers {
         self.fields.iter().position(|field| field.name == *name)
     }
 
+    /// Room for a usual message at once, before the first field.
+    fn make_room(&mut self) {
+        if self.text.capacity() == 0 {
+            self.text.reserve(512);
+            self.fields.reserve(16);
+        }
+    }
+
     /// Puts the value behind the others.
     fn field(&mut self, name: HeaderName, value: &str) -> Field {
+        self.make_room();
         let begin = self.text.len();
         self.text.push_str(value);
         Field {
@@ -241,6 +263,14 @@ mod tests {
         headers.set(HeaderName::Via, "x");
         let fields: Vec<_> = headers.iter().map(|(n, v)| format!("{n}={v}")).collect();
         assert_eq!(fields, ["Via=x", "To=b"]);
+    }
+
+    #[test]
+    fn a_printed_value_is_as_one_that_was_pushed() {
+        let (mut printed, mut pushed) = (sample(), sample());
+        printed.print(HeaderName::CSeq, &17);
+        pushed.push(HeaderName::CSeq, "17");
+        assert_eq!(printed, pushed);
     }
 
     #[test]

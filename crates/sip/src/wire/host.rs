@@ -55,10 +55,56 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
-            Self::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Ip(address @ IpAddr::V4(_)) => write_ip(f, *address),
             Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }
+}
+
+/// `host`, or `host:port`.
+pub(super) fn write_host_port(
+    f: &mut fmt::Formatter<'_>,
+    host: &Host,
+    port: Option<u16>,
+) -> fmt::Result {
+    fmt::Display::fmt(host, f)?;
+    let Some(port) = port else { return Ok(()) };
+    f.write_str(":")?;
+    write_decimal(f, u32::from(port))
+}
+
+/// Writes an address without brackets. Each message has a handful of IPv4 addresses, so these are written
+/// without the machinery of formats.
+pub(crate) fn write_ip(out: &mut impl fmt::Write, address: IpAddr) -> fmt::Result {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            write_decimal(out, u32::from(a))?;
+            for octet in [b, c, d] {
+                out.write_str(".")?;
+                write_decimal(out, u32::from(octet))?;
+            }
+            Ok(())
+        }
+        IpAddr::V6(address) => write!(out, "{address}"),
+    }
+}
+
+/// Writes a number, as in ports and sequence numbers.
+pub(crate) fn write_decimal(out: &mut impl fmt::Write, number: u32) -> fmt::Result {
+    let mut digits = [b'0'; 10];
+    let (mut rest, mut first) = (number, digits.len());
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        // A remainder of ten is below 256.
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        first = at;
+        if rest == 0 {
+            break;
+        }
+    }
+    let text = digits.get(first..).unwrap_or_default();
+    out.write_str(core::str::from_utf8(text).unwrap_or_default())
 }
 
 /// A host on borrowed text.

@@ -5,11 +5,11 @@ use super::error::ParseError;
 use super::header_name::HeaderName;
 use super::headers::Headers;
 use super::method::Method;
-use super::name_addr::NameAddr;
+use super::name_addr::{NameAddr, NameAddrRef};
 use super::reason::reason_phrase;
 use super::scan::number;
 use super::uri::Uri;
-use super::via::Via;
+use super::via::{Via, ViaRef};
 
 /// The first line of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,34 @@ impl Message {
                 .next()
                 .ok_or(ParseError::Missing("Via"))?,
         )
+    }
+
+    /// The branch of the topmost Via: [`Self::via`] without a copy of it.
+    ///
+    /// # Errors
+    /// If there is no Via, or it is faulty.
+    pub fn branch(&self) -> Result<Option<&str>, ParseError> {
+        let via = self.headers.values(&HeaderName::Via).next();
+        let via = ViaRef::parse(via.ok_or(ParseError::Missing("Via"))?)?;
+        Ok(via.branch())
+    }
+
+    /// The tag of From: [`Self::from`] without a copy of it.
+    ///
+    /// # Errors
+    /// If there is no From, or it is faulty.
+    pub fn from_tag(&self) -> Result<Option<&str>, ParseError> {
+        let from = self.mandatory(&HeaderName::From, "From")?;
+        Ok(NameAddrRef::parse(from, "From")?.tag())
+    }
+
+    /// The tag of To: [`Self::to`] without a copy of it.
+    ///
+    /// # Errors
+    /// If there is no To, or it is faulty.
+    pub fn to_tag(&self) -> Result<Option<&str>, ParseError> {
+        let to = self.mandatory(&HeaderName::To, "To")?;
+        Ok(NameAddrRef::parse(to, "To")?.tag())
     }
 
     /// The From field.
@@ -300,8 +328,8 @@ impl Once {
 /// A To value with a tag, if it is well-formed and has none yet. Text is kept as it came
 /// otherwise: some peers compare it.
 pub(super) fn tagged(value: &str, tag: &str) -> String {
-    match NameAddr::parse(value) {
-        Ok(address) if address.tag().is_none() => format!("{value};tag={tag}"),
+    match NameAddrRef::parse(value, "To") {
+        Ok(address) if address.tag().is_none() => [value, ";tag=", tag].concat(),
         Ok(_) | Err(_) => value.to_owned(),
     }
 }

@@ -39,6 +39,7 @@ pub use escape::decode as unescape;
 pub use header_name::HeaderName;
 pub use headers::Headers;
 pub use host::Host;
+pub(crate) use host::{write_decimal, write_ip};
 pub use message::{Message, Start};
 pub use method::Method;
 pub use multipart::{ACCEPTED_BODIES, BodyFault};

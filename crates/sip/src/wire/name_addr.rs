@@ -65,9 +65,13 @@ impl NameAddr {
 impl fmt::Display for NameAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(display) = &self.display {
-            write!(f, "{} ", quote(display))?;
+            f.write_str(&quote(display))?;
+            f.write_str(" ")?;
         }
-        write!(f, "<{}>{}", self.uri, self.params)
+        f.write_str("<")?;
+        self.uri.fmt(f)?;
+        f.write_str(">")?;
+        self.params.fmt(f)
     }
 }
 
@@ -128,6 +132,11 @@ impl<'a> NameAddrRef<'a> {
             return Err(malformed(part, "',' or '?' in an address without '<>'"));
         }
         Self::checked("", UriRef::parse(uri, part)?, params, part)
+    }
+
+    pub(super) fn tag(&self) -> Option<&'a str> {
+        // Looked at already: whatever part they are of, there is no error.
+        ParamScan::new(self.params, "address").value("tag")
     }
 
     /// Our answer adds a tag to To, and must be readable as well.

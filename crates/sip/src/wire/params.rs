@@ -139,11 +139,14 @@ impl fmt::Debug for Params {
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in self.iter() {
-            write!(f, ";{name}")?;
-            match value {
-                None => {}
-                Some(value) if is_param_value(value) => write!(f, "={value}")?,
-                Some(value) => write!(f, "={}", quote(value))?,
+            f.write_str(";")?;
+            f.write_str(name)?;
+            let Some(value) = value else { continue };
+            f.write_str("=")?;
+            if is_param_value(value) {
+                f.write_str(value)?;
+            } else {
+                f.write_str(&quote(value))?;
             }
         }
         Ok(())

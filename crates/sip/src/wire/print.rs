@@ -67,10 +67,14 @@ impl Message {
 fn push_value(out: &mut Vec<u8>, value: &str) {
     let begin = out.len();
     out.extend_from_slice(value.as_bytes());
-    for octet in out.iter_mut().skip(begin) {
-        if matches!(octet, b'\r' | b'\n' | b'\0') {
-            *octet = b' ';
-        }
+    let mut rest = out.get_mut(begin..).unwrap_or_default();
+    // Hardly ever there is one, and to look for it in wide steps is quick.
+    while let Some(at) = memchr::memchr3(b'\r', b'\n', b'\0', rest) {
+        let Some([octet, after @ ..]) = rest.get_mut(at..) else {
+            return;
+        };
+        *octet = b' ';
+        rest = after;
     }
 }
 

@@ -308,6 +308,14 @@ impl<'a> ParamScan<'a> {
         }
     }
 
+    /// The value of a parameter that has one, up to the first fault.
+    pub(super) fn value(self, name: &str) -> Option<&'a str> {
+        let text = self.text;
+        let named = |param: &Param| param.name_in(text).eq_ignore_ascii_case(name);
+        let mut sound = self.map_while(Result::ok);
+        sound.find(named)?.value_in(text)
+    }
+
     /// Looks whether these are parameters.
     pub(super) fn check(text: &'a str, part: &'static str) -> Result<(), ParseError> {
         Self::new(text, part).try_for_each(|param| param.map(|_| ()))

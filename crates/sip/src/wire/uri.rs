@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::ParseError;
 use super::escape;
-use super::host::Host;
+use super::host::{Host, write_host_port};
 use super::params::Params;
 use super::uri_ref::UriRef;
 use crate::transaction::Transport;
@@ -167,7 +167,8 @@ impl<'de> Deserialize<'de> for Uri {
 
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.scheme.as_str())?;
+        f.write_str(self.scheme.as_str())?;
+        f.write_str(":")?;
         match self.scheme {
             Scheme::Other(_) => {
                 return f.write_str(self.user.as_deref().unwrap_or(""));
@@ -182,17 +183,15 @@ impl fmt::Display for Uri {
                     }
                     f.write_str("@")?;
                 }
-                write!(f, "{}", self.host)?;
-                if let Some(port) = self.port {
-                    write!(f, ":{port}")?;
-                }
+                write_host_port(f, &self.host, self.port)?;
             }
         }
-        write!(f, "{}", self.params)?;
-        match &self.headers {
-            Some(headers) => write!(f, "?{headers}"),
-            None => Ok(()),
+        self.params.fmt(f)?;
+        if let Some(headers) = &self.headers {
+            f.write_str("?")?;
+            f.write_str(headers)?;
         }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::error::{ParseError, malformed};
-use super::host::{Host, HostRef};
+use super::host::{Host, HostRef, write_host_port};
 use super::octets;
 use super::params::Params;
 use super::scan::{ParamScan, cut, is_space, is_token, trim};
@@ -65,11 +65,11 @@ impl Via {
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SIP/2.0/{} {}", self.transport, self.host)?;
-        if let Some(port) = self.port {
-            write!(f, ":{port}")?;
+        for part in ["SIP/2.0/", &self.transport, " "] {
+            f.write_str(part)?;
         }
-        write!(f, "{}", self.params)
+        write_host_port(f, &self.host, self.port)?;
+        self.params.fmt(f)
     }
 }
 
@@ -100,6 +100,10 @@ impl<'a> ViaRef<'a> {
                 && param.name_in(via.params).eq_ignore_ascii_case("branch");
         }
         Ok(via)
+    }
+
+    pub(super) fn branch(&self) -> Option<&'a str> {
+        ParamScan::new(self.params, PART).value("branch")
     }
 
     /// Protocol and sent-by; version and parameters are not looked at.

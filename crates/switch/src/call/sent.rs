@@ -274,8 +274,7 @@ impl PartyLeg {
     /// Whether an INVITE of ours has this Call-ID and one of these tags.
     pub(super) fn has_invited(&self, call_id: &str, tags: [&str; 2]) -> bool {
         self.invites.iter().any(|sent| {
-            let tag = sent.head.from().ok();
-            let tag = tag.as_ref().and_then(|from| from.tag());
+            let tag = sent.head.from_tag().ok().flatten();
             sent.head.call_id() == Ok(call_id) && tag.is_some_and(|tag| tags.contains(&tag))
         })
     }

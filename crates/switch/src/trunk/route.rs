@@ -276,14 +276,14 @@ impl Way {
         let mut invite = Message::request(Method::Invite, self.target.clone());
         let headers = &mut invite.headers;
         for hop in &self.route {
-            headers.push(HeaderName::Route, hop.to_string());
+            headers.print(HeaderName::Route, hop);
         }
         headers.push(HeaderName::MaxForwards, "70");
         headers.push(
             HeaderName::From,
             self.from.clone().with_tag(tag).to_string(),
         );
-        headers.push(HeaderName::To, self.to.to_string());
+        headers.print(HeaderName::To, &self.to);
         headers.push(HeaderName::CallId, call_id);
         headers.push(HeaderName::CSeq, "1 INVITE");
         for (name, value) in &self.identity {

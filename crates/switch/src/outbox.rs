@@ -1,4 +1,4 @@
-//! Owns messages that wait for the journal: an answer to a call and to its BYE goes out when the
+//! Owns the messages that wait for the journal: an answer to a call and to its BYE goes out when the
 //! facts behind it are on disk, or when it has waited as long as it may.
 //!
 //! Nothing may overtake a held message of its own dialog: a BYE that reaches the peer before the 200 it
@@ -13,6 +13,7 @@ use sip::Flow;
 use sip::wire::peek;
 use vocab::{EventId, Time};
 
+/// A message that waits.
 struct Held {
     flow: Flow,
     bytes: Vec<u8>,
@@ -20,9 +21,9 @@ struct Held {
     until: Time,
 }
 
-/// The messages that wait. Events and times grow from front to back, so only the front is looked
-/// at.
-pub(super) struct Hold {
+/// The messages that wait between [`Output::Send`](crate::Output::Send) and the network. Events and times
+/// grow from front to back, so only the front is looked at. The process and the simulator have the same one.
+pub struct Outbox {
     longest: Duration,
     durable: Option<EventId>,
     waiting: VecDeque<Held>,
@@ -31,8 +32,10 @@ pub(super) struct Hold {
     overdue: u64,
 }
 
-impl Hold {
-    pub(super) fn new(longest: Duration) -> Self {
+impl Outbox {
+    /// Nothing waits yet, and nothing will for longer than `longest`.
+    #[must_use]
+    pub fn new(longest: Duration) -> Self {
         Self {
             longest,
             durable: None,
@@ -43,12 +46,12 @@ impl Hold {
     }
 
     /// Everything up to this event is on disk.
-    pub(super) fn set_durable(&mut self, event: EventId) {
+    pub fn set_durable(&mut self, event: EventId) {
         self.durable = self.durable.max(Some(event));
     }
 
     /// Takes a message; gives it back at once if it need not wait.
-    pub(super) fn admit(
+    pub fn admit(
         &mut self,
         now: Time,
         flow: Flow,
@@ -74,7 +77,7 @@ impl Hold {
     }
 
     /// The next message whose wait is over.
-    pub(super) fn release(&mut self, now: Time) -> Option<(Flow, Vec<u8>)> {
+    pub fn release(&mut self, now: Time) -> Option<(Flow, Vec<u8>)> {
         let front = self.waiting.front()?;
         let durable = front.after.is_none() || front.after <= self.durable;
         if !durable && front.until > now {
@@ -93,12 +96,14 @@ impl Hold {
     }
 
     /// When the front has waited long enough.
-    pub(super) fn next_deadline(&self) -> Option<Time> {
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
         self.waiting.front().map(|held| held.until)
     }
 
     /// Messages that went out before the disk had their facts.
-    pub(super) fn overdue(&self) -> u64 {
+    #[must_use]
+    pub const fn overdue(&self) -> u64 {
         self.overdue
     }
 }
@@ -131,13 +136,13 @@ mod tests {
 
     #[test]
     fn an_answer_waits_for_its_fact_and_what_follows_in_its_dialog_waits_behind_it() {
-        let mut hold = Hold::new(Duration::from_millis(20));
+        let mut outbox = Outbox::new(Duration::from_millis(20));
         let (answer, bye) = (
             message("SIP/2.0 200 OK", "a"),
             message("BYE sip:a SIP/2.0", "a"),
         );
         let mut admit = |flow, bytes: &[u8], after| {
-            let admitted = hold.admit(Time::ZERO, flow, bytes.to_vec(), after);
+            let admitted = outbox.admit(Time::ZERO, flow, bytes.to_vec(), after);
             admitted.is_some()
         };
         assert!(!admit(flow(1), &answer, event(5)));
@@ -148,27 +153,28 @@ mod tests {
             "of another call, to the same place"
         );
         assert!(admit(flow(2), &answer, None), "to another place");
-        hold.set_durable(EventId::new(1, 4));
-        assert!(hold.release(Time::ZERO).is_none());
-        hold.set_durable(EventId::new(1, 5));
-        assert_eq!(hold.release(Time::ZERO).unwrap().1, answer);
-        assert_eq!(hold.release(Time::ZERO).unwrap().1, bye);
-        let freed = hold.admit(Time::ZERO, flow(1), answer, event(5));
-        assert!(freed.is_some() && hold.dialogs.is_empty());
-        assert_eq!(hold.overdue(), 0);
+        outbox.set_durable(EventId::new(1, 4));
+        assert!(outbox.release(Time::ZERO).is_none());
+        outbox.set_durable(EventId::new(1, 5));
+        assert_eq!(outbox.release(Time::ZERO).unwrap().1, answer);
+        assert_eq!(outbox.release(Time::ZERO).unwrap().1, bye);
+        let freed = outbox.admit(Time::ZERO, flow(1), answer, event(5));
+        assert!(freed.is_some() && outbox.dialogs.is_empty());
+        assert_eq!(outbox.overdue(), 0);
     }
 
     #[test]
     fn a_slow_disk_delays_an_answer_by_no_more_than_the_limit_and_is_counted() {
-        let mut hold = Hold::new(Duration::from_millis(20));
+        let mut outbox = Outbox::new(Duration::from_millis(20));
         assert!(
-            hold.admit(Time::ZERO, flow(1), b"200".to_vec(), event(1))
+            outbox
+                .admit(Time::ZERO, flow(1), b"200".to_vec(), event(1))
                 .is_none()
         );
-        assert_eq!(hold.next_deadline(), Some(Time::from_millis(20)));
-        assert!(hold.release(Time::from_millis(19)).is_none());
-        assert!(hold.release(Time::from_millis(20)).is_some());
-        assert_eq!(hold.overdue(), 1);
-        assert!(hold.next_deadline().is_none());
+        assert_eq!(outbox.next_deadline(), Some(Time::from_millis(20)));
+        assert!(outbox.release(Time::from_millis(19)).is_none());
+        assert!(outbox.release(Time::from_millis(20)).is_some());
+        assert_eq!(outbox.overdue(), 1);
+        assert!(outbox.next_deadline().is_none());
     }
 }
