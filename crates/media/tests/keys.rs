@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::{CALL, Peer, World, leg};
 use media::rtp::Header;
-use vocab::media::{Codec, Law, MediaCommand, MediaEvent, Remote};
+use vocab::media::{Codec, EventTypes, Law, MediaCommand, MediaEvent, Remote};
 
 /// Longer than a key that is pressed towards a peer takes.
 const SOON: Duration = Duration::from_millis(400);
@@ -23,7 +23,10 @@ const SOON: Duration = Duration::from_millis(400);
 fn bridged(world: &World, events: [bool; 2]) -> [Peer; 2] {
     let peers = [1, 2].map(|number| world.connect(number, Codec::Pcma));
     for ((number, peer), events) in (1..).zip(&peers).zip(events) {
-        let event = events.then_some(101);
+        let event = match events {
+            true => EventTypes::narrow(101),
+            false => EventTypes::NONE,
+        };
         let remote = Remote {
             dtmf_send: event,
             dtmf_receive: event,

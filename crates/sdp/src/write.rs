@@ -1,14 +1,13 @@
 //! Owns the descriptions that we send.
 
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
-use vocab::media::{Codec, Rtcp};
+use vocab::media::{Codec, EventTypes, Rtcp};
 
+use crate::Local;
 use crate::browser;
 use crate::crypto;
-use crate::formats::Events;
 use crate::read::{Description, Stream};
-use crate::stream::{Direction, Fit, Preference, RTCP_MUX};
-use crate::{DTMF_WIDE, Local};
+use crate::stream::{Direction, Fit, Preference, RTCP_MUX, offered_events};
 
 /// Milliseconds of audio per packet.
 const PACKET_MS: &str = "20";
@@ -55,17 +54,9 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
 /// The stream that we offer, with all we can.
 fn offered_audio(proto: &str, last: Option<&Media>, local: &Local<'_>) -> Media {
     let with_type = |codec: &Codec| (*codec, codec.payload_type());
-    let events = |payload_type, clock| Events {
-        payload_type,
-        clock,
-    };
-    let wide = local.dtmf.filter(|_| local.codecs.contains(&Codec::Opus));
-    let narrow = local.dtmf.map(|kind| events(kind, 8_000));
-    // RFC 4733 §2.1: events have the clock of the audio that they are among.
-    let wide = wide.map(|_| events(DTMF_WIDE, Codec::Opus.clock_rate()));
     let said = Said {
         codecs: local.codecs.iter().map(with_type).collect(),
-        dtmf: narrow.into_iter().chain(wide).collect(),
+        dtmf: offered_events(local),
         direction: Direction::Both,
         muxed: true,
     };
@@ -84,7 +75,7 @@ pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_
         if place == at {
             let said = Said {
                 codecs: vec![(fit.codec, fit.payload_type)],
-                dtmf: fit.dtmf.into_iter().collect(),
+                dtmf: fit.dtmf,
                 direction: fit.direction.mirrored(),
                 // RFC 5761 §5.1.1: only to one who offered it.
                 muxed: fit.rtcp == Rtcp::Muxed,
@@ -134,14 +125,14 @@ fn session(local: &Local<'_>, attributes: Vec<Attribute>, medias: Vec<Media>) ->
 struct Said {
     /// With their payload types.
     codecs: Vec<(Codec, u8)>,
-    dtmf: Vec<Events>,
+    dtmf: EventTypes,
     direction: Direction,
     /// RTCP may come on the port of RTP.
     muxed: bool,
 }
 
 fn audio(proto: &str, said: &Said, local: &Local<'_>) -> Media {
-    let mut formats: Vec<String> = Vec::with_capacity(said.codecs.len() + said.dtmf.len());
+    let mut formats: Vec<String> = Vec::with_capacity(said.codecs.len() + 2);
     let mut attributes = Vec::with_capacity(said.codecs.len() + 7);
     for (codec, kind) in &said.codecs {
         let (name, clock) = (codec.name(), codec.clock_rate());
@@ -156,7 +147,7 @@ fn audio(proto: &str, said: &Said, local: &Local<'_>) -> Media {
             attributes.push(attribute("fmtp", format!("{kind} {OPUS}")));
         }
     }
-    for events in &said.dtmf {
+    for events in said.dtmf.iter() {
         let (kind, clock) = (events.payload_type, events.clock);
         formats.push(kind.to_string());
         attributes.push(attribute(

@@ -162,3 +162,135 @@ impl PayloadTypes {
         Some(*one)
     }
 }
+
+/// Codecs that two sides agreed on: each may send any of them at any time (RFC 3264 §5.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Codecs(u8);
+
+impl Codecs {
+    /// The same with one more.
+    #[must_use]
+    pub const fn with(self, codec: Codec) -> Self {
+        Self(self.0 | 1 << codec as u8)
+    }
+
+    /// Whether a codec is among them.
+    #[must_use]
+    pub const fn contains(self, codec: Codec) -> bool {
+        self.0 & (1 << codec as u8) != 0
+    }
+}
+
+/// Telephone-events (RFC 4733) as one payload type means them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Events {
+    /// The payload type.
+    pub payload_type: u8,
+    /// Units of their durations in a second.
+    pub clock: u32,
+}
+
+/// The payload types of telephone-events, one for each clock that audio has: an event has the clock
+/// of the audio that it is among (RFC 4733 §2.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EventTypes {
+    narrow: Option<u8>,
+    wide: Option<u8>,
+}
+
+impl EventTypes {
+    /// None.
+    pub const NONE: Self = Self {
+        narrow: None,
+        wide: None,
+    };
+    /// The clocks of audio, and so of events.
+    pub const CLOCKS: [u32; 2] = [8_000, 48_000];
+
+    /// Those of 8,000 Hz alone.
+    #[must_use]
+    pub const fn narrow(payload_type: u8) -> Self {
+        Self {
+            narrow: Some(payload_type),
+            wide: None,
+        }
+    }
+
+    /// The same with those of one clock more, in the place of what that had; of a clock that no audio
+    /// has there are none.
+    #[must_use]
+    pub const fn with(mut self, events: Events) -> Self {
+        match events.clock {
+            8_000 => self.narrow = Some(events.payload_type),
+            48_000 => self.wide = Some(events.payload_type),
+            _ => {}
+        }
+        self
+    }
+
+    /// All of them, those of 8,000 Hz first.
+    pub fn iter(self) -> impl Iterator<Item = Events> {
+        let types = [self.narrow, self.wide].into_iter().zip(Self::CLOCKS);
+        types.filter_map(|(kind, clock)| {
+            Some(Events {
+                payload_type: kind?,
+                clock,
+            })
+        })
+    }
+
+    /// Those of a clock.
+    #[must_use]
+    pub fn of_clock(self, clock: u32) -> Option<Events> {
+        self.iter().find(|events| events.clock == clock)
+    }
+
+    /// Those of a payload type.
+    #[must_use]
+    pub fn of_type(self, payload_type: u8) -> Option<Events> {
+        self.iter()
+            .find(|events| events.payload_type == payload_type)
+    }
+
+    /// Those that go with a codec: of its clock, else of 8,000 Hz, which many offer alone.
+    #[must_use]
+    pub fn with_codec(self, codec: Codec) -> Option<Events> {
+        let [usual, _] = Self::CLOCKS;
+        self.of_clock(codec.clock_rate())
+            .or_else(|| self.of_clock(usual))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_go_with_the_clock_of_the_codec_else_with_that_of_8000() {
+        let (narrow, wide) = (EventTypes::narrow(101), |kind| Events {
+            payload_type: kind,
+            clock: 48_000,
+        });
+        let both = narrow.with(wide(110));
+        let kind = |types: EventTypes, codec| {
+            let events = types.with_codec(codec)?;
+            Some((events.payload_type, events.clock))
+        };
+        assert_eq!(kind(both, Codec::Opus), Some((110, 48_000)));
+        for codec in [Codec::Pcma, Codec::Pcmu, Codec::G722] {
+            assert_eq!(kind(both, codec), Some((101, 8_000)));
+            assert_eq!(kind(EventTypes::NONE.with(wide(110)), codec), None);
+        }
+        assert_eq!(kind(narrow, Codec::Opus), Some((101, 8_000)));
+        assert_eq!(both.of_type(110).map(|events| events.clock), Some(48_000));
+        assert_eq!(both.of_type(96), None);
+        assert_eq!(both.with(wide(97)).of_type(110), None, "in its place");
+    }
+
+    #[test]
+    fn a_set_of_codecs_has_those_that_were_put_in() {
+        let some = Codecs::default().with(Codec::Pcma).with(Codec::Opus);
+        let held = Codec::ALL.map(|codec| some.contains(codec));
+        assert_eq!(held, [false, true, false, true]);
+    }
+}

@@ -12,7 +12,7 @@ use crate::browser::BrowserPeer;
 use crate::srtp::Crypto;
 use crate::{CallId, LegCounts, LegId, LegQuality, PauseReason};
 
-pub use crate::formats::{Codec, Law, OpusWish, PayloadTypes};
+pub use crate::formats::{Codec, Codecs, EventTypes, Events, Law, OpusWish, PayloadTypes};
 
 /// Where a leg's peer takes RTCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,8 +41,10 @@ pub struct Remote {
     pub address: SocketAddr,
     /// And its RTCP.
     pub rtcp: Rtcp,
-    /// The codec of both directions.
+    /// The codec that the peer is sent.
     pub codec: Codec,
+    /// The codecs that were agreed on, of which the peer may send any.
+    pub agreed: Codecs,
     /// The payload type on which the peer takes it.
     pub payload_type: u8,
     /// The payload types on which we said we take audio.
@@ -51,12 +53,10 @@ pub struct Remote {
     pub packet_ms: u8,
     /// What the peer wants of Opus, if that is the codec.
     pub opus: OpusWish,
-    /// Units of telephone-events' durations in a second, in both directions.
-    pub dtmf_clock: u32,
-    /// The payload type on which the peer takes telephone-events (RFC 4733), if it does.
-    pub dtmf_send: Option<u8>,
-    /// The payload type on which we said we take telephone-events, if we did.
-    pub dtmf_receive: Option<u8>,
+    /// The payload types on which the peer takes telephone-events (RFC 4733), if it does.
+    pub dtmf_send: EventTypes,
+    /// Those on which we said we take them, if we did.
+    pub dtmf_receive: EventTypes,
     /// Audio we may send: false when the peer said `sendonly`, `inactive` or `c=0.0.0.0`.
     pub send: bool,
     /// How its packets and ours are protected; `None`: they are in clear. Never written down.
@@ -79,18 +79,33 @@ impl Remote {
             address,
             rtcp: Rtcp::beside(address),
             codec,
+            agreed: Codecs::default().with(codec),
             payload_type: codec.payload_type(),
             takes: PayloadTypes::STATIC.with(codec, codec.payload_type()),
             packet_ms: 20,
             opus: OpusWish::default(),
-            dtmf_clock: 8_000,
-            dtmf_send: None,
-            dtmf_receive: None,
+            dtmf_send: EventTypes::NONE,
+            dtmf_receive: EventTypes::NONE,
             send: true,
             receive: true,
             crypto: None,
             browser: None,
         }
+    }
+
+    /// The telephone-events that the peer is sent: those of the clock of its audio, if it takes them.
+    #[must_use]
+    pub fn events(&self) -> Option<Events> {
+        self.dtmf_send.with_codec(self.codec)
+    }
+
+    /// What the peer means by a payload type that is none of audio, if those are events. Some send
+    /// them on the type on which they take them.
+    #[must_use]
+    pub fn events_of(&self, payload_type: u8) -> Option<Events> {
+        let (said, theirs) = (self.dtmf_receive, self.dtmf_send);
+        said.of_type(payload_type)
+            .or_else(|| theirs.of_type(payload_type))
     }
 }
 

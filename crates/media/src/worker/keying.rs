@@ -125,7 +125,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
 /// Who sounds the keys to a peer that takes no events, if its codec is not G.711.
 fn speaker_of_tones(party: &Party) -> Option<Box<Speaker>> {
     let remote = party.remote()?;
-    let by_tone = remote.codec.is_wideband() && remote.dtmf_send.is_none();
+    let by_tone = remote.codec.is_wideband() && remote.events().is_none();
     Speaker::new(remote, g711::RATE)
         .ok()
         .filter(|_| by_tone)
