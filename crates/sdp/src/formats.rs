@@ -112,6 +112,12 @@ impl<'a> Formats<'a> {
             match name.to_ascii_lowercase().as_str() {
                 "useinbandfec" => wish.fec = value == "1",
                 "usedtx" => wish.dtx = value == "1",
+                "cbr" => wish.constant = value == "1",
+                "maxaveragebitrate" => {
+                    let rate = value.parse().ok();
+                    let rate = rate.filter(|rate| OpusWish::BIT_RATES.contains(rate));
+                    wish.bit_rate_max = rate.unwrap_or(wish.bit_rate_max);
+                }
                 "maxplaybackrate" => {
                     wish.playback_rate = value.parse().unwrap_or(wish.playback_rate);
                 }

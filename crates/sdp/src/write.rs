@@ -13,8 +13,10 @@ use crate::stream::{Direction, Fit, Preference, RTCP_MUX, offered_events};
 const PACKET_MS: &str = "20";
 /// The keys 0-9, *, #, A-D (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
-/// What we want of Opus (RFC 7587 §6.1): a repetition of what may be lost.
-const OPUS: &str = "useinbandfec=1";
+/// What we want of Opus and what we make (RFC 7587 §6.1, §7): a repetition of what may be lost; packets in
+/// pauses as well, for who sends none cannot be told from who is not heard; one channel. Nothing of
+/// the rate: two who both have Opus hear each other in the band that they agree on.
+const OPUS: &str = "useinbandfec=1;usedtx=0;stereo=0;sprop-stereo=0";
 
 pub(crate) fn offer(local: &Local<'_>) -> String {
     // In clear for whom knows no SRTP, or wants none (RFC 8643 §3.1).

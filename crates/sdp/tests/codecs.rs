@@ -45,7 +45,10 @@ fn opus_is_answered_on_the_offerers_type_with_its_wishes_read() {
     );
     assert!(text.contains("m=audio 20000 RTP/AVP 96 98\r\n"), "{text}");
     assert!(
-        text.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"),
+        text.contains(
+            "a=rtpmap:96 opus/48000/2\r\n\
+             a=fmtp:96 useinbandfec=1;usedtx=0;stereo=0;sprop-stereo=0\r\n"
+        ),
         "{text}"
     );
     assert!(
@@ -59,8 +62,43 @@ fn opus_is_answered_on_the_offerers_type_with_its_wishes_read() {
         fec: true,
         dtx: true,
         playback_rate: 16_000,
+        ..OpusWish::default()
     };
     assert_eq!((remote.opus, remote.packet_ms), (wish, 40));
+}
+
+#[test]
+fn what_a_peer_wants_of_opus_is_read_and_nonsense_counts_for_nothing() {
+    let plain = OpusWish::default();
+    for (said, wish) in [
+        ("stereo=1;sprop-stereo=1", plain),
+        (
+            "CBR=1; maxaveragebitrate=20000",
+            OpusWish {
+                bit_rate_max: 20_000,
+                constant: true,
+                ..plain
+            },
+        ),
+        (
+            "maxplaybackrate=8000;maxaveragebitrate=6000;cbr=0",
+            OpusWish {
+                playback_rate: 8_000,
+                bit_rate_max: 6_000,
+                ..plain
+            },
+        ),
+        // RFC 7587 §6.1: 6,000 to 510,000.
+        ("maxaveragebitrate=5999", plain),
+        ("maxaveragebitrate=510001", plain),
+        ("maxaveragebitrate=x;maxplaybackrate=;cbr", plain),
+    ] {
+        let (_, remote) = answered(
+            &format!("m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 {said}\r\n"),
+            DEFAULT,
+        );
+        assert_eq!(remote.opus, wish, "{said}");
+    }
 }
 
 #[test]

@@ -110,6 +110,15 @@ pub struct OpusWish {
     pub dtx: bool,
     /// Above half of it nothing is played (`maxplaybackrate`), Hz.
     pub playback_rate: u32,
+    /// More than so many bits a second, on average, it does not want (`maxaveragebitrate`).
+    pub bit_rate_max: u32,
+    /// Packets are all to be of one length (`cbr`).
+    pub constant: bool,
+}
+
+impl OpusWish {
+    /// The rates that may be wished for, bits a second (RFC 7587 §6.1).
+    pub const BIT_RATES: core::ops::RangeInclusive<u32> = 6_000..=510_000;
 }
 
 impl Default for OpusWish {
@@ -118,6 +127,8 @@ impl Default for OpusWish {
             fec: false,
             dtx: false,
             playback_rate: 48_000,
+            bit_rate_max: *Self::BIT_RATES.end(),
+            constant: false,
         }
     }
 }

@@ -197,6 +197,10 @@ pub struct RecordingKey {
 
 /// What the switch wants of the media plane. All name the call, which picks the thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful for each call: a box would be an allocation more"
+)]
 pub enum MediaCommand {
     /// Bind a socket for a leg. Answered by `Opened` or `OpenFailed`.
     Open {
