@@ -150,6 +150,55 @@ fn an_event_reaches_a_party_without_events_as_tones() {
 }
 
 #[test]
+fn keys_for_who_is_told_by_signalling_are_said_and_pressed_in_the_audio_only_if_asked() {
+    let world = World::new();
+    let [mut caller, operator] = bridged(&world, [true, false]);
+    let by_signalling = Remote {
+        keys_by_signalling: true,
+        dtmf_send: EventTypes::NONE,
+        dtmf_receive: EventTypes::NONE,
+        ..operator.remote()
+    };
+    world.set_remote(2, by_signalling);
+    caller.say(1);
+    operator.hear();
+    let told = |world: &World| {
+        let mut told = String::new();
+        while let Ok(event) = world.events.recv_timeout(SOON) {
+            if let MediaEvent::Press { leg: of, digit, .. } = event {
+                assert_eq!(of, leg(2));
+                told.push(digit);
+            }
+        }
+        told
+    };
+    event(&mut caller, [5, 10, 0, 160], 160_000);
+    event(&mut caller, [5, 0x8a, 1, 64], 160_000);
+    info(&world, 1, '#');
+    assert_eq!(told(&world), "5#");
+    assert_eq!(heard(&operator).len(), 0, "nothing of it in the audio");
+    let (call, digit) = (CALL, '#');
+    world.media.send(MediaCommand::Press {
+        call,
+        leg: leg(2),
+        digit,
+    });
+    assert_eq!(told(&world), "");
+    let got = heard(&operator);
+    assert!(holds(&got[0].1, 941.0) && holds(&got[0].1, 1_477.0));
+    // Who is on hold is told of none.
+    world.set_remote(
+        2,
+        Remote {
+            send: false,
+            ..by_signalling
+        },
+    );
+    info(&world, 1, '9');
+    assert_eq!(told(&world), "");
+}
+
+#[test]
 fn tones_of_a_peer_without_events_are_keys_and_stay_audio() {
     let world = World::new();
     let [mut caller, operator] = bridged(&world, [false, true]);

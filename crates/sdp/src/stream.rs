@@ -119,6 +119,7 @@ impl Fit {
             dtmf_send: self.dtmf,
             dtmf_receive,
             rtcp: self.rtcp,
+            keys_by_signalling: false,
             send: self.direction.receives(),
             crypto: crypto.map(|(theirs, ours)| theirs.with(ours)),
             browser: self.browser,

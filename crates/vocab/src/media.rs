@@ -57,6 +57,8 @@ pub struct Remote {
     pub dtmf_send: EventTypes,
     /// Those on which we said we take them, if we did.
     pub dtmf_receive: EventTypes,
+    /// The peer is to be told of keys by signalling (INFO), where it takes no telephone-events.
+    pub keys_by_signalling: bool,
     /// Audio we may send: false when the peer said `sendonly`, `inactive` or `c=0.0.0.0`.
     pub send: bool,
     /// How its packets and ours are protected; `None`: they are in clear. Never written down.
@@ -86,6 +88,7 @@ impl Remote {
             opus: OpusWish::default(),
             dtmf_send: EventTypes::NONE,
             dtmf_receive: EventTypes::NONE,
+            keys_by_signalling: false,
             send: true,
             receive: true,
             crypto: None,
@@ -243,6 +246,15 @@ pub enum MediaCommand {
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
     },
+    /// Press a key towards the peer of a leg in its audio: signalling did not take it.
+    Press {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
     /// Stop playing to a leg's peer.
     Stop {
         /// The call of the leg.
@@ -345,6 +357,7 @@ impl MediaCommand {
             Self::Open { call, .. }
             | Self::SetRemote { call, .. }
             | Self::Key { call, .. }
+            | Self::Press { call, .. }
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
@@ -367,6 +380,7 @@ impl MediaCommand {
             Self::Open { call, .. }
             | Self::SetRemote { call, .. }
             | Self::Key { call, .. }
+            | Self::Press { call, .. }
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
@@ -429,6 +443,16 @@ pub enum MediaEvent {
         /// The call of the leg.
         call: CallId,
         /// Which leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
+    /// A key is to be pressed towards a leg's peer, who is to be told of it by signalling. Answered by
+    /// `Press` where that cannot be.
+    Press {
+        /// The call of the leg.
+        call: CallId,
+        /// Whose peer is to be told.
         leg: LegId,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
@@ -504,6 +528,7 @@ impl MediaEvent {
             | Self::PlayEnded { call, .. }
             | Self::AudioStarted { call, .. }
             | Self::Digit { call, .. }
+            | Self::Press { call, .. }
             | Self::Spoken { call, .. }
             | Self::Quiet { call, .. }
             | Self::OneWayBegan { call, .. }
@@ -523,6 +548,7 @@ impl MediaEvent {
             | Self::PlayEnded { leg, .. }
             | Self::AudioStarted { leg, .. }
             | Self::Digit { leg, .. }
+            | Self::Press { leg, .. }
             | Self::Spoken { leg, .. }
             | Self::Quiet { leg, .. }
             | Self::OneWayBegan { leg, .. }

@@ -36,6 +36,7 @@ mod referrals;
 mod registration;
 mod restarts;
 mod sessions;
+mod signalled_keys;
 mod sips;
 mod subscriptions;
 mod supervision;
