@@ -197,16 +197,13 @@ fn skews(caller: &[usize], operator: &[usize]) -> [f64; 3] {
 /// What the engine sent before a moment is one stream of 20 ms a packet, without a gap; how many packets
 /// there were, and how many milliseconds one was beside its time at most.
 fn is_without_gap(way: &Impaired, before: Instant) -> (usize, f64) {
-    let sent = way.from_engine();
+    let sent = way.sent_by_engine();
     let played: Vec<_> = sent
         .iter()
         .filter(|(at, _)| *at < before)
         .map(|(at, packet)| (*at, rtp(packet).expect("RTP without extensions")))
         .collect();
-    for pair in played.windows(2) {
-        let [(_, one), (_, next)] = pair else {
-            unreachable!()
-        };
+    for ((_, one), (_, next)) in played.iter().zip(&played[1..]) {
         assert_eq!(next.source, one.source, "one source for all that is played");
         assert_eq!(next.sequence, one.sequence.wrapping_add(1), "{one:?}");
         let step = next.timestamp.wrapping_sub(one.timestamp);
@@ -311,7 +308,7 @@ fn call(operators: Codec, seed: u64) {
     );
 
     // What the engine makes itself has no gap, whatever is lost of what it hears.
-    let bridged = at_operator.from_engine()[0].0;
+    let bridged = at_operator.sent_by_engine()[0].0;
     let (played, beside) = is_without_gap(&at_caller, bridged);
     assert!(
         beside < 100.0,

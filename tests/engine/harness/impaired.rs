@@ -44,7 +44,7 @@ struct Shared {
     engine: Mutex<Option<SocketAddr>>,
     client: Mutex<Option<SocketAddr>>,
     /// What the engine sent, and when it came.
-    from_engine: Mutex<Vec<(Instant, Vec<u8>)>>,
+    sent_by_engine: Mutex<Vec<(Instant, Vec<u8>)>>,
     passed: AtomicU64,
     lost: AtomicU64,
     overtaken: AtomicU64,
@@ -95,8 +95,8 @@ impl Impaired {
     }
 
     /// What the engine sent so far, in the order in which it came, whole.
-    pub fn from_engine(&self) -> Vec<(Instant, Vec<u8>)> {
-        self.shared.from_engine.lock().unwrap().clone()
+    pub fn sent_by_engine(&self) -> Vec<(Instant, Vec<u8>)> {
+        self.shared.sent_by_engine.lock().unwrap().clone()
     }
 
     /// What happened so far, both directions together.
@@ -170,7 +170,7 @@ fn pass(shared: &Shared, (from, to): (&UdpSocket, &UdpSocket), mut fate: Fate, i
                 sender.lock().unwrap().get_or_insert(source);
                 if inwards {
                     let came = (Instant::now(), packet.clone());
-                    shared.from_engine.lock().unwrap().push(came);
+                    shared.sent_by_engine.lock().unwrap().push(came);
                 }
                 fate.came(shared, packet)
             }
