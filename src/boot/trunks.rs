@@ -4,8 +4,8 @@ use anyhow::Context;
 use sip::{Host, Secrets, Uri};
 use switch::trunk::{
     Account, CallerSource, DialForm, Dialling, DirectionLimits, EarlyMedia, Identity, Inbound,
-    Outbound, Password, Probe, Registration, Source, StrangerPolicy, StrangerSettings, TransferBy,
-    Trunk, TrunkLimits,
+    KeysBy, Outbound, Password, Probe, Registration, Source, StrangerPolicy, StrangerSettings,
+    TransferBy, Trunk, TrunkLimits,
 };
 
 use crate::settings::{self, CallerPlace, SipServer, Strangers};
@@ -54,7 +54,11 @@ pub(super) fn trunk(found: &settings::Trunk, realm: &str) -> anyhow::Result<Trun
         }),
         protection: found.srtp.into(),
         codecs: found.codecs.iter().map(|codec| (*codec).into()).collect(),
-        events: found.dtmf == settings::Dtmf::Rfc4733,
+        keys: match found.dtmf {
+            settings::Dtmf::Rfc4733 => KeysBy::Events,
+            settings::Dtmf::Info => KeysBy::Info,
+            settings::Dtmf::Inband => KeysBy::Tones,
+        },
         transfer: match found.transfer {
             settings::TransferBy::Here => TransferBy::Here,
             settings::TransferBy::Refer => TransferBy::Refer,

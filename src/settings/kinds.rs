@@ -174,9 +174,11 @@ choice! {
 
 choice! {
     /// How keys go with a trunk.
-    Dtmf expected "\"rfc4733\" or \"inband\"" {
+    Dtmf expected "\"rfc4733\", \"info\" or \"inband\"" {
         /// As telephone-events.
         Rfc4733 = "rfc4733",
+        /// By INFO.
+        Info = "info",
         /// As tones in the audio.
         Inband = "inband",
     }

@@ -527,8 +527,9 @@ section! {
         srtp: Protection = Default "\"off\"";
         /// Codecs offered to it and taken from it, the preferred one first; none: those of `[media]`.
         codecs: Vec<Codec> = Default "[]";
-        /// How keys go with it: "rfc4733" as telephone-events, or "inband" as tones in the audio, for a
-        /// trunk that has no events or loses them. Keys that it sends by INFO are taken in any case.
+        /// How keys go with it: "rfc4733" as telephone-events, or as tones if it has none; for a trunk that
+        /// has none or loses them "info" by INFO with `application/dtmf-relay`, or as tones if it
+        /// refuses them; "inband" as tones. Keys that it sends by INFO are taken in any case.
         dtmf: Dtmf = Default "\"rfc4733\"";
         /// How a caller whom it brought is transferred, without consultation, to a number for which it
         /// would be called: "here", by calling the number ourselves, or "refer", by asking the

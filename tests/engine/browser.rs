@@ -23,7 +23,7 @@ fn desk(setup: Setup) -> (Engine, Chromium) {
     desk_over("ws", None, setup)
 }
 
-/// The same over a protocol, and with one codec alone.
+/// The same over a protocol, and with these codecs alone.
 fn desk_over(protocol: &str, codec: Option<&str>, setup: Setup) -> (Engine, Chromium) {
     let page = Page::new();
     let listens = format!(
@@ -117,30 +117,90 @@ fn talks((engine, browser): (Engine, Chromium), payload_type: &str) {
     );
 }
 
+/// Sent once, by whichever telephone-events, these keys pause the recording and let it go on.
+const PAUSE_KEYS: &str = "[recordings]\npause_card_keys = \"*71\"\nresume_keys = \"*70\"\n";
+
+/// Presses the keys of a pause; a key that came twice would make others of them.
+fn presses_a_pause(engine: &Engine, browser: &Chromium, so_far: usize) {
+    let paused = || engine.log().matches("recording paused").count();
+    let resumed = || engine.log().matches("recording goes on").count();
+    browser.command(json!({ "do": "press", "keys": "*71" }));
+    until("the pause", NOTICED_WITHIN, || {
+        (paused() > so_far).then_some(())
+    });
+    browser.command(json!({ "do": "press", "keys": "*70" }));
+    until("its end", NOTICED_WITHIN, || {
+        (resumed() > so_far).then_some(())
+    });
+    assert_eq!((paused(), resumed()), (so_far + 1, so_far + 1));
+}
+
 #[test]
 fn keys_that_a_browser_presses_arrive_once() {
     let (engine, browser) = desk(Setup {
-        more: "[recordings]\npause_card_keys = \"*71\"\nresume_keys = \"*70\"\n".to_owned(),
+        more: PAUSE_KEYS.to_owned(),
         ..Setup::default()
     });
     let _log = LogOnPanic::of(&engine);
     let caller = sipp::start_call(&engine, "uac-talk-until-bye", |_| {});
     browser.told("answered");
     browser.told_that("connection", |one| one["state"] == "connected");
-    let paused = || engine.log().matches("recording paused").count();
-    let resumed = || engine.log().matches("recording goes on").count();
-    browser.command(json!({ "do": "press", "keys": "*71" }));
-    until("the pause", NOTICED_WITHIN, || {
-        (paused() == 1).then_some(())
-    });
-    browser.command(json!({ "do": "press", "keys": "*70" }));
-    until("its end", NOTICED_WITHIN, || (resumed() == 1).then_some(()));
-    // A key that came twice would have made other keys of these.
-    assert_eq!((paused(), resumed()), (1, 1));
+    presses_a_pause(&engine, &browser, 0);
     browser.command(json!({ "do": "hang up" }));
     caller.succeed();
     let entry = finished(&engine.place, 1).remove(0);
     assert_eq!(entry.end(), ("answered", "operator"), "{entry:?}");
+}
+
+/// Opus is agreed on before G.711, with telephone-events of both clocks, and the browser goes over to
+/// A-law by itself: its keys then come with those of 8,000 Hz.
+#[test]
+fn a_browser_with_opus_first_may_send_pcma_and_its_keys_arrive_in_both() {
+    let setup = Setup {
+        more: PAUSE_KEYS.to_owned(),
+        ..Setup::default()
+    };
+    let (engine, browser) = desk_over("ws", Some("opus pcma"), setup);
+    let _log = LogOnPanic::of(&engine);
+    let said = speech(&engine.place, "caller", CALLER);
+    let mut caller = Baresip::caller(&engine, &said, Way::UDP, 40);
+    let answered = browser.told("answered");
+    let answer = answered["answer"].as_str().unwrap();
+    for line in [
+        "SAVPF 111 8 ",
+        "telephone-event/48000",
+        "telephone-event/8000",
+    ] {
+        assert!(answer.contains(line), "{line}: {answer}");
+    }
+    browser.told_that("connection", |one| one["state"] == "connected");
+    browser.hears(CALLER);
+    presses_a_pause(&engine, &browser, 0);
+    browser.command(json!({ "do": "speak", "codec": "pcma" }));
+    let speaks = browser.told("speaks");
+    assert_eq!(speaks["codec"], "audio/PCMA", "{speaks}");
+    presses_a_pause(&engine, &browser, 1);
+    std::thread::sleep(Duration::from_secs(4));
+    browser.command(json!({ "do": "hang up" }));
+    caller.ended();
+    let entry = finished(&engine.place, 1).remove(0);
+    assert_eq!(entry.end(), ("answered", "operator"), "{entry:?}");
+    let recording = entry.check_recording(&engine.place);
+    // What it says in A-law is in the recording, and the caller heard it.
+    let seconds = |samples: &[i16], hertz| {
+        let shares = samples
+            .chunks(RATE)
+            .rev()
+            .map(|part| share_of_tone(part, hertz));
+        shares.skip(1).take_while(|share| *share > 0.8).count()
+    };
+    let recorded = seconds(&recording.operator, OPERATOR);
+    assert!(recorded >= 2, "{recorded} s of the end are recorded");
+    let heard = caller.heard();
+    let heard = heard
+        .chunks(RATE)
+        .filter(|part| share_of_tone(part, OPERATOR) > 0.8);
+    assert!(heard.count() >= 4, "the caller heard the operator");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod figures;
 mod flood;
 mod harness;
 mod hostile;
+mod impairment;
 mod interop;
 mod journal;
 mod openapi;

@@ -34,7 +34,7 @@ use media::{BrowserSettings, Media, NoTap, Settings};
 use traffic::{load_average, media_cpu, spread};
 use udp_io::Choice;
 use vocab::browser::{BrowserPeer, IceCredentials};
-use vocab::media::{Codec, MediaCommand, MediaEvent, Remote, Rtcp};
+use vocab::media::{Codec, EventTypes, MediaCommand, MediaEvent, Remote, Rtcp};
 use vocab::srtp::{Crypto, Suite};
 use vocab::{CallId, LegId};
 
@@ -185,8 +185,8 @@ fn open(
         };
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let events = Remote {
-            dtmf_send: Some(101),
-            dtmf_receive: Some(101),
+            dtmf_send: EventTypes::narrow(101),
+            dtmf_receive: EventTypes::narrow(101),
             ..Remote::new(socket.local_addr().unwrap(), Codec::Pcma)
         };
         let set = |remote| media.send(MediaCommand::SetRemote { call, leg, remote });

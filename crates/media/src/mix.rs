@@ -11,6 +11,7 @@ use vocab::media::{Codec, Law, MIX_PARTIES_MAX, MixRole, RecordingKey, Remote, S
 
 use crate::audio::FRAME_SAMPLES;
 use crate::ear::Ear;
+use crate::incoming::MISORDER_MAX;
 use crate::metronome::SlotId;
 use crate::rtp::{HEADER_BYTES, Header};
 use crate::speaker::Speaker;
@@ -48,6 +49,8 @@ struct Seat {
     inlet: Inlet,
     /// Decodes what is not G.711; made when such a packet comes.
     decoder: Option<Box<Ear>>,
+    /// The newest packet that it decoded: source and number.
+    decoded: Option<(u32, u16)>,
     /// Encodes for a peer whose codec is not G.711; made when it is first spoken to.
     speaker: Option<Box<Speaker>>,
     /// What it said in the last beat, and whether it said anything.
@@ -96,6 +99,7 @@ impl Mix {
             role,
             inlet: Inlet::new(),
             decoder: None,
+            decoded: None,
             speaker: None,
             said: [0; FRAME_SAMPLES],
             speaks: false,
@@ -132,6 +136,15 @@ impl Mix {
         if let Some(law) = codec.law() {
             let samples = payload.iter().map(|code| g711::decode(law, *code));
             seat.inlet.push(header, samples);
+            return;
+        }
+        // These codecs go on from the packet before: one that was overtaken would spoil those after it.
+        let newest = seat.decoded.replace((header.ssrc, header.sequence));
+        if let Some((ssrc, newest)) = newest
+            && ssrc == header.ssrc
+            && (1..=MISORDER_MAX).contains(&newest.wrapping_sub(header.sequence))
+        {
+            seat.decoded = Some((ssrc, newest));
             return;
         }
         let fitting = seat.decoder.take().filter(|decoder| decoder.knows(codec));

@@ -390,6 +390,7 @@ impl Media {
             // Nothing waits for an answer to these.
             MediaCommand::SetRemote { .. }
             | MediaCommand::Key { .. }
+            | MediaCommand::Press { .. }
             | MediaCommand::Play { .. }
             | MediaCommand::Stop { .. }
             | MediaCommand::Bridge { .. }

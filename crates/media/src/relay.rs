@@ -17,8 +17,6 @@ use vocab::{LegCounts, Time};
 use crate::audio::FRAME_SAMPLES;
 use crate::codec::Decoder;
 use crate::digits::Digits;
-use crate::ear::Ear;
-use crate::inband::Inband;
 use crate::incoming::{Incoming, Seen};
 use crate::latch::{Admission, Latch, Latching};
 use crate::outgoing::{Content, Outgoing};
@@ -34,6 +32,7 @@ const COMFORT_NOISE: u8 = 13;
 pub(crate) const FRAME_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
 
 pub(crate) use control::{Towards, hear_control, report};
+use keys::KeysInAudio;
 pub(crate) use keys::{KEY_FRAMES, key, key_sound};
 
 /// One leg as far as packets can change it.
@@ -43,10 +42,7 @@ pub(crate) struct Party {
     latch: Latch,
     incoming: Incoming,
     digits: Digits,
-    /// Listens for keys in the audio of a peer that has no telephone-events.
-    inband: Option<Inband>,
-    /// For that, of a codec that is not G.711.
-    ear: Option<Box<Ear>>,
+    keys_in_audio: KeysInAudio,
     presses: Presses,
     /// The press under way was told by another way before.
     press_is_known: bool,
@@ -105,8 +101,7 @@ impl Party {
             latch: Latch::default(),
             incoming: Incoming::default(),
             digits: Digits::default(),
-            inband: None,
-            ear: None,
+            keys_in_audio: KeysInAudio::default(),
             presses: Presses::default(),
             press_is_known: false,
             // In the lower half of its round, so that a peer who missed the first packets of an SRTP
@@ -127,17 +122,7 @@ impl Party {
     pub(crate) fn set_remote(&mut self, now: Time, remote: Remote) -> bool {
         self.remote = Some(remote);
         self.outgoing.set_rate(now, remote.codec.clock_rate());
-        let by_ear = remote.dtmf_receive.is_none();
-        if !by_ear {
-            self.inband = None;
-        } else if self.inband.is_none() {
-            self.inband = Some(Inband::default());
-        }
-        if !by_ear || !remote.codec.is_wideband() {
-            self.ear = None;
-        } else if !self.ear.as_ref().is_some_and(|ear| ear.knows(remote.codec)) {
-            self.ear = Some(Box::new(Ear::new(remote.codec)));
-        }
+        self.keys_in_audio.agree(now, &remote);
         self.reports.begin(now);
         self.silence.owe(now, remote.receive);
         let anew = self.latch.aim(now, remote.address);
@@ -204,15 +189,13 @@ impl Party {
     /// What a payload type means on this leg: all that we said we take, as a peer may change between
     /// them (RFC 3264 §5.1), and what has a static type.
     fn kind(remote: &Remote, payload_type: u8) -> Option<Kind> {
-        // Some peers send events on the type they themselves receive them on.
-        let events = [remote.dtmf_receive, remote.dtmf_send];
         if let Some(codec) = remote.takes.codec(payload_type) {
             return Some(Kind::Audio(codec));
         }
         match payload_type {
             // Some send it unasked. A telephone-event may not have a static type, so it is no other.
             COMFORT_NOISE => Some(Kind::ComfortNoise),
-            other => events.contains(&Some(other)).then_some(Kind::Event),
+            other => remote.events_of(other).map(|_| Kind::Event),
         }
     }
 
@@ -227,7 +210,7 @@ impl Party {
         let header = Header::parse(packet)?;
         let kind = Self::kind(&remote, header.payload_type)?;
         let fits = match kind {
-            Kind::Audio(codec) => codec == remote.codec,
+            Kind::Audio(codec) => remote.agreed.contains(codec),
             Kind::Event | Kind::ComfortNoise | Kind::Empty => true,
         };
         let locked = match self.latch.admit(now, from, &header, fits, latching) {
@@ -261,7 +244,9 @@ impl Party {
             digit,
             is_double,
             is_known: kind == Kind::Event && self.press_is_known,
-            event_clock: remote.dtmf_clock,
+            event_clock: remote
+                .events_of(header.payload_type)
+                .map_or(g711::RATE, |events| events.clock),
         })
     }
 
@@ -277,14 +262,7 @@ impl Party {
                 (!self.press_is_known).then_some(digit)
             }
             Kind::Audio(codec) => {
-                let inband = self.inband.as_mut()?;
-                let digit = match (codec.law(), &mut self.ear) {
-                    (Some(law), _) => {
-                        inband.hear(payload.iter().map(|code| g711::decode(law, *code)))?
-                    }
-                    (None, Some(ear)) => inband.hear(ear.hear(codec, payload).iter().copied())?,
-                    (None, None) => return None,
-                };
+                let digit = self.keys_in_audio.hear(now, codec, payload)?;
                 self.press(now, digit, Way::Inband).then_some(digit)
             }
             Kind::ComfortNoise | Kind::Empty => None,
@@ -332,8 +310,8 @@ pub(crate) fn forward(
             let units = Decoder::units(codec, packet.get(range.clone())?).unwrap_or_default();
             (remote.payload_type, Content::Audio(units))
         }
-        Kind::Event => match remote.dtmf_send.filter(|_| !arrival.is_known) {
-            Some(payload_type) => (payload_type, Content::Event),
+        Kind::Event => match remote.events().filter(|_| !arrival.is_known) {
+            Some(events) => (events.payload_type, Content::Event),
             None => {
                 to.outgoing.leave_out(&arrival.header);
                 return None;
@@ -360,10 +338,11 @@ pub(crate) fn forward(
                 g711::translate(law, payload);
             }
         }
-        Kind::Event if arrival.event_clock != remote.dtmf_clock => {
-            keys::scale(payload, arrival.event_clock, remote.dtmf_clock);
+        Kind::Event => {
+            let clock = remote.events().map_or(g711::RATE, |events| events.clock);
+            keys::scale(payload, arrival.event_clock, clock);
         }
-        Kind::Audio(_) | Kind::Event | Kind::ComfortNoise | Kind::Empty => {}
+        Kind::Audio(_) | Kind::ComfortNoise | Kind::Empty => {}
     }
     Some(part)
 }

@@ -7,7 +7,7 @@
 use core::net::SocketAddr;
 
 use vocab::Time;
-use vocab::media::{Codec, Remote, Rtcp};
+use vocab::media::{Codec, EventTypes, Events, Remote, Rtcp};
 
 use crate::latch::Latching;
 use crate::relay::{self, FRAME_BYTES, KEY_FRAMES, Party};
@@ -266,20 +266,38 @@ fn remote(side: usize, octets: &mut Octets<'_>) -> Remote {
         } else {
             Rtcp::Muxed
         },
-        dtmf_clock: if wide & 4 == 0 { 8_000 } else { 48_000 },
-        dtmf_send: (flags & 4 == 0).then_some(101),
-        dtmf_receive: (flags & 8 == 0).then_some(97),
+        agreed: match wide & 0x30 {
+            0x30 => plain.agreed.with(Codec::Pcma).with(Codec::Opus),
+            _ => plain.agreed,
+        },
+        dtmf_send: events(flags & 4 == 0, wide, [101, 110]),
+        dtmf_receive: events(flags & 8 == 0, wide, [97, 98]),
         send: flags & 0x30 != 0x30,
         receive: flags & 0xc0 != 0xc0,
         ..plain
     }
 }
 
+/// Telephone-events of one clock or of both.
+fn events(any: bool, which: u8, [narrow, wide]: [u8; 2]) -> EventTypes {
+    let wide = Events {
+        payload_type: wide,
+        clock: 48_000,
+    };
+    match (any, which & 0x0c) {
+        (false, _) => EventTypes::NONE,
+        (true, 0) => EventTypes::narrow(narrow),
+        (true, 4) => EventTypes::NONE.with(wide),
+        (true, _) => EventTypes::narrow(narrow).with(wide),
+    }
+}
+
 /// A packet that is RTP, mostly of what was agreed on.
 fn packet(octets: &mut Octets<'_>) -> Vec<u8> {
     let kind = octets.byte();
-    let payload_type = [8, 0, 97, 101, 13, 9, 111, 18]
-        .get(usize::from(kind & 7))
+    const TYPES: [u8; 16] = [8, 0, 97, 101, 13, 9, 111, 18, 98, 110, 8, 0, 111, 9, 97, 98];
+    let payload_type = TYPES
+        .get(usize::from(kind & 15))
         .copied()
         .unwrap_or_default();
     let (sequence, timestamp) = (octets.word(), u32::from(octets.word()) * 16);

@@ -195,6 +195,9 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 self.play(now, leg, prompt, repeat, token);
             }
             MediaCommand::Key { leg, digit, .. } => self.key(now, leg, digit),
+            MediaCommand::Press { leg, digit, .. } => {
+                self.press_in_audio(now, self.socket_of(leg), digit);
+            }
             MediaCommand::Stop { leg, .. } => self.stop_playing(self.socket_of(leg)),
             MediaCommand::Bridge {
                 caller,

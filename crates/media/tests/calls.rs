@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use common::{CALL, Notes, Peer, Tapped, World, leg};
 use media::{Audio, Media, Settings, StartError};
-use vocab::media::{Codec, Law, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
+use vocab::media::{Codec, EventTypes, Law, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
 
 const KEY: RecordingKey = RecordingKey {
     call: CALL,
@@ -247,7 +247,7 @@ fn a_digit_is_reported_once_and_passed_on() {
     world.set_remote(
         2,
         Remote {
-            dtmf_send: Some(96),
+            dtmf_send: EventTypes::narrow(96),
             ..operator.remote()
         },
     );

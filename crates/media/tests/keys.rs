@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::{CALL, Peer, World, leg};
 use media::rtp::Header;
-use vocab::media::{Codec, Law, MediaCommand, MediaEvent, Remote};
+use vocab::media::{Codec, EventTypes, Law, MediaCommand, MediaEvent, Remote};
 
 /// Longer than a key that is pressed towards a peer takes.
 const SOON: Duration = Duration::from_millis(400);
@@ -23,7 +23,10 @@ const SOON: Duration = Duration::from_millis(400);
 fn bridged(world: &World, events: [bool; 2]) -> [Peer; 2] {
     let peers = [1, 2].map(|number| world.connect(number, Codec::Pcma));
     for ((number, peer), events) in (1..).zip(&peers).zip(events) {
-        let event = events.then_some(101);
+        let event = match events {
+            true => EventTypes::narrow(101),
+            false => EventTypes::NONE,
+        };
         let remote = Remote {
             dtmf_send: event,
             dtmf_receive: event,
@@ -144,6 +147,55 @@ fn an_event_reaches_a_party_without_events_as_tones() {
     }
     assert!(got[5..].iter().all(|(_, frame)| *frame == [0xd5; 160]));
     assert!(got.iter().all(|(header, _)| header.payload_type == 8));
+}
+
+#[test]
+fn keys_for_who_is_told_by_signalling_are_said_and_pressed_in_the_audio_only_if_asked() {
+    let world = World::new();
+    let [mut caller, operator] = bridged(&world, [true, false]);
+    let by_signalling = Remote {
+        keys_by_signalling: true,
+        dtmf_send: EventTypes::NONE,
+        dtmf_receive: EventTypes::NONE,
+        ..operator.remote()
+    };
+    world.set_remote(2, by_signalling);
+    caller.say(1);
+    operator.hear();
+    let told = |world: &World| {
+        let mut told = String::new();
+        while let Ok(event) = world.events.recv_timeout(SOON) {
+            if let MediaEvent::Press { leg: of, digit, .. } = event {
+                assert_eq!(of, leg(2));
+                told.push(digit);
+            }
+        }
+        told
+    };
+    event(&mut caller, [5, 10, 0, 160], 160_000);
+    event(&mut caller, [5, 0x8a, 1, 64], 160_000);
+    info(&world, 1, '#');
+    assert_eq!(told(&world), "5#");
+    assert_eq!(heard(&operator).len(), 0, "nothing of it in the audio");
+    let (call, digit) = (CALL, '#');
+    world.media.send(MediaCommand::Press {
+        call,
+        leg: leg(2),
+        digit,
+    });
+    assert_eq!(told(&world), "");
+    let got = heard(&operator);
+    assert!(holds(&got[0].1, 941.0) && holds(&got[0].1, 1_477.0));
+    // Who is on hold is told of none.
+    world.set_remote(
+        2,
+        Remote {
+            send: false,
+            ..by_signalling
+        },
+    );
+    info(&world, 1, '9');
+    assert_eq!(told(&world), "");
 }
 
 #[test]

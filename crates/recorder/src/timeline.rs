@@ -1,4 +1,5 @@
-//! Owns where the packets of one side lie on the recording's time line. Refuses to decode.
+//! Owns where the packets of one side lie on the recording's time line, and their order: that of their
+//! numbers, for what decodes them remembers the packet before. Refuses to decode.
 //!
 //! Positions are in ticks, samples of 8 kHz, whatever the codec's own clock, from the start of the recording. A packet's *delay* is its
 //! arrival minus its RTP timestamp, both in samples: constant for a steady sender on a perfect
@@ -49,16 +50,25 @@ pub(crate) struct Placed {
 #[derive(Debug)]
 struct Waiting {
     arrival: i64,
-    timestamp: i64,
+    place: Place,
     run: u32,
     codec: AudioCodec,
     ticks: usize,
     payload: Vec<u8>,
 }
 
+/// Where a packet stands in its run.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Its timestamp in ticks.
+    timestamp: i64,
+    /// Its sequence number, unwrapped.
+    number: i64,
+}
+
 impl Waiting {
     fn delay(&self) -> i64 {
-        self.arrival - self.timestamp
+        self.arrival - self.place.timestamp
     }
 }
 
@@ -67,6 +77,7 @@ impl Waiting {
 struct Last {
     ssrc: u32,
     sequence: u16,
+    number: i64,
     rtp_timestamp: u32,
     /// In units of the codec's clock.
     timestamp: i64,
@@ -95,21 +106,27 @@ impl Timeline {
         (codec, ticks): (AudioCodec, usize),
         rtp: &Rtp<'_>,
     ) {
-        let timestamp = self.extend(arrival, codec.units(), rtp);
+        let place = self.extend(arrival, codec.units(), rtp);
         let payload = rtp.payload.to_vec();
-        self.waiting.push_back(Waiting {
+        let packet = Waiting {
             arrival,
-            timestamp,
+            place,
             run: self.run,
             codec,
             ticks,
             payload,
-        });
+        };
+        // Nearly always none: the newest that arrives is the newest.
+        let overtook = self.waiting.iter().rev();
+        let overtook = overtook
+            .take_while(|other| other.run == self.run && other.place.number > place.number)
+            .count();
+        self.waiting.insert(self.waiting.len() - overtook, packet);
     }
 
-    /// Unwraps the timestamp, in ticks, and begins a new run where one is due: also with another
+    /// Unwraps the timestamp, in ticks, and the number, and begins a new run where one is due: also with another
     /// clock, whose timestamps say nothing about those before.
-    fn extend(&mut self, arrival: i64, units: i64, rtp: &Rtp<'_>) -> i64 {
+    fn extend(&mut self, arrival: i64, units: i64, rtp: &Rtp<'_>) -> Place {
         let fresh = i64::from(rtp.timestamp);
         let last = self
             .last
@@ -119,13 +136,17 @@ impl Timeline {
         });
         let timestamp = unwrapped.div_euclid(units);
         let delay = arrival - timestamp;
-        if let Some(last) = last {
-            let step = rtp.sequence.wrapping_sub(last.sequence) as i16;
-            if (-512..0).contains(&step) {
-                // Overtaken on the way; it says nothing about those after it.
-                return timestamp;
-            }
+        let step = last.map_or(1, |last| rtp.sequence.wrapping_sub(last.sequence) as i16);
+        let before = last.map_or(0, |last| last.number);
+        if (-512..0).contains(&step) {
+            // Overtaken on the way; it says nothing about those after it.
+            return Place {
+                timestamp,
+                number: before + i64::from(step),
+            };
         }
+        // One that goes back farther is numbered anew.
+        let number = before + i64::from(step).max(1);
         let broken = last.is_none_or(|last| {
             let low = self.lowest_delay().unwrap_or(last.delay);
             (delay - last.delay).abs() > JUMP || delay < low - EARLY
@@ -136,12 +157,13 @@ impl Timeline {
         self.last = Some(Last {
             ssrc: rtp.ssrc,
             sequence: rtp.sequence,
+            number,
             rtp_timestamp: rtp.timestamp,
             timestamp: unwrapped,
             units,
             delay,
         });
-        timestamp
+        Place { timestamp, number }
     }
 
     /// The smallest delay in sight in the current run.
@@ -161,20 +183,22 @@ impl Timeline {
     /// The next packet whose place is certain at `now`; at the end (`None`) all are.
     pub(crate) fn next(&mut self, now: Option<i64>) -> Option<Placed> {
         let head = self.waiting.front()?;
-        let ripe = now.is_none_or(|now| head.arrival + LOOK_AHEAD <= now);
+        // One that was overtaken goes before those that are ripe.
+        let oldest = self.waiting.iter().map(|waiting| waiting.arrival).min()?;
+        let ripe = now.is_none_or(|now| oldest + LOOK_AHEAD <= now);
         if !ripe && self.waiting.len() <= WAITING_MAX {
             return None;
         }
         let offset = self.offset_for(head);
         self.offset = Some((head.run, offset));
         let Waiting {
-            timestamp,
+            place,
             codec,
             ticks,
             payload,
             ..
         } = self.waiting.pop_front()?;
-        let position = timestamp + offset;
+        let position = place.timestamp + offset;
         let gap = position - self.end;
         let bridge = if (1..=SLEW).contains(&gap) {
             gap as usize
@@ -298,9 +322,27 @@ mod tests {
         }
         packets[20].arrival += 60 * PACKET;
         packets.sort_by_key(|sent| sent.arrival);
-        for placed in place(&packets) {
+        let placed = place(&packets);
+        for placed in &placed {
             assert_eq!(placed.position, i64::from(placed.payload[0]) * PACKET);
         }
+        // And before those that overtook them, but for the one that came when they were placed.
+        let mut order: Vec<u8> = placed.iter().map(|placed| placed.payload[0]).collect();
+        order.retain(|mark| *mark != 20);
+        assert!(order.is_sorted(), "{order:?}");
+    }
+
+    #[test]
+    fn a_stream_whose_timestamps_go_back_stays_in_the_order_of_its_numbers() {
+        let mut packets = steady(0, 200, 5_000, 65_500);
+        for sent in &mut packets[100..] {
+            sent.timestamp = sent.timestamp.wrapping_sub(4_000);
+        }
+        packets.swap(120, 121);
+        packets[120].arrival -= PACKET;
+        packets[121].arrival += PACKET;
+        let marks: Vec<u8> = place(&packets).iter().map(|one| one.payload[0]).collect();
+        assert_eq!(marks, (0..200).collect::<Vec<u8>>());
     }
 
     #[test]
@@ -419,7 +461,7 @@ mod tests {
             jitter in proptest::collection::vec(0i64..320, 1_500),
             lost in proptest::collection::vec(0u8..10, 1_500),
         ) {
-            let mut packets: Vec<(i64, Sent)> = (0..1_500i64)
+            let packets: Vec<(i64, Sent)> = (0..1_500i64)
                 .filter(|n| lost[*n as usize] != 0)
                 .map(|n| {
                     // True time in our clock; the sender's own counts PACKET for it.
@@ -434,8 +476,8 @@ mod tests {
                     (true_time, sent)
                 })
                 .collect();
-            packets.sort_by_key(|(_, sent)| sent.arrival);
-            let sent: Vec<_> = packets.iter().map(|(_, sent)| *sent).collect();
+            let mut sent: Vec<_> = packets.iter().map(|(_, sent)| *sent).collect();
+            sent.sort_by_key(|sent| sent.arrival);
             for ((true_time, _), position) in packets.iter().zip(positions(&sent)) {
                 let off = position - true_time;
                 prop_assert!(off.abs() <= 160, "{off} samples off");

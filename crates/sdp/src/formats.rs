@@ -2,7 +2,7 @@
 //! are, and what is said of packets. Refuses to judge the rest of the stream.
 
 use sdp_types::RtpMap;
-use vocab::media::{Codec, OpusWish};
+use vocab::media::{Codec, Codecs, EventTypes, Events, OpusWish};
 
 use crate::read::Stream;
 use crate::stream::Preference;
@@ -14,18 +14,10 @@ const PACKET_MS_MAX: u8 = 60;
 /// Formats of one stream that are read; those after them are left out.
 const FORMATS_MAX: usize = 64;
 
-/// Telephone-events (RFC 4733) of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Events {
-    pub(crate) payload_type: u8,
-    /// Units of their durations in a second.
-    pub(crate) clock: u32,
-}
-
 /// What the formats of a stream mean, in the peer's order.
 pub(crate) struct Formats<'a> {
     audio: Vec<(Codec, u8)>,
-    events: Vec<Events>,
+    events: EventTypes,
     stream: &'a Stream<'a>,
 }
 
@@ -39,7 +31,7 @@ impl<'a> Formats<'a> {
             .collect();
         let mut formats = Self {
             audio: Vec::new(),
-            events: Vec::new(),
+            events: EventTypes::NONE,
             stream,
         };
         let listed = stream.media.fmt.split_whitespace().take(FORMATS_MAX);
@@ -62,11 +54,14 @@ impl<'a> Formats<'a> {
         let is = |name: &str| map.encoding_name.eq_ignore_ascii_case(name);
         let kind = map.payload_type;
         let channels = map.encoding_params.as_deref().unwrap_or("1");
-        if is("telephone-event") && channels == "1" && matches!(map.clock_rate, 8_000 | 48_000) {
-            self.events.push(Events {
+        if is("telephone-event") && channels == "1" {
+            let known = self.events.of_clock(map.clock_rate);
+            let events = Events {
                 payload_type: kind,
                 clock: map.clock_rate,
-            });
+            };
+            // Of two for one clock the first counts, as of all formats.
+            self.events = known.map_or(self.events.with(events), |_| self.events);
             return;
         }
         let codec = Codec::ALL.into_iter().find(|codec| is(codec.name()));
@@ -93,11 +88,21 @@ impl<'a> Formats<'a> {
         }
     }
 
-    /// The telephone-events that go with a codec: those of its clock (RFC 4733 §2.1), else those of
-    /// 8,000 Hz, which many offer alone.
-    pub(crate) fn events(&self, codec: Codec) -> Option<Events> {
-        let of = |clock: u32| self.events.iter().find(|events| events.clock == clock);
-        of(codec.clock_rate()).or_else(|| of(8_000)).copied()
+    /// The codecs of both sides.
+    pub(crate) fn in_common(&self, ours: &[Codec]) -> Codecs {
+        let codecs = self.audio.iter().map(|(codec, _)| *codec);
+        let common = codecs.filter(|codec| ours.contains(codec));
+        common.fold(Codecs::default(), Codecs::with)
+    }
+
+    /// The telephone-events, of each clock, that are not on a type of audio.
+    pub(crate) fn events(&self) -> EventTypes {
+        let is_free = |events: &Events| {
+            let mut audio = self.audio.iter();
+            audio.all(|(_, kind)| *kind != events.payload_type)
+        };
+        let free = self.events.iter().filter(is_free);
+        free.fold(EventTypes::NONE, EventTypes::with)
     }
 
     /// What the peer wants of the Opus of a payload type (RFC 7587 §6.1).
@@ -107,6 +112,12 @@ impl<'a> Formats<'a> {
             match name.to_ascii_lowercase().as_str() {
                 "useinbandfec" => wish.fec = value == "1",
                 "usedtx" => wish.dtx = value == "1",
+                "cbr" => wish.constant = value == "1",
+                "maxaveragebitrate" => {
+                    let rate = value.parse().ok();
+                    let rate = rate.filter(|rate| OpusWish::BIT_RATES.contains(rate));
+                    wish.bit_rate_max = rate.unwrap_or(wish.bit_rate_max);
+                }
                 "maxplaybackrate" => {
                     wish.playback_rate = value.parse().unwrap_or(wish.playback_rate);
                 }

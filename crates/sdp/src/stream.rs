@@ -3,11 +3,11 @@
 use core::net::{IpAddr, SocketAddr};
 
 use vocab::browser::BrowserPeer;
-use vocab::media::{Codec, OpusWish, PayloadTypes, Remote, Rtcp};
+use vocab::media::{Codec, Codecs, EventTypes, Events, OpusWish, PayloadTypes, Remote, Rtcp};
 
 use crate::browser;
 use crate::crypto::{self, Chosen, Lines};
-use crate::formats::{Events, Formats};
+use crate::formats::Formats;
 use crate::read::Stream;
 use crate::{DTMF_WIDE, Local};
 
@@ -84,11 +84,13 @@ pub(crate) struct Fit {
     pub(crate) codec: Codec,
     /// Its payload type in what the peer said.
     pub(crate) payload_type: u8,
+    /// The codecs of both sides; of an offer the one that is answered.
+    agreed: Codecs,
     /// What the peer wants of it, and in packets of what length.
     opus: OpusWish,
     packet_ms: u8,
-    /// The peer's telephone-events, if both sides have them.
-    pub(crate) dtmf: Option<Events>,
+    /// The peer's telephone-events, if both sides have them; of an offer those that are answered.
+    pub(crate) dtmf: EventTypes,
     /// The peer's direction.
     pub(crate) direction: Direction,
     /// The peer's keys, if audio is protected by such.
@@ -103,20 +105,21 @@ impl Fit {
     }
 
     /// How to reach the peer, where `takes` and `dtmf_receive` are what we said.
-    fn remote(&self, local: &Local<'_>, takes: PayloadTypes, dtmf_receive: Option<u8>) -> Remote {
+    fn remote(&self, local: &Local<'_>, takes: PayloadTypes, dtmf_receive: EventTypes) -> Remote {
         let ours = local.srtp.map(|srtp| srtp.key);
         let crypto = self.crypto.zip(ours);
         Remote {
             address: self.address,
             codec: self.codec,
+            agreed: self.agreed,
             payload_type: self.payload_type,
             takes,
             packet_ms: self.packet_ms,
             opus: self.opus,
-            dtmf_clock: self.dtmf.map_or(8_000, |events| events.clock),
-            dtmf_send: self.dtmf.map(|events| events.payload_type),
+            dtmf_send: self.dtmf,
             dtmf_receive,
             rtcp: self.rtcp,
+            keys_by_signalling: false,
             send: self.direction.receives(),
             crypto: crypto.map(|(theirs, ours)| theirs.with(ours)),
             browser: self.browser,
@@ -127,7 +130,7 @@ impl Fit {
     /// After an answer of ours: what is said in it comes on the types of the offer (RFC 3264 §6.1).
     pub(crate) fn answered(&self, local: &Local<'_>) -> Remote {
         let takes = PayloadTypes::STATIC.with(self.codec, self.payload_type);
-        self.remote(local, takes, self.dtmf.map(|events| events.payload_type))
+        self.remote(local, takes, self.dtmf)
     }
 
     /// After an answer of theirs: what they send comes on the types of our offer.
@@ -136,11 +139,28 @@ impl Fit {
         let takes = types.fold(PayloadTypes::STATIC, |types, codec| {
             types.with(*codec, codec.payload_type())
         });
-        let receive = self.dtmf.and_then(|events| match events.clock {
-            8_000 => local.dtmf,
-            _ => Some(DTMF_WIDE),
-        });
-        self.remote(local, takes, receive)
+        let taken = |events: &Events| self.dtmf.of_clock(events.clock).is_some();
+        let receive = offered_events(local).iter().filter(taken);
+        self.remote(
+            local,
+            takes,
+            receive.fold(EventTypes::NONE, EventTypes::with),
+        )
+    }
+}
+
+/// The telephone-events that we offer: those of the clock of each codec of ours (RFC 4733 §2.1).
+pub(crate) fn offered_events(local: &Local<'_>) -> EventTypes {
+    let Some(narrow) = local.dtmf else {
+        return EventTypes::NONE;
+    };
+    let wide = Events {
+        payload_type: DTMF_WIDE,
+        clock: Codec::Opus.clock_rate(),
+    };
+    match local.codecs.contains(&Codec::Opus) {
+        true => EventTypes::narrow(narrow).with(wide),
+        false => EventTypes::narrow(narrow),
     }
 }
 
@@ -168,10 +188,21 @@ pub(crate) fn fit(
         Some(format!("{} expected", names.join(" or ")))
     })?;
     let (codec, payload_type) = chosen;
-    let dtmf = local
-        .dtmf
-        .and(formats.events(codec))
-        .filter(|events| events.payload_type != payload_type);
+    let known = match local.dtmf {
+        Some(_) => formats.events(),
+        None => EventTypes::NONE,
+    };
+    let (agreed, dtmf) = match preference {
+        // One codec is answered, and the events of its clock.
+        Preference::Ours => {
+            let with_codec = known.with_codec(codec).into_iter();
+            (
+                Codecs::default().with(codec),
+                with_codec.fold(EventTypes::NONE, EventTypes::with),
+            )
+        }
+        Preference::Theirs => (formats.in_common(local.codecs), known),
+    };
     let said = stream
         .attributes()
         .find_map(|attribute| Direction::of_attribute(&attribute.attribute))
@@ -187,6 +218,7 @@ pub(crate) fn fit(
         rtcp: rtcp(stream, address),
         codec,
         payload_type,
+        agreed,
         opus: formats.opus(payload_type),
         packet_ms: formats.packet_ms(),
         dtmf,

@@ -1,21 +1,22 @@
 //! Owns the descriptions that we send.
 
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
-use vocab::media::{Codec, Rtcp};
+use vocab::media::{Codec, EventTypes, Rtcp};
 
+use crate::Local;
 use crate::browser;
 use crate::crypto;
-use crate::formats::Events;
 use crate::read::{Description, Stream};
-use crate::stream::{Direction, Fit, Preference, RTCP_MUX};
-use crate::{DTMF_WIDE, Local};
+use crate::stream::{Direction, Fit, Preference, RTCP_MUX, offered_events};
 
 /// Milliseconds of audio per packet.
 const PACKET_MS: &str = "20";
 /// The keys 0-9, *, #, A-D (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
-/// What we want of Opus (RFC 7587 §6.1): a repetition of what may be lost.
-const OPUS: &str = "useinbandfec=1";
+/// What we want of Opus and what we make (RFC 7587 §6.1, §7): a repetition of what may be lost; packets in
+/// pauses as well, for who sends none cannot be told from who is not heard; one channel. Nothing of
+/// the rate: two who both have Opus hear each other in the band that they agree on.
+const OPUS: &str = "useinbandfec=1;usedtx=0;stereo=0;sprop-stereo=0";
 
 pub(crate) fn offer(local: &Local<'_>) -> String {
     // In clear for whom knows no SRTP, or wants none (RFC 8643 §3.1).
@@ -55,17 +56,9 @@ pub(crate) fn offer_again(last: &Description, local: &Local<'_>) -> String {
 /// The stream that we offer, with all we can.
 fn offered_audio(proto: &str, last: Option<&Media>, local: &Local<'_>) -> Media {
     let with_type = |codec: &Codec| (*codec, codec.payload_type());
-    let events = |payload_type, clock| Events {
-        payload_type,
-        clock,
-    };
-    let wide = local.dtmf.filter(|_| local.codecs.contains(&Codec::Opus));
-    let narrow = local.dtmf.map(|kind| events(kind, 8_000));
-    // RFC 4733 §2.1: events have the clock of the audio that they are among.
-    let wide = wide.map(|_| events(DTMF_WIDE, Codec::Opus.clock_rate()));
     let said = Said {
         codecs: local.codecs.iter().map(with_type).collect(),
-        dtmf: narrow.into_iter().chain(wide).collect(),
+        dtmf: offered_events(local),
         direction: Direction::Both,
         muxed: true,
     };
@@ -84,7 +77,7 @@ pub(crate) fn answer(offer: &Description, at: usize, fit: &Fit, local: &Local<'_
         if place == at {
             let said = Said {
                 codecs: vec![(fit.codec, fit.payload_type)],
-                dtmf: fit.dtmf.into_iter().collect(),
+                dtmf: fit.dtmf,
                 direction: fit.direction.mirrored(),
                 // RFC 5761 §5.1.1: only to one who offered it.
                 muxed: fit.rtcp == Rtcp::Muxed,
@@ -134,14 +127,14 @@ fn session(local: &Local<'_>, attributes: Vec<Attribute>, medias: Vec<Media>) ->
 struct Said {
     /// With their payload types.
     codecs: Vec<(Codec, u8)>,
-    dtmf: Vec<Events>,
+    dtmf: EventTypes,
     direction: Direction,
     /// RTCP may come on the port of RTP.
     muxed: bool,
 }
 
 fn audio(proto: &str, said: &Said, local: &Local<'_>) -> Media {
-    let mut formats: Vec<String> = Vec::with_capacity(said.codecs.len() + said.dtmf.len());
+    let mut formats: Vec<String> = Vec::with_capacity(said.codecs.len() + 2);
     let mut attributes = Vec::with_capacity(said.codecs.len() + 7);
     for (codec, kind) in &said.codecs {
         let (name, clock) = (codec.name(), codec.clock_rate());
@@ -156,7 +149,7 @@ fn audio(proto: &str, said: &Said, local: &Local<'_>) -> Media {
             attributes.push(attribute("fmtp", format!("{kind} {OPUS}")));
         }
     }
-    for events in &said.dtmf {
+    for events in said.dtmf.iter() {
         let (kind, clock) = (events.payload_type, events.clock);
         formats.push(kind.to_string());
         attributes.push(attribute(

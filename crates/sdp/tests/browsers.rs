@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use sdp::{Browser, Local, Refusal, accept, answer, ice_name, offer, offer_again};
 use vocab::browser::{BrowserPeer, Fingerprint, IceCredentials};
-use vocab::media::{Codec, Rtcp};
+use vocab::media::{Codec, EventTypes, Rtcp};
 
 const ADDRESSES: [IpAddr; 2] = [
     IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
@@ -70,7 +70,7 @@ fn chrome_is_answered_with_pcma_its_keys_at_8000_and_where_we_are() {
     assert_eq!(remote.codec, Codec::Pcma);
     assert_eq!(
         (remote.dtmf_send, remote.dtmf_receive),
-        (Some(126), Some(126))
+        (EventTypes::narrow(126), EventTypes::narrow(126))
     );
     assert_eq!(remote.rtcp, Rtcp::Muxed);
     assert!(remote.send && remote.receive, "0.0.0.0 is no hold here");
@@ -121,7 +121,7 @@ fn our_offer_is_answered_by_ourselves_in_the_part_of_a_browser() {
     let remote = accept(theirs.as_bytes(), &local()).unwrap();
     assert_eq!(remote.codec, Codec::Pcma);
     assert_eq!(remote.browser.unwrap().certificate, THEIRS);
-    assert_eq!(remote.dtmf_receive, Some(101));
+    assert_eq!(remote.dtmf_receive, EventTypes::narrow(101));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use sdp::{Local, Refusal, accept, answer, offer};
-use vocab::media::{Codec, Remote, Rtcp};
+use vocab::media::{Codec, EventTypes, Remote, Rtcp};
 
 const BOTH: &[Codec] = &[Codec::Pcma, Codec::Pcmu];
 
@@ -110,7 +110,8 @@ fn sipp_is_answered() {
     let (text, remote) = answer(sipp.as_bytes(), &local()).unwrap();
     assert_eq!(remote.address, "127.0.0.2:6000".parse().unwrap());
     assert_eq!((remote.codec, remote.send), (Codec::Pcma, true));
-    assert_eq!((remote.dtmf_send, remote.dtmf_receive), (None, None));
+    let events = (remote.dtmf_send, remote.dtmf_receive);
+    assert_eq!(events, (EventTypes::NONE, EventTypes::NONE));
     assert!(text.ends_with(
         "m=audio 20000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na=sendrecv\r\n"
     ));
@@ -127,7 +128,11 @@ fn baresip_is_answered_on_its_own_event_type() {
     );
     assert_eq!(
         (remote.codec, remote.dtmf_send, remote.dtmf_receive),
-        (Codec::Pcma, Some(100), Some(100))
+        (
+            Codec::Pcma,
+            EventTypes::narrow(100),
+            EventTypes::narrow(100)
+        )
     );
     assert!(text.contains("m=audio 20000 RTP/AVP 8 100\r\n"), "{text}");
     assert!(
@@ -147,7 +152,7 @@ fn linphone_with_feedback_and_video_is_answered() {
     );
     assert_eq!(
         (remote.codec, remote.dtmf_send),
-        (Codec::Pcma, Some(97)),
+        (Codec::Pcma, EventTypes::narrow(97)),
         "48 kHz events are not ours"
     );
     assert!(text.contains("m=audio 20000 RTP/AVPF 8 97\r\n"), "{text}");
@@ -160,7 +165,10 @@ fn asterisk_static_types_and_maxptime_are_answered() {
         "m=audio 14000 RTP/AVP 0 8 3 101\r\na=rtpmap:0 pcmu/8000\r\na=rtpmap:8 pcma/8000/1\r\n\
          a=rtpmap:3 GSM/8000\r\na=rtpmap:101 Telephone-Event/8000\r\na=fmtp:101 0-16\r\na=maxptime:150\r\n",
     );
-    assert_eq!((remote.codec, remote.dtmf_send), (Codec::Pcma, Some(101)));
+    assert_eq!(
+        (remote.codec, remote.dtmf_send),
+        (Codec::Pcma, EventTypes::narrow(101))
+    );
     let (_, remote) = answered("m=audio 14000 RTP/AVP 0\r\n");
     assert_eq!(remote.codec, Codec::Pcmu, "static types need no rtpmap");
 }
@@ -338,7 +346,7 @@ fn odd_lines_that_do_not_matter_are_forgiven() {
                m=audio  4000 RTP/AVP  8 101 \r\na=rtpmap:101  telephone-event/8000 \r\na=\r\nq\r\n\0";
     let (_, remote) = answer(odd.as_bytes(), &local()).unwrap();
     assert_eq!(remote.address, "198.51.100.7:4000".parse().unwrap());
-    assert_eq!(remote.dtmf_send, Some(101));
+    assert_eq!(remote.dtmf_send, EventTypes::narrow(101));
     let mut cp1251 = b"v=0\r\ns=\xc8\xe2\xe0\xed\r\nc=IN IP4 198.51.100.7\r\n".to_vec();
     cp1251.extend_from_slice(b"m=audio 4000 RTP/AVP 8\r\na=label:\xff\r\n");
     assert!(answer(&cp1251, &local()).is_ok());
@@ -368,12 +376,12 @@ fn answers_to_our_offer_are_accepted_in_their_order() {
         accepted("m=audio 4000 RTP/AVP 0 8 96\r\na=rtpmap:96 telephone-event/8000\r\n").unwrap();
     assert_eq!(
         (remote.codec, remote.dtmf_send, remote.dtmf_receive),
-        (Codec::Pcmu, Some(96), Some(101))
+        (Codec::Pcmu, EventTypes::narrow(96), EventTypes::narrow(101))
     );
     let remote = accepted("m=audio 4000 RTP/AVP 8\r\na=sendonly\r\n").unwrap();
     assert_eq!(
         (remote.dtmf_send, remote.dtmf_receive, remote.send),
-        (None, None, false)
+        (EventTypes::NONE, EventTypes::NONE, false)
     );
     for streams in ["m=audio 0 RTP/AVP 8\r\n", "m=audio 4000 RTP/AVP 3\r\n", ""] {
         assert!(
@@ -386,15 +394,23 @@ fn answers_to_our_offer_are_accepted_in_their_order() {
 #[test]
 fn events_on_the_type_of_the_codec_are_ignored() {
     let (_, remote) = answered("m=audio 4000 RTP/AVP 8 0\r\na=rtpmap:0 telephone-event/8000\r\n");
-    assert_eq!((remote.codec, remote.dtmf_send), (Codec::Pcma, Some(0)));
+    assert_eq!(
+        (remote.codec, remote.dtmf_send),
+        (Codec::Pcma, EventTypes::narrow(0))
+    );
     let (_, remote) = answered("m=audio 4000 RTP/AVP 8\r\na=rtpmap:101 telephone-event/8000\r\n");
-    assert_eq!(remote.dtmf_send, None, "101 is not listed in the m= line");
+    assert_eq!(
+        remote.dtmf_send,
+        EventTypes::NONE,
+        "101 is not listed in the m= line"
+    );
     let mute = Local {
         dtmf: None,
         ..local()
     };
     let offer = body("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n");
     let (text, remote) = answer(offer.as_bytes(), &mute).unwrap();
-    assert_eq!((remote.dtmf_send, remote.dtmf_receive), (None, None));
+    let events = (remote.dtmf_send, remote.dtmf_receive);
+    assert_eq!(events, (EventTypes::NONE, EventTypes::NONE));
     assert!(text.contains("m=audio 20000 RTP/AVP 8\r\n"), "{text}");
 }

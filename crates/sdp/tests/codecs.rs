@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use sdp::{Local, Refusal, accept, answer, offer};
-use vocab::media::{Codec, OpusWish, Remote};
+use vocab::media::{Codec, EventTypes, Events, OpusWish, Remote};
 
 const DEFAULT: &[Codec] = &[Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
 
@@ -27,6 +27,14 @@ fn answered(media: &str, codecs: &[Codec]) -> (String, Remote) {
     answer(described(media).as_bytes(), &local(codecs)).unwrap()
 }
 
+/// Telephone-events of the clock of Opus.
+fn wide(payload_type: u8) -> EventTypes {
+    EventTypes::NONE.with(Events {
+        payload_type,
+        clock: 48_000,
+    })
+}
+
 #[test]
 fn opus_is_answered_on_the_offerers_type_with_its_wishes_read() {
     let (text, remote) = answered(
@@ -37,7 +45,10 @@ fn opus_is_answered_on_the_offerers_type_with_its_wishes_read() {
     );
     assert!(text.contains("m=audio 20000 RTP/AVP 96 98\r\n"), "{text}");
     assert!(
-        text.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"),
+        text.contains(
+            "a=rtpmap:96 opus/48000/2\r\n\
+             a=fmtp:96 useinbandfec=1;usedtx=0;stereo=0;sprop-stereo=0\r\n"
+        ),
         "{text}"
     );
     assert!(
@@ -46,13 +57,48 @@ fn opus_is_answered_on_the_offerers_type_with_its_wishes_read() {
     );
     assert_eq!((remote.codec, remote.payload_type), (Codec::Opus, 96));
     assert_eq!(remote.takes.codec(96), Some(Codec::Opus));
-    assert_eq!((remote.dtmf_send, remote.dtmf_clock), (Some(98), 48_000));
+    assert_eq!(remote.dtmf_send, wide(98));
     let wish = OpusWish {
         fec: true,
         dtx: true,
         playback_rate: 16_000,
+        ..OpusWish::default()
     };
     assert_eq!((remote.opus, remote.packet_ms), (wish, 40));
+}
+
+#[test]
+fn what_a_peer_wants_of_opus_is_read_and_nonsense_counts_for_nothing() {
+    let plain = OpusWish::default();
+    for (said, wish) in [
+        ("stereo=1;sprop-stereo=1", plain),
+        (
+            "CBR=1; maxaveragebitrate=20000",
+            OpusWish {
+                bit_rate_max: 20_000,
+                constant: true,
+                ..plain
+            },
+        ),
+        (
+            "maxplaybackrate=8000;maxaveragebitrate=6000;cbr=0",
+            OpusWish {
+                playback_rate: 8_000,
+                bit_rate_max: 6_000,
+                ..plain
+            },
+        ),
+        // RFC 7587 §6.1: 6,000 to 510,000.
+        ("maxaveragebitrate=5999", plain),
+        ("maxaveragebitrate=510001", plain),
+        ("maxaveragebitrate=x;maxplaybackrate=;cbr", plain),
+    ] {
+        let (_, remote) = answered(
+            &format!("m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 {said}\r\n"),
+            DEFAULT,
+        );
+        assert_eq!(remote.opus, wish, "{said}");
+    }
 }
 
 #[test]
@@ -104,7 +150,7 @@ fn our_offer_names_all_and_the_types_may_differ_by_direction() {
     );
     assert_eq!(
         (remote.dtmf_send, remote.dtmf_receive),
-        (Some(100), Some(110))
+        (wide(100), wide(110))
     );
     assert_eq!(remote.packet_ms, 10);
     let narrow = described(
@@ -114,9 +160,66 @@ fn our_offer_names_all_and_the_types_may_differ_by_direction() {
     let remote = accept(narrow.as_bytes(), &local(DEFAULT)).unwrap();
     assert_eq!(
         (remote.dtmf_send, remote.dtmf_receive),
-        (Some(96), Some(101))
+        (EventTypes::narrow(96), EventTypes::narrow(101))
     );
-    assert_eq!(remote.dtmf_clock, 8_000);
+    let events = remote
+        .events()
+        .map(|events| (events.payload_type, events.clock));
+    assert_eq!(events, Some((96, 8_000)));
+}
+
+#[test]
+fn an_answer_with_two_clocks_has_events_for_both_and_all_its_codecs_may_come() {
+    let wide_and_narrow = |wide_kind, narrow| match wide(wide_kind).of_type(wide_kind) {
+        Some(events) => EventTypes::narrow(narrow).with(events),
+        None => EventTypes::NONE,
+    };
+    let order = &[Codec::Opus, Codec::Pcma, Codec::Pcmu];
+    for (formats, first, pressed) in [
+        ("96 8 110 126", Codec::Opus, (110, 48_000)),
+        ("8 96 126 110", Codec::Pcma, (126, 8_000)),
+    ] {
+        let text = described(&format!(
+            "m=audio 4000 RTP/AVP {formats}\r\na=rtpmap:96 opus/48000/2\r\n\
+             a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n"
+        ));
+        let remote = accept(text.as_bytes(), &local(order)).unwrap();
+        assert_eq!(remote.codec, first);
+        let agreed = Codec::ALL.map(|codec| remote.agreed.contains(codec));
+        assert_eq!(agreed, [false, true, false, true], "PCMU was not answered");
+        assert_eq!(remote.dtmf_send, wide_and_narrow(110, 126));
+        assert_eq!(remote.dtmf_receive, wide_and_narrow(110, 101));
+        let events = remote.events().unwrap();
+        assert_eq!(
+            (events.payload_type, events.clock),
+            pressed,
+            "of what we send"
+        );
+        // What they press comes on our types.
+        assert_eq!(remote.events_of(101).map(|one| one.clock), Some(8_000));
+        assert_eq!(remote.events_of(110).map(|one| one.clock), Some(48_000));
+    }
+}
+
+#[test]
+fn of_an_offer_one_codec_is_answered_and_the_events_of_its_clock() {
+    for (codecs, types, events) in [
+        (DEFAULT, "8 126", EventTypes::narrow(126)),
+        (&[Codec::Opus][..], "96 110", wide(110)),
+    ] {
+        let (text, remote) = answered(
+            "m=audio 4000 RTP/AVP 96 8 110 126\r\na=rtpmap:96 opus/48000/2\r\n\
+             a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n",
+            codecs,
+        );
+        assert!(
+            text.contains(&format!("m=audio 20000 RTP/AVP {types}\r\n")),
+            "{text}"
+        );
+        assert_eq!((remote.dtmf_send, remote.dtmf_receive), (events, events));
+        let agreed = Codec::ALL.map(|codec| remote.agreed.contains(codec));
+        assert_eq!(agreed.iter().filter(|agreed| **agreed).count(), 1);
+    }
 }
 
 #[test]

@@ -229,6 +229,7 @@ impl Host {
             MediaCommand::Mix { parties, .. } => parties.iter().map(|one| one.leg).collect(),
             MediaCommand::SetRemote { leg, .. }
             | MediaCommand::Key { leg, .. }
+            | MediaCommand::Press { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
@@ -344,8 +345,9 @@ impl Host {
                 };
                 room.after(soon, Happening::Media(boot, event));
             }
-            // A recording here has no sound that could be left out.
-            MediaCommand::PauseRecording { .. }
+            // A recording here has no sound that could be left out, and nobody hears a key.
+            MediaCommand::Press { .. }
+            | MediaCommand::PauseRecording { .. }
             | MediaCommand::ResumeRecording { .. }
             | MediaCommand::Open { .. } => {}
         }

@@ -258,6 +258,7 @@ impl Context {
             | MediaEvent::Gone { leg, .. }
             | MediaEvent::Spoken { leg, .. }
             | MediaEvent::Quiet { leg, .. }
+            | MediaEvent::Press { leg, .. }
             | MediaEvent::Digit { leg, .. } => self.media_legs.get(leg).copied(),
         }
     }

@@ -417,8 +417,9 @@ impl Switch {
         };
         if call.modification_answered(&mut self.ctx, owner.leg, tx, response)
             || call.referral_answered(&mut self.ctx, tx, response)
+            || call.key_answered(&mut self.ctx, owner.leg, tx, Some(response))
         {
-            // A refresh or a REFER of ours.
+            // A refresh, a REFER or an INFO of ours.
         } else if owner.leg == call.caller.id {
             if response.status().is_some_and(|status| status >= 200) {
                 call.caller_bye_answered(&mut self.ctx, Some(response));
@@ -454,8 +455,9 @@ impl Switch {
         };
         if call.modification_timed_out(&mut self.ctx, owner.leg, tx)
             || call.referral_timed_out(&mut self.ctx, tx)
+            || call.key_answered(&mut self.ctx, owner.leg, tx, None)
         {
-            // A refresh or a REFER of ours.
+            // A refresh, a REFER or an INFO of ours.
         } else if owner.leg == call.caller.id {
             call.caller_bye_answered(&mut self.ctx, None);
         } else {

@@ -19,6 +19,7 @@ pub mod browser;
 mod chance;
 mod contact;
 mod fact;
+mod formats;
 mod id;
 mod live;
 pub mod media;

@@ -12,165 +12,7 @@ use crate::browser::BrowserPeer;
 use crate::srtp::Crypto;
 use crate::{CallId, LegCounts, LegId, LegQuality, PauseReason};
 
-/// A G.711 law (RFC 3551 §4.5.14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Law {
-    /// µ-law, static payload type 0.
-    Pcmu,
-    /// A-law, static payload type 8.
-    Pcma,
-}
-
-impl Law {
-    /// The static RTP payload type (RFC 3551 §6).
-    #[must_use]
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-}
-
-/// A codec of audio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    /// G.711 µ-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-    /// G.722 at 64 kbit/s.
-    G722,
-    /// Opus (RFC 6716).
-    Opus,
-}
-
-impl Codec {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus];
-
-    /// Its name in SDP.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-            Self::G722 => "G722",
-            Self::Opus => "opus",
-        }
-    }
-
-    /// The law, if it is G.711.
-    #[must_use]
-    pub const fn law(self) -> Option<Law> {
-        match self {
-            Self::Pcmu => Some(Law::Pcmu),
-            Self::Pcma => Some(Law::Pcma),
-            Self::G722 | Self::Opus => None,
-        }
-    }
-
-    /// The payload type in what we offer: the static one (RFC 3551 §6), and the one of Opus that
-    /// browsers and telephones expect.
-    #[must_use]
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-            Self::G722 => 9,
-            Self::Opus => 111,
-        }
-    }
-
-    /// Units of its RTP timestamp in a second. G.722 has 8,000, although 16,000 samples
-    /// (RFC 3551 §4.5.2); Opus has 48,000, whatever is sampled (RFC 7587 §4.1).
-    #[must_use]
-    pub const fn clock_rate(self) -> u32 {
-        match self {
-            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
-            Self::Opus => 48_000,
-        }
-    }
-
-    /// Whether it carries more than a telephone's band.
-    #[must_use]
-    pub const fn is_wideband(self) -> bool {
-        matches!(self, Self::G722 | Self::Opus)
-    }
-}
-
-impl From<Law> for Codec {
-    fn from(law: Law) -> Self {
-        match law {
-            Law::Pcmu => Self::Pcmu,
-            Law::Pcma => Self::Pcma,
-        }
-    }
-}
-
-/// What a peer wants of the Opus that it is sent (RFC 7587 §6.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct OpusWish {
-    /// It can make use of what is repeated of the packet before (`useinbandfec`).
-    pub fec: bool,
-    /// Pauses need not be sent (`usedtx`).
-    pub dtx: bool,
-    /// Above half of it nothing is played (`maxplaybackrate`), Hz.
-    pub playback_rate: u32,
-}
-
-impl Default for OpusWish {
-    fn default() -> Self {
-        Self {
-            fec: false,
-            dtx: false,
-            playback_rate: 48_000,
-        }
-    }
-}
-
-/// The payload types on which audio is taken, by codec.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct PayloadTypes([u8; 4]);
-
-impl PayloadTypes {
-    /// In the place of a payload type, which has seven bits.
-    const NONE: u8 = 0xff;
-    /// The static ones (RFC 3551 §6). Opus has none.
-    pub const STATIC: Self = Self([0, 8, 9, Self::NONE]);
-
-    /// The same with a codec on another type, which no other codec has then.
-    #[must_use]
-    pub fn with(self, codec: Codec, payload_type: u8) -> Self {
-        let Self(mut types) = self;
-        for (place, other) in types.iter_mut().zip(Codec::ALL) {
-            if other == codec {
-                *place = payload_type;
-            } else if *place == payload_type {
-                *place = Self::NONE;
-            }
-        }
-        Self(types)
-    }
-
-    /// What comes on a type.
-    #[must_use]
-    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
-        let mut known = self.0.iter().zip(Codec::ALL);
-        let (_, codec) = known.find(|(one, _)| **one == payload_type && **one != Self::NONE)?;
-        Some(codec)
-    }
-
-    /// The type of a codec.
-    #[must_use]
-    pub fn payload_type(&self, codec: Codec) -> Option<u8> {
-        let mut known = self.0.iter().zip(Codec::ALL);
-        let (one, _) = known.find(|(one, other)| *other == codec && **one != Self::NONE)?;
-        Some(*one)
-    }
-}
+pub use crate::formats::{Codec, Codecs, EventTypes, Events, Law, OpusWish, PayloadTypes};
 
 /// Where a leg's peer takes RTCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -199,8 +41,10 @@ pub struct Remote {
     pub address: SocketAddr,
     /// And its RTCP.
     pub rtcp: Rtcp,
-    /// The codec of both directions.
+    /// The codec that the peer is sent.
     pub codec: Codec,
+    /// The codecs that were agreed on, of which the peer may send any.
+    pub agreed: Codecs,
     /// The payload type on which the peer takes it.
     pub payload_type: u8,
     /// The payload types on which we said we take audio.
@@ -209,12 +53,12 @@ pub struct Remote {
     pub packet_ms: u8,
     /// What the peer wants of Opus, if that is the codec.
     pub opus: OpusWish,
-    /// Units of telephone-events' durations in a second, in both directions.
-    pub dtmf_clock: u32,
-    /// The payload type on which the peer takes telephone-events (RFC 4733), if it does.
-    pub dtmf_send: Option<u8>,
-    /// The payload type on which we said we take telephone-events, if we did.
-    pub dtmf_receive: Option<u8>,
+    /// The payload types on which the peer takes telephone-events (RFC 4733), if it does.
+    pub dtmf_send: EventTypes,
+    /// Those on which we said we take them, if we did.
+    pub dtmf_receive: EventTypes,
+    /// The peer is to be told of keys by signalling (INFO), where it takes no telephone-events.
+    pub keys_by_signalling: bool,
     /// Audio we may send: false when the peer said `sendonly`, `inactive` or `c=0.0.0.0`.
     pub send: bool,
     /// How its packets and ours are protected; `None`: they are in clear. Never written down.
@@ -237,18 +81,34 @@ impl Remote {
             address,
             rtcp: Rtcp::beside(address),
             codec,
+            agreed: Codecs::default().with(codec),
             payload_type: codec.payload_type(),
             takes: PayloadTypes::STATIC.with(codec, codec.payload_type()),
             packet_ms: 20,
             opus: OpusWish::default(),
-            dtmf_clock: 8_000,
-            dtmf_send: None,
-            dtmf_receive: None,
+            dtmf_send: EventTypes::NONE,
+            dtmf_receive: EventTypes::NONE,
+            keys_by_signalling: false,
             send: true,
             receive: true,
             crypto: None,
             browser: None,
         }
+    }
+
+    /// The telephone-events that the peer is sent: those of the clock of its audio, if it takes them.
+    #[must_use]
+    pub fn events(&self) -> Option<Events> {
+        self.dtmf_send.with_codec(self.codec)
+    }
+
+    /// What the peer means by a payload type that is none of audio, if those are events. Some send
+    /// them on the type on which they take them.
+    #[must_use]
+    pub fn events_of(&self, payload_type: u8) -> Option<Events> {
+        let (said, theirs) = (self.dtmf_receive, self.dtmf_send);
+        said.of_type(payload_type)
+            .or_else(|| theirs.of_type(payload_type))
     }
 }
 
@@ -340,6 +200,10 @@ pub struct RecordingKey {
 
 /// What the switch wants of the media plane. All name the call, which picks the thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful for each call: a box would be an allocation more"
+)]
 pub enum MediaCommand {
     /// Bind a socket for a leg. Answered by `Opened` or `OpenFailed`.
     Open {
@@ -375,6 +239,15 @@ pub enum MediaCommand {
     /// The peer of a leg pressed a key and said so by signalling (INFO). Answered by `Digit`, unless
     /// the audio told of it already; pressed towards the other party of a bridge.
     Key {
+        /// The call of the leg.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
+    /// Press a key towards the peer of a leg in its audio: signalling did not take it.
+    Press {
         /// The call of the leg.
         call: CallId,
         /// Which leg.
@@ -484,6 +357,7 @@ impl MediaCommand {
             Self::Open { call, .. }
             | Self::SetRemote { call, .. }
             | Self::Key { call, .. }
+            | Self::Press { call, .. }
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
@@ -506,6 +380,7 @@ impl MediaCommand {
             Self::Open { call, .. }
             | Self::SetRemote { call, .. }
             | Self::Key { call, .. }
+            | Self::Press { call, .. }
             | Self::Play { call, .. }
             | Self::Stop { call, .. }
             | Self::Bridge { call, .. }
@@ -568,6 +443,16 @@ pub enum MediaEvent {
         /// The call of the leg.
         call: CallId,
         /// Which leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
+    /// A key is to be pressed towards a leg's peer, who is to be told of it by signalling. Answered by
+    /// `Press` where that cannot be.
+    Press {
+        /// The call of the leg.
+        call: CallId,
+        /// Whose peer is to be told.
         leg: LegId,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
@@ -643,6 +528,7 @@ impl MediaEvent {
             | Self::PlayEnded { call, .. }
             | Self::AudioStarted { call, .. }
             | Self::Digit { call, .. }
+            | Self::Press { call, .. }
             | Self::Spoken { call, .. }
             | Self::Quiet { call, .. }
             | Self::OneWayBegan { call, .. }
@@ -662,6 +548,7 @@ impl MediaEvent {
             | Self::PlayEnded { leg, .. }
             | Self::AudioStarted { leg, .. }
             | Self::Digit { leg, .. }
+            | Self::Press { leg, .. }
             | Self::Spoken { leg, .. }
             | Self::Quiet { leg, .. }
             | Self::OneWayBegan { leg, .. }

@@ -129,10 +129,13 @@ async function open() {
   const peer = new RTCPeerConnection({ iceServers: [] });
   for (const track of stream.getTracks()) peer.addTrack(track, stream);
   if (config.codec) {
-    const wanted = [`audio/${config.codec}`, 'audio/telephone-event'];
+    const names = config.codec.split(' ');
+    const place = ({ mimeType }) => names.indexOf(mimeType.toLowerCase().replace('audio/', ''));
     const all = RTCRtpReceiver.getCapabilities('audio').codecs;
-    const codecs = all.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
-    peer.getTransceivers()[0].setCodecPreferences(codecs);
+    const events = all.filter(({ mimeType }) => mimeType === 'audio/telephone-event');
+    const codecs = all.filter((codec) => place(codec) >= 0);
+    codecs.sort((one, other) => place(one) - place(other));
+    peer.getTransceivers()[0].setCodecPreferences([...codecs, ...events]);
   }
   peer.ontrack = ({ track }) => listen(track);
   peer.onconnectionstatechange = () => tell('connection', { state: peer.connectionState });
@@ -187,7 +190,9 @@ async function answerCall(invite) {
   respond(invite, 180, { tag });
   const peer = await open();
   call.peer = peer;
-  await peer.setRemoteDescription({ type: 'offer', sdp: invite.body });
+  // With a=ptime Chromium knows its own codecs no more when one of them is asked for (`speak`).
+  const offer = invite.body.replace(/a=ptime:.*\r\n/, '');
+  await peer.setRemoteDescription({ type: 'offer', sdp: offer });
   await peer.setLocalDescription(await peer.createAnswer());
   await gathered(peer);
   respond(invite, 200, { tag, body: peer.localDescription.sdp });
@@ -248,6 +253,22 @@ async function offerAgain(direction, restart) {
   tell('changed', { status: answer.status, answer: answer.body });
 }
 
+// Sends another of the codecs that were agreed on from now on.
+async function speak(name) {
+  const [sender] = call.peer.getSenders();
+  const parameters = sender.getParameters();
+  const { codecs } = RTCRtpSender.getCapabilities('audio');
+  const codec = codecs.find(({ mimeType }) => mimeType.toLowerCase() === `audio/${name}`);
+  for (const encoding of parameters.encodings) encoding.codec = codec;
+  try {
+    await sender.setParameters(parameters);
+  } catch (problem) {
+    tell('problem', { problem: `${problem}`, codec, parameters });
+    return;
+  }
+  tell('speaks', { codec: codec.mimeType });
+}
+
 async function hangUp() {
   const ended = call;
   call = null;
@@ -265,6 +286,7 @@ function ended(by) {
 const commands = {
   dial: ({ number }) => dial(number),
   press: ({ keys }) => call.peer.getSenders()[0].dtmf.insertDTMF(keys, 120, 80),
+  speak: ({ codec }) => speak(codec),
   hold: () => offerAgain('sendonly', false),
   resume: () => offerAgain('sendrecv', false),
   restart: () => offerAgain(null, true),

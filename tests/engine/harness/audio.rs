@@ -221,7 +221,8 @@ fn energy(samples: &[i16]) -> f64 {
         .sum()
 }
 
-fn correlation(a: &[i16], b: &[i16]) -> f64 {
+/// How like two sounds are, up to loudness.
+pub fn correlation(a: &[i16], b: &[i16]) -> f64 {
     let product: i64 = a
         .iter()
         .zip(b)

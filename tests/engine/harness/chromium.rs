@@ -64,7 +64,7 @@ pub struct Phone<'a> {
     pub login: &'a str,
     /// What its microphone says.
     pub speech: &'a Path,
-    /// The only codec it has, by its name in SDP; `None`: all that Chromium has.
+    /// The only codecs it has, by their names in SDP, best first; `None`: all that Chromium has.
     pub codec: Option<&'a str>,
 }
 

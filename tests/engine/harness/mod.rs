@@ -14,6 +14,7 @@ pub mod browser;
 pub mod chromium;
 pub mod hostile;
 pub mod http;
+pub mod impaired;
 pub mod journal;
 pub mod kamailio;
 pub mod linphone;

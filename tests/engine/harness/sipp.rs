@@ -42,6 +42,8 @@ pub struct Options {
     pub transport: &'static str,
     /// Lines of the file of `-inf`.
     pub fields: Vec<String>,
+    /// Words of the scenario and what stands in their place (`-key`).
+    pub keys: Vec<(&'static str, String)>,
 }
 
 impl Options {
@@ -65,6 +67,7 @@ impl Options {
             caller: "79140000001".to_owned(),
             transport: "u1",
             fields: Vec::new(),
+            keys: Vec::new(),
         }
     }
 }
@@ -101,6 +104,9 @@ impl Sipp {
             &options.number,
         ]);
         command.args(["-key", "caller", &options.caller, "-nostdin", "-trace_err"]);
+        for (word, value) in &options.keys {
+            command.args(["-key", word, value]);
+        }
         command.args([
             "-error_file",
             "errors.log",

@@ -16,7 +16,7 @@ use media::{Media, Settings, Tap};
 use traffic::Run;
 pub use traffic::{load_average, spread};
 use udp_io::{Backend, Choice};
-use vocab::media::{Codec, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
+use vocab::media::{Codec, EventTypes, MediaCommand, MediaEvent, RecordingKey, Remote, Side};
 use vocab::{CallId, LegId, PauseReason, Time};
 
 /// What is to be compared.
@@ -143,8 +143,8 @@ fn start_ours(plan: Plan, epoch: Instant, peers: &[UdpSocket; 2]) -> (Ports, Box
             ports[side] = port;
             // Telephone-events on both sides, as most calls have them: audio is not looked into for keys.
             let remote = Remote {
-                dtmf_send: Some(101),
-                dtmf_receive: Some(101),
+                dtmf_send: EventTypes::narrow(101),
+                dtmf_receive: EventTypes::narrow(101),
                 ..Remote::new(peers[side].local_addr().unwrap(), Codec::Pcma)
             };
             media.send(MediaCommand::SetRemote { call, leg, remote });

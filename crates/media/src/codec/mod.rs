@@ -249,7 +249,10 @@ fn opus_encoder(rate: u32, wish: OpusWish) -> Result<opus::Encoder, opus::Error>
         8_001..=16_000 => 28_000,
         _ => 40_000,
     };
-    encoder.set_bitrate(opus::Bitrate::Bits(bits))?;
+    let most = i32::try_from(wish.bit_rate_max).unwrap_or(bits);
+    encoder.set_bitrate(opus::Bitrate::Bits(bits.min(most)))?;
+    // A rate that varies is above the mean by a third now and then: not where the peer has a limit.
+    encoder.set_vbr(!wish.constant && bits <= most)?;
     encoder.set_complexity(OPUS_COMPLEXITY)?;
     encoder.set_inband_fec(wish.fec)?;
     encoder.set_packet_loss_perc(if wish.fec { OPUS_LOSS_PERCENT } else { 0 })?;

@@ -108,6 +108,54 @@ fn opus_recovers_a_lost_frame_from_the_next_and_goes_on_without_it() {
     );
 }
 
+/// Octets of each payload of Opus that 10 s of speech make, in 20 ms each.
+fn octets(rate: u32, wish: OpusWish) -> Vec<usize> {
+    let mut encoder = Encoder::new(Codec::Opus, rate, wish).unwrap();
+    let said = speech(rate, 10);
+    let frames = said.chunks_exact(samples_in(rate, 20));
+    frames
+        .map(|frame| encoder.encode(frame, &mut [0; PAYLOAD_MAX]).unwrap())
+        .collect()
+}
+
+#[test]
+fn opus_keeps_to_the_bit_rate_that_the_peer_wants_at_most() {
+    let plain = OpusWish::default();
+    let bits = |most| {
+        let wish = OpusWish {
+            bit_rate_max: most,
+            ..plain
+        };
+        octets(16_000, wish).iter().sum::<usize>() * 8 / 10
+    };
+    let usual = bits(plain.bit_rate_max);
+    assert!((20_000..=31_000).contains(&usual), "{usual}");
+    for most in [6_000, 10_000, 16_000] {
+        let made = bits(most);
+        let most = most as usize;
+        assert!((most / 2..=most).contains(&made), "{most}: {made}");
+    }
+}
+
+#[test]
+fn opus_makes_packets_of_one_length_for_who_wants_them_and_pauses_for_who_takes_them() {
+    let plain = OpusWish::default();
+    let constant = octets(
+        8_000,
+        OpusWish {
+            constant: true,
+            bit_rate_max: 12_000,
+            ..plain
+        },
+    );
+    assert!(
+        constant.iter().all(|one| *one == 12_000 / 8 / 50),
+        "{constant:?}"
+    );
+    let varying = octets(8_000, plain);
+    assert!(varying.iter().any(|one| *one != varying[0]));
+}
+
 #[test]
 fn a_rate_that_opus_has_not_is_named() {
     let problem = Decoder::new(Codec::Opus, 44_100).unwrap_err().to_string();

@@ -5,8 +5,10 @@ use core::f32::consts::TAU;
 use udp_io::{SimNet, Udp};
 use vocab::Time;
 use vocab::media::MixRole::{Barging, Caller, Guest, Listening, Operator, Whispering};
+use vocab::media::OpusWish;
 
 use super::*;
+use crate::codec::Encoder;
 use crate::metronome::{Metronome, Player};
 
 /// A party that hums one tone.
@@ -209,4 +211,43 @@ fn loud_voices_together_are_limited_and_not_cut() {
     let heard = &room.hummers[0].heard;
     let alone = height(&heard[heard.len() - 1_600..], 400.0);
     assert!((14_000.0..16_000.0).contains(&alone), "{alone}");
+}
+
+#[test]
+fn an_overtaken_packet_of_a_codec_with_a_memory_is_as_one_that_was_lost() {
+    let said = |order: &[u16]| {
+        let mut room = Room::of(&[MixRole::Caller, MixRole::Operator]);
+        let mut encoder = Encoder::new(Codec::G722, 16_000, OpusWish::default()).unwrap();
+        let payloads: Vec<Vec<u8>> = (0..20)
+            .map(|number| {
+                let sample = |n: u32| {
+                    let time = f64::from(number * 320 + n) / 16_000.0;
+                    (8_000.0 * (time * 700.0 * core::f64::consts::TAU).sin()) as i16
+                };
+                let samples: Vec<i16> = (0..320).map(sample).collect();
+                let mut payload = vec![0; 160];
+                encoder.encode(&samples, &mut payload).unwrap();
+                payload
+            })
+            .collect();
+        let socket = room.hummers[0].socket;
+        let mut heard = Vec::new();
+        for (at, number) in order.iter().enumerate() {
+            let header = Header::new(9, *number, u32::from(*number) * 160, 5);
+            let payload = &payloads[usize::from(*number)];
+            room.mix.say(socket, &header, Codec::G722, payload);
+            // The overtaken one brings no beat of its own.
+            if at == 0 || *number > order[at - 1] {
+                room.mix.beat();
+                heard.extend(room.mix.hear(1));
+            }
+        }
+        heard
+    };
+    let lost: Vec<u16> = (0..20).filter(|number| *number != 10).collect();
+    let mut overtaken = lost.clone();
+    overtaken.insert(11, 10);
+    let heard = said(&lost);
+    assert!(heard.iter().any(|sample| sample.abs() > 7_000));
+    assert_eq!(said(&overtaken), heard);
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use vocab::media::{Codec, Law, Remote};
+use vocab::media::{Codec, EventTypes, Law, Remote};
 
 use super::*;
 
@@ -211,8 +211,8 @@ impl World {
 fn remote(port: u16, send: bool) -> Remote {
     let address = SocketAddr::from(([10, 0, 0, 1], port));
     Remote {
-        dtmf_send: Some(101),
-        dtmf_receive: Some(101),
+        dtmf_send: EventTypes::narrow(101),
+        dtmf_receive: EventTypes::narrow(101),
         send,
         ..Remote::new(address, Codec::Pcma)
     }

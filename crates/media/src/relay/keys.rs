@@ -1,11 +1,15 @@
-//! Owns the packets of a key that we press towards a peer.
+//! Owns the packets of a key that we press towards a peer, and the hearing of keys in what a peer says.
+
+use core::time::Duration;
 
 use vocab::Time;
-use vocab::media::Law;
+use vocab::media::{Codec, EventTypes, Events, Law, Remote};
 
 use super::{FRAME_BYTES, Party};
 use crate::audio::FRAME_SAMPLES;
 use crate::dtmf;
+use crate::ear::Ear;
+use crate::inband::Inband;
 use crate::presses::Way;
 use crate::rtp::HEADER_BYTES;
 
@@ -17,6 +21,65 @@ pub(crate) const KEY_FRAMES: usize = SOUND_FRAMES + 3;
 const ENDS: usize = 3;
 /// The level of the tone, -dBm0.
 const VOLUME: u8 = 10;
+/// A peer that changes its codec is not listened to anew more often.
+const ANEW_EVERY: Duration = Duration::from_millis(500);
+
+/// Listens for keys in the audio of a peer, where it has no telephone-events for the codec that it
+/// sends.
+#[derive(Debug, Default)]
+pub(super) struct KeysInAudio {
+    events: EventTypes,
+    inband: Option<Inband>,
+    /// For what is not G.711, and when it was made.
+    ear: Option<(Box<Ear>, Time)>,
+}
+
+impl KeysInAudio {
+    /// What was agreed on holds from now on.
+    pub(super) fn agree(&mut self, now: Time, remote: &Remote) {
+        self.events = remote.dtmf_receive;
+        let by_ear = Codec::ALL
+            .into_iter()
+            .any(|codec| remote.agreed.contains(codec) && self.is_heard(codec));
+        if !by_ear {
+            *self = Self {
+                events: self.events,
+                ..Self::default()
+            };
+            return;
+        }
+        self.inband.get_or_insert_default();
+        if remote.codec.is_wideband() && self.is_heard(remote.codec) && !self.knows(remote.codec) {
+            self.ear = Some((Box::new(Ear::new(remote.codec)), now));
+        }
+    }
+
+    /// The key whose press is noticed in a payload for the first time.
+    pub(super) fn hear(&mut self, now: Time, codec: Codec, payload: &[u8]) -> Option<char> {
+        if !self.is_heard(codec) {
+            return None;
+        }
+        let is_known = codec.law().is_some() || self.knows(codec);
+        let inband = self.inband.as_mut()?;
+        if let Some(law) = codec.law() {
+            return inband.hear(payload.iter().map(|code| g711::decode(law, *code)));
+        }
+        let made = self.ear.as_ref().map(|(_, made)| *made);
+        if !is_known && made.is_none_or(|made| now.since(made) >= ANEW_EVERY) {
+            self.ear = Some((Box::new(Ear::new(codec)), now));
+        }
+        let (ear, _) = self.ear.as_mut()?;
+        inband.hear(ear.hear(codec, payload).iter().copied())
+    }
+
+    fn knows(&self, codec: Codec) -> bool {
+        self.ear.as_ref().is_some_and(|(ear, _)| ear.knows(codec))
+    }
+
+    fn is_heard(&self, codec: Codec) -> bool {
+        self.events.with_codec(codec).is_none()
+    }
+}
 
 impl Party {
     /// The peer presses a key; true if no other way told it already.
@@ -26,7 +89,7 @@ impl Party {
 
     /// Whether the peer takes telephone-events.
     pub(crate) fn takes_events(&self) -> bool {
-        self.remote.is_some_and(|remote| remote.dtmf_send.is_some())
+        self.remote.is_some_and(|remote| remote.events().is_some())
     }
 }
 
@@ -42,11 +105,8 @@ pub(crate) fn key<'room>(
         to.outgoing.interrupt();
         return None;
     };
-    match remote.dtmf_send {
-        Some(payload_type) => {
-            let event_type = (payload_type, remote.dtmf_clock);
-            event(to, now, event_type, (key, frame), room)
-        }
+    match remote.events() {
+        Some(events) => event(to, now, events, (key, frame), room),
         // Of another codec the sound is a speaker's.
         None => Some(tone(to, now, remote.codec.law()?, (key, frame), room)),
     }
@@ -55,7 +115,7 @@ pub(crate) fn key<'room>(
 fn event<'room>(
     to: &mut Party,
     now: Time,
-    (payload_type, clock): (u8, u32),
+    events: Events,
     (key, frame): (char, usize),
     room: &'room mut [u8; FRAME_BYTES],
 ) -> Option<&'room [u8]> {
@@ -63,9 +123,9 @@ fn event<'room>(
     if frame >= last + ENDS {
         return None;
     }
-    let header = to.outgoing.own_event(now, payload_type, frame == 0);
+    let header = to.outgoing.own_event(now, events.payload_type, frame == 0);
     let samples = ((frame.min(last) + 1) * FRAME_SAMPLES) as u32;
-    let duration = (samples * (clock / g711::RATE)) as u16;
+    let duration = (samples * (events.clock / g711::RATE)) as u16;
     let end = if frame >= last { 0x80 } else { 0 };
     let [high, low] = duration.to_be_bytes();
     let payload = [dtmf::event(key)?, end | VOLUME, high, low];
@@ -103,7 +163,9 @@ pub(crate) fn key_sound(key: char, frame: usize) -> [i16; FRAME_SAMPLES] {
 /// The duration of an event (RFC 4733 §2.3) in units of another clock; the longest that can be
 /// written, if it is longer.
 pub(super) fn scale(payload: &mut [u8], from: u32, to: u32) {
-    if let Some([high, low]) = payload.get_mut(2..4) {
+    if from != to
+        && let Some([high, low]) = payload.get_mut(2..4)
+    {
         let units = u64::from(u16::from_be_bytes([*high, *low]));
         let scaled = units * u64::from(to) / u64::from(from.max(1));
         [*high, *low] = u16::try_from(scaled).unwrap_or(u16::MAX).to_be_bytes();

@@ -1,7 +1,7 @@
 //! The relay without sockets: what it must do, and that no bytes can disturb it.
 
 use proptest::prelude::*;
-use vocab::media::{Codec, Law};
+use vocab::media::{Codec, EventTypes, Events, Law};
 
 use super::*;
 
@@ -10,10 +10,11 @@ fn at(port: u16) -> SocketAddr {
 }
 
 fn remote(port: u16, codec: Codec, dtmf: (Option<u8>, Option<u8>)) -> Remote {
-    let (dtmf_send, dtmf_receive) = dtmf;
+    let narrow = |kind: Option<u8>| kind.map_or(EventTypes::NONE, EventTypes::narrow);
+    let (send, receive) = dtmf;
     Remote {
-        dtmf_send,
-        dtmf_receive,
+        dtmf_send: narrow(send),
+        dtmf_receive: narrow(receive),
         ..Remote::new(at(port), codec)
     }
 }
@@ -84,6 +85,87 @@ fn events_change_their_payload_type_per_direction_and_are_reported() {
     )
     .unwrap();
     assert_eq!(Header::parse(&back).unwrap().payload_type, 96);
+}
+
+/// A peer with Opus before A-law, which agreed on events of both clocks; ours are 3 lower.
+fn opus_first(port: u16, codec: Codec) -> Remote {
+    let both = |narrow, wide| {
+        EventTypes::narrow(narrow).with(Events {
+            payload_type: wide,
+            clock: 48_000,
+        })
+    };
+    let plain = Remote::new(at(port), codec);
+    Remote {
+        agreed: plain.agreed.with(Codec::Pcma).with(Codec::Opus),
+        takes: plain.takes.with(Codec::Opus, 111),
+        dtmf_send: both(104, 113),
+        dtmf_receive: both(101, 110),
+        ..plain
+    }
+}
+
+#[test]
+fn events_of_either_clock_are_presses_and_go_on_in_the_clock_of_what_the_other_is_sent() {
+    for (came, clock) in [(101, 8_000_u32), (110, 48_000)] {
+        for (codec, goes_on) in [
+            (Codec::Pcma, (104, 8_000_u32)),
+            (Codec::Opus, (113, 48_000)),
+        ] {
+            let mut caller = party(opus_first(1, Codec::Opus));
+            let mut operator = party(opus_first(2, codec));
+            let duration = (clock / 50) as u16;
+            let [high, low] = duration.to_be_bytes();
+            let mut bytes = packet(came, 5, &[4, 10, high, low]);
+            let latching = Latching::SdpAddress;
+            let arrival = receive(&mut caller, Time::ZERO, at(1), &bytes, latching).unwrap();
+            assert_eq!((arrival.kind, arrival.digit), (Kind::Event, Some('4')));
+            let part = forward(&mut operator, Time::ZERO, &arrival, &mut bytes).unwrap();
+            let out = &bytes[part];
+            assert_eq!(Header::parse(out).unwrap().payload_type, goes_on.0);
+            let [high, low] = ((goes_on.1 / 50) as u16).to_be_bytes();
+            assert_eq!(out[HEADER_BYTES..], [4, 10, high, low], "20 ms");
+        }
+    }
+}
+
+#[test]
+fn a_key_is_pressed_with_the_events_of_the_audio_that_the_peer_is_sent() {
+    for (codec, kind, first) in [(Codec::Pcma, 104, 160_u16), (Codec::Opus, 113, 960)] {
+        let mut peer = party(opus_first(1, codec));
+        let mut room = [0; FRAME_BYTES];
+        let frame = key(&mut peer, Time::ZERO, ('7', 0), &mut room).unwrap();
+        let [high, low] = first.to_be_bytes();
+        assert_eq!(Header::parse(frame).unwrap().payload_type, kind);
+        assert_eq!(frame[HEADER_BYTES..], [7, 10, high, low]);
+    }
+}
+
+#[test]
+fn a_peer_may_begin_with_any_codec_that_was_agreed_on_and_with_no_other() {
+    let audio = |kind| packet(kind, 5, &[7; 160]);
+    let mut peer = party(opus_first(1, Codec::Opus));
+    let arrival = receive(
+        &mut peer,
+        Time::ZERO,
+        at(1),
+        &audio(8),
+        Latching::SdpAddress,
+    )
+    .unwrap();
+    assert_eq!(
+        (arrival.kind, arrival.locked),
+        (Kind::Audio(Codec::Pcma), Some(at(1)))
+    );
+    let mut peer = party(opus_first(1, Codec::Opus));
+    let refused = receive(
+        &mut peer,
+        Time::ZERO,
+        at(1),
+        &audio(0),
+        Latching::SdpAddress,
+    );
+    assert_eq!(refused, None, "it says nothing of who that is");
 }
 
 #[test]

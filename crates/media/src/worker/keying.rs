@@ -1,5 +1,6 @@
 //! Owns keys that we press towards a leg's peer: those that came another way than the peer takes them.
-//! As telephone-events if the peer has them (RFC 4733), else as tones.
+//! As telephone-events if the peer has them (RFC 4733), by signalling if it is to be told of them so, else
+//! as tones.
 
 use udp_io::{SocketId, Udp};
 use vocab::media::MediaEvent;
@@ -50,6 +51,24 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
     /// Presses a key towards the peer of a leg, after those that wait. Who is played to, as on hold,
     /// gets none.
     pub(super) fn press(&mut self, now: Time, socket: Option<SocketId>, digit: char) {
+        let Some(leg) = leg_at(&mut self.legs, socket) else {
+            return;
+        };
+        let remote = leg.party.remote();
+        let is_told = remote.is_some_and(|remote| remote.keys_by_signalling && remote.send);
+        if !is_told || leg.party.takes_events() {
+            self.press_in_audio(now, socket, digit);
+        } else if leg.playing.is_none() {
+            (self.report)(MediaEvent::Press {
+                call: leg.call,
+                leg: leg.id,
+                digit,
+            });
+        }
+    }
+
+    /// Presses a key in what the peer of a leg hears.
+    pub(super) fn press_in_audio(&mut self, now: Time, socket: Option<SocketId>, digit: char) {
         let Some(leg) = leg_at(&mut self.legs, socket) else {
             return;
         };
@@ -125,7 +144,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
 /// Who sounds the keys to a peer that takes no events, if its codec is not G.711.
 fn speaker_of_tones(party: &Party) -> Option<Box<Speaker>> {
     let remote = party.remote()?;
-    let by_tone = remote.codec.is_wideband() && remote.dtmf_send.is_none();
+    let by_tone = remote.codec.is_wideband() && remote.events().is_none();
     Speaker::new(remote, g711::RATE)
         .ok()
         .filter(|_| by_tone)

@@ -1,5 +1,6 @@
 //! One thread's legs on simulated sockets and told time: commands in any order, prompts, bridges.
 
+mod agreed;
 mod alone;
 mod browsers;
 mod mixing;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use udp_io::{SimNet, SimSockets};
-use vocab::media::{Codec, MixParty, MixRole, Rtcp};
+use vocab::media::{Codec, EventTypes, MixParty, MixRole, Rtcp};
 use vocab::{LegCounts, PauseReason};
 
 use super::*;
@@ -126,8 +127,8 @@ impl World {
     fn aim(&mut self, number: u32, send: bool) {
         let address = SocketAddr::from(([10, 0, 0, 2], 4_000 + 2 * number as u16));
         let remote = Remote {
-            dtmf_send: Some(101),
-            dtmf_receive: Some(101),
+            dtmf_send: EventTypes::narrow(101),
+            dtmf_receive: EventTypes::narrow(101),
             send,
             receive: send,
             ..Remote::new(address, Codec::Pcma)
@@ -529,7 +530,7 @@ fn command() -> impl Strategy<Value = MediaCommand> {
         let rtcp = if muxed { Rtcp::Muxed } else { plain.rtcp };
         Remote {
             rtcp,
-            dtmf_receive: Some(101),
+            dtmf_receive: EventTypes::narrow(101),
             send,
             receive,
             ..plain

@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use media::rtp::Header;
 use media::{Audio, Latching, Media, Settings, Tap};
-use vocab::media::{Codec, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side};
+use vocab::media::{
+    Codec, EventTypes, MediaCommand, MediaEvent, PromptId, RecordingKey, Remote, Side,
+};
 use vocab::{CallId, LegId, PauseReason, Time};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -225,8 +227,8 @@ impl Peer {
 
     pub fn remote(&self) -> Remote {
         Remote {
-            dtmf_send: Some(101),
-            dtmf_receive: Some(101),
+            dtmf_send: EventTypes::narrow(101),
+            dtmf_receive: EventTypes::narrow(101),
             ..Remote::new(self.socket.local_addr().unwrap(), self.codec)
         }
     }

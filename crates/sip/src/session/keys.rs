@@ -1,7 +1,12 @@
-//! Owns telephone keys that come in the body of an INFO: `application/dtmf-relay` (Cisco's) and
+//! Owns telephone keys in the body of an INFO: `application/dtmf-relay` (Cisco's) and
 //! `application/dtmf`. Both are older than RFC 6086 and come without an Info-Package.
 
+use core::time::Duration;
+
 use crate::wire::{HeaderName, Message};
+
+/// The kind of body in which we tell of keys: the older of the two, which more take.
+const RELAY: &str = "application/dtmf-relay";
 
 /// What an INFO holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +23,14 @@ pub enum Keys {
     Unknown,
 }
 
+/// Puts a key that was pressed for so long into an INFO.
+#[must_use]
+pub fn info_of_key(info: Message, key: char, pressed: Duration) -> Message {
+    let ms = pressed.as_millis();
+    let body = format!("Signal={key}\r\nDuration={ms}\r\n");
+    info.with_body(RELAY, body.into_bytes())
+}
+
 /// Reads an INFO.
 #[must_use]
 pub fn keys_of_info(info: &Message) -> Keys {
@@ -30,7 +43,7 @@ pub fn keys_of_info(info: &Message) -> Keys {
     }
     let body = core::str::from_utf8(&info.body).unwrap_or_default();
     let text = match info.content_type().as_deref() {
-        Some("application/dtmf-relay") => body
+        Some(RELAY) => body
             .lines()
             .filter_map(|line| line.split_once('='))
             .find(|(name, _)| name.trim().eq_ignore_ascii_case("signal"))
@@ -101,6 +114,17 @@ mod tests {
                 Keys::Key(key),
                 "{body:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_that_we_tell_of_is_read_as_that_key() {
+        for key in "0123456789*#ABCD".chars() {
+            let info = Message::request(Method::Info, Uri::parse("sip:a@192.0.2.1").unwrap());
+            let info = info_of_key(info, key, Duration::from_millis(100));
+            assert_eq!(keys_of_info(&info), Keys::Key(key));
+            let body = format!("Signal={key}\r\nDuration=100\r\n");
+            assert_eq!(info.body, body.as_bytes());
         }
     }
 

@@ -332,15 +332,11 @@ impl SessionTimer {
     }
 }
 
-/// Whether a peer takes UPDATE, by the Allow of a message of it; `None` if it does not say.
+/// Whether a peer takes a method, by the Allow of a message of it; `None` if it does not say.
 #[must_use]
-pub fn allows_update(message: &Message) -> Option<bool> {
+pub fn allows(message: &Message, method: &Method) -> Option<bool> {
     message.headers.first(&HeaderName::Allow)?;
-    Some(
-        message
-            .headers
-            .lists(&HeaderName::Allow, Method::Update.as_str()),
-    )
+    Some(message.headers.lists(&HeaderName::Allow, method.as_str()))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::session::LegSession;
 use super::who::Who;
 use super::{Call, State};
 use crate::context::{Context, Owner};
+use crate::trunk::KeysBy;
 use crate::trunk::Seat;
 
 /// The SIP side of the leg.
@@ -195,7 +196,7 @@ impl CallerLeg {
             .filter(|codecs| !codecs.is_empty());
         let speech = Speech {
             codecs: of_trunk.unwrap_or(&ctx.settings.codecs).clone(),
-            events: trunk.is_none_or(|trunk| trunk.events),
+            keys: trunk.map_or(KeysBy::default(), |trunk| trunk.keys),
             protection: trunk.map_or(ctx.settings.protection, |trunk| trunk.protection),
         };
         let mut description = Description::new(ctx, ports, speech).at(ctx, &self.flow);

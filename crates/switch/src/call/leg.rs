@@ -9,6 +9,7 @@ use vocab::srtp::Protection;
 
 use crate::context::{ALLOW, Context};
 use crate::entropy::Entropy;
+use crate::trunk::KeysBy;
 
 /// The payload type on which we take telephone-events (RFC 4733); 101 is what telephones expect.
 const DTMF: u8 = 101;
@@ -44,8 +45,8 @@ pub(crate) struct Description {
     session_id: u64,
     version: u64,
     codecs: Vec<Codec>,
-    /// Whether keys are telephone-events.
-    events: bool,
+    /// How keys go to the peer.
+    keys: KeysBy,
     /// Our key and whether audio goes without one.
     srtp: Option<sdp::Srtp>,
     /// What is said where the peer is a browser; `None`: none is served.
@@ -105,8 +106,8 @@ pub(crate) struct Speech {
     pub(crate) codecs: Vec<Codec>,
     /// By whom the peer is.
     pub(crate) protection: Protection,
-    /// Keys are telephone-events (RFC 4733); else they are tones.
-    pub(crate) events: bool,
+    /// How keys go to the peer.
+    pub(crate) keys: KeysBy,
 }
 
 impl Description {
@@ -115,7 +116,7 @@ impl Description {
         let Speech {
             codecs,
             protection,
-            events,
+            keys,
         } = speech;
         let srtp = match protection {
             Protection::Off | Protection::Dtls => None,
@@ -132,7 +133,7 @@ impl Description {
             session_id,
             version: 1,
             codecs,
-            events,
+            keys,
             srtp,
             browser: ForBrowser::new(ctx, ports),
             dtls: protection == Protection::Dtls,
@@ -163,7 +164,7 @@ impl Description {
             session_id: self.session_id,
             version: self.version,
             codecs: &self.codecs,
-            dtmf: self.events.then_some(DTMF),
+            dtmf: (self.keys == KeysBy::Events).then_some(DTMF),
             srtp: self.srtp,
             browser: self
                 .browser
@@ -220,7 +221,19 @@ impl Description {
             body = sdp::answer(offer, &self.local())?.0.into_bytes();
         }
         self.said.clone_from(&body);
-        Ok((body, remote))
+        Ok((body, self.with_keys(remote)))
+    }
+
+    /// Reads the answer to an offer.
+    pub(crate) fn accept(&self, answer: &[u8]) -> Result<Remote, sdp::Refusal> {
+        sdp::accept(answer, &self.local()).map(|remote| self.with_keys(remote))
+    }
+
+    fn with_keys(&self, remote: Remote) -> Remote {
+        Remote {
+            keys_by_signalling: self.keys == KeysBy::Info,
+            ..remote
+        }
     }
 }
 

@@ -337,7 +337,7 @@ impl Call {
 
     fn accept_answer(&mut self, leg: LegId, body: &[u8]) -> Result<Remote, sdp::Refusal> {
         match self.parts(leg).and_then(|parts| parts.description) {
-            Some(description) => sdp::accept(body, &description.local()),
+            Some(description) => description.accept(body),
             None => Err(sdp::Refusal::NothingInCommon(
                 "nothing was offered".to_owned(),
             )),

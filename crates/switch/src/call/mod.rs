@@ -4,7 +4,7 @@
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
 //! one certain party, `segment` the talks, `conference` those of more than two, `supervision` who oversees one, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
-//! presses, `announce` what a waiting caller is told, `whisper` what an operator hears first, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
+//! presses, `signalled` the keys that a peer is told of, `announce` what a waiting caller is told, `whisper` what an operator hears first, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -50,6 +50,7 @@ mod ring;
 mod segment;
 mod sent;
 mod session;
+mod signalled;
 mod steps;
 mod supervision;
 mod transfer;
@@ -410,6 +411,7 @@ impl Call {
                     self.key_pressed(ctx, leg, digit);
                 }
             }
+            MediaEvent::Press { leg, digit, .. } => self.press_by_signalling(ctx, leg, digit),
             MediaEvent::OneWayBegan { leg, .. } => self.one_way_began(ctx, leg),
             MediaEvent::OneWayEnded { leg, .. } => self.one_way_ended(ctx, leg),
             MediaEvent::Silent { leg, ms, .. } => self.party_silent(ctx, leg, ms),

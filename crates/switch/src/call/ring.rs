@@ -15,6 +15,7 @@ use super::party::{PartyLeg, Sip};
 use super::sent::Sent;
 use crate::context::{Context, Timer};
 use crate::trunk::Direction;
+use crate::trunk::KeysBy;
 use crate::turns;
 use crate::way::{Group, Next, Way};
 
@@ -97,12 +98,12 @@ impl Call {
             .filter(|codecs| !codecs.is_empty());
         let mut codecs = of_trunk.unwrap_or(&ctx.settings.codecs).clone();
         codecs.sort_by_key(|codec| Some(*codec) != spoken);
-        let events = trunk.is_none_or(|trunk| trunk.events);
+        let keys = trunk.map_or(KeysBy::default(), |trunk| trunk.keys);
         let protection = trunk.map_or(ctx.settings.protection, |trunk| trunk.protection);
         let speech = Speech {
             codecs,
             protection,
-            events,
+            keys,
         };
         // All of a group are offered one session, and one of them will have it.
         leg.description = Some(Description::new(ctx, ports, speech));

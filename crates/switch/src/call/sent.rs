@@ -244,7 +244,7 @@ impl PartyLeg {
             .sent(tx)
             .and_then(|sent| ctx.flow_of(tx).or(sent.flow))?;
         let offered = self.description.as_ref()?.at(ctx, &flow);
-        sdp::accept(body, &offered.local()).ok()
+        offered.accept(body).ok()
     }
 
     /// A provisional answer: a reliable one is acknowledged, in the early dialog of its branch (RFC

@@ -9,6 +9,7 @@ use vocab::{EndedBy, LegId, Time};
 use super::account::LegAccount;
 use super::leg::decorate;
 use super::midcall::Parts;
+use super::signalled::Signalled;
 use super::{Call, State, caller, party};
 use crate::context::{Context, Owner, Timer, TimerKey};
 
@@ -29,6 +30,10 @@ pub(crate) struct LegSession {
     pub(super) up_since: Option<Time>,
     /// Whether the peer takes UPDATE; not known until it says.
     pub(super) updates: Option<bool>,
+    /// Whether it takes INFO.
+    pub(super) informs: Option<bool>,
+    /// Keys that the peer is told of by INFO.
+    pub(super) signalled: Signalled,
     /// Our account with the trunk at the other end, if one is there.
     pub(super) account: Option<LegAccount>,
     /// Our UPDATE or re-INVITE that has no final answer.
@@ -64,6 +69,8 @@ impl LegSession {
             unheard: None,
             up_since: None,
             updates: None,
+            informs: None,
+            signalled: Signalled::default(),
             account: None,
             modifying: None,
             challenged: false,
@@ -74,7 +81,8 @@ impl LegSession {
 
     /// Takes note of what a message of the peer tells about it.
     pub(super) fn note(&mut self, message: &Message) {
-        self.updates = sip::session::allows_update(message).or(self.updates);
+        self.updates = sip::session::allows(message, &Method::Update).or(self.updates);
+        self.informs = sip::session::allows(message, &Method::Info).or(self.informs);
     }
 
     /// A 2xx to an INVITE of ours came, and its description fits.
@@ -137,6 +145,7 @@ impl LegSession {
         if let Some(modifying) = self.modifying {
             ctx.forget_client(modifying.tx);
         }
+        self.signalled.forget(ctx);
         ctx.clear_timers(self.armed.as_slice());
     }
 }
@@ -334,9 +343,7 @@ impl Call {
         }
         ctx.ack(tx, flow, ack);
         let remote = match (task, parts.description) {
-            (sip::Task::Take, Some(description)) => {
-                sdp::accept(&response.body, &description.local()).ok()
-            }
+            (sip::Task::Take, Some(description)) => description.accept(&response.body).ok(),
             _ => None,
         };
         if let Some(remote) = remote {

@@ -26,8 +26,8 @@ pub use network::{Network, NotANetwork};
 pub use numbers::{DialForm, Dialling, NumberRules};
 pub use route::{Denied, NoWay, Wanted, Way};
 pub use settings::{
-    Account, CallerSource, DidSource, DirectionLimits, EarlyMedia, Identity, Inbound, Outbound,
-    Password, Probe, Registration, Source, TransferBy, Trunk, TrunkId, TrunkLimits,
+    Account, CallerSource, DidSource, DirectionLimits, EarlyMedia, Identity, Inbound, KeysBy,
+    Outbound, Password, Probe, Registration, Source, TransferBy, Trunk, TrunkId, TrunkLimits,
 };
 pub use strangers::{Dropped, StrangerPolicy, StrangerSettings, Strangers};
 

@@ -6,6 +6,7 @@ use thiserror::Error;
 use vocab::media::Codec;
 use vocab::srtp::Protection;
 
+use super::KeysBy;
 use super::settings::{Account, EarlyMedia, Identity, Outbound, Trunk, TrunkId};
 
 /// A call that is to go out.
@@ -52,8 +53,8 @@ pub struct Way {
     pub protection: Protection,
     /// Codecs with it; empty: those of everybody.
     pub codecs: Vec<Codec>,
-    /// Whether keys are telephone-events with it.
-    pub events: bool,
+    /// How keys go with it.
+    pub keys: KeysBy,
 }
 
 /// Why a call cannot go out.
@@ -174,7 +175,7 @@ fn way(
         early_media: outbound.early_media,
         protection: trunk.protection,
         codecs: trunk.codecs.clone(),
-        events: trunk.events,
+        keys: trunk.keys,
     }
 }
 

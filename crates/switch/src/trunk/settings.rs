@@ -15,6 +15,18 @@ use super::{Dialling, Network, NumberRules};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrunkId(pub(crate) usize);
 
+/// How keys go with a peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeysBy {
+    /// As telephone-events (RFC 4733) if it takes them, else as tones in its audio.
+    #[default]
+    Events,
+    /// By INFO if it takes it, else as tones.
+    Info,
+    /// As tones.
+    Tones,
+}
+
 /// A route to the outer network.
 #[derive(Debug, Clone)]
 pub struct Trunk {
@@ -40,8 +52,8 @@ pub struct Trunk {
     pub protection: Protection,
     /// Codecs with it, the preferred one first; empty: those of everybody.
     pub codecs: Vec<Codec>,
-    /// Whether keys are telephone-events (RFC 4733) with it; else they are tones in its audio.
-    pub events: bool,
+    /// How keys go with it.
+    pub keys: KeysBy,
     /// What is taken from it and given to it at once.
     pub limits: TrunkLimits,
 }
@@ -278,7 +290,7 @@ impl Trunk {
             transfer: TransferBy::default(),
             protection: Protection::Off,
             codecs: Vec::new(),
-            events: true,
+            keys: KeysBy::default(),
             limits: TrunkLimits::default(),
         }
     }

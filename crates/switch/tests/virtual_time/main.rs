@@ -37,6 +37,7 @@ mod referrals;
 mod registration;
 mod restarts;
 mod sessions;
+mod signalled_keys;
 mod sips;
 mod subscriptions;
 mod supervision;

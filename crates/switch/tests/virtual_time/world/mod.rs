@@ -313,6 +313,7 @@ impl World {
                 None
             }
             MediaCommand::SetRemote { leg, .. }
+            | MediaCommand::Press { leg, .. }
             | MediaCommand::Stop { leg, .. }
             | MediaCommand::Unbridge { leg, .. }
             | MediaCommand::Record { leg, .. }
