@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -43,7 +44,15 @@ pub(crate) struct Goods {
 pub(crate) struct Host {
     path: PathBuf,
     peer: Peer,
-    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    line: Arc<Line>,
+}
+
+/// What the thread that waits shares with the end of the engine.
+#[derive(Default)]
+struct Line {
+    /// The engine has ended: what a successor has stays there.
+    over: AtomicBool,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Host {
@@ -57,12 +66,12 @@ impl Host {
         let host = Self {
             path: path.clone(),
             peer: goods.peer.clone(),
-            writer: Arc::default(),
+            line: Arc::default(),
         };
-        let writer = Arc::clone(&host.writer);
+        let line = Arc::clone(&host.line);
         std::thread::Builder::new()
             .name("handover".to_owned())
-            .spawn(move || serve(&path, listener, &goods, &writer))
+            .spawn(move || serve(&path, listener, &goods, &line))
             .context("cannot start the thread of handovers")?;
         Ok(host)
     }
@@ -70,9 +79,10 @@ impl Host {
     /// Tells a successor, if there is one, that this engine has ended. When it returns the successor has been
     /// told.
     pub(crate) fn gone(self) {
+        self.line.over.store(true, Ordering::SeqCst);
         let told = self.peer.tell(Told::Gone);
         self.peer.close();
-        let writer = self.writer.lock();
+        let writer = self.line.writer.lock();
         let writer = writer.unwrap_or_else(PoisonError::into_inner).take();
         let end = Instant::now() + LAST_WORD;
         while writer.as_ref().is_some_and(|writer| !writer.is_finished()) && Instant::now() < end {
@@ -98,12 +108,7 @@ fn listen(path: &Path) -> anyhow::Result<UnixListener> {
 }
 
 /// One successor after the other, until the process ends.
-fn serve(
-    path: &Path,
-    mut listener: UnixListener,
-    goods: &Goods,
-    writer: &Mutex<Option<JoinHandle<()>>>,
-) {
+fn serve(path: &Path, mut listener: UnixListener, goods: &Goods, line: &Line) {
     loop {
         let stream = match listener.accept() {
             Ok((stream, _)) => stream,
@@ -113,7 +118,7 @@ fn serve(
                 continue;
             }
         };
-        match hand_over(stream, goods, writer) {
+        match hand_over(stream, goods, line) {
             Ok(true) => {
                 // The successor had the path meanwhile, and is dead.
                 match listen(path) {
@@ -128,11 +133,7 @@ fn serve(
 }
 
 /// From the first word of a successor to its last; whether it had what we gave.
-fn hand_over(
-    mut stream: UnixStream,
-    goods: &Goods,
-    writer: &Mutex<Option<JoinHandle<()>>>,
-) -> io::Result<bool> {
+fn hand_over(mut stream: UnixStream, goods: &Goods, ours: &Line) -> io::Result<bool> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let Some(Told::TakeOver { protocol, version }) = line::receive(&mut stream)? else {
         return Ok(false);
@@ -170,14 +171,17 @@ fn hand_over(
     drop(descriptors);
     let heard = sent.and_then(|()| {
         let thread = line::write_all(stream.try_clone()?, writing)?;
-        *writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        *ours.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         hear(&mut stream, goods)
     });
     if let Err(error) = heard {
         tracing::error!(%error, "the successor is not understood");
     }
-    goods.take_back();
-    Ok(true)
+    let over = ours.over.load(Ordering::SeqCst);
+    if !over {
+        goods.take_back();
+    }
+    Ok(!over)
 }
 
 /// What the successor says, until it says nothing more.
