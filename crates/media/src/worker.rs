@@ -59,7 +59,8 @@ pub(crate) struct Worker<U, R> {
     /// By their numbers.
     mixes: Vec<Option<Box<Mix>>>,
     /// By socket, so that a packet finds its leg without a search.
-    legs: Vec<Option<Leg>>,
+    /// By socket; in boxes, since every other socket is one of reports.
+    legs: Vec<Option<Box<Leg>>>,
     /// By the socket of its RTCP, where the RTP of a leg is.
     control: Vec<Option<SocketId>>,
     round: Round,
@@ -430,7 +431,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         });
         let party = Party::new(random);
         if let Some(place) = self.legs.get_mut(index) {
-            *place = Some(Leg {
+            *place = Some(Box::new(Leg {
                 call,
                 id: leg,
                 sockets,
@@ -444,7 +445,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 alone: None,
                 srtp: None,
                 browser: None,
-            });
+            }));
         }
         self.by_id.insert(leg, sockets.rtp);
         self.note_control(sockets.rtcp, Some(sockets.rtp));
@@ -631,8 +632,8 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
 }
 
 /// The leg at a socket. A function of the table only, so that the rest stays free to use.
-fn leg_at(legs: &mut [Option<Leg>], socket: Option<SocketId>) -> Option<&mut Leg> {
-    legs.get_mut(socket?.index())?.as_mut()
+fn leg_at(legs: &mut [Option<Box<Leg>>], socket: Option<SocketId>) -> Option<&mut Leg> {
+    legs.get_mut(socket?.index())?.as_deref_mut()
 }
 
 /// The address with which to send to a leg's peer, `Some(None)` if the system knows it; `None` if

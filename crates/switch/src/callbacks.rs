@@ -192,7 +192,10 @@ impl Switch {
 
     /// The ACD takes the dialling back, if it is one: it rang too long, or the caller called.
     pub(crate) fn callback_withdrawn(&mut self, id: CallId) -> bool {
-        let operator_first = self.calls.get(&id).is_some_and(Call::awaits_operator);
+        let operator_first = self
+            .calls
+            .get(&id)
+            .is_some_and(|call| call.awaits_operator());
         if operator_first || !self.ctx.callbacks.contains_key(&id) {
             return false;
         }

@@ -60,7 +60,7 @@ impl Switch {
             Some(false) => (two, one),
             None => return Err(refusal("both talks are conferences")),
         };
-        if !self.calls.get(&into).is_some_and(Call::has_room) {
+        if !self.calls.get(&into).is_some_and(|call| call.has_room()) {
             return Err(refusal("the conference has as many parties as it can have"));
         }
         self.merge(operator, (into, from), used);

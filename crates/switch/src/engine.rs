@@ -27,7 +27,8 @@ const ALIVE_EVERY: Duration = Duration::from_secs(1);
 pub struct Switch {
     pub(crate) ctx: Context,
     pub(crate) guard: Guard,
-    pub(crate) calls: BTreeMap<CallId, Call>,
+    /// In boxes: half of a node's room is empty where ids rise.
+    pub(crate) calls: BTreeMap<CallId, Box<Call>>,
     pub(crate) watchers: Watchers,
     pub(crate) messages: Messages,
     pub(crate) draining: bool,
@@ -190,7 +191,8 @@ impl Switch {
         usize::try_from(self.ctx.counts.calls).unwrap_or(usize::MAX)
     }
 
-    pub(crate) fn add_call(&mut self, call: Call) {
+    pub(crate) fn add_call(&mut self, call: impl Into<Box<Call>>) {
+        let call = call.into();
         self.ctx.touched.insert(call.id);
         self.calls.insert(call.id, call);
     }
@@ -617,7 +619,7 @@ impl Switch {
     /// Removes a call of which nothing is left.
     pub(crate) fn sweep(&mut self, id: CallId) {
         self.ctx.touched.insert(id);
-        if self.calls.get(&id).is_some_and(Call::is_gone)
+        if self.calls.get(&id).is_some_and(|call| call.is_gone())
             && let Some(mut call) = self.calls.remove(&id)
         {
             call.forget(&mut self.ctx);

@@ -18,7 +18,6 @@ use sip::subscription::Reason;
 use sip::{DialogId, Flow, Message, Method, Replaces};
 use vocab::{CallId, Fact, OperatorId};
 
-use crate::call::Call;
 use crate::context::Context;
 use crate::engine::Switch;
 use crate::input::octets;
@@ -112,7 +111,7 @@ impl Switch {
     /// The Call-IDs of all that a message may belong to which is not to be taken for a new call elsewhere.
     #[must_use]
     pub fn sip_calls(&self) -> BTreeSet<String> {
-        let of_calls = self.calls.values().flat_map(Call::sip_calls);
+        let of_calls = self.calls.values().flat_map(|call| call.sip_calls());
         of_calls
             .chain(self.ctx.transactions.invited())
             .map(str::to_owned)

@@ -141,8 +141,10 @@ fn a_leaving_engine_that_is_killed_has_its_calls_closed_by_its_successor() {
     let (engine, mut leaving) = engine.successor();
     let _log = LogOnPanic::of(&engine);
     let fresh = at_work(&engine, &logins[2..], other);
-    let stays = more_calls(&engine, 1, Duration::from_secs(4));
+    let stays = more_calls(&engine, 1, Duration::from_secs(6));
     in_talk(&stays, 1);
+    // Audio is on the disk within a second.
+    std::thread::sleep(Duration::from_secs(2));
     leaving.0.kill().unwrap();
     leaving.0.wait().unwrap();
     until("the successor notices", SOON, || {

@@ -323,6 +323,7 @@ proptest! {
 }
 
 fn run_piece(place: &Place, octets: u64, piece: &[Event], all: &mut Vec<Event>) {
+    std::fs::create_dir_all(place.events()).unwrap();
     let boot = crate::choose_boot(&place.events(), WallTime::default()).unwrap();
     let events: Vec<Event> = (1..)
         .zip(piece)

@@ -41,7 +41,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         self.round.due = now + ROUND / PARTS as u32;
         self.round.part = (self.round.part + 1) % PARTS;
         for index in (self.round.part..self.legs.len()).step_by(PARTS) {
-            let socket = |leg: &Option<Leg>| leg.as_ref().map(|leg| leg.sockets.rtp);
+            let socket = |leg: &Option<Box<Leg>>| leg.as_ref().map(|leg| leg.sockets.rtp);
             let socket = self.legs.get(index).and_then(socket);
             let other_speaks = socket.is_some_and(|socket| self.others_speak(now, socket));
             self.attend_browser(now, index);
