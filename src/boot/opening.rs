@@ -38,21 +38,20 @@ pub(super) struct Runtimes {
     pub(super) calls: Runtime,
     /// SIP messages, which wait for nothing else.
     pub(super) messages: Runtime,
-    /// What a leaving engine ends: the API, webhooks, commands of this machine.
-    pub(super) services: Runtime,
+}
+
+/// A runtime of one thread.
+pub(super) fn named_runtime(name: &str) -> anyhow::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).thread_name(name).enable_all();
+    builder.build().context("cannot start the IO threads")
 }
 
 impl Runtimes {
     pub(super) fn start() -> anyhow::Result<Self> {
-        let named = |name: &str| {
-            let mut builder = Builder::new_multi_thread();
-            builder.worker_threads(1).thread_name(name).enable_all();
-            builder.build().context("cannot start the IO threads")
-        };
         Ok(Self {
-            calls: named("io")?,
+            calls: named_runtime("io")?,
             messages: signalling::runtime().context("cannot start the thread of SIP messages")?,
-            services: named("services")?,
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Owns the connecting of the parts of an engine, and what runs around its core.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,8 +14,8 @@ use tokio::runtime::Runtime;
 use super::keeper::Keeper;
 use super::opening::{Opened, Runtimes};
 use super::reload::Library;
-use super::{Engine, api, control, orders, recording, services, signalling, standing};
-use crate::driver::{self, Driver, Inbox, Intake, Parts};
+use super::{Engine, api, control, opening, orders, recording, services, signalling, standing};
+use crate::driver::{self, Driver, Inbox, Intake, Parts, Picture};
 use crate::handover::{End, Goods, Host, Peer, Predecessor};
 use crate::keeping::Keeping;
 use crate::settings::Settings;
@@ -23,18 +24,50 @@ use crate::{daily, webhooks};
 /// How long services may take to end at a handover.
 const LAST_SERVICE: Duration = Duration::from_millis(200);
 
-/// What a leaving engine ends, because only one engine may do it.
+/// What runs, and where the API is.
+type Running = (Runtime, Keeper, Option<SocketAddr>);
+
+/// What only one of two engines may do: a leaving one ends it, and begins it again should its successor die.
 #[derive(Clone)]
-pub(super) struct Services(Arc<Mutex<Option<(Runtime, Keeper)>>>);
+pub(super) struct Services(Arc<Inner>);
+
+struct Inner {
+    running: Mutex<Option<(Runtime, Keeper)>>,
+    facing: Facing,
+}
 
 impl Services {
+    /// Begins them; where the API is, if it is.
+    fn start(facing: Facing) -> anyhow::Result<(Self, Option<SocketAddr>)> {
+        let (runtime, keeper, api) = facing.open()?;
+        let inner = Inner {
+            running: Mutex::new(Some((runtime, keeper))),
+            facing,
+        };
+        Ok((Self(Arc::new(inner)), api))
+    }
+
     /// Ends them, and gives back the keeper of recordings, which finishes that at which it is. Not from within
     /// a tokio runtime.
     pub(super) fn end(&self) -> Option<Keeper> {
-        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (runtime, keeper) = running?;
+        let (runtime, keeper) = self.running().take()?;
         runtime.shutdown_timeout(LAST_SERVICE);
         Some(keeper)
+    }
+
+    /// Begins them again.
+    fn resume(&self) {
+        match self.0.facing.open() {
+            Ok((runtime, keeper, _)) => *self.running() = Some((runtime, keeper)),
+            Err(error) => tracing::error!(%error, "calls go on without API and webhooks"),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<(Runtime, Keeper)>> {
+        self.0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,23 +112,16 @@ impl Wiring<'_> {
             answer_wait: settings.journal.answer_wait,
             zone: settings.journal.zone(),
         };
-        let keeping = Keeping::of(settings)?;
-        let uploading = keeping.uploading();
-        let keeper = Keeper::start(keeping, inbox.clone())
-            .context("cannot start the keeper of recordings")?;
         let driver = Driver::start(inbox.clone(), intake, parts)
             .context("cannot start the driver thread")?;
-        let services = runtimes.services;
-        let facing = Facing {
-            settings,
+        let (services, api) = Services::start(Facing {
+            settings: settings.clone(),
             forms,
-            inbox: &inbox,
-            driver: &driver,
+            inbox: inbox.clone(),
+            picture: driver.shared_picture(),
             progress,
-        };
-        let recording = opened.recorder.figures();
-        let api = facing.open(&services, recording, uploading)?;
-        let services = Services(Arc::new(Mutex::new(Some((services, keeper)))));
+            recording: opened.recorder.figures(),
+        })?;
         let lives = predecessor.as_ref().map(Predecessor::lives);
         if let Some(predecessor) = predecessor {
             succeed(
@@ -107,7 +133,7 @@ impl Wiring<'_> {
         }
         let goods = Goods {
             boot,
-            inbox,
+            inbox: inbox.clone(),
             doors,
             helm,
             peer,
@@ -119,6 +145,12 @@ impl Wiring<'_> {
                     std::thread::spawn(move || drop(keeper));
                 })
             },
+            resume: resumption(
+                settings,
+                &runtimes.calls,
+                &services,
+                (&inbox, boot, &addresses),
+            ),
             has_predecessor: Box::new(move || {
                 let lives = lives.as_ref();
                 lives.is_some_and(|lives: &Arc<AtomicBool>| lives.load(Ordering::Relaxed))
@@ -142,24 +174,39 @@ impl Wiring<'_> {
     }
 }
 
-/// What faces people and other programs.
-struct Facing<'a> {
-    settings: &'a Settings,
-    forms: Arc<Forms>,
-    inbox: &'a Inbox,
-    driver: &'a Driver,
-    progress: journal::Progress,
+/// What is to be done when a successor died: its telephones and callbacks are ours, and so is what people and
+/// other programs ask for.
+fn resumption(
+    settings: &Settings,
+    runtime: &Runtime,
+    services: &Services,
+    (inbox, boot, addresses): (&Inbox, u32, &[SocketAddr]),
+) -> Box<dyn Fn() + Send> {
+    let (settings, runtime, services) =
+        (settings.clone(), runtime.handle().clone(), services.clone());
+    let (inbox, addresses) = (inbox.clone(), addresses.to_vec());
+    Box::new(move || {
+        standing::bindings(&runtime, &settings, boot, (&addresses, &inbox));
+        standing::standing(&runtime, &settings, boot, &inbox);
+        services.resume();
+    })
 }
 
-impl Facing<'_> {
-    /// Opens the doors for commands and requests; where the API is, if it is.
-    fn open(
-        self,
-        runtime: &Runtime,
-        recording: recorder::Figures,
-        uploading: Arc<crate::keeping::Figures>,
-    ) -> anyhow::Result<Option<std::net::SocketAddr>> {
-        let (settings, inbox) = (self.settings, self.inbox);
+/// What faces people and other programs.
+struct Facing {
+    settings: Settings,
+    forms: Arc<Forms>,
+    inbox: Inbox,
+    picture: Arc<Mutex<Picture>>,
+    progress: journal::Progress,
+    recording: recorder::Figures,
+}
+
+impl Facing {
+    /// Opens the doors for commands and requests, and begins to keep recordings.
+    fn open(&self) -> anyhow::Result<Running> {
+        let (settings, inbox) = (&self.settings, &self.inbox);
+        let runtime = opening::named_runtime("services")?;
         let database = &settings.journal.database;
         let ledger = control::Engine {
             inbox: inbox.clone(),
@@ -170,23 +217,28 @@ impl Facing<'_> {
             inbox: inbox.clone(),
             database: database.clone(),
         };
-        webhooks::start(runtime, settings, &self.progress)?;
-        daily::start(runtime, settings, self.forms);
+        let keeping = Keeping::of(settings)?;
+        let uploading = keeping.uploading();
+        let keeper = Keeper::start(keeping, inbox.clone())
+            .context("cannot start the keeper of recordings")?;
+        webhooks::start(&runtime, settings, &self.progress)?;
+        daily::start(&runtime, settings, Arc::clone(&self.forms));
         let counter = control::Counter {
             desk: desk.clone(),
             orders: orders.clone(),
-            picture: self.driver.shared_picture(),
+            picture: Arc::clone(&self.picture),
         };
-        control::open(&settings.journal.events, runtime, counter)?;
+        control::open(&settings.journal.events, &runtime, counter)?;
         let api = api::Parts {
             desk,
             orders,
-            progress: self.progress,
-            picture: self.driver.shared_picture(),
-            recording,
+            progress: self.progress.clone(),
+            picture: Arc::clone(&self.picture),
+            recording: self.recording.clone(),
             uploading,
         };
-        api::start(runtime, settings, api)
+        let api = api::start(&runtime, settings, api)?;
+        Ok((runtime, keeper, api))
     }
 }
 

@@ -361,7 +361,7 @@ impl Loop {
             callbacks: self.parts.switch.callbacks_in_progress(),
         };
         self.handle(self.now(), Input::HandedOver);
-        (self.draining, self.left) = (true, true);
+        self.left = true;
         self.renew_picture();
         self.close_unused();
         let _ = answer.send(left);
@@ -544,7 +544,7 @@ impl Loop {
         let network = self.parts.transport.counts();
         LiveProcess {
             started: self.started,
-            draining: self.draining,
+            draining: self.draining || self.left,
             media_dead: !self.parts.media.is_alive(),
             media_late: self.parts.media.overflows(),
             overdue_answers: self.outbox.overdue(),

@@ -36,6 +36,8 @@ pub(crate) struct Goods {
     pub(crate) peer: Peer,
     /// Ends what only one of two engines may do: the API, webhooks, the keeping of recordings.
     pub(crate) end_services: Box<dyn Fn() + Send>,
+    /// Takes up again what the successor had of people, and those services.
+    pub(crate) resume: Box<dyn Fn() + Send>,
     /// Whether a predecessor of ours still has calls.
     pub(crate) has_predecessor: Box<dyn Fn() -> bool + Send>,
 }
@@ -235,5 +237,6 @@ impl Goods {
         if let Err(error) = self.doors.open() {
             tracing::error!(%error, "SIP is not received any more");
         }
+        (self.resume)();
     }
 }

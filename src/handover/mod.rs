@@ -16,8 +16,8 @@
 //!             <------------------------------  Gone              its last call has ended
 //! ```
 //! What the network brings between the closing of the doors and the successor's start waits in the sockets.
-//! If the successor dies the leaving engine takes all of it back, and refuses new calls until another
-//! successor comes. If the leaving engine dies its calls are closed by the successor, as a
+//! If the successor dies the leaving engine takes all of it back and goes on as before, unless it was told to
+//! drain. If the leaving engine dies its calls are closed by the successor, as a
 //! start after a crash closes them.
 //!
 //! Refused: a second handover while the first leaving engine still has calls.

@@ -4,7 +4,10 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use vocab::{CallId, Event, Fact, OfferId, OperatorId, Order, QueueOutcome, Time, TransferResult};
+use vocab::{
+    CallId, Event, Fact, OfferId, OperatorId, Order, QueueOutcome, Time, TransferResult,
+    TransferTarget,
+};
 
 use crate::callers::Placed;
 
@@ -232,6 +235,8 @@ struct Waiting {
 fn order_of_service(events: &[Event]) -> Result<(), String> {
     let mut waiting: BTreeMap<CallId, Waiting> = BTreeMap::new();
     let mut entered: BTreeMap<(CallId, &str), Time> = BTreeMap::new();
+    // Whether the transfer under way leads to another queue or plan.
+    let mut requeued: BTreeMap<CallId, bool> = BTreeMap::new();
     let mut boot = 0;
     for event in events {
         if event.id.boot() != boot {
@@ -267,12 +272,22 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
                     entered.remove(&(*call, queue.as_str()));
                 }
             }
-            // It is another call for those who get it: its place is a new one.
+            Fact::TransferRequested { call, target, .. } => {
+                let to_person = matches!(
+                    target,
+                    TransferTarget::Operator { .. } | TransferTarget::Outer { .. }
+                );
+                requeued.insert(*call, !to_person);
+            }
+            // It is another call for those who get it: its place is a new one. Who was given to a person and
+            // is left by that one has the old place.
             Fact::TransferEnded {
                 call,
                 result: TransferResult::Done,
                 ..
-            } => entered.retain(|(one, _), _| one != call),
+            } if requeued.remove(call) == Some(true) => {
+                entered.retain(|(one, _), _| one != call);
+            }
             Fact::OfferMade {
                 call,
                 queue,

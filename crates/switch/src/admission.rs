@@ -126,7 +126,7 @@ impl Switch {
     }
 
     fn on_options(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
-        if self.draining {
+        if self.takes_no_calls() {
             self.ctx.refuse_overload(tx, request);
             return;
         }
@@ -146,7 +146,7 @@ impl Switch {
     fn on_invite(&mut self, tx: ServerTx, flow: Flow, mut request: Message) {
         let full = self.live_calls() >= self.ctx.settings.calls_max;
         let unrecorded = self.recording_trouble && self.ctx.settings.recording_mandatory;
-        let closed = self.draining && !self.continues(&request);
+        let closed = self.takes_no_calls() && !self.continues(&request);
         if closed || self.journal_behind || unrecorded || full {
             self.ctx.counts.refused += 1;
             self.ctx.refuse_overload(tx, &request);

@@ -162,7 +162,7 @@ impl Switch {
             return;
         };
         let full = self.live_calls() >= self.ctx.settings.calls_max;
-        if self.draining || self.journal_behind || full {
+        if self.takes_no_calls() || self.journal_behind || full {
             let result = OfferResult::Unreachable;
             let input = acd::Input::Failed { offer, result };
             self.ctx.acd.handle(self.ctx.now, input);

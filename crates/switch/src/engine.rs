@@ -187,6 +187,11 @@ impl Switch {
         tables
     }
 
+    /// Whether no new calls are taken: we are to end, or a successor takes them.
+    pub(crate) const fn takes_no_calls(&self) -> bool {
+        self.draining || self.ctx.handover.has_left()
+    }
+
     pub(crate) fn live_calls(&self) -> usize {
         usize::try_from(self.ctx.counts.calls).unwrap_or(usize::MAX)
     }

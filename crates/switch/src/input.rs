@@ -129,7 +129,7 @@ pub enum Input {
     /// Another engine, our successor, has the sockets from now on: it takes the new calls, we end ours. Implies
     /// [`Input::Drain`], and is no more than that while our own predecessor lives.
     HandedOver,
-    /// The successor died, and the sockets are ours again. No new calls are taken all the same.
+    /// The successor died, and the sockets are ours again. New calls are taken, unless we were told to drain.
     TakenBack,
     /// Another engine has handed over to us, and its calls go on there. Given once, at the start, before the first
     /// message.

@@ -83,7 +83,7 @@ impl Switch {
             Policy::Refuse => return self.ctx.refuse(tx, &request, 405),
             Policy::Operators => {}
         }
-        if self.draining {
+        if self.takes_no_calls() {
             return self.ctx.refuse_overload(tx, &request);
         }
         let known = Context::operator_secrets;

@@ -64,7 +64,7 @@ impl Audience {
 impl Switch {
     /// A SUBSCRIBE outside a dialog.
     pub(crate) fn on_subscribe(&mut self, tx: ServerTx, flow: Flow, request: &Message) {
-        if self.draining {
+        if self.takes_no_calls() {
             self.ctx.refuse_overload(tx, request);
             return;
         }

@@ -1,14 +1,16 @@
 //! A second process that takes over the port while calls are up in the first: nobody hears anything of it,
 //! and whichever of the two dies meanwhile, each call has its entry and its recording.
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{SOON, all_talked, in_talk, logins, nothing_lost};
+use super::{SOON, all_talked, in_talk, logins, nothing_lost, process};
 use crate::harness::journal::Entry;
 use crate::harness::people::{at_work, calling, talking};
-use crate::harness::{Engine, LogOnPanic, Place, Running, Setup, text_of, until};
+use crate::harness::{Engine, LogOnPanic, Net, Place, Running, Setup, free_port, text_of, until};
 use load::Load;
+use rustix::process::{Signal, kill_process};
 
 /// Long enough for a second engine to start, on a machine that builds something else.
 const LONG: Duration = Duration::from_secs(12);
@@ -170,30 +172,43 @@ fn a_leaving_engine_that_is_killed_has_its_calls_closed_by_its_successor() {
 #[test]
 fn a_successor_that_is_killed_gives_everything_back_and_another_one_takes_over() {
     let logins = logins(4);
-    let engine = engine_of(&logins);
-    let _log = LogOnPanic::of(&engine);
+    let net = Net::fresh();
+    let api = SocketAddr::new(net.engine, free_port(net.engine));
+    let engine = Engine::start(&Setup {
+        net,
+        operators: logins.clone(),
+        more: format!("[journal]\nanswer_wait = \"1s\"\n[api]\nlisten = \"{api}\"\n"),
+        ..Setup::default()
+    });
     let up = talking(&engine, &logins, 2, LONG * 2);
     in_talk(&up, 2);
     let (engine, mut leaving) = engine.successor();
     let _log = LogOnPanic::of(&engine);
+    assert!(TcpStream::connect(api).is_ok());
     let cut = more_calls(&engine, 1, LONG * 10);
     in_talk(&cut, 1);
-    let place = engine.kill();
+    kill_process(process(&engine), Signal::KILL).unwrap();
     until("the first engine has it back", SOON, || {
-        let log = std::fs::read_to_string(place.path("engine.log")).unwrap();
-        log.contains("the successor is gone").then_some(())
+        engine.log().contains("the successor is gone").then_some(())
     });
     drop(cut);
     assert!(!has_ended(&mut leaving));
-    let engine = Engine::successor_in(place);
+    until("the API is there again", SOON, || {
+        TcpStream::connect(api).ok().map(drop)
+    });
+    // As if nothing had been: the first engine takes calls.
+    let back = more_calls(&engine, 3, BRIEF);
+    all_talked(&back, 3);
+    drop(back);
+    let (engine, _dead) = engine.successor();
+    let _log = LogOnPanic::of(&engine);
     let next = more_calls(&engine, 3, BRIEF);
-    assert!(next.wait(SOON), "{:?}", next.counts());
-    assert_eq!(next.counts().talked, 3, "{:?}", next.counts());
+    all_talked(&next, 3);
     assert!(up.wait(SOON), "{:?}", up.counts());
     assert_eq!(up.counts().failed, 0, "{:?}", up.counts());
     ended_by_itself(leaving);
     drop((next, up));
-    let all = nothing_lost(&engine.place, 6, 6);
-    assert_eq!(of(&all, "answered").len(), 5, "{all:#?}");
+    let all = nothing_lost(&engine.place, 9, 9);
+    assert_eq!(of(&all, "answered").len(), 8, "{all:#?}");
     assert_eq!(of(&all, "interrupted").len(), 1, "{all:#?}");
 }
