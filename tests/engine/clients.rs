@@ -135,6 +135,21 @@ fn g722_is_passed_on_as_it_is_where_both_have_it() {
 }
 
 #[test]
+fn a_caller_answered_with_another_codec_changes_to_the_operators() {
+    let engine = Engine::start(&Setup::default());
+    let codecs = ["g722/16000/1", "pcma,g722/16000/1"];
+    both_talk(&engine, codecs, [77, 78].map(generated), TRANSLATED);
+    let log = engine.log();
+    assert!(log.contains("a party is offered the codec of the other"));
+    assert!(!log.contains("a party keeps its codec"));
+    // What was translated until the answer was no more at the end.
+    let talk = log.split("call ended").next().unwrap();
+    let times = |what| talk.matches(what).count();
+    let begun = times("translating between codecs");
+    assert_eq!(times("translation ended"), begun, "{log}");
+}
+
+#[test]
 fn speech_in_russian_and_ukrainian_is_heard_and_on_its_side_of_the_recording() {
     let by_operator = espeak(
         "ru",
@@ -184,16 +199,24 @@ fn espeak(voice: &str, text: &str) -> Vec<i16> {
 /// Both telephones have one codec: each hears the other, and the recording holds both, so much alike.
 fn passed_on(codec: &str, voices: [Vec<i16>; 2], least: f64) {
     let engine = Engine::start(&Setup::default());
-    let _log = LogOnPanic::of(&engine);
-    let way = Way { codec, ..Way::UDP };
+    both_talk(&engine, [codec; 2], voices, least);
+    let log = engine.log();
+    assert!(!log.contains("translating between codecs"), "{log}");
+}
+
+/// An operator and a caller with these codecs hear each other, and the recording holds both, so much
+/// alike.
+fn both_talk(engine: &Engine, codecs: [&str; 2], voices: [Vec<i16>; 2], least: f64) {
+    let _log = LogOnPanic::of(engine);
+    let [way, callers] = codecs.map(|codec| Way { codec, ..Way::UDP });
     let [by_operator, by_caller] = voices;
     let [file, second] = ["operator", "caller"].map(|who| engine.place.path(&format!("{who}.wav")));
     write_mono(&file, &by_operator);
     write_mono(&second, &by_caller);
     let (by_operator, by_caller, file, second) = (&by_operator, &by_caller, &file, &second);
-    let operator = Baresip::operator(&engine, "anna", file, way);
+    let operator = Baresip::operator(engine, "anna", file, way);
     operator.registered();
-    let mut caller = Baresip::caller(&engine, second, way, 9);
+    let mut caller = Baresip::caller(engine, second, callers, 9);
     caller.ended();
     let entry = finished(&engine.place, 1).remove(0);
     assert_eq!(entry.end(), ("answered", "caller"), "{entry:?}");
@@ -213,8 +236,6 @@ fn passed_on(codec: &str, voices: [Vec<i16>; 2], least: f64) {
         let (at, alike) = likeness(&said[part.clone()], &heard);
         assert!(alike > least, "{who}: alike by {alike} at {at}");
     }
-    let log = engine.log();
-    assert!(!log.contains("translating between codecs"), "{log}");
 }
 
 /// An operator's baresip, reached by a way, talks to a SIPp, and both sides of the recording hold

@@ -376,6 +376,7 @@ impl Switch {
         } else {
             call.leg_acknowledged(&mut self.ctx, owner.leg);
         }
+        call.choose_codec_anew(&mut self.ctx);
         call.arm(&mut self.ctx, owner.leg);
         self.sweep(owner.call);
     }
@@ -396,6 +397,7 @@ impl Switch {
         } else {
             call.leg_acknowledged(&mut self.ctx, owner.leg);
         }
+        call.choose_codec_anew(&mut self.ctx);
         self.sweep(owner.call);
     }
 
@@ -434,6 +436,7 @@ impl Switch {
         } else {
             call.leg_response(&mut self.ctx, owner.leg, tx, response);
         }
+        call.choose_codec_anew(&mut self.ctx);
         self.sweep(owner.call);
     }
 
@@ -470,6 +473,7 @@ impl Switch {
         } else {
             call.leg_timed_out(&mut self.ctx, owner.leg, tx);
         }
+        call.choose_codec_anew(&mut self.ctx);
         self.sweep(owner.call);
     }
 
