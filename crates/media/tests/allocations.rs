@@ -84,6 +84,22 @@ impl<'a> Talker<'a> {
     }
 }
 
+/// These legs are a mix.
+fn mix(
+    parties: impl Iterator<Item = (u32, MixRole)>,
+    record: Option<RecordingKey>,
+) -> MediaCommand {
+    let party = |(number, role)| MixParty {
+        leg: leg(number),
+        role,
+    };
+    MediaCommand::Mix {
+        call: CALL,
+        parties: parties.map(party).collect(),
+        record,
+    }
+}
+
 /// Two speak at the pace of what the mix sends them.
 fn hear_mix(
     peers: &[UdpSocket],
@@ -229,18 +245,7 @@ fn a_relayed_recorded_mixed_played_or_translated_packet_allocates_nothing() {
     // The third joins the two: all is mixed from now on.
     media.send(MediaCommand::Stop { call, leg: leg(3) });
     let roles = [MixRole::Caller, MixRole::Operator, MixRole::Whispering];
-    let parties = (1..).zip(roles);
-    let parties = parties
-        .map(|(number, role)| MixParty {
-            leg: leg(number),
-            role,
-        })
-        .collect();
-    media.send(MediaCommand::Mix {
-        call,
-        parties,
-        record,
-    });
+    media.send(mix((1..).zip(roles), record));
     hear_mix(&peers, &mut alaw, &mut ulaw, 1_050..1_080);
     let before = taped.load(std::sync::atomic::Ordering::Relaxed);
     let region = Region::new(ALLOCATOR);
@@ -248,6 +253,28 @@ fn a_relayed_recorded_mixed_played_or_translated_packet_allocates_nothing() {
     let change = region.change();
     let recorded = taped.load(std::sync::atomic::Ordering::Relaxed) - before;
     assert!(recorded >= 180, "{recorded} frames of 200 were recorded");
+    assert_eq!(
+        (change.allocations, change.reallocations),
+        (0, 0),
+        "{change:?}"
+    );
+    // Those with wide codecs come, and the third goes: the mix is made in both bands.
+    let roles = [(1, MixRole::Caller), (2, MixRole::Operator)];
+    let wide = [(5, MixRole::Operator), (6, MixRole::Barging)];
+    media.send(mix(roles.into_iter().chain(wide), record));
+    let mut all = |sequences: core::ops::Range<u16>| {
+        for sequence in sequences {
+            talkers.iter_mut().for_each(Talker::speak);
+            hear_mix(&peers, &mut alaw, &mut ulaw, sequence..sequence + 1);
+            for peer in &peers[4..] {
+                assert!(peer.recv(&mut [0; 600]).unwrap() > 12);
+            }
+        }
+    };
+    all(1_180..1_210);
+    let region = Region::new(ALLOCATOR);
+    all(1_210..1_310);
+    let change = region.change();
     assert_eq!(
         (change.allocations, change.reallocations),
         (0, 0),

@@ -131,6 +131,12 @@ impl Resampler {
         room - places.len()
     }
 
+    /// Begins anew, after silence.
+    pub fn forget(&mut self) {
+        self.memory.fill(0.0);
+        self.phase = 0;
+    }
+
     /// Puts a sample into the memory and says where the run that ends with it begins.
     fn keep(&mut self, sample: i16) -> usize {
         let half = self.memory.len() / 2;

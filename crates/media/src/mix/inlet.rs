@@ -10,8 +10,11 @@
 //! | for two seconds more was waiting than is needed | one frame less |
 //! | another source, a jump of the timestamps | what comes, from there on |
 
+use super::band::Band;
 use crate::audio::FRAME_SAMPLES;
-use crate::rtp::Header;
+use crate::codec::Resampler;
+
+// All numbers of samples are those at 8 kHz; a wide inlet has twice as many.
 
 /// Samples that may wait: half a second, and a power of two, as the round of timestamps is one.
 const RING: usize = 4_096;
@@ -36,8 +39,9 @@ const FRAME: u32 = FRAME_SAMPLES as u32;
 
 /// One party's samples on their way into a mix.
 pub(crate) struct Inlet {
-    /// By timestamp modulo its length. What is before `next` was played and fills gaps.
-    ring: Box<[i16; RING]>,
+    /// By timestamp modulo [`Inlet::room`]. What is before `next` was played and fills gaps.
+    ring: Box<[i16]>,
+    band: Band,
     stream: Option<Stream>,
     made_up: u8,
     late: u8,
@@ -63,7 +67,8 @@ impl Stream {
 impl Inlet {
     pub(crate) fn new() -> Self {
         Self {
-            ring: Box::new([0; RING]),
+            ring: core::iter::repeat_n(0, RING).collect(),
+            band: Band::Narrow,
             stream: None,
             made_up: 0,
             late: 0,
@@ -71,26 +76,91 @@ impl Inlet {
         }
     }
 
-    /// Whether a whole frame waits.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.stream.is_some_and(|stream| stream.waiting() >= FRAME)
+    /// The rate of its samples, and the clock of its timestamps.
+    pub(crate) const fn band(&self) -> Band {
+        self.band
     }
 
-    /// Takes the samples of a packet; duplicates change nothing.
-    pub(crate) fn push(&mut self, header: &Header, samples: impl ExactSizeIterator<Item = i16>) {
+    /// Whether nothing was said for so long that what comes next begins anew.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.stream.is_none()
+    }
+
+    /// Whether a whole frame waits.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.stream
+            .is_some_and(|stream| stream.waiting() >= self.scaled(FRAME))
+    }
+
+    /// After the last sample that came of a source, if it is the one that speaks.
+    pub(crate) fn end(&self, ssrc: u32) -> Option<u32> {
+        let stream = self.stream.filter(|stream| stream.ssrc == ssrc)?;
+        Some(stream.end)
+    }
+
+    /// Has 16 kHz from now on: what waits and was played is brought to it, with the delay of a filter.
+    pub(crate) fn widen(&mut self) {
+        let narrow = core::mem::replace(
+            &mut self.ring,
+            core::iter::repeat_n(0, RING * Band::Wide.scale()).collect(),
+        );
+        self.band = Band::Wide;
+        self.spare = (u32::MAX, 0);
+        let (Some(stream), Some(mut up)) = (
+            &mut self.stream,
+            Resampler::new(Band::Narrow.rate(), Band::Wide.rate()),
+        ) else {
+            return;
+        };
+        let (from, end) = (stream.next.wrapping_sub(FRAME), stream.end);
+        stream.next = stream.next.wrapping_mul(2);
+        stream.end = stream.end.wrapping_mul(2);
+        for at in (0..end.wrapping_sub(from)).map(|at| from.wrapping_add(at)) {
+            let sample = narrow.get(at as usize % RING).copied().unwrap_or_default();
+            let mut two = [0; 2];
+            up.change(&[sample], &mut two);
+            for (sample, place) in two.into_iter().zip(at.wrapping_mul(2)..) {
+                self.put(place, sample);
+            }
+        }
+    }
+
+    /// Has 8 kHz from now on, and nothing that waits.
+    pub(crate) const fn narrow(&mut self) {
+        self.band = Band::Narrow;
+        self.stream = None;
+        self.made_up = 0;
+        self.spare = (u32::MAX, 0);
+    }
+
+    /// What was played last.
+    pub(crate) fn before(&self, frame: &mut [i16]) {
+        let next = self.stream.map_or(0, |stream| stream.next);
+        let from = next.wrapping_sub(frame.len() as u32);
+        for (at, place) in (0..).zip(frame) {
+            *place = self.at(from.wrapping_add(at));
+        }
+    }
+
+    /// Takes the samples of a packet that begins at a timestamp; duplicates change nothing.
+    pub(crate) fn push(
+        &mut self,
+        ssrc: u32,
+        begin: u32,
+        samples: impl ExactSizeIterator<Item = i16>,
+    ) {
         let length = samples.len();
-        if length == 0 || length > PACKET_MAX {
+        if length == 0 || length > PACKET_MAX * self.band.scale() {
             return;
         }
-        let begin = header.timestamp;
-        let mut stream = match self.stream.filter(|stream| fits(stream, header, length)) {
-            Some(stream) => stream,
-            None => Stream {
-                ssrc: header.ssrc,
-                next: begin,
-                end: begin,
-            },
-        };
+        let fitting = self
+            .stream
+            .filter(|stream| self.fits(stream, ssrc, begin, length));
+        let mut stream = fitting.unwrap_or(Stream {
+            ssrc,
+            next: begin,
+            end: begin,
+        });
         let end = begin.wrapping_add(length as u32);
         if end.wrapping_sub(stream.next).cast_signed() <= 0 {
             self.late = self.late.saturating_add(1);
@@ -118,27 +188,28 @@ impl Inlet {
     }
 
     /// The next 20 ms; false if the party says nothing, and then the frame is silence.
-    pub(crate) fn take(&mut self, frame: &mut [i16; FRAME_SAMPLES]) -> bool {
+    pub(crate) fn take(&mut self, frame: &mut [i16]) -> bool {
         let Some(mut stream) = self.stream else {
             frame.fill(0);
             return false;
         };
-        if stream.waiting() > WAITING_MAX {
-            stream.next = stream.end.wrapping_sub(WAITING_AFTER);
+        if stream.waiting() > self.scaled(WAITING_MAX) {
+            stream.next = stream.end.wrapping_sub(self.scaled(WAITING_AFTER));
         }
-        if stream.waiting() < FRAME {
+        let length = self.scaled(FRAME);
+        if stream.waiting() < length {
             return self.take_made_up(stream, frame);
         }
         for (at, place) in (0..).zip(frame.iter_mut()) {
             *place = self.at(stream.next.wrapping_add(at));
         }
-        stream.next = stream.next.wrapping_add(FRAME);
+        stream.next = stream.next.wrapping_add(length);
         self.made_up = 0;
         let (least, frames) = self.spare;
         self.spare = (least.min(stream.waiting()), frames + 1);
         if frames + 1 >= CALM_FRAMES {
-            if self.spare.0 >= SPARE {
-                stream.next = stream.next.wrapping_add(FRAME);
+            if self.spare.0 >= self.scaled(SPARE) {
+                stream.next = stream.next.wrapping_add(length);
             }
             self.spare = (u32::MAX, 0);
         }
@@ -147,7 +218,7 @@ impl Inlet {
     }
 
     /// Nothing came in time. The stream does not go on meanwhile.
-    fn take_made_up(&mut self, stream: Stream, frame: &mut [i16; FRAME_SAMPLES]) -> bool {
+    fn take_made_up(&mut self, stream: Stream, frame: &mut [i16]) -> bool {
         self.spare = (u32::MAX, 0);
         self.made_up += 1;
         if self.made_up > MADE_UP_MAX {
@@ -157,9 +228,9 @@ impl Inlet {
             return false;
         }
         let fading = 1_i16 << self.made_up;
+        let from = stream.next.wrapping_sub(self.scaled(FRAME));
         for (at, place) in (0..).zip(frame.iter_mut()) {
-            let before = stream.next.wrapping_sub(FRAME).wrapping_add(at);
-            *place = self.at(before) / fading;
+            *place = self.at(from.wrapping_add(at)) / fading;
         }
         self.stream = Some(stream);
         true
@@ -167,33 +238,45 @@ impl Inlet {
 
     /// Fills one sample of a gap that begins at `from` by those before it, fading.
     fn make_up(&mut self, from: u32, at: u32) {
-        let before = from.wrapping_sub(FRAME).wrapping_add(at % FRAME);
-        let sample = match at / FRAME {
+        let frame = self.scaled(FRAME);
+        let before = from.wrapping_sub(frame).wrapping_add(at % frame);
+        let sample = match at / frame {
             frames @ 0..=2 => self.at(before) / (2 << frames),
             _ => 0,
         };
         self.put(from.wrapping_add(at), sample);
     }
 
-    fn at(&self, timestamp: u32) -> i16 {
-        let place = timestamp as usize % RING;
+    /// The sample of a timestamp.
+    pub(crate) fn at(&self, timestamp: u32) -> i16 {
+        let place = timestamp as usize % self.room();
         self.ring.get(place).copied().unwrap_or_default()
     }
 
     fn put(&mut self, timestamp: u32, sample: i16) {
-        if let Some(place) = self.ring.get_mut(timestamp as usize % RING) {
+        let place = timestamp as usize % self.room();
+        if let Some(place) = self.ring.get_mut(place) {
             *place = sample;
         }
     }
-}
 
-/// Whether a packet is of the stream: neither another source nor a jump, nor more than there is room
-/// for.
-fn fits(stream: &Stream, header: &Header, length: usize) -> bool {
-    let ahead = header.timestamp.wrapping_sub(stream.next).cast_signed();
-    // A frame of what was played stays, to fill gaps with.
-    let room = (RING - FRAME_SAMPLES - length) as i32;
-    stream.ssrc == header.ssrc && (-BEHIND_MAX..=room).contains(&ahead)
+    /// Whether a packet is of the stream: neither another source nor a jump, nor more than there is
+    /// room for.
+    fn fits(&self, stream: &Stream, ssrc: u32, begin: u32, length: usize) -> bool {
+        let ahead = begin.wrapping_sub(stream.next).cast_signed();
+        // A frame of what was played stays, to fill gaps with.
+        let room = (self.room() - self.band.frame() - length) as i32;
+        let behind = BEHIND_MAX * self.band.scale() as i32;
+        stream.ssrc == ssrc && (-behind..=room).contains(&ahead)
+    }
+
+    const fn room(&self) -> usize {
+        RING * self.band.scale()
+    }
+
+    const fn scaled(&self, samples: u32) -> u32 {
+        samples * self.band.scale() as u32
+    }
 }
 
 #[cfg(test)]
@@ -209,7 +292,7 @@ mod tests {
 
     fn say_as(inlet: &mut Inlet, ssrc: u32, timestamp: u32, length: u32) {
         let samples: Vec<i16> = (0..length).map(|at| value(timestamp + at)).collect();
-        inlet.push(&Header::new(8, 0, timestamp, ssrc), samples.into_iter());
+        inlet.push(ssrc, timestamp, samples.into_iter());
     }
 
     fn value(timestamp: u32) -> i16 {
@@ -327,6 +410,39 @@ mod tests {
         assert!(heard.len() >= 18, "{}", heard.len());
     }
 
+    #[test]
+    fn what_waits_when_an_inlet_becomes_wide_is_heard_at_its_rate() {
+        let mut inlet = Inlet::new();
+        let sample = |at: u32| 4_000.0 * (core::f64::consts::TAU * f64::from(at) / 40.0).sin();
+        for packet in 0..6_u32 {
+            let samples: Vec<i16> = (0..160)
+                .map(|at| sample(packet * 160 + at) as i16)
+                .collect();
+            inlet.push(1, packet * 160, samples.into_iter());
+        }
+        inlet.take(&mut [0; FRAME_SAMPLES]);
+        inlet.take(&mut [0; FRAME_SAMPLES]);
+        inlet.widen();
+        assert_eq!(inlet.end(1), Some(6 * 320));
+        let mut heard = vec![0; 320];
+        inlet.before(&mut heard);
+        for _ in 0..4 {
+            let mut frame = [0; 320];
+            assert!(inlet.is_ready() && inlet.take(&mut frame));
+            heard.extend(frame);
+        }
+        assert!(!inlet.is_ready());
+        // The filter is 31.5 samples of 16 kHz late.
+        for (heard, at) in heard.iter().zip(320_u32..).skip(64) {
+            let turn = (f64::from(at) - 31.5) / 80.0;
+            let said = 4_000.0 * (core::f64::consts::TAU * turn).sin();
+            assert!(
+                (f64::from(*heard) - said).abs() < 60.0,
+                "{at}: {heard} {said}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_comes_is_bounded_and_never_later_than_a_quarter_of_a_second(
@@ -336,7 +452,7 @@ mod tests {
             for (ssrc, timestamp, length, beats) in packets {
                 let near = if ssrc == 0 { timestamp % 4_000 } else { timestamp };
                 let samples = vec![7_i16; length as usize];
-                inlet.push(&Header::new(8, 0, near, ssrc), samples.into_iter());
+                inlet.push(ssrc, near, samples.into_iter());
                 let mut frame = [0; FRAME_SAMPLES];
                 for _ in 0..beats {
                     inlet.take(&mut frame);
@@ -344,6 +460,32 @@ mod tests {
                 }
                 if beats > 0 && let Some(stream) = inlet.stream {
                     prop_assert!(stream.waiting() <= WAITING_MAX);
+                }
+            }
+        }
+
+        #[test]
+        fn a_wide_inlet_does_the_same_as_a_narrow_one(
+            packets in prop::collection::vec((0_u32..3, any::<u32>(), 1_u32..1_000, 0_u8..4), 0..200),
+        ) {
+            let (mut narrow, mut wide) = (Inlet::new(), Inlet::new());
+            wide.widen();
+            let mut at = 0_u32;
+            for (how, jump, length, beats) in packets {
+                // Mostly what follows, in packets as telephones send them.
+                let length = if how == 0 { length } else { 160 };
+                let begin = if how == 1 { at.wrapping_add(jump % 2_000) } else { at };
+                let begin = if jump % 50 == 0 { jump } else { begin };
+                at = begin.wrapping_add(length);
+                let samples: Vec<i16> = (0..length).map(|n| value(begin.wrapping_add(n))).collect();
+                narrow.push(1, begin, samples.iter().copied());
+                let twice: Vec<i16> = samples.iter().flat_map(|one| [*one; 2]).collect();
+                wide.push(1, begin.wrapping_mul(2), twice.into_iter());
+                for _ in 0..beats {
+                    let (mut one, mut two) = ([0; FRAME_SAMPLES], [0; 2 * FRAME_SAMPLES]);
+                    prop_assert_eq!(narrow.take(&mut one), wide.take(&mut two));
+                    let twice: Vec<i16> = one.iter().flat_map(|one| [*one; 2]).collect();
+                    prop_assert_eq!(twice.as_slice(), two.as_slice());
                 }
             }
         }

@@ -251,3 +251,5 @@ fn an_overtaken_packet_of_a_codec_with_a_memory_is_as_one_that_was_lost() {
     assert!(heard.iter().any(|sample| sample.abs() > 7_000));
     assert_eq!(said(&overtaken), heard);
 }
+
+mod wide;

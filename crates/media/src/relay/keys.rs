@@ -50,7 +50,7 @@ impl KeysInAudio {
         }
         self.inband.get_or_insert_default();
         if remote.codec.is_wideband() && self.is_heard(remote.codec) && !self.knows(remote.codec) {
-            self.ear = Some((Box::new(Ear::new(remote.codec)), now));
+            self.ear = Some((Box::new(Ear::new(remote.codec, g711::RATE)), now));
         }
     }
 
@@ -66,7 +66,7 @@ impl KeysInAudio {
         }
         let made = self.ear.as_ref().map(|(_, made)| *made);
         if !is_known && made.is_none_or(|made| now.since(made) >= ANEW_EVERY) {
-            self.ear = Some((Box::new(Ear::new(codec)), now));
+            self.ear = Some((Box::new(Ear::new(codec, g711::RATE)), now));
         }
         let (ear, _) = self.ear.as_mut()?;
         inband.hear(ear.hear(codec, payload).iter().copied())

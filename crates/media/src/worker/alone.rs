@@ -72,7 +72,7 @@ impl Alone {
             return;
         };
         if !message.ear.knows(codec) {
-            message.ear = Ear::new(codec);
+            message.ear = Ear::new(codec, g711::RATE);
         }
         message.speech.hear(now, message.ear.hear(codec, payload));
     }
@@ -134,7 +134,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         let codec = remote.map_or(Codec::Pcma, |remote| remote.codec);
         let of = Of::Message(Listening {
             speech: Speech::new(now),
-            ear: Ear::new(codec),
+            ear: Ear::new(codec, g711::RATE),
             least: wanted.least,
             silence: wanted.silence,
             told_spoken: false,

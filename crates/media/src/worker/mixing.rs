@@ -279,13 +279,14 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
                 leg.party.interrupt();
                 continue;
             };
-            let heard = mix.hear(number);
             let Some(law) = remote.codec.law() else {
+                let heard = mix.hear_wide(number);
                 if let Some(speaker) = mix.speaker(number, &remote) {
                     translate::say(&mut self.udp, leg, now, speaker, &heard);
                 }
                 continue;
             };
+            let heard = mix.hear(number);
             let mut frame = [0; FRAME_BYTES];
             let codes = frame.get_mut(HEADER_BYTES..).unwrap_or_default();
             mix::encode(law, &heard, codes);

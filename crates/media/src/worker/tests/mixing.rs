@@ -2,9 +2,10 @@
 
 use core::f32::consts::TAU;
 
-use vocab::media::{Law, MixParty, MixRole};
+use vocab::media::{Law, MixParty, MixRole, OpusWish};
 
 use super::*;
+use crate::codec::Encoder;
 
 /// A telephone that hums a tone of its own, one packet in 20 ms, at its own moment of them.
 struct Hummer {
@@ -13,7 +14,35 @@ struct Hummer {
     tone: f32,
     sequence: u16,
     moment: u64,
+    /// Of another codec than A-law.
+    encoder: Option<Encoder>,
     heard: Vec<(Header, Vec<u8>)>,
+}
+
+impl Hummer {
+    fn packet(&mut self) -> Vec<u8> {
+        let rate = self.encoder.as_ref().map_or(8_000, Encoder::rate);
+        let at = u32::from(self.sequence) * rate / 50;
+        let sample = |n: u32| {
+            let turn = f64::from(self.tone) * f64::from(at + n) / f64::from(rate);
+            (6_000.0 * (turn.fract() * f64::from(TAU)).sin()) as i16
+        };
+        let samples: Vec<i16> = (0..rate / 50).map(sample).collect();
+        let codec = self.encoder.as_ref().map_or(Codec::Pcma, Encoder::codec);
+        let mut payload = vec![0; 480];
+        let octets = match &mut self.encoder {
+            Some(encoder) => encoder.encode(&samples, &mut payload).unwrap(),
+            None => {
+                for (code, sample) in payload.iter_mut().zip(&samples) {
+                    *code = g711::encode(Law::Pcma, *sample);
+                }
+                samples.len()
+            }
+        };
+        let at = u32::from(self.sequence) * (codec.clock_rate() / 50);
+        let header = Header::new(codec.payload_type(), self.sequence, at, 5);
+        [header.to_bytes().as_slice(), &payload[..octets]].concat()
+    }
 }
 
 impl World {
@@ -27,10 +56,23 @@ impl World {
                     tone: 200.0 + 200.0 * number as f32,
                     sequence: 9_000 * number as u16,
                     moment: u64::from(number) * 7 % 20,
+                    encoder: None,
                     heard: Vec::new(),
                 }
             })
             .collect()
+    }
+
+    /// A telephone that speaks and hears this codec from now on.
+    fn turn_to(&mut self, hummers: &mut [Hummer], number: u32, codec: Codec) {
+        let address = SocketAddr::from(([10, 0, 0, 2], 4_000 + 2 * number as u16));
+        self.tell(MediaCommand::SetRemote {
+            call: CALL,
+            leg: leg(number),
+            remote: Remote::new(address, codec),
+        });
+        let encoder = Encoder::new(codec, 16_000, OpusWish::default()).unwrap();
+        hummers[number as usize - 1].encoder = Some(encoder);
     }
 
     fn mix(&mut self, roles: &[(u32, MixRole)], record: Option<RecordingKey>) {
@@ -51,14 +93,7 @@ impl World {
             self.pass_ms(1);
             for hummer in &mut *hummers {
                 if self.now.as_millis() % 20 == hummer.moment {
-                    let at = u32::from(hummer.sequence) * 160;
-                    let header = Header::new(8, hummer.sequence, at, 5);
-                    let sample = |n: u32| {
-                        let turn = TAU * hummer.tone * (at + n) as f32 / 8_000.0;
-                        g711::encode(Law::Pcma, (6_000.0 * turn.sin()) as i16)
-                    };
-                    let codes: Vec<u8> = (0..160).map(sample).collect();
-                    let packet = [header.to_bytes().as_slice(), &codes].concat();
+                    let packet = hummer.packet();
                     let to = Some(hummer.at_leg);
                     self.peers.send(hummer.peer, to, &packet).unwrap();
                     hummer.sequence += 1;
@@ -166,6 +201,56 @@ fn a_relay_becomes_a_mix_and_a_relay_again_in_one_stream_and_one_recording() {
         leg: leg(2),
     });
     assert_eq!(*world.notes.0.lock().unwrap(), [Tapped::Stop(KEY)]);
+}
+
+#[test]
+fn a_party_that_turns_to_a_wide_codec_breaks_no_stream_and_no_recording() {
+    let mut world = World::new();
+    let mut hummers = world.hummers(3);
+    let three = [
+        (1, MixRole::Caller),
+        (2, MixRole::Operator),
+        (3, MixRole::Guest),
+    ];
+    world.mix(&three, Some(KEY));
+    let mut streams = vec![Vec::new(); 3];
+    let changes = [(2, Codec::G722), (3, Codec::G722), (2, Codec::Opus)];
+    for change in core::iter::once(None).chain(changes.map(Some)) {
+        if let Some((number, codec)) = change {
+            world.turn_to(&mut hummers, number, codec);
+        }
+        world.hum(&mut hummers, 1_000);
+        // Whoever has G.711 hears both others, and so does the recording.
+        assert_eq!(heard_by(&hummers, 1), [2, 3], "{change:?}");
+        let [caller, others] = world.recorded();
+        assert_eq!(whose(&hummers, &caller), [1], "{change:?}");
+        assert_eq!(whose(&hummers, &others), [2, 3], "{change:?}");
+        assert!((7_360..=8_160).contains(&others.len()), "{}", others.len());
+        for (hummer, stream) in hummers.iter_mut().zip(&mut streams) {
+            stream.append(&mut hummer.heard);
+        }
+    }
+    for (stream, types) in streams.iter().zip([vec![8], vec![8, 9, 111], vec![8, 9]]) {
+        let mut heard: Vec<u8> = stream
+            .iter()
+            .map(|(header, _)| header.payload_type)
+            .collect();
+        heard.dedup();
+        assert_eq!(heard, types);
+        for pair in stream.windows(2) {
+            let (before, after) = (pair[0].0, pair[1].0);
+            assert_eq!(after.ssrc, before.ssrc);
+            assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+            let step = after.timestamp.wrapping_sub(before.timestamp);
+            let expected = [160, 960];
+            let changed = before.payload_type != after.payload_type;
+            assert!(
+                expected.contains(&step) || changed && step <= 1_920,
+                "{step}"
+            );
+        }
+        assert!((195..=201).contains(&stream.len()), "{}", stream.len());
+    }
 }
 
 #[test]
