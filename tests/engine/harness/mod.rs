@@ -362,12 +362,7 @@ impl Engine {
     /// Starts one that takes over from this one, in the same place; and this one's process, which goes on.
     pub fn successor(self) -> (Self, Running) {
         let Self { place, child, .. } = self;
-        (Self::successor_in(place), child)
-    }
-
-    /// Starts one that takes over from whichever runs in this place.
-    pub fn successor_in(place: Place) -> Self {
-        Self::start_with(place, &["--take-over"])
+        (Self::start_with(place, &["--take-over"]), child)
     }
 
     fn start_with(place: Place, more: &[&str]) -> Self {
