@@ -305,7 +305,7 @@ pub(crate) fn forward(
     let range = arrival.header.payload();
     let (payload_type, content) = match arrival.kind {
         // That is for a translation.
-        Kind::Audio(codec) if is_translated(codec, remote.codec) => return None,
+        Kind::Audio(codec) if codec.is_translated_to(remote.codec) => return None,
         Kind::Audio(codec) => {
             let units = Decoder::units(codec, packet.get(range.clone())?).unwrap_or_default();
             (remote.payload_type, Content::Audio(units))
@@ -345,12 +345,6 @@ pub(crate) fn forward(
         Kind::Audio(_) | Kind::ComfortNoise | Kind::Empty => {}
     }
     Some(part)
-}
-
-/// Whether audio of one codec must be decoded for a peer who has another. Between the laws it need
-/// not.
-pub(crate) const fn is_translated(from: Codec, to: Codec) -> bool {
-    from as u8 != to as u8 && (from.is_wideband() || to.is_wideband())
 }
 
 /// How a leg's peer is to be spoken to now; `None` if it must not be: it is not known or is on

@@ -44,7 +44,7 @@ mod write;
 use core::net::IpAddr;
 
 use thiserror::Error;
-use vocab::media::{Codec, Remote};
+use vocab::media::{Codec, Codecs, Remote};
 use vocab::srtp::MasterKey;
 
 pub use browser::Browser;
@@ -139,6 +139,15 @@ pub fn answer(offer: &[u8], local: &Local<'_>) -> Result<(String, Remote), Refus
     let (at, fit) = first_fit(&offer, local, Preference::Ours)?;
     let remote = fit.answered(local);
     Ok((write::answer(&offer, at, &fit, local), remote))
+}
+
+/// The codecs with which an offer could be answered: of the stream that would be, those that both
+/// sides have. None if none fits.
+#[must_use]
+pub fn in_common(offer: &[u8], local: &Local<'_>) -> Codecs {
+    let read = Description::read(offer);
+    let fit = read.and_then(|offer| first_fit(&offer, local, Preference::Ours));
+    fit.map_or_else(|_| Codecs::default(), |(_, fit)| fit.common)
 }
 
 /// Reads the peer's answer to our offer.

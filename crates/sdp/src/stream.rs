@@ -86,6 +86,8 @@ pub(crate) struct Fit {
     pub(crate) payload_type: u8,
     /// The codecs of both sides; of an offer the one that is answered.
     agreed: Codecs,
+    /// Those that both sides have.
+    pub(crate) common: Codecs,
     /// What the peer wants of it, and in packets of what length.
     opus: OpusWish,
     packet_ms: u8,
@@ -192,6 +194,7 @@ pub(crate) fn fit(
         Some(_) => formats.events(),
         None => EventTypes::NONE,
     };
+    let common = formats.in_common(local.codecs);
     let (agreed, dtmf) = match preference {
         // One codec is answered, and the events of its clock.
         Preference::Ours => {
@@ -201,7 +204,7 @@ pub(crate) fn fit(
                 with_codec.fold(EventTypes::NONE, EventTypes::with),
             )
         }
-        Preference::Theirs => (formats.in_common(local.codecs), known),
+        Preference::Theirs => (common, known),
     };
     let said = stream
         .attributes()
@@ -219,6 +222,7 @@ pub(crate) fn fit(
         codec,
         payload_type,
         agreed,
+        common,
         opus: formats.opus(payload_type),
         packet_ms: formats.packet_ms(),
         dtmf,

@@ -1,8 +1,8 @@
 //! Which codec two sides come to, on which payload types, and what is said of it.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use sdp::{Local, Refusal, accept, answer, offer};
-use vocab::media::{Codec, EventTypes, Events, OpusWish, Remote};
+use sdp::{Local, Refusal, accept, answer, in_common, offer};
+use vocab::media::{Codec, Codecs, EventTypes, Events, OpusWish, Remote};
 
 const DEFAULT: &[Codec] = &[Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
 
@@ -237,6 +237,34 @@ fn g729_alone_and_fax_alone_are_no_session_and_beside_audio_they_are_refused() {
     );
     assert!(text.contains("m=audio 20000 RTP/AVP 8\r\n"), "{text}");
     assert!(text.contains("m=image 0 udptl t38\r\n"), "{text}");
+}
+
+#[test]
+fn what_an_offer_has_in_common_is_that_of_the_stream_which_is_answered() {
+    let opus = "a=rtpmap:96 opus/48000/2\r\n";
+    let both = Codecs::default().with(Codec::Pcma).with(Codec::Opus);
+    for (media, codecs, common) in [
+        ("m=audio 4000 RTP/AVP 96 8 18\r\n", DEFAULT, both),
+        (
+            "m=audio 4000 RTP/AVP 96 8\r\n",
+            &[Codec::Opus, Codec::G722][..],
+            Codecs::default().with(Codec::Opus),
+        ),
+        (
+            "m=audio 0 RTP/AVP 9\r\nm=audio 4000 RTP/AVP 8\r\n",
+            DEFAULT,
+            Codecs::default().with(Codec::Pcma),
+        ),
+        ("m=audio 4000 RTP/AVP 18\r\n", DEFAULT, Codecs::default()),
+        ("m=", DEFAULT, Codecs::default()),
+    ] {
+        let offer = described(&format!("{media}{opus}"));
+        assert_eq!(
+            in_common(offer.as_bytes(), &local(codecs)),
+            common,
+            "{media}"
+        );
+    }
 }
 
 #[test]

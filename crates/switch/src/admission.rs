@@ -98,6 +98,7 @@ impl Switch {
         };
         call.follow(owner.leg, flow);
         call.on_request(&mut self.ctx, owner.leg, tx, flow, request);
+        call.choose_codec_anew(&mut self.ctx);
         self.sweep(owner.call);
     }
 

@@ -369,6 +369,7 @@ impl Switch {
         } else {
             call.leg_acknowledged(&mut self.ctx, owner.leg);
         }
+        call.choose_codec_anew(&mut self.ctx);
         call.arm(&mut self.ctx, owner.leg);
         self.sweep(owner.call);
     }
@@ -389,6 +390,7 @@ impl Switch {
         } else {
             call.leg_acknowledged(&mut self.ctx, owner.leg);
         }
+        call.choose_codec_anew(&mut self.ctx);
         self.sweep(owner.call);
     }
 
@@ -427,6 +429,7 @@ impl Switch {
         } else {
             call.leg_response(&mut self.ctx, owner.leg, tx, response);
         }
+        call.choose_codec_anew(&mut self.ctx);
         self.sweep(owner.call);
     }
 
@@ -463,6 +466,7 @@ impl Switch {
         } else {
             call.leg_timed_out(&mut self.ctx, owner.leg, tx);
         }
+        call.choose_codec_anew(&mut self.ctx);
         self.sweep(owner.call);
     }
 

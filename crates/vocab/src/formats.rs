@@ -85,6 +85,12 @@ impl Codec {
         }
     }
 
+    /// Whether audio of it must be decoded for a peer who has another. Between the laws it need not.
+    #[must_use]
+    pub const fn is_translated_to(self, other: Self) -> bool {
+        self as u8 != other as u8 && (self.is_wideband() || other.is_wideband())
+    }
+
     /// Whether it carries more than a telephone's band.
     #[must_use]
     pub const fn is_wideband(self) -> bool {

@@ -66,7 +66,7 @@ impl<U: Udp, R: Fn(MediaEvent)> Worker<U, R> {
         };
         let payload = match (arrival.kind, leg.party.remote().copied()) {
             (Kind::Audio(from), Some(remote)) => {
-                if !relay::is_translated(from, remote.codec) {
+                if !from.is_translated_to(remote.codec) {
                     self.stop_translating(Some(to));
                     return false;
                 }

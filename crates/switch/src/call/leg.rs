@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use sip::{Flow, HeaderName, Message, Transport};
 use vocab::browser::{Fingerprint, IceCredentials};
-use vocab::media::{Codec, Remote};
+use vocab::media::{Codec, Codecs, Remote};
 use vocab::srtp::Protection;
 
 use crate::context::{ALLOW, Context};
@@ -57,6 +57,31 @@ pub(crate) struct Description {
     dtls: bool,
     /// What the peer was told last.
     said: Vec<u8>,
+    /// With which codecs its last offer could be answered.
+    theirs: Codecs,
+    /// Those that it would not take when they were offered later.
+    refused: Codecs,
+    /// While an offer of another codec is out.
+    trial: Option<Box<Trial>>,
+}
+
+/// An offer of another codec, and what holds if it is refused.
+#[derive(Clone)]
+struct Trial {
+    codec: Codec,
+    said: Vec<u8>,
+    codecs: Vec<Codec>,
+}
+
+/// What came of an offer of another codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// The peer answered it, and is sent this codec.
+    Answered(Codec),
+    /// The peer does not want it.
+    Refused,
+    /// It met something else, and says nothing of the codec.
+    Crossed,
 }
 
 /// What a browser is told.
@@ -139,6 +164,9 @@ impl Description {
             dtls: protection == Protection::Dtls,
             is_browsers: false,
             said: Vec::new(),
+            theirs: Codecs::default(),
+            refused: Codecs::default(),
+            trial: None,
         }
     }
 
@@ -221,12 +249,62 @@ impl Description {
             body = sdp::answer(offer, &self.local())?.0.into_bytes();
         }
         self.said.clone_from(&body);
+        self.theirs = sdp::in_common(offer, &self.local());
+        self.refused = Codecs::default();
         Ok((body, self.with_keys(remote)))
     }
 
     /// Reads the answer to an offer.
     pub(crate) fn accept(&self, answer: &[u8]) -> Result<Remote, sdp::Refusal> {
         sdp::accept(answer, &self.local()).map(|remote| self.with_keys(remote))
+    }
+
+    /// Whether the peer can be offered a codec: it is one of ours, and its last offer or answer had it.
+    pub(crate) fn may_offer(&self, codec: Codec, remote: &Remote) -> bool {
+        let known = self.theirs.contains(codec) || remote.agreed.contains(codec);
+        known && self.codecs.contains(&codec) && !self.refused.contains(codec)
+    }
+
+    /// An offer with this codec before the others: [`Self::settle`] says what came of it.
+    pub(crate) fn offer_first(&mut self, codec: Codec) -> Vec<u8> {
+        self.trial = Some(Box::new(Trial {
+            codec,
+            said: self.said.clone(),
+            codecs: self.codecs.clone(),
+        }));
+        self.codecs.sort_by_key(|one| *one != codec);
+        self.offer()
+    }
+
+    /// The peer as it is to be heard while that offer is out: what is on its way by the answer is
+    /// taken before that is read (RFC 3264 §5.1).
+    pub(crate) fn awaiting(&self, mut remote: Remote) -> Remote {
+        for codec in &self.codecs {
+            let kind = codec.payload_type();
+            let is_free = remote.takes.codec(kind).is_none() && remote.events_of(kind).is_none();
+            if is_free && remote.takes.payload_type(*codec).is_none() {
+                remote.takes = remote.takes.with(*codec, kind);
+            }
+        }
+        remote
+    }
+
+    /// What came of the offer of another codec, if one was out. What was refused never was
+    /// (RFC 3264 §8), but for the number of its version.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        let Some(trial) = self.trial.take() else {
+            return;
+        };
+        if settled == Settled::Answered(trial.codec) {
+            return;
+        }
+        self.codecs = trial.codecs;
+        if settled != Settled::Crossed {
+            self.refused = self.refused.with(trial.codec);
+        }
+        if !matches!(settled, Settled::Answered(_)) {
+            self.said = trial.said;
+        }
     }
 
     fn with_keys(&self, remote: Remote) -> Remote {

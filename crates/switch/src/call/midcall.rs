@@ -62,7 +62,7 @@ impl Call {
     }
 
     /// Whether the audio of a leg is closed, or was never open.
-    fn is_silenced(&self, leg: LegId) -> bool {
+    pub(super) fn is_silenced(&self, leg: LegId) -> bool {
         let media = if leg == self.caller.id {
             Some(self.caller.media)
         } else {

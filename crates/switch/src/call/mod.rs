@@ -4,7 +4,7 @@
 //! State × what happens → state (files: `caller` and `party` are the legs, `who` is at their end,
 //! `ring` sends the INVITEs, `sent` has them, `called` what comes of them, `offer` the ACD's offers, `reach` the calling of
 //! one certain party, `segment` the talks, `conference` those of more than two, `supervision` who oversees one, `transfer` the transfers, `referral` those that a trunk does, `steps` the plan, `keys` what the caller
-//! presses, `signalled` the keys that a peer is told of, `announce` what a waiting caller is told, `whisper` what an operator hears first, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `early` those within an early one, `end` the end):
+//! presses, `signalled` the keys that a peer is told of, `announce` what a waiting caller is told, `whisper` what an operator hears first, `planned` the steps that wait, `voicemail` the leaving of a message, `audio` what was heard of whom, `midcall` the requests within a dialog, `rechoice` the change to a codec that both have, `early` those within an early one, `end` the end):
 //!
 //! | state     | media opened | ACK / audio | prompt ended | party answers | second party hangs up | first party hangs up | REFER of an operator | time is over or refused |
 //! |-----------|--------------|-------------|--------------|---------------|-----------------------|----------------------|----------------------|-------------------------|
@@ -44,6 +44,7 @@ mod party;
 mod pause;
 mod planned;
 mod reach;
+mod rechoice;
 mod referral;
 mod replace;
 mod ring;
@@ -171,6 +172,8 @@ pub(crate) struct Call {
     first: LegId,
     /// Who talks besides the two of `State::Talking`, in the order in which they came.
     conference: Vec<LegId>,
+    /// The two of whom one was last asked for the other's codec.
+    rechosen: Option<(LegId, LegId)>,
     supervision: Option<Supervision>,
     course: Course,
     /// What its plan can play.
@@ -302,6 +305,7 @@ impl Call {
             legs: BTreeMap::new(),
             first: caller.id,
             conference: Vec::new(),
+            rechosen: None,
             supervision: None,
             caller,
             course,

@@ -64,6 +64,7 @@ impl Call {
             self.caller.accept(ctx, answered);
         }
         self.hold_at_start(ctx);
+        self.choose_codec_anew(ctx);
         self.arm(ctx, leg);
         self.arm(ctx, self.first);
     }

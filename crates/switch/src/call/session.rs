@@ -3,11 +3,11 @@
 //! leg. Refuses to decide what a call does about it.
 
 use sip::{ClientTx, Dialog, Message, Method, Offers, SessionDue, SessionTimer};
-use vocab::media::{Remote, Side};
+use vocab::media::{Codec, Remote, Side};
 use vocab::{EndedBy, LegId, Time};
 
 use super::account::LegAccount;
-use super::leg::decorate;
+use super::leg::{Settled, decorate};
 use super::midcall::Parts;
 use super::signalled::Signalled;
 use super::{Call, State, caller, party};
@@ -37,27 +37,29 @@ pub(crate) struct LegSession {
     /// Our account with the trunk at the other end, if one is there.
     pub(super) account: Option<LegAccount>,
     /// Our UPDATE or re-INVITE that has no final answer.
-    modifying: Option<Modifying>,
-    /// The next refresh answers the challenge of the last one.
-    challenged: bool,
+    pub(super) modifying: Option<Modifying>,
+    /// The next modification answers the challenge of the last one.
+    pub(super) challenged: bool,
     /// When to try again to refresh.
     retry_at: Option<Time>,
     armed: Option<TimerKey>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Modifying {
+pub(super) struct Modifying {
     tx: ClientTx,
     kind: Refresh,
 }
 
 /// How a session is refreshed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refresh {
+pub(super) enum Refresh {
     /// By UPDATE without a description: it touches nothing (RFC 4028 §7.4).
     Update,
     /// By re-INVITE with the description as it stands.
     Invite,
+    /// By re-INVITE with this codec before the others: see `rechoice`.
+    Codec(Codec),
 }
 
 impl LegSession {
@@ -151,7 +153,7 @@ impl LegSession {
 }
 
 /// What a final answer to a refresh means for the leg.
-enum Refreshed {
+pub(super) enum Refreshed {
     /// The session goes on.
     Alive,
     /// The peer knows nothing of it any more, or is not there.
@@ -223,12 +225,12 @@ impl Call {
     /// Refreshes a session: by UPDATE where the peer takes it, since a re-INVITE that changes nothing
     /// breaks some (JsSIP, when it refuses one).
     fn refresh(&mut self, ctx: &mut Context, leg: LegId) {
-        let call = self.id;
         if !self.is_confirmed(leg) {
             return;
         }
-        let Some(parts) = self.parts(leg) else { return };
-        let session = parts.session;
+        let Some(session) = self.session(leg) else {
+            return;
+        };
         if session.modifying.is_some() || !session.offers.is_at_rest() {
             session.retry_at = Some(ctx.now + BUSY);
             return;
@@ -238,26 +240,40 @@ impl Call {
         } else {
             Refresh::Invite
         };
-        let method = match kind {
-            Refresh::Update => Method::Update,
-            Refresh::Invite => Method::Invite,
+        self.modify(ctx, leg, kind);
+    }
+
+    /// Sends a modification of ours; nothing else may be under way.
+    pub(super) fn modify(&mut self, ctx: &mut Context, leg: LegId, kind: Refresh) {
+        let owner = self.owner(leg);
+        let Some(Parts {
+            session,
+            dialog,
+            description,
+        }) = self.parts(leg)
+        else {
+            return;
         };
-        let mut request = parts.dialog.request(method);
-        decorate(ctx, &parts.dialog.flow, parts.dialog.secure, &mut request);
-        session.timer.propose(&mut request);
-        if kind == Refresh::Invite {
-            let Some(description) = parts.description else {
-                return;
-            };
+        let (method, body) = match (kind, description) {
+            (Refresh::Update, _) => (Method::Update, None),
             // RFC 4028 §7.4: the same version says that nothing changes.
-            request = request.with_body("application/sdp", description.said().to_vec());
+            (Refresh::Invite, Some(as_it_is)) => (Method::Invite, Some(as_it_is.said().to_vec())),
+            (Refresh::Codec(codec), Some(description)) => {
+                (Method::Invite, Some(description.offer_first(codec)))
+            }
+            (Refresh::Invite | Refresh::Codec(_), None) => return,
+        };
+        let mut request = dialog.request(method);
+        decorate(ctx, &dialog.flow, dialog.secure, &mut request);
+        session.timer.propose(&mut request);
+        if let Some(body) = body {
+            request = request.with_body("application/sdp", body);
             session.offers.invite_sent(true);
         } else {
             session.offers.update_sent(false);
         }
-        let owner = Owner { call, leg };
         let challenged = core::mem::take(&mut session.challenged);
-        let tx = session.send(ctx, Some(owner), parts.dialog, (request, challenged));
+        let tx = session.send(ctx, Some(owner), dialog, (request, challenged));
         session.modifying = Some(Modifying { tx, kind });
     }
 
@@ -279,7 +295,12 @@ impl Call {
         if status < 300 {
             self.refreshed(ctx, leg, tx, kind, response);
         } else {
-            let refused = self.refresh_refused(ctx, leg, (tx, kind), response);
+            let refused = match kind {
+                Refresh::Update | Refresh::Invite => {
+                    self.refresh_refused(ctx, leg, (tx, kind), response)
+                }
+                Refresh::Codec(_) => self.codec_refused(ctx, leg, tx, Some(response)),
+            };
             ctx.forget_client(tx);
             if let Refreshed::Gone = refused {
                 self.leg_lost(ctx, leg, NO_ANSWER);
@@ -296,10 +317,16 @@ impl Call {
         leg: LegId,
         tx: ClientTx,
     ) -> bool {
-        if self.modifying(leg, tx).is_none() {
+        let Some(Modifying { kind, .. }) = self.modifying(leg, tx) else {
             return false;
-        }
+        };
         ctx.forget_client(tx);
+        if let Refresh::Codec(_) = kind {
+            // Nobody needs it: whether the peer is there the next refresh tells.
+            self.codec_refused(ctx, leg, tx, None);
+            self.arm(ctx, leg);
+            return true;
+        }
         if let Some(session) = self.session(leg) {
             session.modifying = None;
             session.offers.refusal_came();
@@ -342,10 +369,19 @@ impl Call {
             account.show_in_ack(ctx, &flow, &mut ack);
         }
         ctx.ack(tx, flow, ack);
-        let remote = match (task, parts.description) {
+        let mut description = parts.description;
+        let remote = match (task, &description) {
             (sip::Task::Take, Some(description)) => description.accept(&response.body).ok(),
             _ => None,
         };
+        if let Some(description) = &mut description {
+            let codec = remote.map(|remote| remote.codec);
+            description.settle(codec.map_or(Settled::Crossed, Settled::Answered));
+        }
+        // It crossed our BYE.
+        if self.is_silenced(leg) {
+            return;
+        }
         if let Some(remote) = remote {
             self.set_remote(ctx, leg, remote);
         }
@@ -369,7 +405,7 @@ impl Call {
         session.modifying = None;
         match kind {
             Refresh::Update => session.offers.response_came(),
-            Refresh::Invite => session.offers.refusal_came(),
+            Refresh::Invite | Refresh::Codec(_) => session.offers.refusal_came(),
         }
         match response.status().unwrap_or_default() {
             408 | 481 => return Refreshed::Gone,

@@ -259,6 +259,7 @@ impl Call {
         if supervision.begun {
             self.tell_talk(ctx);
         }
+        self.choose_codec_anew(ctx);
     }
 
     /// The supervisor as a party of the mix.

@@ -33,6 +33,7 @@ mod passwords;
 mod pauses;
 mod plans;
 mod races;
+mod rechoice;
 mod referrals;
 mod registration;
 mod restarts;
