@@ -174,12 +174,15 @@ fn a_successor_that_is_killed_gives_everything_back_and_another_one_takes_over()
     let logins = logins(4);
     let net = Net::fresh();
     let api = SocketAddr::new(net.engine, free_port(net.engine));
-    let engine = Engine::start(&Setup {
+    let place = Place::new(&Setup {
         net,
         operators: logins.clone(),
         more: format!("[journal]\nanswer_wait = \"1s\"\n[api]\nlisten = \"{api}\"\n"),
         ..Setup::default()
     });
+    let made = place.run(&["token", "add", "reader", "--right", "read"]);
+    assert!(made.status.success(), "{}", text_of(&made));
+    let engine = Engine::start_in(place);
     let up = talking(&engine, &logins, 2, LONG * 2);
     in_talk(&up, 2);
     let (engine, mut leaving) = engine.successor();
