@@ -136,8 +136,8 @@ impl Switch {
 
     /// A successor has the sockets.
     pub(crate) fn hand_over(&mut self) {
-        self.draining = true;
         if self.ctx.handover.predecessor.is_some() {
+            self.draining = true;
             // Whose operators some of ours are, nobody could say any more.
             self.ctx
                 .bug("handed over while the predecessor lives", None);
