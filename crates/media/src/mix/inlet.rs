@@ -249,12 +249,12 @@ impl Inlet {
 
     /// The sample of a timestamp.
     pub(crate) fn at(&self, timestamp: u32) -> i16 {
-        let place = timestamp as usize % self.room();
+        let place = self.place(timestamp);
         self.ring.get(place).copied().unwrap_or_default()
     }
 
     fn put(&mut self, timestamp: u32, sample: i16) {
-        let place = timestamp as usize % self.room();
+        let place = self.place(timestamp);
         if let Some(place) = self.ring.get_mut(place) {
             *place = sample;
         }
@@ -268,6 +268,11 @@ impl Inlet {
         let room = (self.room() - self.band.frame() - length) as i32;
         let behind = BEHIND_MAX * self.band.scale() as i32;
         stream.ssrc == ssrc && (-behind..=room).contains(&ahead)
+    }
+
+    /// Where in the ring a timestamp lies. A mask and no division: this is done for every sample.
+    const fn place(&self, timestamp: u32) -> usize {
+        timestamp as usize & (self.room() - 1)
     }
 
     const fn room(&self) -> usize {
