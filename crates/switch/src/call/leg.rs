@@ -259,10 +259,11 @@ impl Description {
         sdp::accept(answer, &self.local()).map(|remote| self.with_keys(remote))
     }
 
-    /// Whether the peer can be offered a codec: it is one of ours, and its last offer or answer had it.
+    /// Whether the peer can be offered a codec: it is one of ours, and its last offer or answer had it. A
+    /// browser is not: for its page an offer in mid-talk is more than a change of codec.
     pub(crate) fn may_offer(&self, codec: Codec, remote: &Remote) -> bool {
         let known = self.theirs.contains(codec) || remote.agreed.contains(codec);
-        known && self.codecs.contains(&codec) && !self.refused.contains(codec)
+        known && !self.is_browsers && self.codecs.contains(&codec) && !self.refused.contains(codec)
     }
 
     /// An offer with this codec before the others: [`Self::settle`] says what came of it.
