@@ -226,6 +226,9 @@ struct Waiting {
     ringing: bool,
     /// A supervisor gives it to somebody, or an operator takes it: its turn does not count.
     out_of_turn: bool,
+    /// It was transferred to a plan or a queue: whom the operator there drops out of a consultation has the
+    /// place from before, whom the plan leads here a new one. The facts are alike.
+    has_two_places: bool,
     /// Who had the call offered already, and did not take it.
     refused: BTreeSet<OperatorId>,
 }
@@ -237,6 +240,7 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
     let mut entered: BTreeMap<(CallId, &str), Time> = BTreeMap::new();
     // Whether the transfer under way leads to another queue or plan.
     let mut requeued: BTreeMap<CallId, bool> = BTreeMap::new();
+    let mut transferred: BTreeSet<CallId> = BTreeSet::new();
     let mut boot = 0;
     for event in events {
         if event.id.boot() != boot {
@@ -257,6 +261,7 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
                     entered: event.up,
                     ringing: false,
                     out_of_turn: false,
+                    has_two_places: transferred.contains(call),
                     refused: BTreeSet::new(),
                 };
                 waiting.insert(*call, one);
@@ -287,6 +292,7 @@ fn order_of_service(events: &[Event]) -> Result<(), String> {
                 ..
             } if requeued.remove(call) == Some(true) => {
                 entered.retain(|(one, _), _| one != call);
+                transferred.insert(*call);
             }
             Fact::OfferMade {
                 call,
@@ -336,7 +342,7 @@ fn served_in_turn(
     let Some(served) = waiting.get(&call) else {
         return Err(format!("{call} is offered and does not wait"));
     };
-    if served.out_of_turn {
+    if served.out_of_turn || served.has_two_places {
         return Ok(());
     }
     let first = |other: &Waiting| {
