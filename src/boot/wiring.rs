@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use crossbeam_channel::Receiver;
 use journal::desk::Desk;
 use journal::forms::Forms;
 use switch::Input;
@@ -16,7 +17,7 @@ use super::opening::{Opened, Runtimes};
 use super::reload::Library;
 use super::{Engine, api, control, opening, orders, recording, services, signalling, standing};
 use crate::driver::{self, Driver, Inbox, Intake, Parts, Picture};
-use crate::handover::{End, Goods, Host, Peer, Predecessor};
+use crate::handover::{End, Goods, Host, Peer, Predecessor, Told};
 use crate::keeping::Keeping;
 use crate::settings::Settings;
 use crate::{daily, webhooks};
@@ -112,6 +113,8 @@ impl Wiring<'_> {
             answer_wait: settings.journal.answer_wait,
             zone: settings.journal.zone(),
         };
+        // What waits in the sockets may be the predecessor's.
+        let followed = predecessor.map(|predecessor| (predecessor, peer.open()));
         let driver = Driver::start(inbox.clone(), intake, parts)
             .context("cannot start the driver thread")?;
         let (services, api) = Services::start(Facing {
@@ -122,10 +125,12 @@ impl Wiring<'_> {
             progress,
             recording: opened.recorder.figures(),
         })?;
-        let lives = predecessor.as_ref().map(Predecessor::lives);
-        if let Some(predecessor) = predecessor {
+        let lives = followed
+            .as_ref()
+            .map(|(predecessor, _)| predecessor.lives());
+        if let Some(followed) = followed {
             succeed(
-                predecessor,
+                followed,
                 &runtimes.calls,
                 settings,
                 (&peer, &inbox, &helm, boot),
@@ -244,7 +249,7 @@ impl Facing {
 
 /// Hears a predecessor from now on, and clears up after it.
 fn succeed(
-    predecessor: Predecessor,
+    (predecessor, waiting): (Predecessor, Receiver<Told>),
     runtime: &Runtime,
     settings: &Settings,
     (peer, inbox, helm, boot): (&Peer, &Inbox, &journal::Helm, u32),
@@ -265,7 +270,7 @@ fn succeed(
         }
     };
     predecessor
-        .follow(peer, inbox.clone(), clear_up)
+        .follow((peer, waiting), inbox.clone(), clear_up)
         .context("cannot start the threads of the handover")
 }
 

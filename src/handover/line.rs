@@ -105,7 +105,7 @@ impl Peer {
     }
 
     /// What is told from now on waits to be written.
-    pub(super) fn open(&self) -> Receiver<Told> {
+    pub(crate) fn open(&self) -> Receiver<Told> {
         let (queue, waiting) = unbounded();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
         waiting

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use crossbeam_channel::Receiver;
 use switch::Input;
 use transport::Inherited;
 
@@ -117,17 +118,16 @@ impl Predecessor {
         Arc::clone(&self.lives)
     }
 
-    /// We have begun: hears it from now on, and says when and how it ended.
+    /// We have begun: tells it what waits, hears it from now on, and says when and how it ended.
     ///
     /// # Errors
     /// If the system gives no threads.
     pub(crate) fn follow(
         mut self,
-        peer: &Peer,
+        (peer, waiting): (&Peer, Receiver<Told>),
         inbox: Inbox,
         ended: impl FnOnce(End) + Send + 'static,
     ) -> io::Result<()> {
-        let waiting = peer.open();
         line::write_all(self.stream.try_clone()?, waiting)?;
         peer.tell(Told::Ready);
         let peer = peer.clone();

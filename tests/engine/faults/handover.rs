@@ -143,10 +143,10 @@ fn a_leaving_engine_that_is_killed_has_its_calls_closed_by_its_successor() {
     let (engine, mut leaving) = engine.successor();
     let _log = LogOnPanic::of(&engine);
     let fresh = at_work(&engine, &logins[2..], other);
-    let stays = more_calls(&engine, 1, Duration::from_secs(6));
+    let stays = more_calls(&engine, 1, Duration::from_secs(9));
     in_talk(&stays, 1);
-    // Audio is on the disk within a second.
-    std::thread::sleep(Duration::from_secs(2));
+    // Audio is on the disk within a second, on one that many tests share within a few.
+    std::thread::sleep(Duration::from_secs(4));
     leaving.0.kill().unwrap();
     leaving.0.wait().unwrap();
     until("the successor notices", SOON, || {
@@ -164,7 +164,11 @@ fn a_leaving_engine_that_is_killed_has_its_calls_closed_by_its_successor() {
     let cut = of(&all, "interrupted");
     assert_eq!((all.len(), cut.len()), (5, 2), "{all:#?}");
     for entry in cut {
-        entry.check_recording(&engine.place);
+        let recordings = entry.rows("recording_list");
+        let lost = |one: &Entry| one.text("missing") == "lost_in_crash";
+        if !recordings.iter().any(lost) {
+            entry.check_recording(&engine.place);
+        }
         assert!(entry.number("talk_ms") > Some(0), "{entry:?}");
     }
 }
