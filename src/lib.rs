@@ -13,6 +13,7 @@ mod hex;
 pub mod input_log;
 pub mod keeping;
 mod priority;
+mod private_socket;
 pub mod prompts;
 pub mod settings;
 mod webhooks;

@@ -2,7 +2,6 @@
 //! or give it orders: a socket in the folder of event files, for the engine's user alone. One line of JSON each way.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +16,7 @@ use vocab::{EventId, Instruction, OrderRefusal, Snapshot};
 
 use super::orders::Orders;
 use crate::driver::{Inbox, Picture};
+use crate::private_socket;
 
 /// Longest line: the longest fields of an entry, each octet escaped.
 const LINE_MAX: u64 = 1 << 20;
@@ -113,22 +113,16 @@ impl Ledger for Engine {
     }
 }
 
-/// Opens the door. The lock of the folder is ours, so a socket that is there is of a dead process.
+/// Opens the door.
 pub(super) fn open(
     events: &Path,
     runtime: &tokio::runtime::Runtime,
     counter: Counter,
 ) -> anyhow::Result<()> {
-    let path = socket(events);
-    let failed = || format!("cannot open the socket {} for commands", path.display());
-    if let Err(error) = std::fs::remove_file(&path)
-        && error.kind() != ErrorKind::NotFound
-    {
-        return Err(error).with_context(failed);
-    }
+    let listener = private_socket::listen(&socket(events), "commands")?;
+    listener.set_nonblocking(true)?;
     let _entered = runtime.enter();
-    let listener = UnixListener::bind(&path).with_context(failed)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).with_context(failed)?;
+    let listener = UnixListener::from_std(listener)?;
     runtime.spawn(serve(listener, counter));
     Ok(())
 }

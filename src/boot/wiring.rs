@@ -56,8 +56,11 @@ impl Services {
         Some(keeper)
     }
 
-    /// Begins them again.
+    /// Begins them again, if they were ended.
     fn resume(&self) {
+        if self.running().is_some() {
+            return;
+        }
         match self.0.facing.open() {
             Ok((runtime, keeper, _)) => *self.running() = Some((runtime, keeper)),
             Err(error) => tracing::error!(%error, "calls go on without API and webhooks"),

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +12,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use switch::Input;
+use vocab::Event;
 
-use super::courier::ToSuccessor;
 use super::line::{self, Peer};
 use super::{Given, PROTOCOL, Told};
 use crate::driver::Inbox;
+use crate::private_socket;
+
+/// What the socket is for.
+const PURPOSE: &str = "handovers";
 
 /// How long a successor may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,7 +67,7 @@ impl Host {
     /// If the socket cannot be made.
     pub(crate) fn start(events: &Path, goods: Goods) -> anyhow::Result<Self> {
         let path = super::socket(events);
-        let listener = listen(&path)?;
+        let listener = private_socket::listen(&path, PURPOSE)?;
         let host = Self {
             path: path.clone(),
             peer: goods.peer.clone(),
@@ -97,18 +100,6 @@ impl Host {
     }
 }
 
-fn listen(path: &Path) -> anyhow::Result<UnixListener> {
-    let failed = || format!("cannot open the socket {} for handovers", path.display());
-    if let Err(error) = std::fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error).with_context(failed);
-    }
-    let listener = UnixListener::bind(path).with_context(failed)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(failed)?;
-    Ok(listener)
-}
-
 /// One successor after the other, until the process ends.
 fn serve(path: &Path, mut listener: UnixListener, goods: &Goods, line: &Line) {
     loop {
@@ -123,7 +114,7 @@ fn serve(path: &Path, mut listener: UnixListener, goods: &Goods, line: &Line) {
         match hand_over(stream, goods, line) {
             Ok(true) => {
                 // The successor had the path meanwhile, and is dead.
-                match listen(path) {
+                match private_socket::listen(path, PURPOSE) {
                     Ok(ours) => listener = ours,
                     Err(error) => tracing::error!(%error, "no other successor can take over"),
                 }
@@ -238,5 +229,18 @@ impl Goods {
             tracing::error!(%error, "SIP is not received any more");
         }
         (self.resume)();
+    }
+}
+
+/// Brings events of this engine's journal to the successor.
+struct ToSuccessor(Peer);
+
+impl journal::Courier for ToSuccessor {
+    fn carry(&mut self, events: &[Event]) -> io::Result<()> {
+        if self.0.tell(Told::Events(events.to_vec())) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
     }
 }

@@ -23,10 +23,16 @@ const DESCRIPTORS_MAX: usize = 128;
 
 /// Writes one message.
 pub(super) fn send(stream: &mut UnixStream, told: &Told) -> io::Result<()> {
+    let (head, bytes) = framed(told)?;
+    stream.write_all(&head)?;
+    stream.write_all(&bytes)
+}
+
+/// A message and its length before it.
+fn framed(told: &Told) -> io::Result<([u8; 4], Vec<u8>)> {
     let bytes = serde_json::to_vec(told)?;
     let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-    stream.write_all(&length.to_be_bytes())?;
-    stream.write_all(&bytes)
+    Ok((length.to_be_bytes(), bytes))
 }
 
 /// Writes one message, and descriptors with its first octets.
@@ -38,14 +44,12 @@ pub(super) fn send_with(
     if descriptors.len() > DESCRIPTORS_MAX {
         return Err(io::Error::other("too many sockets to hand over"));
     }
-    let bytes = serde_json::to_vec(told)?;
-    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let (head, bytes) = framed(told)?;
     let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&borrowed));
     // Four octets are taken at once or not at all.
-    let head = length.to_be_bytes();
     sendmsg(
         &*stream,
         &[IoSlice::new(&head)],

@@ -22,7 +22,6 @@
 //!
 //! Refused: a second handover while the first leaving engine still has calls.
 
-mod courier;
 mod leaving;
 mod line;
 mod successor;

@@ -121,8 +121,8 @@ enum Hands {
 }
 
 pub(crate) struct Scribe<D> {
-    pub(crate) dir: PathBuf,
-    pub(crate) boot: u32,
+    dir: PathBuf,
+    boot: u32,
     writer: Writer<D>,
     sql: Sql,
     hands: Hands,

@@ -126,8 +126,8 @@ pub enum Input {
     RecordingTrouble(bool),
     /// Take no new calls; those that are up go on.
     Drain,
-    /// Another engine, our successor, has the sockets from now on: it takes the new calls, we end ours. Implies
-    /// [`Input::Drain`], and is no more than that while our own predecessor lives.
+    /// Another engine, our successor, has the sockets from now on: it takes the new calls, we end ours. While our
+    /// own predecessor lives it is no more than [`Input::Drain`].
     HandedOver,
     /// The successor died, and the sockets are ours again. New calls are taken, unless we were told to drain.
     TakenBack,
